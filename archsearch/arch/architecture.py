@@ -1,0 +1,197 @@
+"""`Arch` > `Stage` > `Block`: a whole network as a frozen value."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field
+
+from archsearch.arch.attention import Attention
+from archsearch.arch.ffn import Ffn
+from archsearch.arch.parts import (
+    Downsample,
+    Head,
+    NoPosition,
+    PatchStem,
+    PooledHead,
+    Position,
+    Stem,
+)
+from archsearch.arch.spec import Count, Flag, Spec
+
+
+class LocalAggregation(Spec):
+    """Convolutional sub-block ahead of the attention (EdgeViT, section 3.1).
+
+    Attributes:
+        kernel_size: side of the depthwise kernel (odd).
+        expansion: hidden width over block width in its pointwise FFN.
+    """
+
+    kernel_size: Count = 5
+    expansion: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 4.0
+
+
+class Block(Spec):
+    """One entry of a stage's pattern.
+
+    Attributes:
+        attention: which tokens look at which.
+        ffn: what happens to each token after it.
+        local_aggregation: convolutional sub-block ahead of the attention; None for none.
+        repeat: how many times in a row this entry stands in the pattern.
+    """
+
+    attention: Attention
+    ffn: Ffn
+    local_aggregation: LocalAggregation | None = None
+    repeat: Count = 1
+
+    def canonical(self, side: int) -> "Block":
+        """Return the equal block's simplest form on a map of ``side`` x ``side`` tokens."""
+        attention, ffn = self.attention.canonical(side), self.ffn.canonical()
+        return self.model_copy(update={"attention": attention, "ffn": ffn, "repeat": 1})
+
+
+class Stage(Spec):
+    """Blocks at one resolution and width.
+
+    Attributes:
+        depth: number of blocks.
+        width: channels.
+        num_heads: heads of every attention in the stage; give this or ``head_dim``.
+        head_dim: channels of one head.
+        downsample: how the stage halves the map before its first block; None in the first
+            stage, where the stem does it, and None elsewhere keeps the map (a linear layer
+            adapts the width where it changes).
+        position: position information.
+        class_token: the stage has a class token beside the map.
+        blocks: pattern of blocks, cycled over the depth.
+    """
+
+    depth: Count
+    width: Count
+    num_heads: Count | None = None
+    head_dim: Count | None = None
+    downsample: Downsample | None = None
+    position: Position = NoPosition()
+    class_token: Flag = False
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)]
+
+    @property
+    def heads(self) -> int:
+        """Number of heads, from whichever of the two was given."""
+        if self.num_heads is not None:
+            return self.num_heads
+        return max(1, self.width // self.head_dim) if self.head_dim else 1
+
+    @property
+    def pattern(self) -> tuple[Block, ...]:
+        """The ``depth`` blocks of the stage, repeats and cycling written out."""
+        once = [
+            block.model_copy(update={"repeat": 1})
+            for block in self.blocks
+            for _ in range(block.repeat)
+        ]
+        return tuple(once[index % len(once)] for index in range(self.depth))
+
+    def canonical(self, side: int) -> "Stage":
+        """Return the equal stage's simplest form on a map of ``side`` x ``side`` tokens."""
+        pattern = tuple(block.canonical(side) for block in self.pattern)
+        return self.model_copy(
+            update={
+                "blocks": _shortest_period(pattern),
+                "num_heads": self.heads,
+                "head_dim": None,
+            }
+        )
+
+    @property
+    def global_tokens(self) -> int:
+        """Number of global tokens that the stage's attentions share."""
+        return max((getattr(b.attention, "global_tokens", 0) for b in self.pattern), default=0)
+
+
+class Arch(Spec):
+    """A whole network: zoo model, sampled candidate, ablation variant or exported winner.
+
+    Attributes:
+        image_size: side of the square input in pixels.
+        in_channels: channels of the input.
+        num_classes: outputs of the classifier.
+        stem: from pixels to the first map.
+        stages: the stages, first to last.
+        head: from the last map to the logits.
+        norm_eps: epsilon of the layer norms inside blocks and ahead of the head.
+    """
+
+    image_size: Count = 224
+    in_channels: Count = 3
+    num_classes: Count = 1000
+    stem: Stem = PatchStem(patch_size=4)
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    head: Head = PooledHead()
+    norm_eps: Annotated[float, Field(gt=0, lt=1)] = 1e-6
+
+    @property
+    def stem_stride(self) -> int:
+        """Pixels along one side of a token of the first map."""
+        return self.stem.patch_size if isinstance(self.stem, PatchStem) else self.stem.stride
+
+    @property
+    def map_sizes(self) -> tuple[int, ...]:
+        """Side of the map in each stage, in tokens (every division rounds up: maps are padded)."""
+        side = -(-self.image_size // self.stem_stride)
+        sizes = []
+        for stage in self.stages:
+            if stage.downsample is not None:
+                side = -(-side // 2)
+            sizes.append(side)
+        return tuple(sizes)
+
+    def canonical(self) -> "Arch":
+        """Return the equal network's simplest form: inactive parameters take their default."""
+        stages = tuple(
+            stage.canonical(side) for stage, side in zip(self.stages, self.map_sizes, strict=True)
+        )
+        stem = self.stem.canonical()
+        return self.model_copy(update={"stages": stages, "stem": stem})
+
+    @property
+    def digest(self) -> str:
+        """Identity of the network: sha256 (64 hex digits) of its canonical JSON.
+
+        Architectures that differ only in inactive parameters share a digest.
+        """
+        data = _numbers(self.canonical().to_dict())
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_yaml(self) -> str:
+        """Return YAML that `load_arch` reads back as an equal value."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, width=100)
+
+    def save(self, path: str | Path) -> None:
+        """Write the architecture as YAML."""
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+
+def _numbers(data: Any) -> Any:
+    """Write 4.0 and 4 alike, so that a digest does not depend on how a number was typed."""
+    if isinstance(data, dict):
+        return {key: _numbers(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_numbers(value) for value in data]
+    if isinstance(data, float) and data.is_integer():
+        return int(data)
+    return data
+
+
+def _shortest_period(pattern: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Return the shortest prefix that, cycled, gives ``pattern``."""
+    for period in range(1, len(pattern) + 1):
+        if all(pattern[i] == pattern[i % period] for i in range(len(pattern))):
+            return pattern[:period]
+    return pattern

@@ -1,0 +1,127 @@
+"""From plain data to frozen values: every problem found at once, each with its place."""
+
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from archsearch.arch.architecture import Arch
+from archsearch.arch.rules import arch_problems
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.yaml_source import KeyPath, YamlSource, load_yaml
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_arch(path: str | Path) -> Arch:
+    """Read an architecture from a YAML file.
+
+    Raises:
+        InputError: with every problem of the file.
+    """
+    return arch_from(load_yaml(path))
+
+
+def arch_from(source: YamlSource) -> Arch:
+    """Check and convert plain data to an architecture; see `load_arch`."""
+    arch = value_from(Arch, source)
+    problems = [
+        source.problem(broken.path, broken.rule, broken.value, broken.remedy)
+        for broken in arch_problems(arch)
+    ]
+    if problems:
+        raise InputError(problems)
+    return arch
+
+
+def value_from(model: type[Model], source: YamlSource) -> Model:
+    """Convert plain data to a pydantic value.
+
+    Raises:
+        InputError: with every problem of the data.
+    """
+    if not isinstance(source.data, dict):
+        found = "nothing" if source.data is None else type(source.data).__name__
+        raise InputError(
+            Problem("", f"must be a mapping of keys, but is {found}", file=source.name)
+        )
+    try:
+        return model.model_validate(source.data)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        # a list whose items failed is reported as empty too: the items' own errors say it better
+        told = [each for each in details if not (each["type"] == "too_short" and each["input"])]
+        raise InputError([_problem(dict(each), model, source) for each in told]) from None
+
+
+def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource) -> Problem:
+    """Say one pydantic error in our words, at the line it came from."""
+    path = _strip_tags(detail["loc"], source.data)
+    kind, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _keys_at(model, path[:-1], source.data)
+        return source.problem(path, "unknown key", None, nearest(str(path[-1]), known))
+    if kind == "missing":
+        return source.problem(path, "is required", None, f"add '{path[-1]}'")
+    if kind == "union_tag_invalid":
+        known = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+        return source.problem(
+            (*path, "type"), "unknown type", context["tag"], nearest(context["tag"], known)
+        )
+    if kind == "union_tag_not_found":
+        return source.problem(path, "needs a 'type'", value, "write {type: ...}")
+    if kind == "literal_error":
+        return source.problem(path, f"must be one of {context['expected']}", value)
+    rule = detail["msg"].replace("Input should be a valid", "must be a valid")
+    rule = rule.replace("Input should be", "must be").replace("Input should", "must")
+    if rule.startswith("Tuple should have"):
+        rule = "must not be empty"
+    return source.problem(path, rule[0].lower() + rule[1:], value)
+
+
+def _strip_tags(location: tuple[str | int, ...], data: Any) -> KeyPath:
+    """Drop the union tags that pydantic puts into a location: they are not keys of the file."""
+    path: list[str | int] = []
+    for part in location:
+        if isinstance(data, str) and part == data:
+            continue
+        if isinstance(data, dict) and part not in data and part == data.get("type"):
+            continue
+        path.append(part)
+        if isinstance(data, dict):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            data = None
+    return tuple(path)
+
+
+def _keys_at(model: type[BaseModel], path: KeyPath, data: Any) -> list[str]:
+    """Return the keys that the mapping at ``path`` may have."""
+    current: type[BaseModel] | None = model
+    annotation: Any = None
+    for part in path:
+        data = data[part]
+        if isinstance(part, str) and current is not None:
+            field = current.model_fields.get(part)
+            annotation = field.annotation if field else None
+        tag = data.get("type") if isinstance(data, dict) else None
+        current = _model_in(annotation, tag)
+    return list(current.model_fields) if current else []
+
+
+def _model_in(annotation: Any, tag: object) -> type[BaseModel] | None:
+    """Return the pydantic class inside ``annotation``; among several, the one of type ``tag``."""
+    found = _models(annotation)
+    for each in found:
+        kind = each.model_fields.get("type")
+        if kind is not None and kind.default == tag:
+            return each
+    return found[0] if len(found) == 1 else None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]

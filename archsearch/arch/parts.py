@@ -1,0 +1,151 @@
+"""Stem, downsampling, position and head specifications."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from archsearch.arch.spec import Count, Flag, Spec, TypeShorthand
+
+
+class ConvStem(Spec):
+    """Overlapping convolutions (LightViT's patch embedding): dense 3x3, three depthwise 3x3,
+    dense 3x3, then layer norm.
+
+    Attributes:
+        stride: total stride.
+    """
+
+    type: Literal["conv"] = "conv"
+    stride: Literal[1, 2, 4, 8, 16] = 4
+
+    def canonical(self) -> "ConvStem":
+        """Return itself: every parameter is active."""
+        return self
+
+
+class PatchStem(Spec):
+    """One convolution of stride ``patch_size`` (ViT; EdgeViT; SepViT with a larger kernel).
+
+    Attributes:
+        patch_size: stride of the convolution.
+        kernel_size: its kernel; None means ``patch_size`` (patches do not overlap).
+        norm: layer norm after it.
+    """
+
+    type: Literal["patch"] = "patch"
+    patch_size: Count
+    kernel_size: Count | None = None
+    norm: Flag = True
+
+    def canonical(self) -> "PatchStem":
+        """Write a kernel that equals the patch as absent."""
+        if self.kernel_size == self.patch_size:
+            return self.model_copy(update={"kernel_size": None})
+        return self
+
+
+Stem = Annotated[ConvStem | PatchStem, Field(discriminator="type"), TypeShorthand]
+
+
+class ResidualMerge(Spec):
+    """2x2 gather, layer norm, linear, plus a max-pooled linear branch (LightViT)."""
+
+    type: Literal["residual_merge"] = "residual_merge"
+
+
+class Merge(Spec):
+    """2x2 gather, layer norm, linear without bias (Swin)."""
+
+    type: Literal["merge"] = "merge"
+
+
+class ConvDownsample(Spec):
+    """2x2 convolution of stride 2, then layer norm (EdgeViT; PVT)."""
+
+    type: Literal["conv"] = "conv"
+
+
+class OverlappingConvDownsample(Spec):
+    """3x3 convolution of stride 2, then layer norm (SepViT)."""
+
+    type: Literal["overlapping_conv"] = "overlapping_conv"
+
+
+Downsample = Annotated[
+    ResidualMerge | Merge | ConvDownsample | OverlappingConvDownsample,
+    Field(discriminator="type"),
+    TypeShorthand,
+]
+
+
+class NoPosition(Spec):
+    """No position information of its own."""
+
+    type: Literal["none"] = "none"
+
+
+class LearnedPosition(Spec):
+    """A learned table added at the start of the stage, class token included (DeiT; PVT)."""
+
+    type: Literal["learned"] = "learned"
+
+
+class RelativeBias(Spec):
+    """A learned bias per head and relative offset, inside every attention of the stage (Swin)."""
+
+    type: Literal["relative_bias"] = "relative_bias"
+
+
+class ConditionalPosition(Spec):
+    """Depthwise convolution with a residual (conditional position encoding).
+
+    Attributes:
+        kernel_size: side of its kernel (odd).
+        placement: once after the first block of the stage (SepViT), or before the local
+            aggregation and before the attention of every block (EdgeViT).
+    """
+
+    type: Literal["conditional"] = "conditional"
+    kernel_size: Count = 3
+    placement: Literal["after_first_block", "every_block"] = "after_first_block"
+
+
+Position = Annotated[
+    NoPosition | LearnedPosition | RelativeBias | ConditionalPosition,
+    Field(discriminator="type"),
+    TypeShorthand,
+]
+
+Pooling = Literal["mean", "mean_all", "class_token"]
+Norm = Literal["layer", "batch", "none"]
+
+
+class PooledHead(Spec):
+    """Norm, pooling, linear classifier.
+
+    Attributes:
+        pooling: mean over the map; mean over the map and the extra tokens; or the class token.
+        norm: before pooling.
+    """
+
+    type: Literal["pooled"] = "pooled"
+    pooling: Pooling = "mean"
+    norm: Norm = "layer"
+
+
+class NeckHead(Spec):
+    """Norm, then linear, layer norm and GELU on every token, pooling, classifier (LightViT).
+
+    Attributes:
+        width: channels of the neck.
+        pooling: as in `PooledHead`.
+        norm: before the neck.
+    """
+
+    type: Literal["neck"] = "neck"
+    width: Count
+    pooling: Pooling = "mean_all"
+    norm: Norm = "layer"
+
+
+Head = Annotated[PooledHead | NeckHead, Field(discriminator="type"), TypeShorthand]

@@ -1,0 +1,99 @@
+"""Rules that hold between the values of an architecture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archsearch.arch.architecture import Arch, Stage
+from archsearch.arch.attention import WindowGlobalAttention
+from archsearch.arch.ffn import LocalityFfn
+from archsearch.arch.parts import ConditionalPosition
+from archsearch.yaml_source import KeyPath
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A rule that an architecture breaks: where, which, with what value, and the way out."""
+
+    path: KeyPath
+    rule: str
+    value: object = None
+    remedy: str = ""
+
+
+def arch_problems(arch: Arch) -> list[BrokenRule]:
+    """Return every rule that ``arch`` breaks; an empty list means that it can be built."""
+    problems = [
+        BrokenRule(("stages", index, *problem.path), problem.rule, problem.value, problem.remedy)
+        for index, stage in enumerate(arch.stages)
+        for problem in _stage_problems(stage)
+    ]
+    if arch.stages[0].downsample is not None:
+        problems.append(
+            BrokenRule(
+                ("stages", 0, "downsample"),
+                "the first stage must have none: the stem makes its map",
+                arch.stages[0].downsample.type,
+                "remove it",
+            )
+        )
+    if arch.head.pooling == "class_token" and not arch.stages[-1].class_token:
+        problems.append(
+            BrokenRule(
+                ("head", "pooling"),
+                "needs a class token in the last stage",
+                "class_token",
+                "set class_token: true there, or use pooling: mean",
+            )
+        )
+    return problems
+
+
+def _stage_problems(stage: Stage) -> Iterator[BrokenRule]:
+    if (stage.num_heads is None) == (stage.head_dim is None):
+        given = "both" if stage.num_heads is not None else "neither"
+        yield BrokenRule(
+            ("num_heads",), f"exactly one of num_heads and head_dim must be given, not {given}"
+        )
+    elif stage.head_dim is not None and stage.width % stage.head_dim:
+        yield BrokenRule(
+            ("head_dim",),
+            f"must divide the width {stage.width}",
+            stage.head_dim,
+            f"use {_divisors_near(stage.width, stage.head_dim)}",
+        )
+    elif stage.num_heads is not None and stage.width % stage.num_heads:
+        yield BrokenRule(
+            ("num_heads",),
+            f"must divide the width {stage.width}",
+            stage.num_heads,
+            f"use {_divisors_near(stage.width, stage.num_heads)}",
+        )
+    tokens = {
+        block.attention.global_tokens
+        for block in stage.blocks
+        if isinstance(block.attention, WindowGlobalAttention)
+    }
+    if len(tokens) > 1:
+        yield BrokenRule(
+            ("blocks",),
+            "all blocks of a stage must share one number of global tokens",
+            sorted(tokens),
+        )
+    odd = "must be odd, so that the map keeps its size"
+    if isinstance(stage.position, ConditionalPosition) and stage.position.kernel_size % 2 == 0:
+        yield BrokenRule(("position", "kernel_size"), odd, stage.position.kernel_size)
+    for index, block in enumerate(stage.blocks):
+        path = ("blocks", index)
+        if isinstance(block.ffn, LocalityFfn) and block.ffn.kernel_size % 2 == 0:
+            yield BrokenRule((*path, "ffn", "kernel_size"), odd, block.ffn.kernel_size)
+        local = block.local_aggregation
+        if local is not None and local.kernel_size % 2 == 0:
+            yield BrokenRule((*path, "local_aggregation", "kernel_size"), odd, local.kernel_size)
+
+
+def _divisors_near(width: int, wanted: int) -> str:
+    """Return the divisors of ``width`` next to ``wanted``, for a remedy."""
+    divisors = [n for n in range(1, width + 1) if width % n == 0]
+    below = [n for n in divisors if n < wanted]
+    above = [n for n in divisors if n > wanted]
+    return " or ".join(str(n) for n in (*below[-1:], *above[:1]))

@@ -1,0 +1,43 @@
+"""The base of every specification: a frozen value that refuses unknown keys."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Spec(BaseModel):
+    """A frozen value: compared by content, hashable, refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that reads back as the same value; defaults are left out."""
+        data = self.model_dump(mode="json", exclude_defaults=True)
+        # the discriminator is a default of its class, but readers need it
+        if "type" in type(self).model_fields:
+            data = {"type": self.type, **data}
+        for name in fields:
+            value = getattr(self, name)
+            if name in data:
+                data[name] = _plain(value, data[name])
+        return data
+
+
+def _plain(value: Any, dumped: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(item, None if dumped is None else dumped[i]) for i, item in enumerate(value)]
+    return dumped
+
+
+def _type_shorthand(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+#: lets ``position: none`` stand for ``position: {type: none}``
+TypeShorthand = BeforeValidator(_type_shorthand)
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]

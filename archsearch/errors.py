@@ -1,0 +1,85 @@
+"""Every error archsearch raises on purpose.
+
+ArchsearchError
+├── InputError (ValueError)      the input is wrong: exit code 2, lists every problem found
+├── RunError                     the run failed: exit code 1
+│   ├── BudgetUnreachableError   nothing in the space meets the budget
+│   └── ProbeError               latency could not be measured
+└── TrialError                   one candidate failed; the run goes on
+    └── DivergedError            its loss became NaN or infinite
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an input, and the way out.
+
+    Attributes:
+        key: dotted path of the offending value, e.g. ``stages.1.width``; empty for a whole file.
+        rule: what must hold, as a full clause, e.g. ``must be at least 1``.
+        value: the offending value as the user wrote it; None when there is none to show.
+        remedy: what to do instead; empty when the rule already says it.
+        file: file the value came from; empty when it came from the command line or from code.
+        line: 1-based line in ``file``; 0 when unknown.
+    """
+
+    key: str
+    rule: str
+    value: object = None
+    remedy: str = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.file and self.line else self.file
+        where = ": ".join(part for part in (place, self.key) if part)
+        text = f"{where}: {self.rule}" if where else self.rule
+        if self.value is not None:
+            shown = repr(self.value)
+            text += f", but got {shown if len(shown) <= 80 else shown[:77] + '...'}"
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class ArchsearchError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class InputError(ArchsearchError, ValueError):
+    """The input is wrong; ``problems`` lists everything found, not only the first."""
+
+    def __init__(self, problems: Problem | Sequence[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class RunError(ArchsearchError):
+    """The run failed although its input was right."""
+
+
+class BudgetUnreachableError(RunError):
+    """No architecture of the space meets the budget."""
+
+
+class ProbeError(RunError):
+    """Latency could not be measured."""
+
+
+class TrialError(ArchsearchError):
+    """One candidate failed; the run goes on without it."""
+
+
+class DivergedError(TrialError):
+    """The loss of a candidate became NaN or infinite."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a remedy that offers the names closest to ``name``, or lists all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f"'{match}'" for match in close) + "?"
+    return "known: " + ", ".join(names)

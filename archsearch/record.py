@@ -1,0 +1,182 @@
+"""What is known about one evaluated architecture, and where the numbers were taken."""
+
+import hashlib
+from typing import Literal
+
+from pydantic import Field
+
+from archsearch.arch import Arch, Spec
+
+State = Literal["running", "complete", "pruned", "infeasible", "failed"]
+Verdict = Literal["steady", "noisy", "rejected"]
+
+
+class Environment(Spec):
+    """The machine and software that a number belongs to.
+
+    Attributes:
+        device: the device that ran it, by its product name.
+        device_kind: ``cpu`` or ``cuda``.
+        cpu: processor name.
+        cores: cores that the process may use.
+        memory_bytes: main memory.
+        system: operating system and its release.
+        python: version.
+        torch: version.
+        timm: version.
+        archsearch: version.
+        cuda: CUDA runtime and driver version; empty on a CPU.
+    """
+
+    device: str
+    device_kind: Literal["cpu", "cuda"]
+    cpu: str
+    cores: int
+    memory_bytes: int
+    system: str
+    python: str
+    torch: str
+    timm: str
+    archsearch: str
+    cuda: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Short id of what a latency depends on; results of two fingerprints are not compared."""
+        parts = (self.device, self.cpu, str(self.cores), self.system, self.torch, self.cuda)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+class LatencyResult(Spec):
+    """Latency of one network and the protocol behind it.
+
+    Attributes:
+        median_ms: median of the block medians.
+        p10_ms: 10th percentile of single inferences.
+        p90_ms: 90th percentile of single inferences.
+        interval_ms: 95 % confidence interval of the median.
+        num_inferences: timed inferences behind it.
+        num_warmup: inferences before the clock started.
+        batch_size: images per inference.
+        threads: intra-op threads.
+        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        memory_format: ``channels_last`` or ``contiguous``.
+        runtime: ``eager``, ``compiled``, ``cuda_graph``, ``onnxruntime``, ``openvino``.
+        device: product name of the device.
+        environment: fingerprint of the `Environment`.
+        reference_ratio: latency over that of the interleaved reference network.
+        reference_drift: reference latency over its calibration, minus 1.
+        verdict: ``steady``; ``noisy`` when the machine did not settle within the time limit.
+    """
+
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    interval_ms: tuple[float, float]
+    num_inferences: int
+    num_warmup: int
+    batch_size: int = 1
+    threads: int = 1
+    dtype: str = "float32"
+    memory_format: str = "channels_last"
+    runtime: str = "eager"
+    device: str = ""
+    environment: str = ""
+    reference_ratio: float | None = None
+    reference_drift: float | None = None
+    verdict: Verdict = "steady"
+
+
+class EpochMetrics(Spec):
+    """What one epoch of training showed.
+
+    Attributes:
+        epoch: 1-based.
+        train_loss: mean over the epoch.
+        accuracy: on the validation split, 0 to 1.
+        val_loss: mean over the validation split.
+        seconds: time of the epoch, evaluation included, pauses left out.
+        images_per_s: training images per second.
+    """
+
+    epoch: int
+    train_loss: float
+    accuracy: float
+    val_loss: float
+    seconds: float
+    images_per_s: float
+
+
+class TrialRecord(Spec):
+    """Everything known about one trial of a run.
+
+    Attributes:
+        number: Optuna's trial number.
+        digest: identity of the architecture.
+        arch: the architecture.
+        state: ``infeasible`` trials were over a budget and never trained; ``pruned`` ones were
+            stopped early because they were clearly dominated.
+        origin: how it was proposed, e.g. ``random``, ``mutation``, ``crossover``.
+        params: number of parameters; None until counted.
+        macs: multiply-adds of one image; None until counted.
+        latency: measured before training; None when nothing was measured.
+        final_latency: measured again in quiet at the end of the run; front members only.
+        accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
+        test_accuracy: from the final report; front members only.
+        curve: one entry an epoch.
+        seed: seed of initialisation and data order.
+        reason: why it failed, was stopped, or was infeasible; empty otherwise.
+        started_s: seconds from the start of the run to its first epoch.
+        finished_s: seconds from the start of the run to its end.
+        checkpoint: weights file, relative to the run folder; empty when none is kept.
+    """
+
+    number: int
+    digest: str
+    arch: Arch
+    state: State
+    origin: str = ""
+    params: int | None = None
+    macs: int | None = None
+    latency: LatencyResult | None = None
+    final_latency: LatencyResult | None = None
+    accuracy: float | None = None
+    test_accuracy: float | None = None
+    curve: tuple[EpochMetrics, ...] = ()
+    seed: int = 0
+    reason: str = ""
+    started_s: float | None = None
+    finished_s: float | None = None
+    checkpoint: str = ""
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Best knowledge of the latency: the final measurement, else the first one."""
+        known = self.final_latency or self.latency
+        return known.median_ms if known else None
+
+
+class RunRecord(Spec):
+    """A whole run, as read back from its folder.
+
+    Attributes:
+        name: of the run.
+        config: the resolved configuration, plain data.
+        environment: where latency was measured.
+        trials: in order of their numbers.
+        front: numbers of the front's trials, by increasing latency.
+        budget_ms: latency budget; None for no budget.
+        wall_s: seconds spent over all sessions of the run.
+        time_by_cause: where worker and driver time went, in seconds.
+        notes: lines that the run printed for the reader, e.g. dropped front members.
+    """
+
+    name: str
+    config: dict[str, object]
+    environment: Environment
+    trials: tuple[TrialRecord, ...] = ()
+    front: tuple[int, ...] = ()
+    budget_ms: float | None = None
+    wall_s: float = 0.0
+    time_by_cause: dict[str, float] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,43 @@
+"""Find the spaces, studies and dashboards that ship with archsearch.
+
+In a source tree they are folders beside the package; in a wheel they are inside it.
+"""
+
+from pathlib import Path
+
+from archsearch.errors import InputError, Problem, nearest
+
+_PACKAGE = Path(__file__).parent
+
+
+def resource_dir(kind: str) -> Path:
+    """Return the folder of ``kind``: ``spaces``, ``studies`` or ``dashboards``."""
+    inside = _PACKAGE / kind
+    return inside if inside.is_dir() else _PACKAGE.parent / kind
+
+
+def resource_names(kind: str, suffix: str = ".yaml") -> list[str]:
+    """Return the names, without suffix, of the shipped files of ``kind``."""
+    return sorted(path.stem for path in resource_dir(kind).glob(f"*{suffix}"))
+
+
+def find_yaml(path_or_name: str | Path, kind: str) -> Path:
+    """Return the file that ``path_or_name`` stands for.
+
+    An existing path wins; otherwise the name of a shipped file, with or without its folder and
+    suffix (``lightweight``, ``spaces/lightweight.yaml``).
+
+    Raises:
+        InputError: there is neither; the remedy offers the nearest shipped names.
+    """
+    path = Path(path_or_name)
+    if path.is_file():
+        return path
+    shipped = (
+        resource_dir(kind) / f"{path.stem if path.suffix in ('.yaml', '.yml') else path.name}.yaml"
+    )
+    looks_shipped = path.parent.name in ("", kind) and len(path.parts) <= 2
+    if looks_shipped and shipped.is_file():
+        return shipped
+    remedy = nearest(path.stem, resource_names(kind))
+    raise InputError(Problem("", "file not found", remedy=remedy, file=str(path_or_name)))
