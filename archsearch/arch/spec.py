@@ -14,8 +14,9 @@ class Spec(BaseModel):
         """Return plain data that reads back as the same value; defaults are left out."""
         data = self.model_dump(mode="json", exclude_defaults=True)
         # the discriminator is a default of its class, but readers need it
-        if "type" in type(self).model_fields:
-            data = {"type": self.type, **data}
+        fields = type(self).model_fields
+        if "type" in fields:
+            data = {"type": fields["type"].default, **data}
         for name in fields:
             value = getattr(self, name)
             if name in data:
