@@ -1,0 +1,29 @@
+"""Executors: in-process, and Ray actors (`archsearch.cluster.ray_pool`, the home of ray)."""
+
+from archsearch.cluster.executor import Executor, PoolOptions, WorkerTime
+from archsearch.cluster.inline import InlineExecutor
+from archsearch.cluster.job import (
+    EpochEvent,
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    Job,
+    StopRule,
+    never_stop,
+)
+from archsearch.cluster.quiet import QuietLock
+
+__all__ = [
+    "EpochEvent",
+    "Event",
+    "Executor",
+    "FailedEvent",
+    "FinishedEvent",
+    "InlineExecutor",
+    "Job",
+    "PoolOptions",
+    "QuietLock",
+    "StopRule",
+    "WorkerTime",
+    "never_stop",
+]

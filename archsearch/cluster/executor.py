@@ -1,0 +1,84 @@
+"""The one interface through which the search trains candidates."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from archsearch.cluster.job import Event, Job
+
+
+@dataclass
+class WorkerTime:
+    """Where the workers' time went, in worker-seconds since the pool was ready.
+
+    Attributes:
+        training: epochs, evaluation included.
+        paused: waiting for latency measurements to end.
+        setup: building candidates, moving data and weights.
+        idle: nothing to do.
+        lost: work thrown away because a worker died.
+    """
+
+    training: float = 0.0
+    paused: float = 0.0
+    setup: float = 0.0
+    idle: float = 0.0
+    lost: float = 0.0
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the causes by name."""
+        return dict(vars(self))
+
+
+class Executor(Protocol):
+    """Trains jobs in the order they are submitted and reports what happens.
+
+    Attributes:
+        num_workers: jobs that train at the same time.
+        time: where the workers' time went so far.
+    """
+
+    num_workers: int
+    time: WorkerTime
+
+    @property
+    def waiting(self) -> int:
+        """Number of submitted jobs that no worker has begun."""
+        ...
+
+    @property
+    def running(self) -> int:
+        """Number of jobs in training."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        ...
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """Return the next event, or None when none came within ``timeout_s``."""
+        ...
+
+    def close(self) -> None:
+        """Stop the workers; unfinished jobs are dropped."""
+        ...
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """How a pool of workers is set up.
+
+    Attributes:
+        num_workers: workers.
+        threads: intra-op threads of each.
+        device: ``cpu`` or ``cuda``.
+        epoch_timeout_s: a worker silent for longer than this in one epoch is replaced.
+        quiet_folder: where the `QuietLock` lives.
+        address: Ray cluster to join; empty starts one on this machine.
+    """
+
+    num_workers: int
+    threads: int = 1
+    device: str = "cpu"
+    epoch_timeout_s: float = 1800.0
+    quiet_folder: str = ""
+    address: str = field(default="")

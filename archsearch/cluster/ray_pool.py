@@ -1,0 +1,314 @@
+"""An executor over Ray actors: persistent, step-wise, replaced when they die or hang.
+
+A thread of the driver keeps the actors busy, so that a slow driver (asking, counting, writing
+the study) never leaves a worker waiting for its next epoch.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+from archsearch.cluster.executor import PoolOptions, WorkerTime
+from archsearch.cluster.job import (
+    EpochEvent,
+    EpochReport,
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    Job,
+    StopRule,
+    never_stop,
+)
+from archsearch.cluster.worker import Worker
+from archsearch.data import DataSplits
+from archsearch.errors import RunError, TrialError
+from archsearch.record import EpochMetrics
+
+logger = logging.getLogger(__name__)
+
+_MIB = 2**20
+_MIN_STORE_BYTES = 256 * _MIB
+#: a job whose worker died is tried on this many workers in all
+_MAX_ATTEMPTS = 2
+
+
+@dataclass
+class _Slot:
+    """One actor and what it is doing."""
+
+    actor: Any
+    ref: Any
+    phase: str = "loading"  # loading, free, starting, epoch
+    since: float = 0.0
+    job: Job | None = None
+    attempt: int = 1
+    curve: tuple[EpochMetrics, ...] = field(default=())
+    spent_s: float = 0.0
+
+
+class RayPool:
+    """Trains jobs on Ray actors; see `Executor`.
+
+    Args:
+        data: put into the object store once.
+        options: workers, threads, device, address.
+        stop_rule: asked after every epoch, from the pool's thread.
+
+    Raises:
+        RunError: Ray could not be started, or no worker came up.
+    """
+
+    def __init__(
+        self, data: DataSplits, options: PoolOptions, stop_rule: StopRule = never_stop
+    ) -> None:
+        self.num_workers = options.num_workers
+        self._options = options
+        self._stop_rule = stop_rule
+        self._queue: deque[tuple[Job, int]] = deque()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._time = WorkerTime()
+        self._ready_at: float | None = None
+        self._closed = threading.Event()
+        self._ready = threading.Event()
+        self._broken: BaseException | None = None
+        start_ray(options, data.nbytes)
+        self._data = ray.put(data)
+        self._slots = [self._new_slot() for _ in range(options.num_workers)]
+        self._thread = threading.Thread(target=self._loop, name="archsearch-pool", daemon=True)
+        self._thread.start()
+
+    def wait_ready(self, timeout_s: float = 120.0) -> None:
+        """Return when every worker is up.
+
+        Raises:
+            RunError: they were not within ``timeout_s``.
+        """
+        deadline = time.perf_counter() + timeout_s
+        while not self._ready.wait(0.2):
+            self._raise_if_broken()
+            if time.perf_counter() > deadline:
+                raise RunError(
+                    f"the Ray workers did not start within {timeout_s:.0f} s; "
+                    "try --executor inline, or fewer --workers"
+                )
+
+    @property
+    def time(self) -> WorkerTime:
+        """Where the workers' time went since all of them were ready."""
+        known = self._time
+        if self._ready_at is not None:
+            total = (time.perf_counter() - self._ready_at) * self.num_workers
+            known.idle = max(
+                0.0, total - known.training - known.paused - known.setup - known.lost
+            )
+        return known
+
+    @property
+    def waiting(self) -> int:
+        """Number of submitted jobs that no worker has begun."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Number of jobs in training."""
+        return sum(slot.job is not None for slot in self._slots)
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers that are up."""
+        pids = [slot.actor.pid.remote() for slot in self._slots if slot.phase != "loading"]
+        return [int(pid) for pid in ray.get(pids, timeout=60)]
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self._queue.append((job, 1))
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        """Return the next event, or None when none came within ``timeout_s``."""
+        self._raise_if_broken()
+        try:
+            return self._events.get(timeout=timeout_s) if timeout_s > 0 else self._events.get(False)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Stop the workers and Ray; unfinished jobs are dropped."""
+        self._closed.set()
+        self._thread.join(timeout=10)
+        for slot in self._slots:
+            ray.kill(slot.actor)
+        ray.shutdown()
+
+    def _raise_if_broken(self) -> None:
+        if self._broken is not None:
+            raise RunError(f"the worker pool stopped: {self._broken}") from self._broken
+
+    # below: the pool's thread
+
+    def _loop(self) -> None:
+        try:
+            while not self._closed.is_set():
+                self._assign()
+                busy = {slot.ref: slot for slot in self._slots if slot.phase != "free"}
+                if not busy:
+                    time.sleep(0.01)
+                    continue
+                done, _ = ray.wait(list(busy), num_returns=1, timeout=0.05)
+                for ref in done:
+                    self._advance(busy[ref])
+                self._replace_hung()
+        except BaseException as error:
+            if not self._closed.is_set():
+                logger.exception("the worker pool stopped")
+                self._broken = error
+
+    def _assign(self) -> None:
+        for slot in self._slots:
+            if slot.phase == "free" and self._queue:
+                slot.job, slot.attempt = self._queue.popleft()
+                slot.curve, slot.spent_s = (), 0.0
+                self._call(slot, "starting", slot.actor.start, slot.job)
+
+    def _call(self, slot: _Slot, phase: str, method: Any, *args: object) -> None:
+        slot.phase, slot.since, slot.ref = phase, time.perf_counter(), method.remote(*args)
+
+    def _advance(self, slot: _Slot) -> None:
+        """Take the result of the call that ended, and make the next one."""
+        try:
+            result = ray.get(slot.ref)
+        except RayTaskError as error:
+            if slot.job is None:
+                raise RunError(f"a worker could not start: {error}") from None
+            self._fail(slot, error)
+            return
+        except RayActorError as error:
+            self._replace(slot, f"its worker died ({type(error).__name__})")
+            return
+        if slot.phase == "loading":
+            slot.phase = "free"
+            if all(each.phase != "loading" for each in self._slots) and self._ready_at is None:
+                self._ready_at = time.perf_counter()
+                self._ready.set()
+        elif slot.phase == "starting":
+            self._time.setup += result
+            self._call(slot, "epoch", slot.actor.run_epoch)
+        else:
+            self._epoch_ended(slot, result)
+
+    def _epoch_ended(self, slot: _Slot, report: EpochReport) -> None:
+        job = slot.job
+        assert job is not None
+        self._time.training += report.busy_s
+        self._time.paused += report.paused_s
+        slot.spent_s += report.busy_s
+        slot.curve = (*slot.curve, report.metrics)
+        reason = "" if report.done else self._stop_rule(job, slot.curve)
+        if not report.done and not reason:
+            self._call(slot, "epoch", slot.actor.run_epoch)
+            self._events.put(EpochEvent(job, report.metrics))
+            return
+        weights = _fetcher(slot.actor.weights.remote())
+        curve, slot.job, slot.phase = slot.curve, None, "free"
+        self._assign()
+        self._events.put(EpochEvent(job, report.metrics))
+        self._events.put(FinishedEvent(job, curve, reason, weights))
+
+    def _fail(self, slot: _Slot, error: RayTaskError) -> None:
+        assert slot.job is not None
+        cause = error.cause
+        if isinstance(cause, TrialError):
+            event = FailedEvent(slot.job, slot.curve, str(cause))
+        else:
+            reason = f"{type(cause).__name__}: {cause}"
+            event = FailedEvent(slot.job, slot.curve, reason, str(error))
+        slot.job, slot.phase = None, "free"
+        self._events.put(event)
+
+    def _replace_hung(self) -> None:
+        now = time.perf_counter()
+        for index, slot in enumerate(self._slots):
+            if slot.phase in ("starting", "epoch"):
+                silent = now - slot.since
+                if silent > self._options.epoch_timeout_s:
+                    ray.kill(slot.actor)
+                    self._replace(self._slots[index], f"no sign of life for {silent:.0f} s")
+
+    def _replace(self, slot: _Slot, why: str) -> None:
+        """Start a fresh worker in place of a dead one; try its job once more."""
+        job, curve = slot.job, slot.curve
+        if job is None and slot.phase == "loading":
+            raise RunError(f"a worker could not start: {why}")
+        # what the dead worker had trained is lost; the epoch it was in is unknown
+        self._time.training -= slot.spent_s
+        self._time.lost += slot.spent_s + (time.perf_counter() - slot.since)
+        attempt = slot.attempt
+        self._slots[self._slots.index(slot)] = self._new_slot()
+        if job is None:
+            return
+        if attempt < _MAX_ATTEMPTS:
+            logger.warning("trial %d: %s; trying once more", job.trial, why)
+            self._queue.appendleft((job, attempt + 1))
+        else:
+            self._events.put(FailedEvent(job, curve, f"failed twice: {why}"))
+
+    def _new_slot(self) -> _Slot:
+        options = self._options
+        gpus = 1 / options.num_workers if options.device == "cuda" else 0
+        actor = (
+            ray.remote(RayWorker)
+            .options(num_cpus=options.threads, num_gpus=gpus, max_restarts=0)
+            .remote(self._data, options.threads, options.device, options.quiet_folder)
+        )
+        return _Slot(actor, actor.pid.remote(), since=time.perf_counter())
+
+
+class RayWorker(Worker):
+    """A `Worker` that can say which process it is."""
+
+    def pid(self) -> int:
+        """Return the process id."""
+        return os.getpid()
+
+
+def _fetcher(ref: Any) -> Callable[[], bytes]:
+    def fetch() -> bytes:
+        try:
+            return bytes(ray.get(ref, timeout=120))
+        except (RayActorError, RayTaskError, GetTimeoutError) as error:
+            raise TrialError(f"its weights were lost ({type(error).__name__})") from None
+
+    return fetch
+
+
+def start_ray(options: PoolOptions, data_bytes: int) -> None:
+    """Start Ray on this machine, or join the cluster at ``options.address``.
+
+    Raises:
+        RunError: it did not start.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # workers inherit these: without them an inference faults thousands of pages in and out
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
+    common = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if options.address:
+            ray.init(address=options.address, **common)
+        else:
+            ray.init(
+                num_cpus=options.num_workers * options.threads,
+                object_store_memory=max(_MIN_STORE_BYTES, 2 * data_bytes),
+                include_dashboard=False,
+                **common,
+            )
+    except Exception as error:
+        raise RunError(f"Ray did not start ({error}); try --executor inline") from error

@@ -1,0 +1,74 @@
+"""A worker: one candidate at a time, one epoch a call. Knows neither Ray nor Optuna."""
+
+import time
+
+import torch
+from safetensors.torch import save
+
+from archsearch.cluster.job import EpochReport, Job
+from archsearch.cluster.quiet import QuietLock
+from archsearch.data import DataSplits
+from archsearch.train import Trainer
+
+_SLICE_S = 0.1
+
+
+class Worker:
+    """Trains candidates on one device, yielding the machine to measurements between slices.
+
+    Args:
+        data: the data splits.
+        threads: intra-op threads.
+        device: ``cpu`` or ``cuda``.
+        quiet_folder: where the `QuietLock` lives; empty for none.
+    """
+
+    def __init__(self, data: DataSplits, threads: int, device: str, quiet_folder: str) -> None:
+        # a reused process keeps its first thread count unless told again
+        torch.set_num_threads(threads)
+        self._data = data
+        self._threads = threads
+        self._device = device
+        self._quiet = QuietLock(quiet_folder) if quiet_folder else None
+        self._trainer: Trainer | None = None
+
+    def start(self, job: Job) -> float:
+        """Build the candidate of ``job``; return the seconds it took."""
+        began = time.perf_counter()
+        self._trainer = None
+        self._trainer = Trainer(
+            job.arch,
+            self._data,
+            job.recipe,
+            seed=job.seed,
+            device=self._device,
+            threads=self._threads,
+        )
+        return time.perf_counter() - began
+
+    def run_epoch(self) -> EpochReport:
+        """Train one epoch.
+
+        Raises:
+            DivergedError: the loss became NaN or infinite.
+        """
+        trainer = self._current()
+        began, paused, metrics = time.perf_counter(), 0.0, None
+        while metrics is None:
+            if self._quiet is None:
+                metrics = trainer.run(_SLICE_S)
+                continue
+            with self._quiet.training() as waited:
+                paused += waited
+                metrics = trainer.run(_SLICE_S)
+        busy = time.perf_counter() - began - paused
+        return EpochReport(metrics, busy, paused, trainer.done)
+
+    def weights(self) -> bytes:
+        """Return the candidate's weights as safetensors bytes."""
+        state = self._current().model.state_dict()
+        return save({key: value.detach().cpu().contiguous() for key, value in state.items()})
+
+    def _current(self) -> Trainer:
+        assert self._trainer is not None, "start() comes first"
+        return self._trainer
