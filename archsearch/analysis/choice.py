@@ -1,0 +1,64 @@
+"""Pick one trial of a run: the best, the knee, or one by its number."""
+
+from collections.abc import Iterable
+
+from archsearch.analysis.front import eligible, pareto_front
+from archsearch.analysis.knee import knee
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.record import RunRecord, TrialRecord
+
+
+def best(trials: Iterable[TrialRecord], budget_ms: float | None = None) -> TrialRecord | None:
+    """Return the most accurate complete trial within the budget; the fastest among equals."""
+    known = eligible(trials, budget_ms)
+    return min(
+        known,
+        key=lambda trial: (-(trial.accuracy or 0.0), trial.latency_ms, trial.number),
+        default=None,
+    )
+
+
+def front_trials(run: RunRecord) -> tuple[TrialRecord, ...]:
+    """Return the front as the run stored it; computed from its trials when it stored none."""
+    if not run.front:
+        return pareto_front(run.trials, run.budget_ms)
+    by_number = {trial.number: trial for trial in run.trials}
+    return tuple(by_number[number] for number in run.front if number in by_number)
+
+
+def choose(run: RunRecord, which: str | int) -> TrialRecord:
+    """Return the trial that ``which`` names: ``best`` or ``knee`` of the front, or a number.
+
+    Raises:
+        InputError: the run has no such trial, or its front is empty.
+    """
+    word = str(which).strip()
+    by_number = {trial.number: trial for trial in run.trials}
+    if word.lstrip("-").isdigit():
+        if int(word) in by_number:
+            return by_number[int(word)]
+        numbers = f"0 to {max(by_number)}" if by_number else "none yet"
+        raise InputError(
+            Problem("trial", f"must be a trial of run '{run.name}' ({numbers})", int(word))
+        )
+    if word not in ("best", "knee"):
+        raise InputError(
+            Problem(
+                "trial",
+                "must be best, knee or a trial number",
+                which,
+                nearest(word, ("best", "knee")),
+            )
+        )
+    front = front_trials(run)
+    chosen = best(front) if word == "best" else knee(front)
+    if chosen is None:
+        raise InputError(
+            Problem(
+                "trial",
+                f"run '{run.name}' has no complete trial within its budget",
+                which,
+                "let it run longer, or name a trial by its number",
+            )
+        )
+    return chosen

@@ -1,0 +1,85 @@
+"""How well an early epoch foretells the order at the last one."""
+
+import math
+from collections.abc import Iterable
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import kendalltau
+
+from archsearch.record import TrialRecord
+
+#: fewer trials than this say nothing about a rank correlation: the interval would be all of it
+FEWEST = 5
+
+
+class RankCorrelation(NamedTuple):
+    """Agreement of the order of trials after two epochs.
+
+    Attributes:
+        early: the earlier epoch, 1-based.
+        late: the later epoch.
+        tau: Kendall's tau-b, -1 to 1.
+        interval: its 95 % confidence interval.
+        n: trials that reached both epochs. Trials stopped in between are not among them, and
+            they were the weak ones, so tau is about telling the better trials apart.
+    """
+
+    early: int
+    late: int
+    tau: float
+    interval: tuple[float, float]
+    n: int
+
+
+def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
+    """Return Kendall's tau-b of two equally long sequences; NaN when either is constant."""
+    return float(kendalltau(np.asarray(x), np.asarray(y), variant="b").statistic)
+
+
+def kendall_interval(tau: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the confidence interval of a Kendall correlation of ``n`` pairs.
+
+    Fisher's transformation with variance 0.437 / (n - 4) (Fieller, Hartley and Pearson,
+    Biometrika 44, 1957; Bonett and Wright, Psychometrika 65, 2000). A tau of exactly 1 or -1 is
+    read as half a discordant pair among the n (n - 1) / 2, so that few perfect pairs do not
+    claim certainty. With fewer than five pairs the interval is (-1, 1).
+    """
+    if n < FEWEST or math.isnan(tau):
+        return (-1.0, 1.0)
+    limit = 1.0 - 2.0 / (n * (n - 1))
+    centre = math.atanh(min(max(tau, -limit), limit))
+    half = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * math.sqrt(0.437 / (n - 4))
+    low, high = math.tanh(centre - half), math.tanh(centre + half)
+    return (min(low, tau), max(high, tau))
+
+
+def rank_correlation(
+    trials: Iterable[TrialRecord], early: int, late: int
+) -> RankCorrelation | None:
+    """Correlate validation accuracy after two epochs, over the trials that reached both.
+
+    Returns:
+        None with fewer than five such trials, or when all of them are equal at one epoch.
+    """
+    pairs = []
+    for trial in trials:
+        accuracy = {metrics.epoch: metrics.accuracy for metrics in trial.curve}
+        if early in accuracy and late in accuracy:
+            pairs.append((accuracy[early], accuracy[late]))
+    if len(pairs) < FEWEST:
+        return None
+    tau = kendall_tau(*zip(*pairs, strict=True))
+    if math.isnan(tau):
+        return None
+    return RankCorrelation(early, late, tau, kendall_interval(tau, len(pairs)), len(pairs))
+
+
+def epoch_correlations(trials: Iterable[TrialRecord]) -> tuple[RankCorrelation, ...]:
+    """Correlate every epoch with the last epoch that complete trials reached."""
+    finished = [trial for trial in trials if trial.state == "complete" and trial.curve]
+    late = max((trial.curve[-1].epoch for trial in finished), default=0)
+    found = (rank_correlation(finished, early, late) for early in range(1, late))
+    return tuple(each for each in found if each is not None)
