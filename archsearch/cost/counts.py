@@ -1,0 +1,137 @@
+"""Exact counts: parameters, and the multiply-adds of one forward pass."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from archsearch.cost.operators import MAC_HANDLES, has_no_macs
+
+
+@dataclass(frozen=True)
+class MacCount:
+    """Multiply-adds of one forward pass.
+
+    Attributes:
+        total: multiply-adds (1 MAC = 2 FLOPs); see `archsearch.cost.operators` for what counts.
+        by_operator: operator name to its MACs.
+        by_module: dotted module name to the MACs spent inside it; empty unless asked for.
+        unsupported: operator name to the number of calls that nobody knows the MACs of. The
+            total is a lower bound unless this is empty.
+    """
+
+    total: int
+    by_operator: dict[str, int]
+    by_module: dict[str, int]
+    unsupported: dict[str, int]
+
+
+def count_params(model: nn.Module, trainable_only: bool = False) -> int:
+    """Return the number of parameters; a shared one counts once."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
+
+
+def count_macs(
+    model: nn.Module, input_shape: Sequence[int], modules: Sequence[str] = ()
+) -> MacCount:
+    """Count the multiply-adds of one inference, attention included.
+
+    The count is taken below Python, where every operator passes, so a fused attention, an
+    ``einsum`` or a function that is not a module cannot be missed. The model runs once in
+    evaluation mode on its own device, the meta device included.
+
+    Args:
+        model: any module that takes one image tensor.
+        input_shape: ``(B, C, H, W)``; use B = 1 for the cost of one image.
+        modules: names of submodules to break the count down by.
+    """
+    counter = _Counter()
+    with _evaluating(model), torch.no_grad(), _inside(model, modules, counter), counter:
+        model(example_input(model, input_shape))
+    return MacCount(
+        total=sum(counter.by_operator.values()),
+        by_operator=dict(counter.by_operator),
+        by_module={name: counter.by_module[name] for name in modules},
+        unsupported=dict(counter.unsupported),
+    )
+
+
+def example_input(model: nn.Module, input_shape: Sequence[int]) -> torch.Tensor:
+    """Return a zero input on the device and in the floating type of ``model``."""
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    return torch.zeros(tuple(input_shape), device=like.device, dtype=like.dtype)
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts multiply-adds of the operators that run while it is active."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.by_operator: Counter[str] = Counter()
+        self.by_module: Counter[str] = Counter()
+        self.unsupported: Counter[str] = Counter()
+        self.open_modules: list[str] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        packet = func.overloadpacket
+        handle = MAC_HANDLES.get(packet)
+        if handle is not None:
+            macs = handle(args, out)
+            self.by_operator[packet.__name__] += macs
+            for name in self.open_modules:
+                self.by_module[name] += macs
+        elif not has_no_macs(func):
+            self.unsupported[func.name().removeprefix("aten::")] += 1
+        return out
+
+
+@contextmanager
+def _inside(model: nn.Module, names: Sequence[str], counter: _Counter) -> Iterator[None]:
+    """Keep ``counter.open_modules`` up to date while the model runs."""
+
+    def enter(name: str) -> Callable[..., None]:
+        return lambda module, args: counter.open_modules.append(name)
+
+    def leave(module: nn.Module, args: Any, out: Any) -> None:
+        counter.open_modules.pop()
+
+    handles = []
+    for name in names:
+        module = model.get_submodule(name)
+        handles.append(module.register_forward_pre_hook(enter(name)))
+        handles.append(module.register_forward_hook(leave))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every submodule in evaluation mode, without attention's fused fast path; undo it after.
+
+    PyTorch's fast path of ``nn.MultiheadAttention`` hides its matrix products in one operator.
+    """
+    training = [module for module in model.modules() if module.training]
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    model.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+        for module in training:
+            module.training = True

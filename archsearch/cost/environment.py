@@ -1,0 +1,105 @@
+"""The machine and software that a measurement belongs to."""
+
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+import torch
+
+import archsearch
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.record import Environment
+
+DEVICE_KINDS = ("cpu", "cuda")
+
+
+def current_environment(device: str = "cpu") -> Environment:
+    """Describe this machine as the home of measurements on ``device``.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    kind = device_kind(device)
+    cpu_name = _cpu_name()
+    on_cuda = kind == "cuda"
+    return Environment(
+        device=torch.cuda.get_device_name(torch.device(device)) if on_cuda else cpu_name,
+        device_kind="cuda" if on_cuda else "cpu",
+        cpu=cpu_name,
+        cores=usable_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        torch=torch.__version__,
+        timm=_version("timm"),
+        archsearch=archsearch.__version__,
+        cuda=_cuda_versions() if on_cuda else "",
+    )
+
+
+def device_kind(device: str) -> str:
+    """Return ``cpu`` or ``cuda`` for a device name.
+
+    Raises:
+        InputError: the name is unknown, or no such device can be used here.
+    """
+    kind, _, index = device.partition(":")
+    if kind not in DEVICE_KINDS or (index and (kind == "cpu" or not index.isdigit())):
+        raise InputError(
+            Problem("device", "must be cpu, cuda or cuda:N", device, nearest(kind, DEVICE_KINDS))
+        )
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count == 0:
+            raise InputError(
+                Problem("device", "no CUDA device can be used here", device, "use device: cpu")
+            )
+        if index and int(index) >= count:
+            raise InputError(
+                Problem("device", f"there are {count} CUDA devices, numbered from 0", device)
+            )
+    return kind
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_name() -> str:
+    """Return the processor's name, with family and model where the name alone is generic.
+
+    Virtual machines often report a bare ``AMD EPYC``, which spans five generations.
+    """
+    info = Path("/proc/cpuinfo")
+    if not info.is_file():
+        return platform.processor() or platform.machine()
+    fields: dict[str, str] = {}
+    for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    name = fields.get("model name") or fields.get("Hardware") or platform.machine()
+    family, model = fields.get("cpu family"), fields.get("model")
+    if re.search(r"\d", name) is None and family and model:
+        return f"{name} (family {family} model {model})"
+    return name
+
+
+def _cuda_versions() -> str:
+    capability = ".".join(str(part) for part in torch.cuda.get_device_capability())
+    return f"runtime {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}, sm {capability}"
+
+
+def _version(package: str) -> str:
+    try:
+        return str(version(package))  # type: ignore[no-untyped-call]
+    except PackageNotFoundError:
+        return ""

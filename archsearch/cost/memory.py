@@ -1,0 +1,115 @@
+"""Bytes of weights and activations, found without running anything."""
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
+from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+from archsearch.cost.counts import example_input
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class ActivationMemory:
+    """Activation bytes at one batch size.
+
+    Attributes:
+        inference_bytes: most that is alive at once during an inference, input included; scratch
+            space inside an operator is not seen.
+        training_bytes: kept from the forward pass for the backward pass.
+    """
+
+    inference_bytes: int
+    training_bytes: int
+
+
+def weight_bytes(model: nn.Module) -> dict[str, int]:
+    """Return the bytes of parameters and buffers in each floating type."""
+    tensors = [*model.parameters(), *model.buffers()]
+    fixed = sum(t.nbytes for t in tensors if not t.is_floating_point())
+    floating = sum(t.numel() for t in tensors if t.is_floating_point())
+    return {name: fixed + floating * dtype.itemsize for name, dtype in DTYPES.items()}
+
+
+def activation_memory(model: nn.Module, input_shape: Sequence[int]) -> ActivationMemory:
+    """Find the activation memory at inputs of ``(B, C, H, W)``, in the model's floating type.
+
+    Operators run on fake tensors, which have a shape and no data: a batch of 1,000 costs as
+    little time as a batch of one.
+    """
+    was_training = model.training
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers()]
+    # stand-ins, so that a running statistic of the model itself is never written
+    tensors: dict[str, torch.Tensor] = {name: mode.from_tensor(tensor) for name, tensor in named}
+    own = {_key(tensor) for tensor in tensors.values()}
+    saved: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if _key(tensor) not in own:
+            saved[_key(tensor)] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with mode:
+        inputs = example_input(model, input_shape)
+        try:
+            model.eval()
+            with torch.no_grad(), _LiveBytes(inputs) as live:
+                functional_call(model, tensors, (inputs,))
+            model.train()
+            with saved_tensors_hooks(keep, lambda tensor: tensor):
+                output = functional_call(model, tensors, (inputs,))
+            del output
+        finally:
+            model.train(was_training)
+    return ActivationMemory(live.peak, sum(saved.values()))
+
+
+def _key(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follows the bytes of the storages that are alive."""
+
+    def __init__(self, inputs: torch.Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = self.peak = 0
+        self._known: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._follow(inputs)
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            for leaf in tree_iter(out):
+                if isinstance(leaf, torch.Tensor):
+                    self._follow(leaf)
+        return out
+
+    def _follow(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage in self._known:
+            return
+        self._known.add(storage)
+        size = storage.nbytes()
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._release, size)
+
+    def _release(self, size: int) -> None:
+        self.live -= size
