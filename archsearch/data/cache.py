@@ -1,0 +1,57 @@
+"""Keep decoded images between runs; a cache that cannot be written is only slower."""
+
+import hashlib
+import logging
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+
+def cache_dir() -> Path:
+    """Return ``$ARCHSEARCH_CACHE``, else ``archsearch`` in the user's cache folder."""
+    if chosen := os.environ.get("ARCHSEARCH_CACHE"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "archsearch"
+
+
+def read_cache(key: str, fingerprint: str) -> NDArray[np.uint8] | None:
+    """Return the array kept under ``key`` if its ``fingerprint`` still holds, else None."""
+    path = _path(key)
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path) as kept:
+            if str(kept["fingerprint"]) != fingerprint:
+                return None
+            pixels: NDArray[np.uint8] = kept["pixels"]
+            return pixels
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        logger.warning("cache %s is unreadable and will be rebuilt (%s)", path, error)
+        return None
+
+
+def write_cache(key: str, fingerprint: str, pixels: NDArray[np.uint8]) -> None:
+    """Keep ``pixels`` under ``key``, replacing what was there."""
+    path = _path(key)
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, fingerprint=np.asarray(fingerprint), pixels=pixels)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("decoded images are not kept for the next run (%s)", error)
+
+
+def _path(key: str) -> Path:
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return cache_dir() / "decoded" / f"{name}.npz"

@@ -1,0 +1,109 @@
+"""Data sets as values: labelled images in three splits, ready to be cut into batches."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsearch.data.decode import decode_image
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Indices = NDArray[np.int64]
+
+
+class Split(ABC):
+    """Labelled images of one size; picklable, and the same after pickling.
+
+    Attributes:
+        labels: class index of each image, (N,).
+    """
+
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def batch(self, indices: Indices) -> Pixels:
+        """Return a fresh array (B, C, H, W) of the images at ``indices``."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySplit(Split):
+    """Images held as one array, which Ray's object store shares between workers.
+
+    Attributes:
+        pixels: (N, C, H, W).
+        labels: (N,).
+    """
+
+    pixels: Pixels
+    labels: Labels
+
+    def batch(self, indices: Indices) -> Pixels:
+        """Return a fresh array (B, C, H, W) of the images at ``indices``."""
+        return np.take(self.pixels, indices, axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class FileSplit(Split):
+    """Images that stay in their files and are decoded when a batch asks for them.
+
+    Attributes:
+        paths: image files.
+        labels: (N,).
+        image_size: side to which images are scaled and cropped.
+        channels: 1 or 3.
+    """
+
+    paths: tuple[str, ...]
+    labels: Labels
+    image_size: int
+    channels: int
+
+    def batch(self, indices: Indices) -> Pixels:
+        """Return a fresh array (B, C, H, W) of the images at ``indices``.
+
+        Raises:
+            InputError: an image cannot be read.
+        """
+        side = self.image_size
+        pixels = np.empty((len(indices), self.channels, side, side), np.uint8)
+        for row, index in enumerate(indices):
+            pixels[row] = decode_image(self.paths[index], side, self.channels)
+        return pixels
+
+
+@dataclass(frozen=True, eq=False)
+class DataSplits:
+    """A data set: what is trained on, what the search looks at, what only the report looks at.
+
+    Attributes:
+        train: images to learn from.
+        val: held out of training; accuracies of the search are taken here.
+        test: touched by the final report only.
+        num_classes: number of classes.
+        in_channels: 1 for grey, 3 for colour images.
+        image_size: side in pixels.
+        name: as it was asked for.
+        class_names: by class index.
+        mean: of the training pixels scaled to 0..1, one value a channel.
+        std: likewise.
+    """
+
+    train: Split
+    val: Split
+    test: Split
+    num_classes: int
+    in_channels: int
+    image_size: int
+    name: str
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...] = field(default=())
+    std: tuple[float, ...] = field(default=())
+
+    def split(self, name: str) -> Split:
+        """Return ``train``, ``val`` or ``test``."""
+        return {"train": self.train, "val": self.val, "test": self.test}[name]
