@@ -29,16 +29,23 @@ def accuracy_interval(accuracy: float, n: int, confidence: float = 0.95) -> tupl
 
 
 def difference_interval(
-    first: float, second: float, n: int, confidence: float = 0.95
+    first: float, second: float, n: int, n_second: int | None = None, confidence: float = 0.95
 ) -> tuple[float, float]:
     """Return the interval of ``first - second``, two accuracies counted on ``n`` images each.
 
     Two Wilson intervals joined by squares (Newcombe, Statistics in Medicine 17 (1998), method
-    10). It takes the two counts as independent; both come from the same images, so it is wider
-    than an interval from image-by-image results would be.
+    10). It takes the two counts as independent; where both come from the same images, it is
+    wider than an interval from image-by-image results would be.
+
+    Args:
+        first: 0 to 1.
+        second: 0 to 1.
+        n: number of images behind ``first``.
+        n_second: number behind ``second``; None for the same number.
+        confidence: coverage.
     """
     low_1, high_1 = accuracy_interval(first, n, confidence)
-    low_2, high_2 = accuracy_interval(second, n, confidence)
+    low_2, high_2 = accuracy_interval(second, n_second or n, confidence)
     gap = first - second
     return (
         gap - math.hypot(first - low_1, high_2 - second),
