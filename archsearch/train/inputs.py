@@ -1,0 +1,82 @@
+"""From bytes to what the network sees: augmented, normalised, mixed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import CutMix, MixUp, RandomChoice, Transform
+
+from archsearch.data import DataSplits
+from archsearch.data.splits import Indices
+from archsearch.train.augment import Draws, draw_augmentation, erase, shift_and_flip
+from archsearch.train.feed import cut
+from archsearch.train.recipe import Augmentation
+from archsearch.train.seeding import derive_seed
+
+
+class Normalization:
+    """Bytes to floats of mean 0 and deviation 1 over the training images, channels last."""
+
+    def __init__(self, data: DataSplits, device: torch.device) -> None:
+        mean = torch.tensor(data.mean, dtype=torch.float32, device=device)[:, None, None]
+        std = torch.tensor(data.std, dtype=torch.float32, device=device)[:, None, None]
+        self.scale = 1 / (255 * std)
+        self.offset = -mean / std
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> (B, C, H, W) float32."""
+        floats = pixels.to(torch.float32, memory_format=torch.channels_last)
+        return floats.mul_(self.scale).add_(self.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class EpochPlan:
+    """Order and random choices of one epoch: a function of the seed and the epoch alone.
+
+    Attributes:
+        batches: indices of the training images, batch by batch.
+        starts: position in the epoch of each batch's first image.
+        draws: augmentation of each image, in the order of the epoch.
+    """
+
+    batches: Sequence[Indices]
+    starts: Sequence[int]
+    draws: Draws
+
+    def batch_draws(self, number: int) -> Draws:
+        """Return the draws of batch ``number``."""
+        start = self.starts[number]
+        return self.draws.part(start, start + len(self.batches[number]))
+
+
+def plan_epoch(
+    count: int, batch_size: int, augmentation: Augmentation, side: int, *, seed: int, epoch: int
+) -> EpochPlan:
+    """Draw an epoch over ``count`` images of ``side`` x ``side`` pixels."""
+    order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(count)
+    batches = cut(order.astype(np.int64), batch_size)
+    starts = np.cumsum([0, *map(len, batches)])[:-1].tolist()
+    rng = np.random.default_rng(derive_seed(seed, "augmentation", epoch))
+    return EpochPlan(batches, starts, draw_augmentation(count, augmentation, side, rng))
+
+
+def augmented(
+    pixels: Tensor, draws: Draws, augmentation: Augmentation, normalize: Normalization
+) -> Tensor:
+    """Return the network's input (B, C, H, W) float32 of a training batch (B, C, H, W) uint8."""
+    images = normalize(shift_and_flip(pixels, draws, augmentation.translate))
+    return images if draws.erase is None else erase(images, draws.erase)
+
+
+def build_mixing(augmentation: Augmentation, num_classes: int) -> Transform | None:
+    """Return mixup, cutmix or a coin between them: (images, labels) -> (images, soft labels)."""
+    transforms: list[Transform] = []
+    if augmentation.mixup:
+        transforms.append(MixUp(alpha=augmentation.mixup, num_classes=num_classes))
+    if augmentation.cutmix:
+        transforms.append(CutMix(alpha=augmentation.cutmix, num_classes=num_classes))
+    if len(transforms) == 2:
+        return RandomChoice(transforms)
+    return transforms[0] if transforms else None

@@ -1,0 +1,135 @@
+"""How a candidate is trained, as a frozen value that a YAML file can hold."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field
+from timm.optim import list_optimizers
+
+from archsearch.arch import Spec, value_from
+from archsearch.arch.spec import Count, Flag, Ratio
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.yaml_source import YamlSource, load_yaml
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Augmentation(Spec):
+    """Random changes to the training images.
+
+    Attributes:
+        translate: move by up to so many pixels each way; black comes in at the edges. Equal to a
+            random crop of the image padded by as much.
+        flip: mirror every second image, left and right.
+        erase_probability: share of the images that lose a rectangle (random erasing).
+        erase_area: smallest and largest rectangle, as a share of the image.
+        mixup: alpha of the Beta distribution that blends two images; 0 for none.
+        cutmix: alpha of the Beta distribution that pastes a part of one image into another; 0 for
+            none. With both, a coin decides for each batch.
+    """
+
+    translate: Annotated[int, Field(ge=0, strict=True)] = 0
+    flip: Flag = False
+    erase_probability: Share = 0.0
+    erase_area: tuple[Share, Share] = (0.02, 0.2)
+    mixup: NotNegative = 0.0
+    cutmix: NotNegative = 0.0
+
+
+class Recipe(Spec):
+    """How a candidate is trained.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images a step; batches of an epoch differ by one image at most.
+        optimizer: a name that timm knows.
+        learning_rate: highest of the schedule.
+        schedule: what follows the warm-up: ``cosine`` or ``linear`` towards
+            ``final_learning_rate``, or ``constant``.
+        warmup_epochs: epochs of linear increase, may be a fraction.
+        final_learning_rate: share of ``learning_rate`` that the schedule ends at.
+        weight_decay: not applied to biases, norms and what the model names.
+        momentum: of optimisers that have one.
+        label_smoothing: share of the target spread over all classes.
+        drop_path: highest rate of stochastic depth.
+        clip_norm: largest norm of the gradient; None for no limit.
+        ema_decay: of the average of weights that is evaluated and kept; None for the weights
+            themselves.
+        precision: arithmetic of forward and backward pass; ``auto`` times a step of each where
+            the training is long enough to earn it back, and takes float32 elsewhere.
+        augmentation: None for what suits the data set (see `default_augmentation`).
+    """
+
+    epochs: Count = 20
+    batch_size: Count = 128
+    optimizer: str = "adamw"
+    learning_rate: Ratio = 2e-3
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_epochs: NotNegative = 2.0
+    final_learning_rate: Share = 0.01
+    weight_decay: NotNegative = 0.05
+    momentum: Share = 0.9
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    clip_norm: Ratio | None = 1.0
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    precision: Precision | Literal["auto"] = "auto"
+    augmentation: Augmentation | None = None
+
+    def to_yaml(self) -> str:
+        """Return YAML that `load_recipe` reads back as an equal value."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, width=100)
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe from a YAML file.
+
+    Raises:
+        InputError: with every problem of the file.
+    """
+    return recipe_from(load_yaml(path))
+
+
+def recipe_from(source: YamlSource) -> Recipe:
+    """Check and convert plain data to a recipe; see `load_recipe`."""
+    recipe = value_from(Recipe, source)
+    problems = [
+        source.problem((problem.key,), problem.rule, problem.value, problem.remedy)
+        for problem in recipe_problems(recipe)
+    ]
+    if problems:
+        raise InputError(problems)
+    return recipe
+
+
+def recipe_problems(recipe: Recipe) -> list[Problem]:
+    """Return every rule between values that ``recipe`` breaks."""
+    problems = []
+    known = list_optimizers()
+    if recipe.optimizer not in known:
+        remedy = nearest(recipe.optimizer, known)
+        # timm knows more than a hundred
+        remedy = remedy if remedy.startswith("did") else "try adamw, lamb, lion, muon or sgd"
+        problems.append(Problem("optimizer", "unknown optimiser", recipe.optimizer, remedy))
+    if recipe.warmup_epochs and recipe.warmup_epochs >= recipe.epochs:
+        problems.append(
+            Problem(
+                "warmup_epochs",
+                f"must be less than the {recipe.epochs} epochs",
+                recipe.warmup_epochs,
+            )
+        )
+    if recipe.augmentation is not None:
+        low, high = recipe.augmentation.erase_area
+        if low > high or low <= 0:
+            problems.append(
+                Problem(
+                    "augmentation.erase_area",
+                    "must be two shares, 0 < smallest <= largest",
+                    [low, high],
+                )
+            )
+    return problems

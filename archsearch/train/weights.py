@@ -1,0 +1,31 @@
+"""Weights on disk, as safetensors."""
+
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return copies of all parameters and buffers, in main memory and plain layout."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous()
+        for name, value in model.state_dict().items()
+    }
+
+
+def save_weights(model: nn.Module, path: str | Path) -> None:
+    """Write the weights; a file that is there is replaced in one move."""
+    path = Path(path)
+    partial = path.with_name(f"{path.name}.tmp")
+    save_file(weights_of(model), partial)
+    partial.replace(path)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Read weights into ``model``.
+
+    Raises:
+        RuntimeError: names or shapes do not match the model's.
+    """
+    model.load_state_dict(load_file(path))
