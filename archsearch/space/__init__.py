@@ -1,0 +1,18 @@
+"""Search spaces: YAML files that say what may vary, and the ways to move in them."""
+
+from archsearch.space.encoding import Encoding
+from archsearch.space.load import load_space, space_from
+from archsearch.space.parameter import Parameter, Params, Value
+from archsearch.space.rules import SearchRules
+from archsearch.space.search_space import SearchSpace
+
+__all__ = [
+    "Encoding",
+    "Parameter",
+    "Params",
+    "SearchRules",
+    "SearchSpace",
+    "Value",
+    "load_space",
+    "space_from",
+]

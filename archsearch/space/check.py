@@ -1,0 +1,138 @@
+"""Check that everything a space can produce is an architecture, before anything is sampled."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+from archsearch.arch import Arch, arch_problems, value_from
+from archsearch.errors import InputError, Problem
+from archsearch.space.nodes import INVALID, Choice, Fields, Items, Node, origins, resolve
+from archsearch.space.parameter import Params
+from archsearch.space.plan import Plan, plan_of
+from archsearch.yaml_source import KeyPath, YamlSource, dotted
+
+#: rules that several values break together: such a combination is not sampled, but no mistake
+_COMBINED = ("blocks", "pooling")
+
+
+def arch_space_problems(root: Node, plan: Plan, source: YamlSource) -> list[Problem]:
+    """Return the problems of every option, and of every pairing of width and heads.
+
+    Each option is tried once, the first options taken elsewhere: the values of one mapping do
+    not depend on another, so this covers every combination. Whether heads divide the width
+    depends on two values, and is tried for all their combinations.
+    """
+    found: dict[Problem, None] = {}
+    for params in itertools.chain(_each_option(plan), _each_width_and_heads(root, plan)):
+        for problem in _problems(root, params, source):
+            found.setdefault(problem)
+    return list(found)
+
+
+def _each_option(plan: Plan) -> Iterator[Params]:
+    """Yield one configuration for every option of every choice."""
+    seen: set[Choice] = set()
+
+    def visit(choices: tuple[Choice, ...], given: Params) -> Iterator[Params]:
+        for choice in choices:
+            if choice in seen:
+                continue
+            seen.add(choice)
+            for value, below in zip(choice.values, plan.below[choice], strict=True):
+                chosen = {**given, choice.name: value}
+                yield plan.complete(chosen)
+                yield from visit(below, chosen)
+
+    yield plan.complete({})
+    yield from visit(plan.root, {})
+
+
+def _each_width_and_heads(root: Node, plan: Plan) -> Iterator[Params]:
+    """Yield configurations that cover every combination of width and heads of each stage."""
+    for given, _, stage in stages_of(root):
+        nodes = [
+            stage.items[key] for key in ("width", "num_heads", "head_dim") if key in stage.items
+        ]
+        for combination in plan_of(*nodes).configurations(given):
+            yield plan.complete({**given, **combination})
+
+
+def stages_of(root: Node) -> Iterator[tuple[Params, int, Fields]]:
+    """Yield (what must be chosen, index, stage) for every stage that the space can have."""
+    if not isinstance(root, Fields) or "stages" not in root.items:
+        return
+    for given, stages in unfolded(root.items["stages"]):
+        if not isinstance(stages, Items):
+            continue
+        for index, entry in enumerate(stages.items):
+            reach: list[Params] = [{}]
+            if isinstance(stages.length, Choice):
+                counts = [n for n in stages.length.values if isinstance(n, int) and n > index]
+                reach = [{stages.length.name: counts[0]}] if counts else []
+            elif stages.length is not None and index >= stages.length.fixed:
+                reach = []
+            for reached in reach:
+                for chosen, stage in unfolded(entry):
+                    if isinstance(stage, Fields):
+                        yield {**given, **reached, **chosen}, index, stage
+
+
+def unfolded(node: Node) -> Iterator[tuple[Params, Node]]:
+    """Yield ``node``, or what it may stand for if it is a choice, with the choices made."""
+    if isinstance(node, Choice):
+        for value, option in zip(node.values, node.options, strict=True):
+            for given, inside in unfolded(option):
+                yield {node.name: value, **given}, inside
+    else:
+        yield {}, node
+
+
+def _problems(root: Node, params: Params, source: YamlSource) -> list[Problem]:
+    """Return the problems of one configuration, at the places where it was written."""
+    data = resolve(root, params)
+    try:
+        arch = Arch.model_validate(data)
+        broken = [each for each in arch_problems(arch) if each.path[-1] not in _COMBINED]
+        if not broken:
+            return []
+    except ValueError:
+        broken = None
+    placed = dict(origins(root, params))
+    if broken is not None:
+        return [
+            _at_origin(
+                source.problem(each.path, each.rule, each.value, each.remedy), placed, source
+            )
+            for each in broken
+        ]
+    lines = {path: source.line(node.origin) for path, node in placed.items()}
+    invalid = tuple(path for path, node in placed.items() if node.fixed is INVALID)
+    try:
+        value_from(Arch, YamlSource(source.name, data, lines))
+    except InputError as error:
+        return [
+            _at_origin(problem, placed, source)
+            for problem in error.problems
+            if not any(_inside(problem.key, dotted(path)) for path in invalid)
+        ]
+    return []
+
+
+def _inside(key: str, outer: str) -> bool:
+    return key == outer or key.startswith(f"{outer}.")
+
+
+def _at_origin(problem: Problem, placed: dict[KeyPath, Node], source: YamlSource) -> Problem:
+    """Move a problem from its place in the architecture to the place in the file."""
+    by_key = {dotted(path): node for path, node in placed.items()}
+    parts = problem.key.split(".")
+    rest: list[str] = []
+    while parts and ".".join(parts) not in by_key:
+        rest.insert(0, parts.pop())
+    origin: KeyPath = by_key[".".join(parts)].origin if parts else ()
+    remedy = problem.remedy
+    if isinstance(problem.value, list) and problem.value and not remedy:
+        shown = ", ".join(str(each) for each in problem.value)
+        remedy = f"to choose among them write {{choice: [{shown}]}}"
+    path = (*origin, *rest)
+    return replace(problem, key=dotted(path), line=source.line(path), remedy=remedy)

@@ -1,0 +1,42 @@
+"""Rules of a search: what an architecture must fulfil beyond being one."""
+
+from archsearch.arch import Arch, BrokenRule, Spec, arch_problems
+from archsearch.arch.spec import Flag
+
+
+class SearchRules(Spec):
+    """Which architectures of a space are wanted; the ``rules:`` section of its file.
+
+    Attributes:
+        widths_do_not_shrink: no stage is narrower than the one before it.
+        windows_tile_maps: every window divides its map or covers it, so that nothing is padded.
+    """
+
+    widths_do_not_shrink: Flag = True
+    windows_tile_maps: Flag = False
+
+
+def broken_rules(arch: Arch, rules: SearchRules) -> list[BrokenRule]:
+    """Return every rule that ``arch`` breaks, the rules of the grammar included."""
+    broken = arch_problems(arch)
+    if rules.widths_do_not_shrink:
+        for index in range(1, len(arch.stages)):
+            before, width = arch.stages[index - 1].width, arch.stages[index].width
+            if width < before:
+                rule = f"must be at least the width {before} of the stage before it"
+                broken.append(BrokenRule(("stages", index, "width"), rule, width))
+    if rules.windows_tile_maps:
+        broken.extend(_untiled(arch))
+    return broken
+
+
+def _untiled(arch: Arch) -> list[BrokenRule]:
+    broken = []
+    for index, (stage, side) in enumerate(zip(arch.stages, arch.map_sizes, strict=True)):
+        for entry, block in enumerate(stage.blocks):
+            attention = block.attention.canonical(side)
+            size = getattr(attention, "window_size", side)
+            if side % size:
+                path = ("stages", index, "blocks", entry, "attention", "window_size")
+                broken.append(BrokenRule(path, f"must tile the map of side {side}", size))
+    return broken
