@@ -1,0 +1,141 @@
+"""Self-attention among one sample of each patch, spread back over the map."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archsearch.blocks.relative_bias import RelativeBias
+
+
+class LocalPropagation(nn.Module):
+    """Spread each sample over its r x r patch with learned weights per channel (EdgeViT).
+
+    A depthwise transposed convolution whose kernel equals its stride: every output pixel has one
+    input, so it is written as one multiply-add, which is faster than the convolution on CPUs.
+
+    ``(B, h, w, C) -> (B, r * h, r * w, C)``
+    """
+
+    def __init__(self, dim: int, rate: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(rate, rate, dim))
+        self.bias = nn.Parameter(torch.zeros(dim))
+        nn.init.normal_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the map of which ``x`` holds the samples."""
+        batch, height, width, dim = x.shape
+        rate = self.weight.shape[0]
+        samples = x.reshape(batch, height, 1, width, 1, dim)
+        x = torch.addcmul(self.bias, samples, self.weight.reshape(1, 1, rate, 1, rate, dim))
+        return x.reshape(batch, height * rate, width * rate, dim)
+
+
+class SparseGlobalAttention(nn.Module):
+    """Sample one token of each r x r patch, attend among samples, propagate (EdgeViT, section 3.1).
+
+    Extra tokens attend together with the samples. Pre-norm, without the residual.
+
+    ``(B, H, W, C), (B, T, C) | None -> (B, H, W, C), (B, T, C) | None``
+
+    Args:
+        dim: channels.
+        num_heads: attention heads.
+        map_size: side of the map that the relative bias is made for.
+        sample_rate: r, side of the patch that one sample stands for; at least 2.
+        sampler: ``top_left``, ``center``, ``average`` or ``max``; a patch that is cut by the edge
+            of the map is sampled from what is left of it.
+        propagation: ``transposed_conv``, ``bilinear`` or ``nearest``; ``none`` updates only the
+            token at the place of the sample (top left for the pooling samplers).
+        qkv_bias: bias of the query, key and value projection.
+        relative_bias: learn a relative position bias between samples.
+        norm_eps: epsilon of the layer norm.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        map_size: int,
+        sample_rate: int,
+        *,
+        sampler: str = "top_left",
+        propagation: str = "transposed_conv",
+        qkv_bias: bool = True,
+        relative_bias: bool = False,
+        norm_eps: float = 1e-6,
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.sample_rate = sample_rate
+        self.sampler = sampler
+        self.propagation = propagation
+        self.norm = nn.LayerNorm(dim, eps=norm_eps)
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.local_propagation = (
+            LocalPropagation(dim, sample_rate) if propagation == "transposed_conv" else None
+        )
+        self.propagation_norm = nn.LayerNorm(dim)
+        self.proj = nn.Linear(dim, dim)
+        side = -(-map_size // sample_rate)
+        self.relative_bias = RelativeBias(num_heads, side, side) if relative_bias else None
+
+    def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the updates of the map and of the extra tokens."""
+        batch, height, width, dim = x.shape
+        samples = self._sample(self.norm(x))  # (B, h, w, C)
+        rows, columns = samples.shape[1:3]
+        z = samples.reshape(batch, rows * columns, dim)
+        num_tokens = 0
+        if tokens is not None:
+            num_tokens = tokens.shape[1]
+            z = torch.cat([self.norm(tokens), z], dim=1)
+        qkv = self.qkv(z).reshape(batch, -1, 3, self.num_heads, dim // self.num_heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, T + h * w, head_dim)
+        bias = None
+        if self.relative_bias is not None:
+            bias = self.relative_bias(rows, columns, num_tokens)[None]
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        z = z.transpose(1, 2).reshape(batch, -1, dim)
+        samples = z[:, num_tokens:].reshape(batch, rows, columns, dim)
+        update = self._propagate(samples, height, width)
+        if tokens is None:
+            return update, None
+        return update, self.proj(self.propagation_norm(z[:, :num_tokens]))
+
+    def _sample(self, x: Tensor) -> Tensor:
+        """Take one sample of each patch: ``(B, H, W, C) -> (B, ceil(H / r), ceil(W / r), C)``."""
+        rate = self.sample_rate
+        if self.sampler == "top_left":
+            return x[:, ::rate, ::rate]
+        if self.sampler == "center":
+            rows, columns = self._places(x.shape[1]), self._places(x.shape[2])
+            return x[:, rows.to(x.device)[:, None], columns.to(x.device)]
+        pool = F.avg_pool2d if self.sampler == "average" else F.max_pool2d
+        return pool(x.permute(0, 3, 1, 2), rate, ceil_mode=True).permute(0, 2, 3, 1)
+
+    def _propagate(self, samples: Tensor, height: int, width: int) -> Tensor:
+        """Spread samples over the map, then norm and project."""
+        rate = self.sample_rate
+        if self.propagation == "transposed_conv" and self.local_propagation is not None:
+            x = self.local_propagation(samples)[:, :height, :width]
+            return self.proj(self.propagation_norm(x))  # type: ignore[no-any-return]
+        if self.propagation == "bilinear":
+            size = (samples.shape[1] * rate, samples.shape[2] * rate)
+            x = F.interpolate(samples.permute(0, 3, 1, 2), size, mode="bilinear")
+            x = x.permute(0, 2, 3, 1)[:, :height, :width]
+            return self.proj(self.propagation_norm(x))  # type: ignore[no-any-return]
+        # norm and projection see one token at a time, so they may come before the copying
+        samples = self.proj(self.propagation_norm(samples))
+        if self.propagation == "nearest":
+            x = samples.repeat_interleave(rate, 1).repeat_interleave(rate, 2)
+            return x[:, :height, :width]
+        rows, columns = self._places(height), self._places(width)
+        update = samples.new_zeros(samples.shape[0], height, width, samples.shape[3])
+        update[:, rows.to(samples.device)[:, None], columns.to(samples.device)] = samples
+        return update
+
+    def _places(self, length: int) -> Tensor:
+        """Return where along one side the samples are taken."""
+        offset = self.sample_rate // 2 if self.sampler == "center" else 0
+        return torch.arange(0, length, self.sample_rate).add(offset).clamp(max=length - 1)

@@ -1,0 +1,335 @@
+"""The one place where a specification meets a class."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from archsearch import arch as spec
+from archsearch import blocks
+from archsearch.arch import Arch, Block, Stage
+from archsearch.errors import InputError, Problem
+from archsearch.model.network import Network
+from archsearch.model.tokens import TokenCount, carried_tokens
+from archsearch.yaml_source import dotted
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What the builders of a stage's parts need beside their own specification.
+
+    Attributes:
+        width: channels.
+        num_heads: attention heads.
+        side: side of the map in tokens.
+        tokens: extra tokens beside the map.
+        relative_bias: attentions learn a relative position bias.
+        norm_eps: epsilon of the layer norms.
+    """
+
+    width: int
+    num_heads: int
+    side: int
+    tokens: TokenCount
+    relative_bias: bool
+    norm_eps: float
+
+
+def build_model(arch: Arch, *, drop_path: float = 0.0, seed: int | None = None) -> Network:
+    """Build the network that ``arch`` describes.
+
+    Args:
+        arch: the architecture; its canonical form is built.
+        drop_path: stochastic depth of the last block; it rises linearly from 0 over the blocks.
+        seed: seeds the initial weights, and leaves torch's random state as it was; None draws
+            them from torch's random state.
+
+    Raises:
+        InputError: the architecture breaks a rule, or ``drop_path`` is not in [0, 1).
+    """
+    problems = [
+        Problem(dotted(broken.path), broken.rule, broken.value, broken.remedy)
+        for broken in spec.arch_problems(arch)
+    ]
+    if not 0.0 <= drop_path < 1.0:
+        problems.append(Problem("drop_path", "must be at least 0 and below 1", drop_path))
+    if problems:
+        raise InputError(problems)
+    if seed is None:
+        return _build(arch.canonical(), drop_path)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _build(arch.canonical(), drop_path)
+
+
+def _build(arch: Arch, drop_path: float) -> Network:
+    depth = sum(stage.depth for stage in arch.stages)
+    rates = iter([drop_path * index / max(1, depth - 1) for index in range(depth)])
+    counts = carried_tokens(arch)
+    stages = []
+    for index, (stage, side, tokens) in enumerate(
+        zip(arch.stages, arch.map_sizes, counts, strict=True)
+    ):
+        context = StageContext(
+            width=stage.width,
+            num_heads=stage.heads,
+            side=side,
+            tokens=tokens,
+            relative_bias=isinstance(stage.position, spec.RelativeBias),
+            norm_eps=arch.norm_eps,
+        )
+        before = arch.stages[index - 1] if index else None
+        stages.append(
+            blocks.Stage(
+                [_block(block, stage.position, context, next(rates)) for block in stage.pattern],
+                downsample=_downsample(stage, before),
+                tokens=_extra_tokens(stage, before, tokens, counts[index - 1] if index else None),
+                position=_position(stage.position, context),
+                position_after_first=_position_after_first(stage.position, context),
+            )
+        )
+    network = Network(arch, _stem(arch), stages, _head(arch))
+    return network.apply(blocks.initialize)
+
+
+# ---- stem, between stages, head ----
+
+
+def _stem(arch: Arch) -> nn.Module:
+    stem, width = arch.stem, arch.stages[0].width
+    if isinstance(stem, spec.PatchStem):
+        kernel = stem.kernel_size or stem.patch_size
+        return blocks.PatchEmbedding(
+            arch.in_channels, width, stem.patch_size, kernel, norm=stem.norm
+        )
+    return blocks.ConvStem(arch.in_channels, width, stem.stride)
+
+
+_DOWNSAMPLES: dict[type[Any], Callable[[int, int], nn.Module]] = {
+    spec.ResidualMerge: blocks.ResidualMerge,
+    spec.Merge: blocks.Merge,
+    spec.ConvDownsample: lambda before, width: blocks.PatchEmbedding(before, width, 2, 2),
+    spec.OverlappingConvDownsample: lambda before, width: blocks.PatchEmbedding(
+        before, width, 2, 3
+    ),
+}
+
+
+def _downsample(stage: Stage, before: Stage | None) -> nn.Module | None:
+    if before is None:
+        return None
+    if stage.downsample is not None:
+        return _DOWNSAMPLES[type(stage.downsample)](before.width, stage.width)
+    return None if before.width == stage.width else blocks.WidthAdapter(before.width, stage.width)
+
+
+def _extra_tokens(
+    stage: Stage, before: Stage | None, tokens: TokenCount, tokens_before: TokenCount | None
+) -> nn.Module | None:
+    if tokens.total == 0:
+        return None
+    if before is None or tokens_before is None:
+        return blocks.ExtraTokens(
+            stage.width, class_token=tokens.class_token, global_tokens=tokens.global_tokens
+        )
+    return blocks.ExtraTokens(
+        stage.width,
+        class_token=tokens.class_token,
+        global_tokens=tokens.global_tokens,
+        in_dim=before.width,
+        in_class_token=tokens_before.class_token,
+        in_global_tokens=tokens_before.global_tokens,
+        project=stage.downsample is not None or before.width != stage.width,
+    )
+
+
+def _head(arch: Arch) -> blocks.Head:
+    return blocks.Head(
+        arch.stages[-1].width,
+        arch.num_classes,
+        pooling=arch.head.pooling,
+        norm=arch.head.norm,
+        neck_dim=arch.head.width if isinstance(arch.head, spec.NeckHead) else None,
+        norm_eps=arch.norm_eps,
+    )
+
+
+# ---- positions ----
+
+
+def _position(position: spec.Position, context: StageContext) -> nn.Module | None:
+    if not isinstance(position, spec.LearnedPosition):
+        return None
+    return blocks.LearnedPosition(
+        context.width, context.side, class_token=context.tokens.class_token
+    )
+
+
+def _position_after_first(position: spec.Position, context: StageContext) -> nn.Module | None:
+    if not isinstance(position, spec.ConditionalPosition) or position.placement == "every_block":
+        return None
+    return blocks.ConditionalPosition(context.width, position.kernel_size)
+
+
+def _position_in_block(position: spec.Position, context: StageContext) -> nn.Module | None:
+    if not isinstance(position, spec.ConditionalPosition) or position.placement != "every_block":
+        return None
+    return blocks.ConditionalPosition(context.width, position.kernel_size)
+
+
+# ---- blocks ----
+
+
+def _block(
+    block: Block, position: spec.Position, context: StageContext, drop_path: float
+) -> blocks.TransformerBlock:
+    local_position = local_aggregation = None
+    if block.local_aggregation is not None:
+        local_position = _position_in_block(position, context)
+        local_aggregation = blocks.LocalAggregation(
+            context.width,
+            max(1, round(context.width * block.local_aggregation.expansion)),
+            kernel_size=block.local_aggregation.kernel_size,
+            drop_path=drop_path,
+        )
+    # the locality FFN has no drop path in the code of its paper
+    bypass = isinstance(block.ffn, spec.LocalityFfn)
+    return blocks.TransformerBlock(
+        _ATTENTIONS[type(block.attention)](block.attention, context),
+        _FFNS[type(block.ffn)](block.ffn, context),
+        local_position=local_position,
+        local_aggregation=local_aggregation,
+        position=_position_in_block(position, context),
+        attention_drop_path=drop_path,
+        ffn_drop_path=0.0 if bypass else drop_path,
+    )
+
+
+def _self_attention(attention: spec.SelfAttention, context: StageContext) -> nn.Module:
+    return blocks.SelfAttention(
+        context.width,
+        context.num_heads,
+        context.side,
+        qkv_bias=attention.qkv_bias,
+        relative_bias=context.relative_bias,
+        norm_eps=context.norm_eps,
+    )
+
+
+def _window(attention: spec.WindowAttention, context: StageContext) -> nn.Module:
+    return blocks.WindowAttention(
+        context.width,
+        context.num_heads,
+        context.side,
+        attention.window_size,
+        shift=attention.shift,
+        qkv_bias=attention.qkv_bias,
+        relative_bias=context.relative_bias,
+        norm_eps=context.norm_eps,
+    )
+
+
+def _window_global(attention: spec.WindowGlobalAttention, context: StageContext) -> nn.Module:
+    carried = context.tokens.global_tokens > 0
+    return blocks.WindowGlobalAttention(
+        context.width,
+        context.num_heads,
+        context.side,
+        attention.window_size,
+        skip_tokens=int(context.tokens.class_token),
+        aggregation=attention.aggregation and carried,
+        broadcast=attention.broadcast and carried,
+        qkv_bias=attention.qkv_bias,
+        relative_bias=context.relative_bias,
+        norm_eps=context.norm_eps,
+    )
+
+
+def _sparse_global(attention: spec.SparseGlobalAttention, context: StageContext) -> nn.Module:
+    return blocks.SparseGlobalAttention(
+        context.width,
+        context.num_heads,
+        context.side,
+        attention.sample_rate,
+        sampler=attention.sampler,
+        propagation=attention.propagation,
+        qkv_bias=attention.qkv_bias,
+        relative_bias=context.relative_bias,
+        norm_eps=context.norm_eps,
+    )
+
+
+def _separable(attention: spec.SeparableAttention, context: StageContext) -> nn.Module:
+    return blocks.SeparableAttention(
+        context.width,
+        context.num_heads,
+        context.side,
+        attention.group_size,
+        window_token=attention.window_token,
+        pointwise=attention.pointwise,
+        qkv_bias=attention.qkv_bias,
+        relative_bias=context.relative_bias,
+        norm_eps=context.norm_eps,
+    )
+
+
+def _spatial_reduction(
+    attention: spec.SpatialReductionAttention, context: StageContext
+) -> nn.Module:
+    return blocks.SpatialReductionAttention(
+        context.width,
+        context.num_heads,
+        attention.reduction,
+        qkv_bias=attention.qkv_bias,
+        norm_eps=context.norm_eps,
+    )
+
+
+_ATTENTIONS: dict[type[Any], Callable[[Any, StageContext], nn.Module]] = {
+    spec.SelfAttention: _self_attention,
+    spec.WindowAttention: _window,
+    spec.WindowGlobalAttention: _window_global,
+    spec.SparseGlobalAttention: _sparse_global,
+    spec.SeparableAttention: _separable,
+    spec.SpatialReductionAttention: _spatial_reduction,
+}
+
+
+def _mlp(ffn: spec.Mlp, context: StageContext) -> nn.Module:
+    return blocks.Mlp(context.width, ffn.hidden_width(context.width), norm_eps=context.norm_eps)
+
+
+def _bi_dimensional(ffn: spec.BiDimensionalFfn, context: StageContext) -> nn.Module:
+    return blocks.BiDimensionalFfn(
+        context.width,
+        ffn.hidden_width(context.width),
+        channel=ffn.channel,
+        spatial=ffn.spatial,
+        reduction=ffn.reduction,
+        norm_eps=context.norm_eps,
+    )
+
+
+def _locality(ffn: spec.LocalityFfn, context: StageContext) -> nn.Module:
+    hidden = ffn.hidden_width(context.width)
+    gate: nn.Module | None = None
+    if isinstance(ffn.gate, spec.SqueezeExcitation):
+        gate = blocks.SqueezeExcitation(hidden, max(1, hidden // ffn.gate.reduction))
+    elif isinstance(ffn.gate, spec.EfficientChannelAttention):
+        gate = blocks.EfficientChannelAttention(hidden, hard=ffn.gate.gate == "h_sigmoid")
+    return blocks.LocalityFfn(
+        context.width,
+        hidden,
+        kernel_size=ffn.kernel_size if ffn.depthwise else None,
+        activation=nn.ReLU6 if ffn.activation == "relu6" else nn.Hardswish,
+        gate=gate,
+    )
+
+
+_FFNS: dict[type[Any], Callable[[Any, StageContext], nn.Module]] = {
+    spec.Mlp: _mlp,
+    spec.BiDimensionalFfn: _bi_dimensional,
+    spec.LocalityFfn: _locality,
+}
