@@ -1,5 +1,6 @@
 """Search spaces: YAML files that say what may vary, and the ways to move in them."""
 
+from archsearch.space.adapt import adapted
 from archsearch.space.encoding import Encoding
 from archsearch.space.load import load_space, space_from
 from archsearch.space.parameter import Parameter, Params, Value
@@ -13,6 +14,7 @@ __all__ = [
     "SearchRules",
     "SearchSpace",
     "Value",
+    "adapted",
     "load_space",
     "space_from",
 ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from archsearch.arch import Arch, arch_problems, value_from
 from archsearch.errors import InputError, Problem
-from archsearch.space.nodes import INVALID, Choice, Fields, Items, Node, origins, resolve
+from archsearch.space.nodes import INVALID, Choice, Fields, Items, Node, origins, resolve, unfolded
 from archsearch.space.parameter import Params
 from archsearch.space.plan import Plan, plan_of
 from archsearch.yaml_source import KeyPath, YamlSource, dotted
@@ -75,16 +75,6 @@ def stages_of(root: Node) -> Iterator[tuple[Params, int, Fields]]:
                 for chosen, stage in unfolded(entry):
                     if isinstance(stage, Fields):
                         yield {**given, **reached, **chosen}, index, stage
-
-
-def unfolded(node: Node) -> Iterator[tuple[Params, Node]]:
-    """Yield ``node``, or what it may stand for if it is a choice, with the choices made."""
-    if isinstance(node, Choice):
-        for value, option in zip(node.values, node.options, strict=True):
-            for given, inside in unfolded(option):
-                yield {node.name: value, **given}, inside
-    else:
-        yield {}, node
 
 
 def _problems(root: Node, params: Params, source: YamlSource) -> list[Problem]:

@@ -5,8 +5,6 @@ options. A parameter that is reached from several places is chosen once; so the 
 apart for each set of shared parameters met, and these are multiplied in at the end.
 """
 
-from collections import Counter
-
 from archsearch.space.nodes import Choice
 from archsearch.space.plan import Plan
 
@@ -17,11 +15,7 @@ Counts = dict[State, int]
 
 def count_configurations(plan: Plan) -> int:
     """Return how many configurations ``plan`` has, inactive parameters told apart by nothing."""
-    uses = Counter(plan.root)
-    for below in plan.below.values():
-        for option in below:
-            uses.update(option)
-    shared = {choice for choice, times in uses.items() if times > 1}
+    shared = plan.shared_choices
     memo: dict[Choice, Counts] = {}
     total = 0
     pending = [
@@ -47,7 +41,7 @@ def count_configurations(plan: Plan) -> int:
 
 
 def _all(
-    choices: tuple[Choice, ...], plan: Plan, shared: set[Choice], memo: dict[Choice, Counts]
+    choices: tuple[Choice, ...], plan: Plan, shared: frozenset[Choice], memo: dict[Choice, Counts]
 ) -> Counts:
     """Count the combinations of several choices."""
     product: Counts = {frozenset(): 1}
@@ -63,7 +57,9 @@ def _all(
     return product
 
 
-def _one(choice: Choice, plan: Plan, shared: set[Choice], memo: dict[Choice, Counts]) -> Counts:
+def _one(
+    choice: Choice, plan: Plan, shared: frozenset[Choice], memo: dict[Choice, Counts]
+) -> Counts:
     """Count what one choice and everything below it can be."""
     if choice in shared:
         if not any(plan.below[choice]):

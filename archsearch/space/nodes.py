@@ -151,3 +151,13 @@ def origins(node: Node, params: Params, path: KeyPath = ()) -> Iterator[tuple[Ke
         used = node.items if node.length is None else node.items[: resolve(node.length, params)]
         for index, child in enumerate(used):
             yield from origins(child, params, (*path, index))
+
+
+def unfolded(node: Node) -> Iterator[tuple[Params, Node]]:
+    """Yield ``node``, or what it may stand for if it is a choice, with the choices made."""
+    if isinstance(node, Choice):
+        for value, option in zip(node.values, node.options, strict=True):
+            for given, inside in unfolded(option):
+                yield {node.name: value, **given}, inside
+    else:
+        yield {}, node

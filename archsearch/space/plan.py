@@ -1,5 +1,6 @@
 """Which parameters are active: the choices of a tree, and those below each option."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,27 @@ class Plan:
     root: tuple[Choice, ...]
     choices: tuple[Choice, ...]
     below: dict[Choice, tuple[tuple[Choice, ...], ...]]
+
+    @property
+    def shared_choices(self) -> frozenset[Choice]:
+        """The choices that are reached from more than one place, and are made once."""
+        uses = Counter(self.root)
+        for options in self.below.values():
+            for below in options:
+                uses.update(below)
+        return frozenset(choice for choice, times in uses.items() if times > 1)
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Names of the shared choices and of every choice below them."""
+        found: set[Choice] = set()
+        pending = list(self.shared_choices)
+        while pending:
+            choice = pending.pop()
+            if choice not in found:
+                found.add(choice)
+                pending.extend(each for below in self.below[choice] for each in below)
+        return frozenset(choice.name for choice in found)
 
     def walk(self, choose: Callable[[Choice], int]) -> Params:
         """Return the active parameters when ``choose`` picks the option of each reached choice."""
@@ -84,7 +106,7 @@ def plan_of(*nodes: Node) -> Plan:
     below: dict[Choice, tuple[tuple[Choice, ...], ...]] = {}
     order: list[Choice] = []
     _register(nodes, below, order)
-    root = tuple(dict.fromkeys(choice for node in nodes for choice in _nearest(node)))
+    root = tuple(choice for node in nodes for choice in _nearest(node))
     return Plan(root, tuple(dict.fromkeys(order)), below)
 
 
@@ -104,9 +126,9 @@ def _register(
         elif isinstance(node, Fields):
             _register(list(node.items.values()), below, order)
         elif isinstance(node, Items):
+            _register(node.items, below, order)
             if node.length is not None:
                 _register([node.length], below, order)
-            _register(node.items, below, order)
             if isinstance(node.length, Choice):
                 _put_items_below(node, node.length, below)
         elif isinstance(node, Scaled):
@@ -124,7 +146,7 @@ def _nearest(node: Node) -> tuple[Choice, ...]:
     elif isinstance(node, Items):
         children = node.items
         if isinstance(node.length, Choice):
-            children = (node.length, *node.items[: _least(node.length)])
+            children = (*node.items[: _least(node.length)], node.length)
         elif node.length is not None:
             children = node.items[: int(node.length.fixed)]
     else:

@@ -14,6 +14,7 @@ from archsearch.arch import Arch, BrokenRule
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.space.counting import count_configurations
 from archsearch.space.encoding import Encoding
+from archsearch.space.matching import matches
 from archsearch.space.moves import Moves
 from archsearch.space.nodes import Choice, Constant, Fields, Node, resolve
 from archsearch.space.parameter import Parameter, Params, Value
@@ -95,9 +96,7 @@ class SearchSpace:
             InputError: a parameter is missing, unknown or has no such value; the architecture
                 breaks a rule; or the space is flat.
         """
-        if self.is_flat:
-            rule = "is a flat space: its configurations are no architectures"
-            raise InputError(Problem("", rule, remedy="use resolved(params)", file=self.name))
+        self._needs_architectures()
         problems = self._param_problems(params)
         if not problems:
             arch = self._arch(params)
@@ -108,6 +107,11 @@ class SearchSpace:
             if not problems:
                 return arch
         raise InputError(problems)
+
+    def _needs_architectures(self) -> None:
+        if self.is_flat:
+            rule = "is a flat space: its configurations are no architectures"
+            raise InputError(Problem("", rule, remedy="use resolved(params)", file=self.name))
 
     def _arch(self, params: Params) -> Arch:
         return Arch.model_validate(resolve(self.root, params))
@@ -248,6 +252,24 @@ class SearchSpace:
     def count_distinct(self, limit: int = 200_000) -> int | None:
         """Return the number of distinct valid architectures; None above ``limit`` of them."""
         return sum(1 for _ in self.enumerate()) if self.count() <= limit else None
+
+    def params_of(self, arch: Arch) -> Params | None:
+        """Return parameters that make a network equal to ``arch``; None if there are none.
+
+        Raises:
+            InputError: the space is flat.
+        """
+        self._needs_architectures()
+        digest = arch.digest
+        for params in matches(self.root, arch):
+            active = self.plan.complete(params)
+            if self.digest_of(active) == digest and not self._broken(active):
+                return active
+        return None
+
+    def contains(self, arch: Arch) -> bool:
+        """Return whether some valid configuration makes a network equal to ``arch``."""
+        return self.params_of(arch) is not None
 
     @cached_property
     def encoding(self) -> Encoding:
