@@ -29,7 +29,7 @@ from archsearch.cluster.job import (
     never_stop,
 )
 from archsearch.cluster.worker import Worker
-from archsearch.data import DataSplits
+from archsearch.data import ArraySplit, DataSplits
 from archsearch.errors import RunError, TrialError
 from archsearch.record import EpochMetrics
 
@@ -80,7 +80,7 @@ class RayPool:
         self._closed = threading.Event()
         self._ready = threading.Event()
         self._broken: BaseException | None = None
-        start_ray(options, data.nbytes)
+        start_ray(options, _array_bytes(data))
         self._data = ray.put(data)
         self._slots = [self._new_slot() for _ in range(options.num_workers)]
         self._thread = threading.Thread(target=self._loop, name="archsearch-pool", daemon=True)
@@ -107,9 +107,7 @@ class RayPool:
         known = self._time
         if self._ready_at is not None:
             total = (time.perf_counter() - self._ready_at) * self.num_workers
-            known.idle = max(
-                0.0, total - known.training - known.paused - known.setup - known.lost
-            )
+            known.idle = max(0.0, total - known.training - known.paused - known.setup - known.lost)
         return known
 
     @property
@@ -142,6 +140,8 @@ class RayPool:
 
     def close(self) -> None:
         """Stop the workers and Ray; unfinished jobs are dropped."""
+        if self._closed.is_set():
+            return
         self._closed.set()
         self._thread.join(timeout=10)
         for slot in self._slots:
@@ -277,6 +277,11 @@ class RayWorker(Worker):
     def pid(self) -> int:
         """Return the process id."""
         return os.getpid()
+
+
+def _array_bytes(data: DataSplits) -> int:
+    splits = (data.train, data.val, data.test)
+    return sum(split.pixels.nbytes for split in splits if isinstance(split, ArraySplit))
 
 
 def _fetcher(ref: Any) -> Callable[[], bytes]:

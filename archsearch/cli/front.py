@@ -1,0 +1,24 @@
+"""``archsearch front``: the Pareto table of a run."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archsearch.cli.console import out
+from archsearch.report import front_points, front_table
+from archsearch.search import load_run
+
+
+def front(
+    run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+) -> None:
+    """Print the Pareto front of a run; it may still be going on."""
+    record = load_run(run, runs_dir)
+    if as_json:
+        print(json.dumps(front_points(record), indent=2))
+    else:
+        out.print(front_table(record))

@@ -1,0 +1,85 @@
+"""Live progress of a search: an updating line on a terminal, plain lines elsewhere."""
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from archsearch.search import SearchStatus
+
+_PLAIN_EVERY_S = 15.0
+
+
+class LiveProgress:
+    """Shows a `SearchStatus`; use as a context manager.
+
+    Args:
+        console: where to draw.
+        quiet: show lines that should stay, but no progress.
+    """
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._last = 0.0
+
+    def __enter__(self) -> "LiveProgress":
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def status(self, status: SearchStatus) -> None:
+        """Show a snapshot."""
+        if self._live is not None:
+            self._live.update(_bar(status))
+        elif not self._quiet and time.monotonic() - self._last >= _PLAIN_EVERY_S:
+            self._last = time.monotonic()
+            self._console.print(describe(status), soft_wrap=True)
+
+    def line(self, text: str) -> None:
+        """Show one line that should stay."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
+def describe(status: SearchStatus) -> str:
+    """Return a snapshot in one line of words."""
+    parts = [
+        f"{status.trained}/{status.trials} trained",
+        f"{status.running} running",
+        f"{status.pruned} pruned",
+        f"{status.infeasible} over budget",
+    ]
+    if status.failed:
+        parts.append(f"{status.failed} failed")
+    parts.append(f"front {status.front_size}")
+    if status.best_accuracy is not None and status.best_latency_ms is not None:
+        parts.append(f"best {status.best_accuracy:.4f} at {status.best_latency_ms:.2f} ms")
+    if status.remaining_s is not None:
+        parts.append(f"{clock(status.remaining_s)} left")
+    return f"{status.phase}: " + ", ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as ``1:05`` or ``2:03:04``."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _bar(status: SearchStatus) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(
+        ProgressBar(total=max(1, status.trials), completed=status.trained, width=24),
+        Text(describe(status)),
+    )
+    return grid

@@ -1,0 +1,321 @@
+"""``archsearch run``: search, or go on with a search."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archsearch.arch import value_from
+from archsearch.cli.console import err, out
+from archsearch.cli.progress import LiveProgress, clock
+from archsearch.errors import InputError, Problem
+from archsearch.record import RunRecord
+from archsearch.report import front_points, front_table, write_report
+from archsearch.resources import find_yaml
+from archsearch.search import (
+    Place,
+    SearchConfig,
+    StudyFile,
+    describe_plan,
+    prepare,
+    run_search,
+    write_json,
+)
+from archsearch.train import default_recipe, load_recipe
+from archsearch.yaml_source import YamlSource, load_yaml
+
+Positive = Annotated[float | None, typer.Option()]
+
+
+def run(
+    space: Annotated[
+        str,
+        typer.Argument(help="Search space or study: a YAML file, or the name of one we ship."),
+    ],
+    budget_ms: Annotated[
+        float | None,
+        typer.Option(
+            help="Latency limit in milliseconds for one inference.", rich_help_panel="Budget"
+        ),
+    ] = None,
+    budget_params: Annotated[
+        float | None,
+        typer.Option(help="Limit on the number of parameters, e.g. 6e6.", rich_help_panel="Budget"),
+    ] = None,
+    budget_macs: Annotated[
+        float | None,
+        typer.Option(help="Limit on multiply-adds of one image.", rich_help_panel="Budget"),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/. "
+            "[default: digits]",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a torchvision data set.", rich_help_panel="Data and training"),
+    ] = None,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download", help="Fetch a missing data set.", rich_help_panel="Data and training"
+        ),
+    ] = False,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of the images in pixels. [default: the space's]",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(help="Use at most this many images.", rich_help_panel="Data and training"),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs of each candidate. [default: the recipe's]",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file with the training recipe.", rich_help_panel="Data and training"
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Candidates to train in all. [default: 30]", rich_help_panel="Search"),
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin no new candidate after this long, e.g. 30m, 2h, 90s.",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="evolution, nsga2, random or tpe. [default: evolution]", rich_help_panel="Search"
+        ),
+    ] = None,
+    early_stopping: Annotated[
+        bool | None,
+        typer.Option(
+            "--early-stopping/--no-early-stopping",
+            help="Stop candidates that are clearly dominated. [default: on]",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Of proposals, initialisation and data order. [default: 0]",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or auto. [default: auto]", rich_help_panel="Machine"),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads of the measured inference. [default: 1]", rich_help_panel="Machine"
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            help="Images of the measured inference. [default: 1]", rich_help_panel="Machine"
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Candidates trained at a time. [default: one per core]", rich_help_panel="Machine"
+        ),
+    ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            help="ray, or inline for this process. [default: ray]", rich_help_panel="Machine"
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster to join.", rich_help_panel="Machine"),
+    ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            help="Name of the run; an unfinished run of that name goes on.",
+            rich_help_panel="Output",
+        ),
+    ] = "",
+    runs_dir: Annotated[
+        Path, typer.Option(help="Folder of all runs.", rich_help_panel="Output")
+    ] = Path("runs"),
+    storage: Annotated[
+        str,
+        typer.Option(
+            help="Optuna storage URL. [default: SQLite in the run]", rich_help_panel="Output"
+        ),
+    ] = "",
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check everything, write and train nothing.", rich_help_panel="Output"
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Search for the best accuracy within a latency budget, and print the Pareto front.
+
+    The same command again goes on where the run was stopped.
+    """
+    overrides: dict[str, Any] = {
+        "data": data,
+        "data_root": str(data_root) if data_root else None,
+        "image_size": image_size,
+        "limit": limit,
+        "sampler": sampler,
+        "early_stopping": early_stopping,
+        "seed": seed,
+        "budgets.latency_ms": budget_ms,
+        "budgets.params": budget_params,
+        "budgets.macs": budget_macs,
+        "latency.device": device,
+        "latency.threads": threads,
+        "latency.batch_size": batch,
+        "execution.trials": trials,
+        "execution.time_limit_s": seconds(time_limit) if time_limit else None,
+        "execution.workers": workers,
+        "execution.executor": executor,
+        "execution.address": address,
+    }
+    config = configuration(space, overrides)
+    if recipe is not None:
+        config = config.model_copy(update={"recipe": load_recipe(recipe)})
+    if epochs is not None:
+        config = with_epochs(config, epochs)
+    place = Place(name, str(runs_dir), storage, download)
+    if dry_run:
+        for line in describe_plan(prepare(config, place)):
+            out.print(line, soft_wrap=True)
+        return
+    with LiveProgress(err, quiet) as progress:
+        record = run_search(config, place, progress)
+    finished(record, runs_dir / record.name)
+
+
+def finished(record: RunRecord, folder: Path) -> None:
+    """Write the front and the report of a run that has ended, and print what there is."""
+    write_json(folder / "front.json", front_points(record))
+    page = write_report(record, folder / "report.html")
+    out.print(front_table(record))
+    out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
+    out.print(
+        f"take a model away: archsearch export {folder} --trial best --format python "
+        "--output model.py",
+        soft_wrap=True,
+    )
+
+
+def configuration(path_or_name: str, overrides: dict[str, Any]) -> SearchConfig:
+    """Return the configuration from a study file, or from a space, with ``overrides`` applied.
+
+    Args:
+        path_or_name: study or space.
+        overrides: dotted key to value; None leaves a value as it is.
+
+    Raises:
+        InputError: with every problem, named by the option that caused it.
+    """
+    data: dict[str, Any] = {"space": path_or_name}
+    study = _study(path_or_name)
+    if study is not None:
+        data = study.search.model_dump(mode="json")
+    for key, value in overrides.items():
+        if value is None:
+            continue
+        *parents, last = key.split(".")
+        target = data
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[last] = value
+    try:
+        return value_from(SearchConfig, YamlSource("", data))
+    except InputError as error:
+        raise InputError(
+            [Problem(_OPTIONS.get(p.key, p.key), p.rule, p.value, p.remedy) for p in error.problems]
+        ) from None
+
+
+_OPTIONS = {
+    "budgets.latency_ms": "--budget-ms",
+    "budgets.params": "--budget-params",
+    "budgets.macs": "--budget-macs",
+    "latency.device": "--device",
+    "latency.threads": "--threads",
+    "latency.batch_size": "--batch",
+    "execution.trials": "--trials",
+    "execution.time_limit_s": "--time-limit",
+    "execution.workers": "--workers",
+    "execution.executor": "--executor",
+    "image_size": "--image-size",
+    "limit": "--limit",
+    "seed": "--seed",
+}
+
+
+def _study(path_or_name: str) -> StudyFile | None:
+    """Return the study that the argument names, None when it names a space."""
+    try:
+        path = find_yaml(path_or_name, "spaces")
+    except InputError as missing:
+        try:
+            path = find_yaml(path_or_name, "studies")
+        except InputError:
+            raise missing from None
+    source = load_yaml(path)
+    if not isinstance(source.data, dict) or "search" not in source.data:
+        return None
+    return value_from(StudyFile, source)
+
+
+def with_epochs(config: SearchConfig, epochs: int) -> SearchConfig:
+    """Return ``config`` with another number of epochs; a longer warm-up is cut to fit."""
+    if epochs < 1:
+        raise InputError(Problem("--epochs", "must be at least 1", epochs))
+    recipe = config.recipe or default_recipe(config.data)
+    warmup = min(recipe.warmup_epochs, epochs / 4)
+    return config.model_copy(
+        update={"recipe": recipe.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})}
+    )
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str) -> float:
+    """Return ``90s``, ``30m``, ``2h`` or ``1d`` in seconds; a bare number is seconds.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    unit = _UNITS.get(text[-1:].lower())
+    try:
+        return float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        raise InputError(
+            Problem("--time-limit", "must be a number with s, m, h or d", text, "e.g. 30m")
+        ) from None

@@ -1,0 +1,272 @@
+"""The latency probe, seen from the process that wants a number."""
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from archsearch.cost.channel import receive, send
+from archsearch.cost.environment import device_kind
+from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
+from archsearch.cost.target import Target, pack
+from archsearch.errors import InputError, ProbeError, Problem, TrialError
+from archsearch.record import LatencyResult
+
+#: bytes up to which glibc keeps freed memory: without these, mobilenetv2 spends a third of its
+#: time in page faults, and a ranking of two networks can turn around
+_ALLOCATOR_BYTES = "1000000000"
+_STARTUP_LIMIT_S = 180.0
+_BUILD_LIMIT_S = {"eager": 60.0, "cuda_graph": 120.0}
+_SLOW_BUILD_LIMIT_S = 600.0
+_INFERENCE_ALLOWANCE = 20.0
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Latency of one network over that of the first, in paired blocks.
+
+    Attributes:
+        value: median of the ratios of neighbouring blocks.
+        interval: its 95 % confidence interval.
+    """
+
+    value: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Networks measured interleaved in one run; ``ratios`` are to the first."""
+
+    results: tuple[LatencyResult, ...]
+    ratios: tuple[Ratio, ...]
+
+
+class Probe:
+    """Owns one probe process; a context manager.
+
+    The process starts in the background. If it dies or hangs, the call that finds out raises
+    `ProbeError`, and the next one starts a fresh process. It never outlives its parent.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: intra-op threads, recorded with every result.
+        hang_s: answer time that counts as a hang, beyond what the protocol allows itself; None
+            leaves the defaults, which allow for building and compiling.
+
+    Raises:
+        InputError: there is no such device, or ``threads`` is not positive.
+    """
+
+    def __init__(self, device: str = "cpu", threads: int = 1, hang_s: float | None = None) -> None:
+        device_kind(device)
+        if threads < 1:
+            raise InputError(Problem("threads", "must be at least 1", threads))
+        self.device = device
+        self.threads = threads
+        self.starts = 0
+        self._hang_s = hang_s
+        self._lock = threading.RLock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._replies: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._log: IO[bytes] | None = None
+        self._ready = False
+
+    def __enter__(self) -> "Probe":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None before the start and after the end."""
+        return self._process.pid if self._process is not None and self.alive else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the process unless it runs; return at once, while it is still importing."""
+        with self._lock:
+            if self.alive:
+                return
+            self.close()
+            environment = os.environ | {
+                "MALLOC_TRIM_THRESHOLD_": _ALLOCATOR_BYTES,
+                "MALLOC_MMAP_THRESHOLD_": _ALLOCATOR_BYTES,
+                "OMP_NUM_THREADS": str(self.threads),
+                "MKL_NUM_THREADS": str(self.threads),
+                "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+            }
+            self._log = tempfile.TemporaryFile()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "archsearch.cost.probe_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env=environment,
+            )
+            self.starts += 1
+            self._ready = False
+            self._replies = queue.Queue()
+            threading.Thread(
+                target=_collect, args=(self._process.stdout, self._replies), daemon=True
+            ).start()
+            self._send({"device": self.device, "threads": self.threads})
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None:
+                process.kill()
+                process.wait()
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        with contextlib.suppress(OSError):
+                            stream.close()
+            if self._log is not None:
+                self._log.close()
+                self._log = None
+
+    def measure(
+        self,
+        target: Target,
+        protocol: LatencyProtocol = GATE,
+        *,
+        input_shape: Sequence[int] | None = None,
+    ) -> LatencyResult:
+        """Measure one network.
+
+        Args:
+            target: an architecture, ``timm:NAME``, ``package.module:function`` or a module.
+            protocol: how; its device and threads, where given, win over the probe's.
+            input_shape: ``(C, H, W)``; None takes the network's own.
+
+        Raises:
+            InputError: the target or the protocol is wrong.
+            TrialError: this network cannot be built or run.
+            ProbeError: the process died or hangs.
+        """
+        return self.compare([target], protocol, input_shape=input_shape).results[0]
+
+    def compare(
+        self,
+        targets: Sequence[Target],
+        protocol: LatencyProtocol = FINAL,
+        *,
+        input_shape: Sequence[int] | None = None,
+    ) -> Comparison:
+        """Measure networks interleaved, so that what disturbs one disturbs all; see `measure`."""
+        if not targets:
+            raise InputError(Problem("", "there must be a network to measure"))
+        self._check(protocol)
+        with tempfile.TemporaryDirectory(prefix="archsearch-") as folder:
+            packed = [pack(target, input_shape, Path(folder)) for target in targets]
+            request = {
+                "operation": "measure",
+                "targets": packed,
+                "protocol": protocol.model_dump(mode="json"),
+            }
+            reply = self._ask(request, self._limit_s(protocol, len(targets)))
+        ratios = [Ratio(each["ratio"], tuple(each["interval"])) for each in reply["ratios"]]
+        results = [LatencyResult.model_validate(result) for result in reply["results"]]
+        return Comparison(tuple(results), tuple(ratios))
+
+    def calibrate(self) -> float:
+        """Time the reference network afresh, in milliseconds; call it when the machine is quiet.
+
+        The first measurement after a start does so by itself.
+        """
+        reply = self._ask({"operation": "calibrate"}, self._hang_s or 60.0)
+        return float(reply["reference_ms"])
+
+    def _check(self, protocol: LatencyProtocol) -> None:
+        if protocol.device not in (None, self.device):
+            raise InputError(
+                Problem("device", f"this probe measures on {self.device}", protocol.device)
+            )
+
+    def _limit_s(self, protocol: LatencyProtocol, networks: int) -> float:
+        if self._hang_s is not None:
+            build = self._hang_s
+        else:
+            build = _BUILD_LIMIT_S.get(protocol.runtime, _SLOW_BUILD_LIMIT_S)
+        return networks * build + _INFERENCE_ALLOWANCE * protocol.time_limit_s
+
+    def _ask(self, request: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        with self._lock:
+            self.start()
+            if not self._ready:
+                self._receive(_STARTUP_LIMIT_S)
+                self._ready = True
+            self._send(request)
+            reply: dict[str, Any] = self._receive(limit_s)["reply"]
+            return reply
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            send(self._process.stdin, message)
+        except OSError:
+            self._fail("ended")
+
+    def _receive(self, limit_s: float) -> dict[str, Any]:
+        try:
+            message = self._replies.get(timeout=limit_s)
+        except queue.Empty:
+            self._fail(f"did not answer within {limit_s:.0f} s")
+        if message is None:
+            self._fail("ended")
+        if "error" not in message:
+            return message
+        if message["error"] == "input":
+            raise InputError([Problem(**problem) for problem in message["problems"]])
+        raise TrialError(f"the network could not be measured: {message['message']}")
+
+    def _fail(self, what: str) -> Any:
+        """Drop the process and raise; the next call starts a fresh one."""
+        process, log = self._process, self._log
+        deadline = time.monotonic() + 1.0
+        while what == "ended" and process is not None and process.poll() is None:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
+        code = process.poll() if process is not None else None
+        told = _last_line(log) if log is not None else ""
+        self.close()
+        how = "" if code is None else f" (exit code {code})"
+        raise ProbeError(f"the latency probe {what}{how}" + (f": {told}" if told else ""))
+
+
+def _collect(stream: Any, replies: "queue.Queue[dict[str, Any] | None]") -> None:
+    """Move replies from the pipe into a queue, which can be waited on with a limit anywhere."""
+    with contextlib.suppress(OSError, ValueError):
+        while (message := receive(stream)) is not None:
+            replies.put(message)
+    replies.put(None)
+
+
+def _last_line(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else ""

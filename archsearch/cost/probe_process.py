@@ -1,0 +1,202 @@
+"""The process that measures: started by `archsearch.cost.probe.Probe`, one for each device.
+
+Its standard input carries requests and its standard output replies. When the input closes, the
+parent is gone, and the process ends at once, whatever it is doing.
+"""
+
+import dataclasses
+import gc
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import Any, BinaryIO
+
+import torch
+
+from archsearch.cost.channel import receive, send
+from archsearch.cost.environment import current_environment
+from archsearch.cost.measurement import Measurement, Timer, calibrate, measure
+from archsearch.cost.memory import DTYPES
+from archsearch.cost.protocol import LatencyProtocol
+from archsearch.cost.reference import ReferenceNetwork, build_reference
+from archsearch.cost.runtimes import prepare
+from archsearch.cost.target import BuiltTarget, unpack
+from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
+from archsearch.errors import InputError, Problem
+
+_PARENT_POLL_S = 2.0
+_UNSUPPORTED = "not implemented for"
+
+
+class ProbeServer:
+    """Answers requests; owns the reference network and its calibration.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: intra-op threads, unless a protocol asks for another number.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        self.device = torch.device(device)
+        self.threads = threads
+        self.environment = current_environment(device)
+        self._calibrations: dict[int, float] = {}
+        self._reference = self._reference_timer()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the reply to one request."""
+        operation = request["operation"]
+        if operation == "calibrate":
+            threads = request.get("threads") or self.threads
+            torch.set_num_threads(threads)
+            return {"reference_ms": self._calibrate(threads)}
+        if operation == "measure":
+            return self._measure(request)
+        raise ValueError(f"unknown operation {operation!r}")
+
+    def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        protocol = LatencyProtocol.model_validate(request["protocol"])
+        threads = protocol.threads or self.threads
+        torch.set_num_threads(threads)
+        timers = [self._timer(unpack(target), protocol) for target in request["targets"]]
+        gc.collect()
+        gc.disable()
+        try:
+            result = self._measure_quietly(timers, protocol, threads)
+        finally:
+            gc.enable()
+        fixed = {
+            "batch_size": protocol.batch_size,
+            "threads": threads,
+            "dtype": protocol.dtype,
+            "memory_format": protocol.memory_format,
+            "runtime": protocol.runtime,
+            "device": self.environment.device,
+            "environment": self.environment.fingerprint,
+        }
+        ratios = [result.ratio(index) for index in range(len(timers))]
+        return {
+            "results": [result.summary(index) | fixed for index in range(len(timers))],
+            "ratios": [{"ratio": ratio, "interval": interval} for ratio, interval in ratios],
+        }
+
+    def _measure_quietly(
+        self, timers: list[Timer], protocol: LatencyProtocol, threads: int
+    ) -> Measurement:
+        """Measure; once more if the reference shows that it was calibrated on a loaded machine."""
+        clock = time.perf_counter
+        known = self._calibrations.get(threads) or self._calibrate(threads)
+        result = measure(timers, self._reference, known, protocol, clock)
+        if result.verdict != "steady" and result.drift < -protocol.max_drift:
+            again = self._calibrate(threads)
+            result = measure(timers, self._reference, again, protocol, clock)
+        return result
+
+    def _calibrate(self, threads: int) -> float:
+        with torch.inference_mode():
+            self._calibrations[threads] = calibrate(self._reference, time.perf_counter)
+        return self._calibrations[threads]
+
+    def _timer(self, built: BuiltTarget, protocol: LatencyProtocol) -> Timer:
+        """Put a network on the device as the protocol says, and a clock around it."""
+        dtype = DTYPES[protocol.dtype]
+        layout = (
+            torch.channels_last
+            if protocol.memory_format == "channels_last"
+            else torch.contiguous_format
+        )
+        model = built.model.eval().to(self.device, dtype).to(memory_format=layout)
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(protocol.batch_size, *built.input_shape, generator=generator)
+        inputs = images.to(self.device, dtype).to(memory_format=layout)
+        try:
+            with torch.inference_mode():
+                model(inputs)
+                run = prepare(protocol.runtime, model, inputs)
+        except RuntimeError as error:
+            if _UNSUPPORTED not in str(error):
+                raise
+            raise InputError(
+                Problem("dtype", f"not supported on {self.device.type}: {error}", protocol.dtype)
+            ) from None
+        if self.device.type == "cuda":
+            clock = cuda_throughput_timer if protocol.mode == "throughput" else cuda_timer
+            return _inferring(clock(run, self.device))
+        return _inferring(host_timer(run))
+
+    def _reference_timer(self) -> Timer:
+        model = build_reference().to(self.device).to(memory_format=torch.channels_last)
+        inputs = torch.zeros(ReferenceNetwork.input_shape, device=self.device)
+        inputs = inputs.to(memory_format=torch.channels_last)
+
+        def run() -> object:
+            return model(inputs)
+
+        if self.device.type == "cuda":
+            return _inferring(cuda_timer(run, self.device))
+        return _inferring(host_timer(run))
+
+
+def _inferring(timer: Timer) -> Timer:
+    def timed(count: int) -> Any:
+        with torch.inference_mode():
+            return timer(count)
+
+    return timed
+
+
+def main() -> None:
+    """Serve requests until the parent closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to handle
+    outbox = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not get between the messages
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    hello = requests.get()
+    server = _try(outbox, lambda: ProbeServer(hello["device"], hello["threads"]))
+    if server is None:
+        return
+    torch.set_num_interop_threads(1)
+    torch.set_num_threads(hello["threads"])
+    send(outbox, {"ready": True})
+    while True:
+        request = requests.get()
+        reply = _try(outbox, lambda request=request: server.answer(request))
+        if reply is not None:
+            send(outbox, {"reply": reply})
+
+
+def _try(outbox: BinaryIO, action: Any) -> Any:
+    """Return the action's result; on an error send it to the parent and return None."""
+    try:
+        return action()
+    except InputError as error:
+        problems = [dataclasses.asdict(problem) for problem in error.problems]
+        send(outbox, {"error": "input", "problems": json.loads(json.dumps(problems, default=repr))})
+    except Exception as error:
+        traceback.print_exc()
+        send(outbox, {"error": "failed", "message": f"{type(error).__name__}: {error}"})
+    return None
+
+
+def _read(inbox: BinaryIO, requests: "queue.Queue[dict[str, Any]]") -> None:
+    while (request := receive(inbox)) is not None:
+        requests.put(request)
+    os._exit(0)
+
+
+def _watch_parent(parent: int) -> None:
+    """End with the parent even if some other process inherited the write end of the pipe."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_POLL_S)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""How a latency is measured: a value that travels with the number."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from archsearch.arch import Spec
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Runtime = Literal["eager", "compiled", "cuda_graph", "onnxruntime", "openvino"]
+
+
+class LatencyProtocol(Spec):
+    """How a latency is measured.
+
+    Inferences are timed in blocks of ``block_ms``. A small reference network runs before and
+    after each block; a block beside which the reference was off its calibration by more than
+    ``max_drift`` is rejected and repeated. Measuring ends when the 95 % confidence interval of
+    the median of block medians is narrower than ``interval_share`` of the median, or when
+    ``time_limit_s`` is over.
+
+    Attributes:
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None means the probe's.
+        threads: intra-op threads; None means the probe's.
+        batch_size: images per inference.
+        dtype: of weights and inputs.
+        memory_format: of weights and inputs.
+        runtime: what runs the network.
+        mode: ``latency`` waits for each inference to end before the next begins;
+            ``throughput`` starts them back to back and divides (the two differ on CUDA).
+        interval_share: width of the confidence interval, over the median, that is good enough.
+        min_blocks: accepted blocks needed; 6 is the fewest that carry a 95 % interval.
+        block_ms: length of one block.
+        time_limit_s: longest measuring after warm-up; then the verdict is ``noisy``.
+        warmup_limit_s: longest warm-up.
+        max_drift: how far the reference may be off its calibration.
+    """
+
+    device: str | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] = 1
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
+    runtime: Runtime = "eager"
+    mode: Literal["latency", "throughput"] = "latency"
+    interval_share: Positive = 0.02
+    min_blocks: Annotated[int, Field(ge=6)] = 12
+    block_ms: Positive = 15.0
+    time_limit_s: Positive = 2.0
+    warmup_limit_s: Positive = 1.0
+    max_drift: Positive = 0.03
+
+
+#: a first look at a candidate: about a quarter of a second for a network of 5 ms
+GATE = LatencyProtocol(
+    interval_share=0.05, min_blocks=7, block_ms=12.0, time_limit_s=0.5, warmup_limit_s=0.3
+)
+#: a number to publish: one to two seconds
+FINAL = LatencyProtocol(min_blocks=30, block_ms=20.0, time_limit_s=4.0)

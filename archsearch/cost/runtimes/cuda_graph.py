@@ -1,0 +1,37 @@
+"""PyTorch recorded once as a CUDA graph and replayed."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from archsearch.errors import InputError, Problem
+
+_WARMUP_RUNS = 3
+
+
+def prepare_cuda_graph(model: nn.Module, inputs: torch.Tensor) -> Callable[[], object]:
+    """Record one inference; return its replay.
+
+    Raises:
+        InputError: the network is not on a CUDA device.
+    """
+    if inputs.device.type != "cuda":
+        raise InputError(
+            Problem("runtime", "cuda_graph needs a CUDA device", str(inputs.device), "use eager")
+        )
+    side = torch.cuda.Stream(inputs.device)
+    side.wait_stream(torch.cuda.current_stream(inputs.device))
+    with torch.cuda.stream(side):
+        for _ in range(_WARMUP_RUNS):
+            model(inputs)
+    torch.cuda.current_stream(inputs.device).wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = model(inputs)
+
+    def run() -> object:
+        graph.replay()
+        return output  # kept alive: the graph writes into its memory
+
+    return run

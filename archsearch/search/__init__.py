@@ -1,0 +1,39 @@
+"""The search: samplers, the loop (ask -> gate -> train -> tell), runs on disk. Home of optuna."""
+
+from archsearch.search.config import (
+    Budgets,
+    Execution,
+    LatencyTarget,
+    SearchConfig,
+    StudyFile,
+)
+from archsearch.search.finish import write_json
+from archsearch.search.load_run import load_run
+from archsearch.search.plan import describe_plan
+from archsearch.search.prepare import Place, Prepared, default_name, prepare
+from archsearch.search.run import run_search
+from archsearch.search.run_folder import RunFolder, find_run
+from archsearch.search.samplers import SAMPLERS
+from archsearch.search.status import Listener, SearchStatus, SilentListener
+
+__all__ = [
+    "SAMPLERS",
+    "Budgets",
+    "Execution",
+    "LatencyTarget",
+    "Listener",
+    "Place",
+    "Prepared",
+    "RunFolder",
+    "SearchConfig",
+    "SearchStatus",
+    "SilentListener",
+    "StudyFile",
+    "default_name",
+    "describe_plan",
+    "find_run",
+    "load_run",
+    "prepare",
+    "run_search",
+    "write_json",
+]

@@ -1,0 +1,130 @@
+"""What a search run is asked to do, and where it may be changed later."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from archsearch.arch import Spec
+from archsearch.arch.spec import Count, Flag
+from archsearch.train import Recipe
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Budgets(Spec):
+    """Upper limits that every point of the front keeps.
+
+    Attributes:
+        latency_ms: median latency of one inference; None for no limit.
+        params: number of parameters; None for no limit.
+        macs: multiply-adds of one image; None for no limit.
+    """
+
+    latency_ms: Positive | None = None
+    params: Positive | None = None
+    macs: Positive | None = None
+
+    def violations(
+        self, params: int | None, macs: int | None, latency_ms: float | None
+    ) -> dict[str, float]:
+        """Return, by name and in a fixed order, how far each limit is exceeded, as a share of it.
+
+        Zero or less means that the limit is kept; what is not known yet counts as kept.
+        """
+        known = {"latency_ms": latency_ms, "params": params, "macs": macs}
+        limits = {"latency_ms": self.latency_ms, "params": self.params, "macs": self.macs}
+        return {
+            name: (known[name] - limit) / limit if known[name] is not None else 0.0  # type: ignore[operator]
+            for name, limit in limits.items()
+            if limit is not None
+        }
+
+
+class LatencyTarget(Spec):
+    """Where and how latency is measured.
+
+    Attributes:
+        device: ``cpu``, ``cuda``, or ``auto`` for CUDA where there is one.
+        batch_size: images per inference.
+        threads: intra-op threads on a CPU.
+        dtype: number type of weights and activations.
+        runtime: what executes the network.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch_size: Count = 1
+    threads: Count = 1
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    runtime: str = "eager"
+
+
+class Execution(Spec):
+    """How a run is carried out; may differ each time the run is resumed.
+
+    Attributes:
+        trials: candidates to train in all.
+        time_limit_s: no new candidate is begun after this many seconds; None for no limit.
+        workers: candidates trained at the same time; None for one per core (or one on a GPU).
+        threads_per_worker: intra-op threads of each worker.
+        executor: Ray actors, or the calling process.
+        address: Ray cluster to join; empty starts one on this machine.
+    """
+
+    trials: Count = 30
+    time_limit_s: Positive | None = None
+    workers: Count | None = None
+    threads_per_worker: Count = 1
+    executor: Literal["ray", "inline"] = "ray"
+    address: str = ""
+
+
+class SearchConfig(Spec):
+    """A search run, as a study file or the command line gives it.
+
+    Attributes:
+        space: path or name of a search space.
+        data: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
+        data_root: folder of a torchvision data set; None for its default.
+        image_size: side of the images in pixels; None takes the space's.
+        limit: use at most this many images of the data set; None for all.
+        recipe: how candidates are trained; None takes the data set's default.
+        budgets: upper limits.
+        latency: where and how latency is measured.
+        sampler: how candidates are proposed.
+        early_stopping: stop candidates that are clearly dominated.
+        seed: of proposals, initialisation and data order.
+        execution: how the run is carried out.
+    """
+
+    space: str
+    data: str = "digits"
+    data_root: str | None = None
+    image_size: Count | None = None
+    limit: Count | None = None
+    recipe: Recipe | None = None
+    budgets: Budgets = Budgets()
+    latency: LatencyTarget = LatencyTarget()
+    sampler: str = "evolution"
+    early_stopping: Flag = True
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    execution: Execution = Execution()
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a resumed run must share, every default written out."""
+        return self.model_dump(mode="json", exclude={"execution"})
+
+
+class StudyFile(Spec):
+    """A file in ``studies/``: a question, what it costs, what is expected, and the search.
+
+    Attributes:
+        question: what the study answers.
+        cost: what it takes to run.
+        expected: outcome that would be no surprise.
+        search: the search.
+    """
+
+    question: str
+    cost: str
+    expected: str
+    search: SearchConfig

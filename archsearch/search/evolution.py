@@ -1,0 +1,248 @@
+"""The default sampler: multi-objective evolution that never proposes a network twice.
+
+Parents are drawn by tournament on non-dominated rank, then on crowding distance (Deb et al. 2002,
+NSGA-II, section III); children are crossovers and mutations of them. Every proposal is valid,
+unseen and, as far as is known beforehand, within the budgets.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import moocore
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from archsearch.errors import RunError
+from archsearch.space import Params, SearchSpace
+
+logger = logging.getLogger(__name__)
+
+Accept = Callable[[Params], bool]
+
+
+class SpaceExhaustedError(RunError):
+    """Every architecture of the space has been proposed."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A finished candidate that can be a parent.
+
+    Attributes:
+        params: its parameters.
+        objectives: smaller is better, one value an objective.
+    """
+
+    params: Params
+    objectives: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class EvolutionOptions:
+    """Settings of `propose`.
+
+    Attributes:
+        num_initial: random proposals before evolution begins.
+        population: best members that parents are drawn from.
+        crossover: share of children with two parents.
+        random: share of proposals drawn at random, so that no region is given up.
+        max_tries: children tried before a proposal is drawn at random instead.
+    """
+
+    num_initial: int = 10
+    population: int = 16
+    crossover: float = 0.4
+    random: float = 0.1
+    max_tries: int = 200
+
+
+def accept_all(params: Params) -> bool:
+    """Accept every proposal."""
+    return True
+
+
+def propose(
+    space: SearchSpace,
+    members: Sequence[Member],
+    seen: set[str],
+    rng: np.random.Generator,
+    options: EvolutionOptions = EvolutionOptions(),
+    accept: Accept = accept_all,
+) -> tuple[Params, str]:
+    """Return the next parameters and how they came about.
+
+    Args:
+        space: what is searched.
+        members: finished candidates.
+        seen: identities (`SearchSpace.digest_of`) that must not be proposed again.
+        rng: source of randomness.
+        options: settings.
+        accept: tells whether a proposal can meet the budgets; asked before it is proposed.
+
+    Raises:
+        SpaceExhaustedError: no unseen architecture is left.
+    """
+    if len(members) >= options.num_initial and rng.random() >= options.random:
+        parents = _best(members, options.population)
+        for _ in range(options.max_tries):
+            child, origin = _child(space, parents, rng, options)
+            if space.digest_of(child) not in seen and accept(child):
+                return child, origin
+    for wanted in (accept, accept_all):
+        for _ in range(options.max_tries):
+            params = space.sample(rng)
+            if space.digest_of(params) not in seen and wanted(params):
+                return params, "random"
+    for params in itertools.islice(space.enumerate(), 1_000_000):
+        if space.digest_of(params) not in seen:
+            return params, "enumerated"
+    raise SpaceExhaustedError("every architecture of the space has been tried")
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    member: Member
+    rank: int
+    crowding: float
+
+
+def _best(members: Sequence[Member], count: int) -> list[_Ranked]:
+    """Return the ``count`` best members by rank, then by crowding distance."""
+    points = np.array([member.objectives for member in members], dtype=float)
+    ranks = moocore.pareto_rank(points)
+    ranked: list[_Ranked] = []
+    for rank in range(int(ranks.max()) + 1):
+        inside = np.flatnonzero(ranks == rank)
+        distances = crowding_distance(points[inside])
+        order = np.argsort(-distances, kind="stable")
+        ranked += [_Ranked(members[inside[i]], rank, float(distances[i])) for i in order]
+        if len(ranked) >= count:
+            break
+    return ranked[:count]
+
+
+def crowding_distance(points: np.ndarray) -> np.ndarray:
+    """Return how alone each point is among its neighbours, per objective and summed.
+
+    Args:
+        points: ``(N, M)`` objectives of one non-dominated set.
+
+    Returns:
+        ``(N,)`` distances; infinite at the ends.
+    """
+    count, width = points.shape
+    distance = np.zeros(count)
+    for column in range(width):
+        order = np.argsort(points[:, column], kind="stable")
+        values = points[order, column]
+        span = values[-1] - values[0]
+        distance[order[0]] = distance[order[-1]] = np.inf
+        if span > 0 and count > 2:
+            distance[order[1:-1]] += (values[2:] - values[:-2]) / span
+    return distance
+
+
+def _child(
+    space: SearchSpace,
+    parents: Sequence[_Ranked],
+    rng: np.random.Generator,
+    options: EvolutionOptions,
+) -> tuple[Params, str]:
+    first = _tournament(parents, rng)
+    if rng.random() < options.crossover and len(parents) > 1:
+        second = _tournament(parents, rng)
+        return space.mutate(space.crossover(first, second, rng), rng), "crossover"
+    return space.mutate(first, rng, n=1 + int(rng.random() < 0.5)), "mutation"
+
+
+def _tournament(parents: Sequence[_Ranked], rng: np.random.Generator) -> Params:
+    i, j = rng.integers(len(parents), size=2)
+    a, b = parents[i], parents[j]
+    better = a if (a.rank, -a.crowding) <= (b.rank, -b.crowding) else b
+    return better.member.params
+
+
+class EvolutionSampler(optuna.samplers.BaseSampler):
+    """`propose` as an Optuna sampler: works in any study over the parameters of ``space``.
+
+    Args:
+        space: what is searched.
+        seed: proposals depend on it and on what has finished, not on who asks.
+        options: settings of the evolution.
+        accept: see `propose`.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int = 0,
+        options: EvolutionOptions = EvolutionOptions(),
+        accept: Accept = accept_all,
+    ) -> None:
+        self._space = space
+        self._seed = seed
+        self._options = options
+        self._accept = accept
+        self._seen: dict[int, str] = {}
+        self._members: dict[int, Member] = {}
+        self.origin = "random"
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return every parameter of the space, conditional ones included."""
+        return {
+            name: CategoricalDistribution(list(parameter.values))
+            for name, parameter in self._space.parameters.items()
+        }
+
+    def sample_relative(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],
+    ) -> dict[str, Any]:
+        """Return all active parameters of one proposal."""
+        self._learn(study, trial)
+        rng = np.random.default_rng((self._seed, trial.number))
+        members = [self._members[number] for number in sorted(self._members)]
+        seen = set(self._seen.values())
+        params, self.origin = propose(self._space, members, seen, rng, self._options, self._accept)
+        return dict(params)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return a random value for a parameter that is not part of the space."""
+        assert isinstance(param_distribution, CategoricalDistribution)
+        rng = np.random.default_rng((self._seed, trial.number, 1))
+        return param_distribution.choices[rng.integers(len(param_distribution.choices))]
+
+    def _learn(self, study: optuna.Study, current: FrozenTrial) -> None:
+        """Take in the trials that were not known yet."""
+        signs = [
+            -1.0 if d == optuna.study.StudyDirection.MAXIMIZE else 1.0 for d in study.directions
+        ]
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number == current.number or trial.number in self._members:
+                continue
+            if trial.state == TrialState.WAITING:
+                fixed = trial.system_attrs.get("fixed_params", {})
+                params = {k: v for k, v in fixed.items() if k in self._space.parameters}
+            else:
+                params = dict(trial.params)
+            if not params or self._space.problems(params):
+                continue
+            self._seen.setdefault(trial.number, self._space.digest_of(params))
+            if trial.state == TrialState.COMPLETE:
+                objectives = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
+                self._members[trial.number] = Member(params, objectives)

@@ -1,0 +1,79 @@
+"""The end of a run: the front measured again in quiet, then tested once on the test split."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from archsearch.analysis import pareto_front
+from archsearch.cost import FINAL
+from archsearch.record import TrialRecord
+from archsearch.search.gate import Gate
+from archsearch.search.run_folder import RunFolder
+from archsearch.search.status import Listener
+
+logger = logging.getLogger(__name__)
+
+#: test accuracy (0 to 1) of a record from its weights file
+Tester = Callable[[TrialRecord, Path], float]
+
+
+def confirm_front(
+    records: Sequence[TrialRecord], gate: Gate, budget_ms: float | None, listener: Listener
+) -> tuple[list[TrialRecord], list[str]]:
+    """Measure every front member again in quiet until the front holds by final latencies alone.
+
+    A member over the budget is dropped, which may bring others to the front: they are measured
+    too. Members measured before keep their final latency.
+
+    Returns:
+        every record, the measured ones with ``final_latency``; and one line for each drop.
+    """
+    by_number = {record.number: record for record in records}
+    notes: list[str] = []
+    while True:
+        front = pareto_front(by_number.values(), budget_ms)
+        unknown = [record for record in front if record.final_latency is None]
+        if not unknown:
+            return [by_number[number] for number in sorted(by_number)], notes
+        listener.line(f"measuring {len(unknown)} front members again in quiet")
+        results = gate.measure([record.arch for record in unknown], FINAL)
+        for record, result in zip(unknown, results, strict=True):
+            by_number[record.number] = record.model_copy(update={"final_latency": result})
+            if budget_ms is not None and result.median_ms > budget_ms:
+                notes.append(
+                    f"trial {record.number} left the front: {result.median_ms:.3g} ms when "
+                    f"measured again, over the budget of {budget_ms:g} ms"
+                )
+
+
+def evaluate_front(
+    front: Sequence[TrialRecord], folder: RunFolder, test: Tester, listener: Listener
+) -> tuple[list[TrialRecord], list[str]]:
+    """Evaluate each front member once on the test split, from its kept weights.
+
+    Returns:
+        the front with ``test_accuracy`` and ``checkpoint``; and one line for each member whose
+        weights are missing.
+    """
+    tested, notes = [], []
+    for record in front:
+        path = folder.checkpoint(record.digest)
+        if record.test_accuracy is not None and path.is_file():
+            tested.append(record)
+        elif path.is_file():
+            checkpoint = path.relative_to(folder.path).as_posix()
+            update = {"test_accuracy": test(record, path), "checkpoint": checkpoint}
+            tested.append(record.model_copy(update=update))
+        else:
+            tested.append(record.model_copy(update={"checkpoint": ""}))
+            notes.append(f"trial {record.number}: its weights were not kept, so it is not tested")
+    return tested, notes
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON so that a reader never sees half of it."""
+    partial = path.with_suffix(path.suffix + ".partial")
+    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

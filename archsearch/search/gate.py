@@ -1,0 +1,91 @@
+"""What is known about a candidate before it is trained: counts, and latency measured in quiet."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archsearch.arch import Arch
+from archsearch.cluster import QuietLock
+from archsearch.cost import GATE, ArchCounts, LatencyProtocol, Probe, count_arch
+from archsearch.errors import ProbeError
+from archsearch.record import LatencyResult
+from archsearch.search.config import LatencyTarget
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+
+
+@dataclass
+class GateTime:
+    """Seconds spent on measuring.
+
+    Attributes:
+        waiting: until training had paused.
+        measuring: with the machine held.
+        measured: networks measured.
+        pauses: times the machine was held.
+    """
+
+    waiting: float = 0.0
+    measuring: float = 0.0
+    measured: int = 0
+    pauses: int = 0
+
+
+class Gate:
+    """Counts candidates and measures their latency while no training step runs.
+
+    Args:
+        probe: the measuring process.
+        quiet: agreement with the training processes of this machine.
+        target: where and how latency is measured.
+    """
+
+    def __init__(self, probe: Probe, quiet: QuietLock, target: LatencyTarget) -> None:
+        self._probe = probe
+        self._quiet = quiet
+        self._target = target
+        self.time = GateTime()
+
+    def counts(self, arch: Arch) -> ArchCounts:
+        """Return parameters and multiply-adds, exactly."""
+        return count_arch(arch)
+
+    def measure(
+        self, archs: Sequence[Arch], protocol: LatencyProtocol = GATE
+    ) -> list[LatencyResult]:
+        """Measure each of ``archs``, holding the machine once for all of them.
+
+        Raises:
+            ProbeError: the probe failed several times in a row on one of them.
+        """
+        if not archs:
+            return []
+        protocol = protocol.model_copy(
+            update={
+                "batch_size": self._target.batch_size,
+                "threads": self._target.threads,
+                "dtype": self._target.dtype,
+                "runtime": self._target.runtime,
+            }
+        )
+        with self._quiet.measuring() as waited:
+            began = time.perf_counter()
+            results = [self._measure_one(arch, protocol) for arch in archs]
+            self.time.measuring += time.perf_counter() - began
+        self.time.waiting += waited
+        self.time.measured += len(archs)
+        self.time.pauses += 1
+        return results
+
+    def _measure_one(self, arch: Arch, protocol: LatencyProtocol) -> LatencyResult:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._probe.measure(arch, protocol)
+            except ProbeError as error:
+                logger.warning("latency probe, attempt %d of %d: %s", attempt, _ATTEMPTS, error)
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")

@@ -1,0 +1,56 @@
+"""Read a run back from its folder."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from archsearch.analysis import pareto_front
+from archsearch.errors import InputError, Problem
+from archsearch.record import Environment, RunRecord
+from archsearch.search.run_folder import RunFolder, find_run
+from archsearch.search.store import read_records
+
+
+def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunRecord:
+    """Return everything known about a run; it may still be going on.
+
+    Args:
+        run: folder of a run, or its name inside ``runs_dir``.
+        runs_dir: where runs are kept.
+
+    Raises:
+        InputError: there is no such run, or its study cannot be read.
+    """
+    folder = run if isinstance(run, RunFolder) else find_run(run, runs_dir)
+    config = folder.read_config()
+    try:
+        study = optuna.load_study(study_name=folder.name, storage=config["storage"])
+    except Exception as error:
+        raise InputError(
+            Problem(
+                "storage",
+                f"the study of run '{folder.name}' cannot be read ({error})",
+                remedy="was the folder moved? its config.yaml names the storage",
+                file=str(folder.config),
+            )
+        ) from error
+    return run_record(folder, config, read_records(study), study.user_attrs)
+
+
+def run_record(
+    folder: RunFolder, config: dict[str, Any], trials: list[Any], attributes: dict[str, Any]
+) -> RunRecord:
+    """Put together the record of a run from its configuration, trials and study attributes."""
+    budget_ms = config["identity"]["budgets"]["latency_ms"]
+    return RunRecord(
+        name=folder.name,
+        config=config,
+        environment=Environment.model_validate(config["environment"]),
+        trials=tuple(trials),
+        front=tuple(record.number for record in pareto_front(trials, budget_ms)),
+        budget_ms=budget_ms,
+        wall_s=attributes.get("wall_s", 0.0),
+        time_by_cause=attributes.get("time_by_cause", {}),
+        notes=tuple(attributes.get("notes", ())),
+    )

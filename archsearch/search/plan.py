@@ -1,0 +1,105 @@
+"""What a run is about to do and what it will cost, before it does it."""
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from archsearch.cost import count_arch
+from archsearch.search.prepare import Prepared
+from archsearch.train import Trainer
+
+_SAMPLES = 9
+_ONE_STEP_S = 1e-9
+_TIMED_S = 1.0
+
+
+@dataclass(frozen=True)
+class EpochCost:
+    """What one epoch of a typical candidate costs.
+
+    Attributes:
+        seconds: of one epoch on one worker, evaluation left out.
+        macs: multiply-adds of the candidate that was timed, the median of a few.
+        images: training images of an epoch.
+    """
+
+    seconds: float
+    macs: int
+    images: int
+
+
+def epoch_cost(prepared: Prepared) -> EpochCost:
+    """Time some training steps of a median candidate and scale to an epoch."""
+    rng = np.random.default_rng(prepared.config.seed)
+    archs = [prepared.space.arch(prepared.space.sample(rng)) for _ in range(_SAMPLES)]
+    by_macs = sorted(archs, key=lambda arch: count_arch(arch).macs)
+    arch = by_macs[_SAMPLES // 2]
+    trainer = Trainer(
+        arch,
+        prepared.data,
+        prepared.recipe,
+        seed=prepared.config.seed,
+        device=prepared.device,
+        threads=prepared.config.execution.threads_per_worker,
+    )
+    trainer.run(_ONE_STEP_S)
+    steps, began = 0, time.perf_counter()
+    while time.perf_counter() - began < _TIMED_S and trainer.epoch == 0:
+        trainer.run(_ONE_STEP_S)
+        steps += 1
+    a_step = (time.perf_counter() - began) / max(steps, 1)
+    images = len(prepared.data.train)
+    num_steps = math.ceil(images / prepared.recipe.batch_size)
+    return EpochCost(a_step * num_steps, count_arch(arch).macs, images)
+
+
+def describe_cost(prepared: Prepared, cost: EpochCost, workers: int) -> str:
+    """Return one line that says what an epoch costs and how long the run may take."""
+    execution, epochs = prepared.config.execution, prepared.recipe.epochs
+    total = execution.trials * epochs * cost.seconds / workers
+    limit = execution.time_limit_s
+    bound = f", stopped after {_duration(limit)}" if limit is not None and limit < total else ""
+    return (
+        f"one epoch of a median candidate ({cost.macs / 1e6:.1f} M MACs, {cost.images:,} images) "
+        f"takes about {_duration(cost.seconds)}; {execution.trials} candidates x {epochs} epochs "
+        f"on {workers} {'worker' if workers == 1 else 'workers'}: at most about "
+        f"{_duration(total)}{bound}"
+    )
+
+
+def describe_plan(prepared: Prepared) -> list[str]:
+    """Return what a run would do, line by line; nothing is trained."""
+    config, space, data = prepared.config, prepared.space, prepared.data
+    rng = np.random.default_rng(config.seed)
+    counts = [count_arch(space.arch(space.sample(rng))) for _ in range(_SAMPLES)]
+    macs = statistics.median(count.macs for count in counts) / 1e6
+    limits = {
+        "latency": config.budgets.latency_ms and f"{config.budgets.latency_ms:g} ms",
+        "params": config.budgets.params and f"{config.budgets.params:,.0f}",
+        "MACs": config.budgets.macs and f"{config.budgets.macs:,.0f}",
+    }
+    kept = ", ".join(f"{name} <= {value}" for name, value in limits.items() if value)
+    return [
+        f"run: {prepared.folder.path}",
+        f"space: {space.name}, {space.count():,} configurations, median {macs:.1f} M MACs",
+        f"data: {data.name}, {len(data.train):,} training, {len(data.val):,} validation and "
+        f"{len(data.test):,} test images of {data.image_size} px, {data.num_classes} classes",
+        f"recipe: {prepared.recipe.epochs} epochs, batch {prepared.recipe.batch_size}, "
+        f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}",
+        f"budget: {kept or 'none'}",
+        f"search: {config.execution.trials} candidates, sampler {config.sampler}, seed "
+        f"{config.seed}, latency on {prepared.device}",
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

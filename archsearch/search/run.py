@@ -1,0 +1,211 @@
+"""One session of a run: set up, search, confirm the front, test it."""
+
+import contextlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from archsearch.analysis import pareto_front
+from archsearch.cluster import (
+    Executor,
+    InlineExecutor,
+    PoolOptions,
+    QuietLock,
+    StopRule,
+    never_stop,
+)
+from archsearch.cluster.ray_pool import RayPool
+from archsearch.cost import Probe
+from archsearch.record import RunRecord, TrialRecord
+from archsearch.search.config import SearchConfig
+from archsearch.search.finish import confirm_front, evaluate_front
+from archsearch.search.gate import Gate
+from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.load_run import run_record
+from archsearch.search.loop import SearchLoop
+from archsearch.search.plan import describe_cost, epoch_cost
+from archsearch.search.prepare import Place, Prepared, prepare
+from archsearch.search.samplers import build_sampler
+from archsearch.search.status import Listener, SilentListener
+from archsearch.search.stopping import DominanceRule
+from archsearch.search.store import StudyStore
+from archsearch.train import Trainer, load_weights
+
+logger = logging.getLogger(__name__)
+
+
+def run_search(
+    config: SearchConfig, place: Place | None = None, listener: Listener | None = None
+) -> RunRecord:
+    """Run or resume a search; return the run with its confirmed front.
+
+    Raises:
+        InputError: the input is wrong; nothing was written.
+        BudgetUnreachableError: no architecture of the space meets the latency budget.
+        RunError: the run could not go on; what it has is kept, and it can be resumed.
+    """
+    listener = listener or SilentListener()
+    prepared = prepare(config, place or Place())
+    folder = prepared.folder
+    with folder.lock(), _log_to(folder.log):
+        if folder.exists():
+            folder.check_same(prepared.identity)
+        else:
+            folder.create(prepared.written)
+        return _session(prepared, listener)
+
+
+def _session(prepared: Prepared, listener: Listener) -> RunRecord:
+    config, folder, data = prepared.config, prepared.folder, prepared.data
+    began = time.perf_counter()
+    guess = LatencyGuess(prepared.space)
+    store = StudyStore(
+        prepared.storage,
+        folder.name,
+        prepared.space,
+        build_sampler(config.sampler, prepared.space, config.seed, guess, config.budgets),
+        constraints=tuple(config.budgets.violations(0, 0, 0.0)),
+    )
+    before_s = store.attribute("wall_s", 0.0)
+    rule = DominanceRule(len(data.val), prepared.recipe.epochs) if config.early_stopping else None
+    quiet = QuietLock(_quiet_folder())
+    with Probe(prepared.device, config.latency.threads) as probe:
+        gate = Gate(probe, quiet, config.latency)
+        if _work_left(store, config):
+            listener.line(describe_cost(prepared, epoch_cost(prepared), _num_workers(prepared)))
+            executor = _executor(prepared, rule, quiet)
+            try:
+                if isinstance(executor, RayPool):
+                    listener.line(f"starting {executor.num_workers} workers")
+                    executor.wait_ready()
+                SearchLoop(
+                    config,
+                    prepared.recipe,
+                    prepared.space,
+                    store,
+                    gate,
+                    executor,
+                    rule,
+                    guess,
+                    folder,
+                    listener,
+                    before_s,
+                ).run()
+            finally:
+                _add_times(store, executor, gate, before_s + time.perf_counter() - began)
+                executor.close()
+        # from here on the machine is the probe's alone
+        return _finish(prepared, store, gate, listener, before_s, began)
+
+
+def _work_left(store: StudyStore, config: SearchConfig) -> bool:
+    trained = sum(r.state in ("complete", "pruned", "failed") for r in store.records())
+    return trained < config.execution.trials
+
+
+def _finish(
+    prepared: Prepared,
+    store: StudyStore,
+    gate: Gate,
+    listener: Listener,
+    before_s: float,
+    began: float,
+) -> RunRecord:
+    budget_ms = prepared.config.budgets.latency_ms
+    records, notes = confirm_front(store.records(), gate, budget_ms, listener)
+    front = pareto_front(records, budget_ms)
+
+    def test(record: TrialRecord, weights: Path) -> float:
+        trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
+        load_weights(trainer.model, weights)
+        return trainer.evaluate("test").accuracy
+
+    tested, more = evaluate_front(front, prepared.folder, test, listener)
+    by_number = {record.number: record for record in [*records, *tested]}
+    fields = ("final_latency", "test_accuracy", "checkpoint")
+    finals = {
+        number: record.model_dump(mode="json", include=set(fields))
+        for number, record in by_number.items()
+        if record.final_latency is not None
+    }
+    store.set_finals(finals)
+    known = store.attribute("notes", [])
+    store.set_attribute("notes", [*known, *(n for n in (*notes, *more) if n not in known)])
+    store.set_attribute("wall_s", before_s + time.perf_counter() - began)
+    for note in (*notes, *more):
+        listener.line(note)
+    config = prepared.folder.read_config()
+    return run_record(prepared.folder, config, store.records(), store.study.user_attrs)
+
+
+def _num_workers(prepared: Prepared) -> int:
+    """Return how many candidates train at a time: by default one per core, or one on a GPU."""
+    execution = prepared.config.execution
+    if execution.executor == "inline":
+        return 1
+    if execution.workers is not None:
+        return execution.workers
+    if prepared.device == "cuda":
+        return 1
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return max(1, cores // execution.threads_per_worker)
+
+
+def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) -> Executor:
+    execution = prepared.config.execution
+    options = PoolOptions(
+        num_workers=_num_workers(prepared),
+        threads=execution.threads_per_worker,
+        device=prepared.device,
+        quiet_folder=str(quiet.folder),
+        address=execution.address,
+    )
+    stop: StopRule = never_stop
+    if rule is not None:
+        chosen = rule
+
+        def stop(job: Any, curve: Any) -> str:
+            return chosen.reason(job.trial, curve)
+
+    if execution.executor == "inline":
+        return InlineExecutor(prepared.data, options, stop)
+    return RayPool(prepared.data, options, stop)
+
+
+def _add_times(store: StudyStore, executor: Executor, gate: Gate, wall_s: float) -> None:
+    times = dict(store.attribute("time_by_cause", {}))
+    for cause, seconds in executor.time.as_dict().items():
+        times[cause] = times.get(cause, 0.0) + seconds
+    measured = {"measuring": gate.time.measuring, "waiting_for_quiet": gate.time.waiting}
+    for cause, seconds in measured.items():
+        times[cause] = times.get(cause, 0.0) + seconds
+    store.set_attribute("time_by_cause", times)
+    store.set_attribute("wall_s", wall_s)
+
+
+def _quiet_folder() -> Path:
+    """Return one folder for all runs of this user on a machine: they keep each other quiet."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return Path(tempfile.gettempdir()) / f"archsearch-quiet-{user}"
+
+
+@contextlib.contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Write archsearch's log to ``path`` for a while."""
+    root = logging.getLogger("archsearch")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()

@@ -1,0 +1,188 @@
+"""The folder of a run: what is where, who may write, and whether a run may be resumed."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archsearch.errors import InputError, Problem
+from archsearch.yaml_source import dotted, load_yaml
+
+try:
+    import fcntl
+except ImportError:  # Windows: two drivers on one run are not detected
+    fcntl = None  # type: ignore[assignment]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MISSING = "(absent)"
+
+
+class RunFolder:
+    """``runs/NAME/``: study, configuration, weights, front, report, log."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.path.name
+
+    @property
+    def storage(self) -> str:
+        """URL of the run's own Optuna storage."""
+        return f"sqlite:///{(self.path / 'study.db').resolve()}"
+
+    @property
+    def config(self) -> Path:
+        """Resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def front(self) -> Path:
+        """The front as JSON."""
+        return self.path / "front.json"
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.path / "report.html"
+
+    @property
+    def log(self) -> Path:
+        """Everything that was logged."""
+        return self.path / "run.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Weights of the trials on the front."""
+        return self.path / "checkpoints"
+
+    def checkpoint(self, digest: str) -> Path:
+        """Weights of one architecture."""
+        return self.checkpoints / f"{digest[:16]}.safetensors"
+
+    def exists(self) -> bool:
+        """Tell whether a run was begun here."""
+        return self.config.is_file()
+
+    def create(self, config: Mapping[str, Any]) -> None:
+        """Make the folder and write the resolved configuration."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(dict(config), sort_keys=False, width=100)
+        partial = self.config.with_suffix(".partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self.config)
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the resolved configuration.
+
+        Raises:
+            InputError: this is not the folder of a run.
+        """
+        if not self.exists():
+            raise InputError(
+                Problem(
+                    "",
+                    "is not the folder of a run: it has no config.yaml",
+                    remedy=self._known_runs(),
+                    file=str(self.path),
+                )
+            )
+        data = load_yaml(self.config).data
+        if not isinstance(data, dict):
+            raise InputError(Problem("", "must be a mapping of keys", file=str(self.config)))
+        return data
+
+    def check_same(self, identity: Mapping[str, Any]) -> None:
+        """Refuse to go on with another configuration under the same name.
+
+        Raises:
+            InputError: one problem for every value that differs.
+        """
+        before = _flat(self.read_config().get("identity", {}))
+        now = _flat(identity)
+        problems = [
+            Problem(
+                dotted(key),
+                f"run '{self.name}' was begun with {before.get(key, _MISSING)!r}",
+                now.get(key, _MISSING),
+                "give this run another --name, or go on with the first value",
+                file=str(self.config),
+            )
+            for key in dict.fromkeys([*before, *now])
+            if before.get(key, _MISSING) != now.get(key, _MISSING)
+        ]
+        if problems:
+            raise InputError(problems)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run as its only driver.
+
+        Raises:
+            InputError: another process drives it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / "driver.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+                    raise InputError(
+                        Problem(
+                            "",
+                            f"run '{self.name}' is being driven by process {owner}",
+                            remedy="wait for it, or give this run another --name",
+                            file=str(self.path),
+                        )
+                    ) from None
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _known_runs(self) -> str:
+        parent = self.path.parent
+        names = sorted(p.parent.name for p in parent.glob("*/config.yaml")) if parent else []
+        return f"runs in {parent}: {', '.join(names)}" if names else "start one: archsearch run"
+
+
+def run_folder(runs_dir: str | Path, name: str) -> RunFolder:
+    """Return the folder of run ``name``.
+
+    Raises:
+        InputError: the name would not make a plain folder name.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            Problem(
+                "--name",
+                "must be letters, digits, '.', '_' and '-', beginning with a letter or digit",
+                name,
+            )
+        )
+    return RunFolder(Path(runs_dir) / name)
+
+
+def find_run(run: str | Path, runs_dir: str | Path = "runs") -> RunFolder:
+    """Return the folder that ``run`` names: a path, or a name inside ``runs_dir``."""
+    path = Path(run)
+    if (path / "config.yaml").is_file() or len(path.parts) > 1:
+        return RunFolder(path)
+    return RunFolder(Path(runs_dir) / path)
+
+
+def _flat(data: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:
+    if isinstance(data, Mapping):
+        return {k: v for key, each in data.items() for k, v in _flat(each, (*path, key)).items()}
+    if isinstance(data, list | tuple):
+        return {k: v for i, each in enumerate(data) for k, v in _flat(each, (*path, i)).items()}
+    return {path: data}

@@ -1,0 +1,63 @@
+"""What a running search tells whoever watches it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class SearchStatus:
+    """A snapshot of a running search.
+
+    Attributes:
+        phase: what happens now, in a few words.
+        trials: candidates to train in all.
+        trained: candidates whose training has ended, pruned and failed ones included.
+        running: candidates in training.
+        complete: trained to the end.
+        pruned: stopped early.
+        infeasible: over a budget, never trained.
+        failed: failed.
+        front_size: points on the front.
+        best_accuracy: of the front; None before there is one.
+        best_latency_ms: latency of the most accurate point.
+        epochs: epochs trained.
+        elapsed_s: of this session.
+        remaining_s: estimate; None while there is too little to judge by.
+    """
+
+    phase: str
+    trials: int
+    trained: int = 0
+    running: int = 0
+    complete: int = 0
+    pruned: int = 0
+    infeasible: int = 0
+    failed: int = 0
+    front_size: int = 0
+    best_accuracy: float | None = None
+    best_latency_ms: float | None = None
+    epochs: int = 0
+    elapsed_s: float = 0.0
+    remaining_s: float | None = None
+
+
+class Listener(Protocol):
+    """Watches a search."""
+
+    def status(self, status: SearchStatus) -> None:
+        """Show a snapshot."""
+        ...
+
+    def line(self, text: str) -> None:
+        """Show one line that should stay."""
+        ...
+
+
+class SilentListener:
+    """Watches nothing."""
+
+    def status(self, status: SearchStatus) -> None:
+        """Ignore the snapshot."""
+
+    def line(self, text: str) -> None:
+        """Ignore the line."""

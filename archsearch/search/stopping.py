@@ -1,0 +1,101 @@
+"""When a candidate is stopped early: it is clearly dominated by a finished one."""
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archsearch.record import EpochMetrics
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A finished candidate that others are compared with.
+
+    Attributes:
+        trial: its number.
+        latency_ms: its latency.
+        accuracies: validation accuracy after each epoch.
+    """
+
+    trial: int
+    latency_ms: float
+    accuracies: tuple[float, ...]
+
+
+def clearly_dominated(
+    accuracy: float,
+    epoch: int,
+    latency_ms: float,
+    rivals: Sequence[Rival],
+    num_images: int,
+    z: float = 2.5,
+) -> Rival | None:
+    """Return a rival that is no slower and was better at the same epoch beyond doubt, or None.
+
+    Beyond doubt means by more than ``z`` standard errors of the difference of two proportions
+    over ``num_images`` validation images. Only equal epochs are compared.
+
+    Args:
+        accuracy: validation accuracy of the candidate, 0 to 1.
+        epoch: 1-based epoch it was reached at.
+        latency_ms: latency of the candidate.
+        rivals: finished candidates.
+        num_images: images in the validation split.
+        z: margin in standard errors.
+    """
+    best: Rival | None = None
+    for rival in rivals:
+        if rival.latency_ms > latency_ms or len(rival.accuracies) < epoch:
+            continue
+        theirs = rival.accuracies[epoch - 1]
+        variance = (accuracy * (1 - accuracy) + theirs * (1 - theirs)) / num_images
+        beaten = theirs - accuracy > z * math.sqrt(variance)
+        if beaten and (best is None or theirs > best.accuracies[epoch - 1]):
+            best = rival
+    return best
+
+
+class DominanceRule:
+    """The stopping rule of a run: knows every finished candidate; safe to ask from any thread.
+
+    Args:
+        num_images: images in the validation split.
+        num_epochs: epochs of a full training; the last third is never cut short, since little
+            is saved there.
+        min_epoch: first epoch at which a candidate may be stopped.
+    """
+
+    def __init__(self, num_images: int, num_epochs: int, min_epoch: int = 2) -> None:
+        self._num_images = num_images
+        self._last_epoch = math.floor(num_epochs * 2 / 3)
+        self._min_epoch = min_epoch
+        self._rivals: tuple[Rival, ...] = ()
+        self._latencies: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def expect(self, trial: int, latency_ms: float) -> None:
+        """Note the latency of a candidate about to be trained."""
+        self._latencies[trial] = latency_ms
+
+    def finished(self, trial: int, latency_ms: float, curve: Sequence[EpochMetrics]) -> None:
+        """Note a candidate that was trained to the end."""
+        rival = Rival(trial, latency_ms, tuple(metrics.accuracy for metrics in curve))
+        with self._lock:
+            self._rivals = (*self._rivals, rival)
+
+    def reason(self, trial: int, curve: Sequence[EpochMetrics]) -> str:
+        """Return why the candidate should stop now; empty to go on."""
+        epoch = len(curve)
+        latency = self._latencies.get(trial)
+        if latency is None or not self._min_epoch <= epoch <= self._last_epoch:
+            return ""
+        accuracy = curve[-1].accuracy
+        rival = clearly_dominated(accuracy, epoch, latency, self._rivals, self._num_images)
+        if rival is None:
+            return ""
+        return (
+            f"dominated by trial {rival.trial}: {accuracy:.3f} against "
+            f"{rival.accuracies[epoch - 1]:.3f} after epoch {epoch}, at "
+            f"{latency:.2f} ms against {rival.latency_ms:.2f} ms"
+        )

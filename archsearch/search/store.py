@@ -1,0 +1,172 @@
+"""The Optuna study of a run: the single source of truth, and the only writer of its storage."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from archsearch.errors import RunError
+from archsearch.record import TrialRecord
+from archsearch.space import Params, SearchSpace
+
+logger = logging.getLogger(__name__)
+
+#: objectives in the order that Optuna stores them
+OBJECTIVES = ("accuracy", "latency_ms")
+_DIRECTIONS = ("maximize", "minimize")
+
+_RECORD = "record"
+_ORIGIN = "origin"
+_FINALS = "finals"
+_REPEAT_OF = "repeat_of"
+_INVALID = "invalid"
+
+
+@dataclass
+class Proposal:
+    """A trial that was asked for and is not told yet."""
+
+    trial: Trial
+    params: Params
+    origin: str
+
+    @property
+    def number(self) -> int:
+        """Optuna's trial number."""
+        return self.trial.number
+
+
+class StudyStore:
+    """Asks, tells and reads back; see the Optuna facts that shaped it in ``docs/decisions.md``.
+
+    Args:
+        storage: Optuna storage URL.
+        name: of the study.
+        space: what is searched.
+        sampler: proposes parameters.
+        constraints: names of the constraints, written in this order on every trial.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        name: str,
+        space: SearchSpace,
+        sampler: optuna.samplers.BaseSampler | None = None,
+        constraints: Sequence[str] = (),
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space = space
+        self._constraints = tuple(constraints)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self.study = optuna.create_study(
+                    storage=storage,
+                    study_name=name,
+                    directions=_DIRECTIONS,
+                    sampler=sampler,
+                    load_if_exists=True,
+                )
+                self.study.set_metric_names(list(OBJECTIVES))
+        except Exception as error:
+            raise RunError(f"the study storage {storage} cannot be opened: {error}") from error
+
+    def ask(self) -> Proposal:
+        """Return the next proposal: one that was interrupted, else the sampler's."""
+        trial = self.study.ask()
+        params = self._space.walk(
+            lambda parameter: trial.suggest_categorical(parameter.name, list(parameter.values))
+        )
+        origin = getattr(self.study.sampler, "origin", type(self.study.sampler).__name__)
+        if "fixed_params" in trial.system_attrs:
+            origin = trial.user_attrs.get(_ORIGIN, "resumed")
+        trial.set_user_attr(_ORIGIN, origin)
+        return Proposal(trial, params, origin)
+
+    def tell(
+        self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]
+    ) -> None:
+        """Finish a trial with what is known about it."""
+        proposal.trial.set_user_attr(_RECORD, record.to_dict())
+        self._finish(proposal, record, violations)
+
+    def _finish(
+        self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]
+    ) -> None:
+        for name in self._constraints:
+            proposal.trial.set_constraint(name, violations.get(name, 0.0))
+        if record.state == "complete":
+            values = (record.accuracy, record.latency_ms)
+            self.study.tell(proposal.trial, values)  # type: ignore[arg-type]
+        else:
+            # infeasible and dominated candidates have no accuracy to compare: Optuna's PRUNED
+            failed = record.state == "failed"
+            state = TrialState.FAIL if failed else TrialState.PRUNED
+            self.study.tell(proposal.trial, state=state)
+
+    def tell_repeat(
+        self, proposal: Proposal, known: TrialRecord, violations: Mapping[str, float]
+    ) -> None:
+        """Finish a trial whose architecture was told before, with what was told then."""
+        proposal.trial.set_user_attr(_REPEAT_OF, known.number)
+        self._finish(proposal, known, violations)
+
+    def tell_invalid(self, proposal: Proposal, reason: str) -> None:
+        """Finish a trial whose parameters break a rule of the space, as wholly infeasible."""
+        proposal.trial.set_user_attr(_INVALID, reason)
+        for name in self._constraints:
+            proposal.trial.set_constraint(name, 1.0)
+        self.study.tell(proposal.trial, state=TrialState.PRUNED)
+
+    def ask_for(self, params: Params, origin: str) -> Proposal:
+        """Return a proposal of given parameters."""
+        self.study.enqueue_trial(dict(params), user_attrs={_ORIGIN: origin})
+        return self.ask()
+
+    def recover(self) -> int:
+        """Queue again what an earlier driver left unfinished; return how many trials.
+
+        They would otherwise stay RUNNING for ever and bias samplers that count them.
+        """
+        unfinished = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in unfinished:
+            origin = trial.user_attrs.get(_ORIGIN, "resumed")
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            if trial.params and not self._space.problems(trial.params):
+                self.study.enqueue_trial(dict(trial.params), user_attrs={_ORIGIN: origin})
+        return len(unfinished)
+
+    def records(self) -> list[TrialRecord]:
+        """Return every finished trial that has a record, in order of number."""
+        return read_records(self.study)
+
+    def set_finals(self, finals: Mapping[int, Mapping[str, Any]]) -> None:
+        """Add fields to the records of finished trials, by number: Optuna keeps those frozen."""
+        known = self.attribute(_FINALS, {})
+        added = {str(number): dict(fields) for number, fields in finals.items()}
+        self.set_attribute(_FINALS, {**known, **added})
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """Return an attribute of the whole study."""
+        return self.study.user_attrs.get(name, default)
+
+    def set_attribute(self, name: str, value: Any) -> None:
+        """Set an attribute of the whole study."""
+        self.study.set_user_attr(name, value)
+
+
+def read_records(study: optuna.Study) -> list[TrialRecord]:
+    """Return the record of every finished trial of ``study``, in order of number."""
+    finals = study.user_attrs.get(_FINALS, {})
+    return [
+        TrialRecord.model_validate(
+            {**trial.user_attrs[_RECORD], **finals.get(str(trial.number), {})}
+        )
+        for trial in study.get_trials(deepcopy=False)
+        if _RECORD in trial.user_attrs and trial.state.is_finished()
+    ]

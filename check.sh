@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The gate, the same at the desk and in CI: format, lint, types, tests. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")"
+ruff format --check .
+ruff check .
+mypy
+pytest -m "not slow" "$@"

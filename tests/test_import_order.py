@@ -1,0 +1,84 @@
+"""Imports run one way through the package, and heavy packages sit behind one door each."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "archsearch"
+
+#: parts may import from earlier rows, and from their own part
+ORDER = [
+    {"__init__", "errors", "yaml_source", "resources"},
+    {"arch", "record", "blocks"},
+    {"model", "space"},
+    {"zoo", "cost", "data"},
+    {"train"},
+    {"analysis", "cluster"},
+    {"search"},
+    {"report", "export"},
+    {"cli"},
+]
+ROW = {part: row for row, parts in enumerate(ORDER) for part in parts}
+#: inside a row, the few imports that go one way
+WITHIN = {("record", "arch"), ("yaml_source", "errors"), ("resources", "errors")}
+
+HOME = {
+    "ray": {"cluster/ray_pool.py"},
+    "optuna": {"search"},
+    "plotly": {"report"},
+    "typer": {"cli"},
+    "rich": {"cli", "report"},
+    "onnx": {"export"},
+    "onnxruntime": {"cost", "export"},
+    "openvino": {"cost"},
+    "torchvision": {"data"},
+}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+            if node.module == "archsearch":
+                names |= {f"archsearch.{alias.name}" for alias in node.names}
+    return names
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_go_one_way(path: Path) -> None:
+    part = part_of(path)
+    assert part in ROW, f"{part} has no place in the import order"
+    for name in imported(path):
+        pieces = name.split(".")
+        if pieces[0] != "archsearch" or len(pieces) < 2 or pieces[1] not in ROW:
+            continue
+        other = pieces[1]
+        allowed = other == part or ROW[other] < ROW[part] or (part, other) in WITHIN
+        assert allowed, f"{path.relative_to(PACKAGE)} imports {name}: against the import order"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_heavy_packages_have_one_home(path: Path) -> None:
+    place = path.relative_to(PACKAGE).as_posix()
+    for name in imported(path):
+        homes = HOME.get(name.split(".")[0])
+        if homes is not None:
+            assert place in homes or part_of(path) in homes, f"{place} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_blocks_and_specifications_stay_apart(path: Path) -> None:
+    if part_of(path) == "blocks":
+        others = {n for n in imported(path) if n.startswith("archsearch.")}
+        assert all(name.startswith("archsearch.blocks") for name in others)
