@@ -21,6 +21,7 @@ from archsearch.blocks.patch_embedding import PatchEmbedding
 from archsearch.blocks.relative_bias import RelativeBias
 from archsearch.blocks.self_attention import SelfAttention
 from archsearch.blocks.separable_attention import SeparableAttention
+from archsearch.blocks.single_group_attention import SingleGroupAttention
 from archsearch.blocks.sparse_global_attention import LocalPropagation, SparseGlobalAttention
 from archsearch.blocks.spatial_reduction_attention import SpatialReductionAttention
 from archsearch.blocks.squeeze_excitation import SqueezeExcitation
@@ -49,6 +50,7 @@ __all__ = [
     "ResidualMerge",
     "SelfAttention",
     "SeparableAttention",
+    "SingleGroupAttention",
     "SparseGlobalAttention",
     "SpatialReductionAttention",
     "SqueezeExcitation",

@@ -19,4 +19,5 @@ class ConditionalPosition(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map with positions added."""
-        return x + self.conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
+        out: Tensor = x + self.conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return out

@@ -44,4 +44,5 @@ class ConvStem(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the first map."""
         x = self.proj(self.layers(x)).permute(0, 2, 3, 1)
-        return self.norm(x).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+        out: Tensor = self.norm(x).permute(0, 3, 1, 2)
+        return out

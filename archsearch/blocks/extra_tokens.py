@@ -41,9 +41,13 @@ class ExtraTokens(nn.Module):
         self.stop = int(in_class_token) + (in_global_tokens if keep_global else 0)
         self.projection: nn.Module = nn.Identity()
         if project and (keep_class or keep_global):
-            self.projection = nn.Sequential(nn.LayerNorm(in_dim), nn.Linear(in_dim, dim, bias=False))
+            self.projection = nn.Sequential(
+                nn.LayerNorm(in_dim), nn.Linear(in_dim, dim, bias=False)
+            )
         self.class_token = _learned(1, dim) if class_token and not keep_class else None
-        self.global_tokens = _learned(global_tokens, dim) if global_tokens and not keep_global else None
+        self.global_tokens = (
+            _learned(global_tokens, dim) if global_tokens and not keep_global else None
+        )
 
     def forward(self, tokens: Tensor | None, batch: int) -> Tensor:
         """Return the tokens that the stage starts with."""

@@ -9,7 +9,8 @@ class TokenBatchNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normed tokens."""
-        return super().forward(x.flatten(0, 1)).reshape(x.shape)
+        out: Tensor = super().forward(x.flatten(0, 1)).reshape(x.shape)
+        return out
 
 
 class Head(nn.Module):
@@ -47,9 +48,7 @@ class Head(nn.Module):
             self.norm = TokenBatchNorm(dim)
         self.neck: nn.Module = nn.Identity()
         if neck_dim is not None:
-            self.neck = nn.Sequential(
-                nn.Linear(dim, neck_dim), nn.LayerNorm(neck_dim), nn.GELU()
-            )
+            self.neck = nn.Sequential(nn.Linear(dim, neck_dim), nn.LayerNorm(neck_dim), nn.GELU())
         self.classifier: nn.Module = nn.Identity()
         self.reset(num_classes)
 

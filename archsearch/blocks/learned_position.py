@@ -29,7 +29,7 @@ class LearnedPosition(nn.Module):
     def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return map and extra tokens with their positions added."""
         height, width = x.shape[1:3]
-        table = self.table
+        table: Tensor = self.table
         if (height, width) != table.shape[:2]:
             grid = table.permute(2, 0, 1)[None]
             grid = F.interpolate(grid, (height, width), mode="bicubic", antialias=True)

@@ -33,7 +33,8 @@ class Merge(nn.Module):
         """Return the merged map."""
         x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2)) if _odd(x) else x
         x = gather_2x2(x.permute(0, 2, 3, 1))
-        return self.reduction(self.norm(x)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+        out: Tensor = self.reduction(self.norm(x)).permute(0, 3, 1, 2)
+        return out
 
 
 class ResidualMerge(nn.Module):

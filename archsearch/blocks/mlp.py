@@ -26,4 +26,5 @@ class Mlp(nn.Module):
         return self._update(x), None if tokens is None else self._update(tokens)
 
     def _update(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(self.norm(x))))  # type: ignore[no-any-return]
+        out: Tensor = self.fc2(F.gelu(self.fc1(self.norm(x))))
+        return out

@@ -35,7 +35,8 @@ class PatchEmbedding(nn.Module):
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom))
         x = self.proj(x).permute(0, 2, 3, 1)
-        return self.norm(x).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+        out: Tensor = self.norm(x).permute(0, 3, 1, 2)
+        return out
 
     def _missing(self, length: int) -> int:
         """Return how much padding the last patch of a side needs beyond the convolution's own."""

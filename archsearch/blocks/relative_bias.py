@@ -28,7 +28,8 @@ class RelativeBias(nn.Module):
 
         A grid of another size than the table's interpolates the table.
         """
-        table, index = self.table, self.index
+        table: Tensor = self.table
+        index = self.index
         if (height, width) != self.size:
             rows, columns = self.size
             table = table.reshape(1, -1, 2 * rows - 1, 2 * columns - 1)

@@ -86,7 +86,7 @@ class SeparableAttention(nn.Module):
         """Return one token for each window of a grid, ``(rows * columns, 1, C)``."""
         if self.window_tokens is None:
             return x.new_zeros(rows * columns, 1, x.shape[-1])
-        tokens = self.window_tokens
+        tokens: Tensor = self.window_tokens
         if (rows, columns) != tokens.shape[:2]:
             grid = tokens.permute(2, 0, 1)[None]
             grid = F.interpolate(grid, (rows, columns), mode="bilinear", align_corners=False)
@@ -115,9 +115,7 @@ class SeparableAttention(nn.Module):
         x = self.norm(x)
         qkv = self.qkv(x).reshape(*x.shape[:2], 3, heads, dim // heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B * windows, heads, 1 + N, head_dim)
-        attended = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=window_bias(bias, mask, batch)
-        )
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=window_bias(bias, mask, batch))
         x = x + attended.transpose(1, 2).flatten(2)
         pixels = x[:, self.num_tokens :]
         if self.qk_pointwise is not None:

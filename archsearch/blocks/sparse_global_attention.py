@@ -12,6 +12,7 @@ class LocalPropagation(nn.Module):
 
     A depthwise transposed convolution whose kernel equals its stride: every output pixel has one
     input, so it is written as one multiply-add, which is faster than the convolution on CPUs.
+    Starts close to copying the sample.
 
     ``(B, h, w, C) -> (B, r * h, r * w, C)``
     """
@@ -20,7 +21,7 @@ class LocalPropagation(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(rate, rate, dim))
         self.bias = nn.Parameter(torch.zeros(dim))
-        nn.init.normal_(self.weight)
+        nn.init.trunc_normal_(self.weight, mean=1.0, std=0.02, a=0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map of which ``x`` holds the samples."""
@@ -119,12 +120,14 @@ class SparseGlobalAttention(nn.Module):
         rate = self.sample_rate
         if self.propagation == "transposed_conv" and self.local_propagation is not None:
             x = self.local_propagation(samples)[:, :height, :width]
-            return self.proj(self.propagation_norm(x))  # type: ignore[no-any-return]
+            out: Tensor = self.proj(self.propagation_norm(x))
+            return out
         if self.propagation == "bilinear":
             size = (samples.shape[1] * rate, samples.shape[2] * rate)
             x = F.interpolate(samples.permute(0, 3, 1, 2), size, mode="bilinear")
             x = x.permute(0, 2, 3, 1)[:, :height, :width]
-            return self.proj(self.propagation_norm(x))  # type: ignore[no-any-return]
+            out: Tensor = self.proj(self.propagation_norm(x))
+            return out
         # norm and projection see one token at a time, so they may come before the copying
         samples = self.proj(self.propagation_norm(samples))
         if self.propagation == "nearest":

@@ -19,4 +19,5 @@ class WidthAdapter(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map at its new width."""
-        return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+        out: Tensor = self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return out

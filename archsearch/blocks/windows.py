@@ -63,7 +63,7 @@ def window_mask(
 
 
 def window_bias(bias: Tensor | None, mask: Tensor | None, batch: int) -> Tensor | None:
-    """Join a bias ``(heads, N, N)`` and a mask ``(windows, N, N)`` for scaled dot product attention.
+    """Join a bias ``(heads, N, N)`` and a mask ``(windows, N, N)`` to one attention mask.
 
     Returns what broadcasts to ``(batch * windows, heads, N, N)``; None where there is neither.
     """

@@ -262,6 +262,15 @@ def _sparse_global(attention: spec.SparseGlobalAttention, context: StageContext)
 
 
 def _separable(attention: spec.SeparableAttention, context: StageContext) -> nn.Module:
+    if attention.group_size >= context.side:
+        return blocks.SingleGroupAttention(
+            context.width,
+            context.num_heads,
+            context.side,
+            qkv_bias=attention.qkv_bias,
+            relative_bias=context.relative_bias,
+            norm_eps=context.norm_eps,
+        )
     return blocks.SeparableAttention(
         context.width,
         context.num_heads,

@@ -52,7 +52,8 @@ class Network(nn.Module):
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
         """Return logits, or what the classifier would read, from `forward_features`' result."""
-        return self.head(*features, pre_logits=pre_logits)  # type: ignore[no-any-return]
+        out: Tensor = self.head(*features, pre_logits=pre_logits)
+        return out
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""
@@ -110,7 +111,9 @@ class Network(nn.Module):
             ValueError: the network was not built with the tokens that ``global_pool`` reads.
         """
         if global_pool is not None and global_pool != self.head.pooling:
-            has_class_token = self.arch.stages[-1].class_token and self.stages[-1].tokens is not None
+            has_class_token = (
+                self.arch.stages[-1].class_token and self.stages[-1].tokens is not None
+            )
             if global_pool not in ("mean", "mean_all", "class_token") or (
                 global_pool == "class_token" and not has_class_token
             ):

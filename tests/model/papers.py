@@ -78,7 +78,14 @@ def edgevit(
     return Arch(stem=PatchStem(patch_size=4), stages=tuple(stages), head=PooledHead(norm="batch"))
 
 
-def deit(width: int = 192, num_heads: int = 3, depth: int = 12, ffn: Any = None, low: int = 0, low_ffn: Any = None) -> Arch:
+def deit(
+    width: int = 192,
+    num_heads: int = 3,
+    depth: int = 12,
+    ffn: Any = None,
+    low: int = 0,
+    low_ffn: Any = None,
+) -> Arch:
     block = Block(attention=SelfAttention(), ffn=ffn or Mlp())
     pattern: tuple[Block, ...] = (block,)
     if low:
