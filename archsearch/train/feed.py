@@ -24,11 +24,9 @@ class Feed(ABC):
         The later batches may be prepared ahead while this one is in use.
         """
 
+    @abstractmethod
     def pause(self) -> None:
         """Return when no work is going on in the background."""
-
-    def close(self) -> None:
-        """Give back threads and memory."""
 
 
 class HostFeed(Feed):
@@ -41,6 +39,9 @@ class HostFeed(Feed):
     def pixels(self, batches: Sequence[Indices], number: int) -> Tensor:
         """Return batch ``number`` of ``batches``."""
         return _to_device(self.split.batch(batches[number]), self.device)
+
+    def pause(self) -> None:
+        """Do nothing: all work is done when a batch is asked for."""
 
 
 class ResidentFeed(Feed):
@@ -57,9 +58,8 @@ class ResidentFeed(Feed):
         index = _to_device(batches[number], self.device)
         return self.images.index_select(0, index)
 
-    def close(self) -> None:
-        """Give back the device memory."""
-        self.images = self.images[:0].clone()
+    def pause(self) -> None:
+        """Do nothing: all work is done when a batch is asked for."""
 
 
 class FileFeed(Feed):
@@ -87,11 +87,6 @@ class FileFeed(Feed):
         """Wait for the batches being decoded: a latency may be measured next."""
         for future in self._pending.values():
             future.exception()
-
-    def close(self) -> None:
-        """Stop the threads."""
-        self._forget()
-        self._pool.shutdown(wait=True)
 
     def _forget(self) -> None:
         for future in self._pending.values():

@@ -38,17 +38,28 @@ class EpochPlan:
     Attributes:
         batches: indices of the training images, batch by batch.
         starts: position in the epoch of each batch's first image.
-        draws: augmentation of each image, in the order of the epoch.
+        order: the indices in one piece, (N,), on the training device.
+        draws: augmentation of each image, in the order of the epoch, on the training device.
     """
 
     batches: Sequence[Indices]
     starts: Sequence[int]
+    order: Tensor
     draws: Draws
+
+    def index(self, number: int) -> Tensor:
+        """Return the indices of batch ``number``, on the training device."""
+        start = self.starts[number]
+        return self.order[start : start + len(self.batches[number])]
 
     def batch_draws(self, number: int) -> Draws:
         """Return the draws of batch ``number``."""
         start = self.starts[number]
         return self.draws.part(start, start + len(self.batches[number]))
+
+    def to(self, device: torch.device) -> "EpochPlan":
+        """Return the same plan for ``device``."""
+        return EpochPlan(self.batches, self.starts, self.order.to(device), self.draws.to(device))
 
 
 def plan_epoch(
@@ -56,10 +67,12 @@ def plan_epoch(
 ) -> EpochPlan:
     """Draw an epoch over ``count`` images of ``side`` x ``side`` pixels."""
     order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(count)
-    batches = cut(order.astype(np.int64), batch_size)
+    order = order.astype(np.int64)
+    batches = cut(order, batch_size)
     starts = np.cumsum([0, *map(len, batches)])[:-1].tolist()
     rng = np.random.default_rng(derive_seed(seed, "augmentation", epoch))
-    return EpochPlan(batches, starts, draw_augmentation(count, augmentation, side, rng))
+    draws = draw_augmentation(count, augmentation, side, rng)
+    return EpochPlan(batches, starts, torch.from_numpy(order), draws)
 
 
 def augmented(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from archsearch.arch import Spec
@@ -28,7 +29,7 @@ class PrecisionChoice(Spec):
     """
 
     precision: Precision
-    step_ms: dict[str, float] = {}
+    step_ms: dict[str, float] = Field(default_factory=dict)
     reason: str
 
 

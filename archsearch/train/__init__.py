@@ -1,0 +1,32 @@
+"""Train candidates: the recipe, the trainer, and what they are made of."""
+
+from archsearch.train.defaults import default_augmentation, default_recipe
+from archsearch.train.evaluation import Evaluation
+from archsearch.train.precision import PrecisionChoice, choose_precision
+from archsearch.train.recipe import (
+    Augmentation,
+    Recipe,
+    load_recipe,
+    recipe_from,
+    recipe_problems,
+)
+from archsearch.train.seeding import derive_seed
+from archsearch.train.trainer import Trainer
+from archsearch.train.weights import load_weights, save_weights
+
+__all__ = [
+    "Augmentation",
+    "Evaluation",
+    "PrecisionChoice",
+    "Recipe",
+    "Trainer",
+    "choose_precision",
+    "default_augmentation",
+    "default_recipe",
+    "derive_seed",
+    "load_recipe",
+    "load_weights",
+    "recipe_from",
+    "recipe_problems",
+    "save_weights",
+]

@@ -1,0 +1,45 @@
+"""Check that architecture, data, recipe and device belong together, before any work is done."""
+
+import torch
+
+from archsearch.arch import Arch
+from archsearch.data import DataSplits
+from archsearch.errors import Problem
+from archsearch.train.recipe import Recipe, recipe_problems
+
+
+def fit_problems(
+    arch: Arch, data: DataSplits, recipe: Recipe, device: torch.device
+) -> list[Problem]:
+    """Return everything that keeps ``arch`` from being trained so."""
+    problems = [
+        Problem(
+            f"arch.{name}",
+            f"must be {wanted}, as in the data set {data.name}",
+            getattr(arch, name),
+        )
+        for name, wanted in (
+            ("image_size", data.image_size),
+            ("in_channels", data.in_channels),
+            ("num_classes", data.num_classes),
+        )
+        if getattr(arch, name) != wanted
+    ]
+    problems += [
+        Problem(f"recipe.{each.key}", each.rule, each.value, each.remedy)
+        for each in recipe_problems(recipe)
+    ]
+    if recipe.precision == "float16" and device.type == "cpu":
+        problems.append(
+            Problem(
+                "recipe.precision",
+                "must be float32 or bfloat16 on a CPU",
+                recipe.precision,
+                "or leave it at auto",
+            )
+        )
+    if device.type == "cuda" and not torch.cuda.is_available():
+        problems.append(
+            Problem("device", "needs a CUDA device that torch can use", str(device), "use cpu")
+        )
+    return problems

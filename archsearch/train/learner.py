@@ -1,0 +1,116 @@
+"""A network with everything that changes it: optimiser, schedule, arithmetic, average."""
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from torchvision.transforms.v2 import Transform
+
+from archsearch.train.optimization import build_optimizer, build_schedule
+from archsearch.train.precision import PrecisionChoice, arithmetic
+from archsearch.train.recipe import Recipe
+
+
+class Learner:
+    """Takes optimisation steps on a network.
+
+    Args:
+        model: on its device.
+        recipe: how it is trained.
+        steps_per_epoch: for the schedule.
+        mixing: (images, labels) -> (images, soft labels); None to train on the labels.
+        device: of the network.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        steps_per_epoch: int,
+        mixing: Transform | None,
+        device: torch.device,
+    ) -> None:
+        self.model = model
+        self.precision = PrecisionChoice(precision="float32", reason="default")
+        self._recipe = recipe
+        self._mixing = mixing
+        self._device = device
+        self._optimizer = build_optimizer(model, recipe)
+        self._schedule = build_schedule(self._optimizer, recipe, steps_per_epoch)
+        self._average = None
+        if recipe.ema_decay is not None:
+            self._average = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=True)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=False)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that counts: the average of weights where the recipe asks for one."""
+        return self.model if self._average is None else self._average.module
+
+    @property
+    def learning_rate(self) -> float:
+        """What the next step uses."""
+        rate: float = self._optimizer.param_groups[0]["lr"]
+        return rate
+
+    def set_precision(self, choice: PrecisionChoice) -> None:
+        """Compute the steps in another arithmetic; float16 scales the loss."""
+        self.precision = choice
+        enabled = choice.precision == "float16"
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=enabled)
+
+    def step(self, images: Tensor, labels: Tensor, updates: int) -> Tensor:
+        """Learn from one batch; return its mean loss, still on the device.
+
+        Args:
+            images: (B, C, H, W) float32, augmented and normalised.
+            labels: (B,).
+            updates: steps taken, this one included.
+        """
+        if not self.model.training:
+            self.model.train()
+        targets = labels
+        if self._mixing is not None:
+            images, targets = self._mixing(images, labels)
+        with arithmetic(self.precision.precision, self._device):
+            logits = self.model(images)
+        loss = F.cross_entropy(
+            logits.float(), targets, label_smoothing=self._recipe.label_smoothing
+        )
+        self._optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if self._recipe.clip_norm is not None:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self._recipe.clip_norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._schedule.step_update(updates)
+        if self._average is not None:
+            self._average.update(self.model, step=updates)
+        return loss.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of everything a step depends on."""
+        return copy.deepcopy(
+            {
+                "model": self.model.state_dict(),
+                "average": None if self._average is None else self._average.module.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "precision": self.precision.model_dump(),
+                "scaler": self._scaler.state_dict(),
+            }
+        )
+
+    def load_state_dict(self, state: dict[str, Any], updates: int) -> None:
+        """Go on from where ``state`` was taken, after ``updates`` steps."""
+        self.model.load_state_dict(state["model"])
+        if self._average is not None:
+            self._average.module.load_state_dict(state["average"])
+        # the optimiser keeps the tensors it is given
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.set_precision(PrecisionChoice(**state["precision"]))
+        self._scaler.load_state_dict(state["scaler"])
+        self._schedule.step_update(updates)
