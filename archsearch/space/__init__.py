@@ -6,6 +6,7 @@ from archsearch.space.load import load_space, space_from
 from archsearch.space.parameter import Parameter, Params, Value
 from archsearch.space.rules import SearchRules
 from archsearch.space.search_space import SearchSpace
+from archsearch.space.stats import SpaceStats, Spread, space_stats
 
 __all__ = [
     "Encoding",
@@ -13,8 +14,11 @@ __all__ = [
     "Params",
     "SearchRules",
     "SearchSpace",
+    "SpaceStats",
+    "Spread",
     "Value",
     "adapted",
     "load_space",
     "space_from",
+    "space_stats",
 ]
