@@ -26,7 +26,7 @@ def read_cache(key: str, fingerprint: str) -> NDArray[np.uint8] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path) as kept:
+        with path.open("rb") as file, np.load(file) as kept:
             if str(kept["fingerprint"]) != fingerprint:
                 return None
             pixels: NDArray[np.uint8] = kept["pixels"]

@@ -44,14 +44,13 @@ def decode_image(path: str, side: int, channels: int) -> NDArray[np.uint8]:
 def is_grey(path: str) -> bool:
     """Say whether the image at ``path`` has a single channel, from its header alone.
 
-    Raises:
-        InputError: the file is missing or is no readable image.
+    An unreadable image says yes, and leaves the decision to the others: decoding reports it.
     """
     try:
         with Image.open(path) as image:
             return image.mode in ("1", "L", *_WIDE_GREY)
-    except _UNREADABLE as error:
-        raise InputError(unreadable(path, error)) from None
+    except _UNREADABLE:
+        return True
 
 
 def unreadable(path: str, error: BaseException) -> Problem:

@@ -21,6 +21,7 @@ from archsearch.errors import InputError, Problem
 _SAMPLED = 64
 _STATISTICS_SAMPLE = 2048
 _PATIENCE_S = 2.0
+_INTERVAL_S = 0.1
 _SHOWN = 20
 
 
@@ -144,7 +145,7 @@ def _decode(paths: list[str], side: int, channels: int, progress: Progress | Non
     with ThreadPoolExecutor(_threads()) as pool:
         for start, _ in zip(starts, pool.map(decode_chunk, starts), strict=True):
             now = time.monotonic()
-            if progress and now - started > _PATIENCE_S and now - shown > 0.1:
+            if progress and now - started > _PATIENCE_S and now - shown > _INTERVAL_S:
                 progress("decoding images", min(start + 256, len(paths)), len(paths))
                 shown = now
     if problems:

@@ -60,11 +60,11 @@ def _read(path: Path) -> NDArray[np.uint8]:
         raise InputError(
             Problem("", f"cannot be read ({error})", remedy="fetch it again", file=str(path))
         ) from None
-    rank = data[3] if len(data) >= 4 else 0
-    header = 4 + 4 * rank
-    shape = tuple(np.frombuffer(data[4:header], ">u4").astype(int))
-    if data[:3] != b"\0\0\x08" or len(shape) != rank or len(data) != header + int(np.prod(shape)):
-        raise InputError(
-            Problem("", "must be an idx file of bytes", remedy="fetch it again", file=str(path))
-        )
+    problem = Problem("", "must be an idx file of bytes", remedy="fetch it again", file=str(path))
+    header = 4 + 4 * data[3] if len(data) >= 4 else 4
+    if data[:3] != b"\0\0\x08" or len(data) < header:
+        raise InputError(problem)
+    shape = np.frombuffer(data[4:header], ">u4").astype(int)
+    if len(data) != header + int(np.prod(shape)):
+        raise InputError(problem)
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)

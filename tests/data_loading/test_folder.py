@@ -1,0 +1,233 @@
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archsearch.data import ArraySplit, FileSplit, load_data
+from archsearch.data import folder as folder_module
+from archsearch.errors import InputError
+
+COUNTS = {"train/cat": 10, "train/dog": 15, "val/cat": 4, "val/dog": 3}
+
+
+def contents(split) -> list[bytes]:
+    pixels = split.batch(np.arange(len(split)))
+    return sorted(image.tobytes() for image in pixels)
+
+
+def test_train_and_val_only(make_folder):
+    root = make_folder(COUNTS, size=(8, 8))
+    data = load_data(f"folder:{root}", image_size=8)
+    # val/ is kept for the report; a fifth of train/ validates
+    assert len(data.test) == 7
+    assert np.bincount(data.val.labels).tolist() == [2, 3]
+    assert np.bincount(data.train.labels).tolist() == [8, 12]
+    assert data.class_names == ("cat", "dog")
+    assert data.in_channels == 3
+    expected = [
+        np.asarray(Image.open(path)).transpose(2, 0, 1).tobytes()
+        for path in sorted(root.glob("train/*/*.png"))
+    ]
+    assert sorted(contents(data.train) + contents(data.val)) == sorted(expected)
+
+
+def test_three_folders(make_folder):
+    root = make_folder({**COUNTS, "test/cat": 2, "test/dog": 2})
+    data = load_data(f"folder:{root}", image_size=8)
+    assert (len(data.train), len(data.val), len(data.test)) == (25, 7, 4)
+    limited = load_data(f"folder:{root}", image_size=8, limit=16)
+    assert (len(limited.train), len(limited.val), len(limited.test)) == (12, 3, 4)
+
+
+def test_grey_folder_stays_grey(make_folder):
+    root = make_folder(COUNTS, mode="L")
+    assert load_data(f"folder:{root}", image_size=8).in_channels == 1
+    assert load_data(f"folder:{root}", image_size=8, channels=3).train.pixels.shape[1] == 3
+    # one colour image among them makes it a colour set
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(root / "train/dog/colour.png")
+    assert load_data(f"folder:{root}", image_size=8).in_channels == 3
+
+
+def test_streaming_equals_memory(make_folder):
+    root = make_folder(COUNTS, size=(20, 14))
+    inside = load_data(f"folder:{root}", image_size=8)
+    outside = load_data(f"folder:{root}", image_size=8, in_memory_bytes=0)
+    assert isinstance(inside.train, ArraySplit)
+    assert isinstance(outside.train, FileSplit)
+    assert outside.mean == inside.mean
+    again = pickle.loads(pickle.dumps(outside))
+    for name in ("train", "val", "test"):
+        index = np.arange(len(inside.split(name)))
+        np.testing.assert_array_equal(
+            again.split(name).batch(index), inside.split(name).batch(index)
+        )
+        np.testing.assert_array_equal(again.split(name).labels, inside.split(name).labels)
+
+
+def test_scaled_then_centre_cropped(make_folder):
+    root = make_folder(COUNTS, size=(40, 20))
+    data = load_data(f"folder:{root}", image_size=20)
+    source = Image.open(root / "val/cat/000.png").crop((10, 0, 30, 20))
+    np.testing.assert_array_equal(data.test.pixels[0].transpose(1, 2, 0), np.asarray(source))
+
+
+def test_decoded_images_are_kept(make_folder, monkeypatch):
+    root = make_folder(COUNTS)
+    monkeypatch.setattr(folder_module, "_PATIENCE_S", -1.0)
+    first = load_data(f"folder:{root}", image_size=8)
+    monkeypatch.setattr(folder_module, "decode_image", lambda *_: pytest.fail("decoded again"))
+    second = load_data(f"folder:{root}", image_size=8)
+    np.testing.assert_array_equal(first.train.pixels, second.train.pixels)
+
+
+def test_a_changed_image_is_decoded_again(make_folder, monkeypatch):
+    root = make_folder(COUNTS)
+    monkeypatch.setattr(folder_module, "_PATIENCE_S", -1.0)
+    load_data(f"folder:{root}", image_size=8)
+    Image.fromarray(np.zeros((7, 9, 3), np.uint8)).save(root / "val/cat/000.png")
+    assert not load_data(f"folder:{root}", image_size=8).test.pixels[0].any()
+
+
+def test_a_damaged_cache_is_rebuilt(make_folder, monkeypatch, tmp_path, caplog):
+    root = make_folder(COUNTS)
+    monkeypatch.setattr(folder_module, "_PATIENCE_S", -1.0)
+    first = load_data(f"folder:{root}", image_size=8)
+    (kept,) = (tmp_path / "cache/decoded").iterdir()
+    kept.write_bytes(kept.read_bytes()[:200])
+    second = load_data(f"folder:{root}", image_size=8)
+    np.testing.assert_array_equal(first.train.pixels, second.train.pixels)
+    assert "will be rebuilt" in caplog.text
+
+
+def test_an_unwritable_cache_is_only_slower(make_folder, monkeypatch, tmp_path, caplog):
+    root = make_folder(COUNTS)
+    monkeypatch.setattr(folder_module, "_PATIENCE_S", -1.0)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ARCHSEARCH_CACHE", str(tmp_path / "file" / "below"))
+    assert len(load_data(f"folder:{root}", image_size=8).test) == 7
+    assert "not kept" in caplog.text
+
+
+def test_progress_is_told(make_folder, monkeypatch):
+    root = make_folder({"train/a": 300, "train/b": 300, "val/a": 2, "val/b": 2}, size=(4, 4))
+    told = []
+    monkeypatch.setattr(folder_module, "_PATIENCE_S", -1.0)
+    monkeypatch.setattr(folder_module, "_INTERVAL_S", 0.0)
+    load_data(f"folder:{root}", image_size=4, progress=lambda *each: told.append(each))
+    assert told[-1] == ("decoding images", 604, 604)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+
+
+def test_idx_files_in_a_folder(idx_folder):
+    data = load_data(f"folder:{idx_folder}", image_size=28)
+    assert data.class_names == ("0", "1", "2")
+    assert data.in_channels == 1
+
+
+# --- errors, word by word
+
+
+def problems_of(root) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        load_data(f"folder:{root}", image_size=8)
+    return [str(problem).replace(str(root), "PHOTOS") for problem in caught.value.problems]
+
+
+def test_missing_folder(tmp_path):
+    assert problems_of(tmp_path / "nowhere") == ["PHOTOS: data: folder not found; check the path"]
+
+
+def test_file_in_place_of_a_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert problems_of(tmp_path / "file") == ["PHOTOS: data: must be a folder; check the path"]
+
+
+def test_no_train(make_folder):
+    root = make_folder({"cat": 1, "dog": 1, "val/cat": 1})
+    assert problems_of(root) == [
+        "PHOTOS: data: must have a folder train/ with one folder of images for each class; "
+        "move the class folders (cat/, dog/) there"
+    ]
+
+
+def test_no_train_and_nothing_else(make_folder):
+    assert problems_of(make_folder({})) == [
+        "PHOTOS: data: must have a folder train/ with one folder of images for each class; make it"
+    ]
+
+
+def test_one_class_only(make_folder):
+    assert problems_of(make_folder({"train/cat": 4, "val/cat": 2})) == [
+        "PHOTOS/train: must have at least two class folders, but got ['cat']; make one folder of "
+        "images for each class"
+    ]
+
+
+def test_no_val(make_folder):
+    assert problems_of(make_folder({"train/cat": 4, "train/dog": 2})) == [
+        "PHOTOS: must have val/ beside train/; keep some images of each class there: only the "
+        "final report looks at them"
+    ]
+
+
+def test_every_problem_at_once(make_folder):
+    root = make_folder({"train/cat": 4, "train/dog": 0, "val/cat": 2, "val/dot": 2})
+    assert problems_of(root) == [
+        "PHOTOS/train/dog: must hold at least one image; add one (.bmp, .gif, .jpeg, .jpg, .pgm, "
+        ".png, .ppm, .tif, .tiff, .webp) or remove the folder",
+        "PHOTOS/val: every class must also be in train/, but got 'dot'; did you mean 'dog'?",
+    ]
+
+
+def test_a_class_of_one_image(make_folder):
+    root = make_folder({"train/cat": 4, "train/dog": 1, "val/cat": 1})
+    assert problems_of(root) == [
+        "data: every class needs at least 2 training images, one of them for validation, but got "
+        "'folder:PHOTOS'; add images to the smallest class"
+    ]
+
+
+def test_limit_too_small(make_folder):
+    with pytest.raises(InputError) as caught:
+        load_data(f"folder:{make_folder(COUNTS)}", image_size=8, limit=3)
+    assert str(caught.value) == (
+        "limit: every class needs at least 2 training images, one of them for validation, but got "
+        "3; use at least 4, better several times that"
+    )
+
+
+def test_unreadable_images_are_all_named(make_folder):
+    root = make_folder(COUNTS)
+    (root / "train/cat/003.png").write_text("no image")
+    whole = (root / "val/dog/001.png").read_bytes()
+    (root / "val/dog/001.png").write_bytes(whole[: len(whole) // 2])
+    (root / "val/dog/002.png").write_bytes(b"")
+    problems = problems_of(root)
+    assert problems[0] == (
+        "PHOTOS/train/cat/003.png: cannot be read as an image (not an image); replace or remove it"
+    )
+    assert problems[1].startswith("PHOTOS/val/dog/001.png: cannot be read as an image (")
+    assert problems[2].startswith("PHOTOS/val/dog/002.png: cannot be read as an image (")
+    assert len(problems) == 3
+
+
+def test_many_unreadable_images_are_counted(make_folder):
+    root = make_folder({**COUNTS, "train/cat": 0})
+    for index in range(30):
+        (root / f"train/cat/{index:02d}.jpg").write_text("no image")
+    problems = problems_of(root)
+    assert len(problems) == 21
+    assert problems[-1] == "and 10 more images cannot be read"
+
+
+def test_unreadable_image_in_a_stream(make_folder):
+    root = make_folder(COUNTS)
+    data = load_data(f"folder:{root}", image_size=8, in_memory_bytes=0)
+    (root / "val/dog/001.png").write_text("no image")
+    with pytest.raises(InputError, match=r"val/dog/001\.png: cannot be read as an image"):
+        data.test.batch(np.arange(7))
+    (root / "val/dog/001.png").unlink()
+    with pytest.raises(InputError, match=r"val/dog/001\.png: file not found"):
+        data.test.batch(np.arange(7))
