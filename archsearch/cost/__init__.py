@@ -1,13 +1,27 @@
 """What an architecture costs: parameters, multiply-adds, memory and measured latency."""
 
-from archsearch.cost.counts import MacCount, count_macs, count_params
+from archsearch.cost.counts import ArchCounts, MacCount, count_arch, count_macs, count_params
 from archsearch.cost.environment import current_environment
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
+from archsearch.cost.probe import Comparison, Probe, Ratio
+from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
+from archsearch.cost.target import BuiltTarget, Target, build_target
 
 __all__ = [
+    "FINAL",
+    "GATE",
     "ActivationMemory",
+    "ArchCounts",
+    "BuiltTarget",
+    "Comparison",
+    "LatencyProtocol",
     "MacCount",
+    "Probe",
+    "Ratio",
+    "Target",
     "activation_memory",
+    "build_target",
+    "count_arch",
     "count_macs",
     "count_params",
     "current_environment",

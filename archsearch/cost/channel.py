@@ -2,19 +2,19 @@
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _LENGTH = struct.Struct(">I")
 
 
-def send(stream: BinaryIO, message: dict[str, Any]) -> None:
+def send(stream: IO[bytes], message: dict[str, Any]) -> None:
     """Write one message."""
     body = json.dumps(message).encode()
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> dict[str, Any] | None:
+def receive(stream: IO[bytes]) -> dict[str, Any] | None:
     """Read one message; None when the other side has closed the pipe."""
     head = _read(stream, _LENGTH.size)
     body = _read(stream, _LENGTH.unpack(head)[0]) if head is not None else None
@@ -24,6 +24,6 @@ def receive(stream: BinaryIO) -> dict[str, Any] | None:
     return message
 
 
-def _read(stream: BinaryIO, size: int) -> bytes | None:
+def _read(stream: IO[bytes], size: int) -> bytes | None:
     data = stream.read(size)
     return data if data is not None and len(data) == size else None

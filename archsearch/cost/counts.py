@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from archsearch.arch import Arch
 from archsearch.cost.operators import MAC_HANDLES, has_no_macs
+from archsearch.model import build_model
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,27 @@ class MacCount:
     by_operator: dict[str, int]
     by_module: dict[str, int]
     unsupported: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ArchCounts:
+    """Parameters of an architecture, and multiply-adds of one image."""
+
+    params: int
+    macs: int
+
+
+def count_arch(arch: Arch) -> ArchCounts:
+    """Count an architecture; equal architectures are built and counted once."""
+    return _count_canonical(arch.canonical())
+
+
+@lru_cache(maxsize=8192)
+def _count_canonical(arch: Arch) -> ArchCounts:
+    model = build_model(arch)
+    macs = count_macs(model, (1, arch.in_channels, arch.image_size, arch.image_size))
+    assert not macs.unsupported, f"our own blocks use uncounted operators: {macs.unsupported}"
+    return ArchCounts(count_params(model), macs.total)
 
 
 def count_params(model: nn.Module, trainable_only: bool = False) -> int:

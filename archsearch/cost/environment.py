@@ -95,11 +95,12 @@ def _cpu_name() -> str:
 
 def _cuda_versions() -> str:
     capability = ".".join(str(part) for part in torch.cuda.get_device_capability())
-    return f"runtime {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}, sm {capability}"
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return f"runtime {torch.version.cuda}, cuDNN {cudnn}, sm {capability}"
 
 
 def _version(package: str) -> str:
     try:
-        return str(version(package))  # type: ignore[no-untyped-call]
+        return version(package)
     except PackageNotFoundError:
         return ""

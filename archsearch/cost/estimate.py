@@ -58,4 +58,4 @@ def is_steady(times: Sequence[float], window: int = 2, tolerance: float = 0.05) 
 
 def _coverage(rank: int, count: int) -> float:
     """Return the chance that the median lies between order statistics rank and count+1-rank."""
-    return 1 - 2 * sum(comb(count, k) for k in range(rank)) / 2**count
+    return 1 - sum(comb(count, k) for k in range(rank)) / float(2 ** (count - 1))

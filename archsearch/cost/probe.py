@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from archsearch.cost.channel import receive, send
 from archsearch.cost.environment import device_kind
@@ -116,7 +116,7 @@ class Probe:
                 "MKL_NUM_THREADS": str(self.threads),
                 "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
             }
-            self._log = tempfile.TemporaryFile()
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "archsearch.cost.probe_process"],
                 stdin=subprocess.PIPE,
@@ -243,7 +243,7 @@ class Probe:
             raise InputError([Problem(**problem) for problem in message["problems"]])
         raise TrialError(f"the network could not be measured: {message['message']}")
 
-    def _fail(self, what: str) -> Any:
+    def _fail(self, what: str) -> NoReturn:
         """Drop the process and raise; the next call starts a fresh one."""
         process, log = self._process, self._log
         deadline = time.monotonic() + 1.0

@@ -14,13 +14,13 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import torch
 
 from archsearch.cost.channel import receive, send
 from archsearch.cost.environment import current_environment
-from archsearch.cost.measurement import Measurement, Timer, calibrate, measure
+from archsearch.cost.measurement import Measurement, TimedBlock, Timer, calibrate, measure
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.reference import ReferenceNetwork, build_reference
@@ -30,6 +30,7 @@ from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
 from archsearch.errors import InputError, Problem
 
 _PARENT_POLL_S = 2.0
+_BALLAST_BYTES = 8 * 1024 * 1024
 _UNSUPPORTED = "not implemented for"
 
 
@@ -47,6 +48,7 @@ class ProbeServer:
         self.environment = current_environment(device)
         self._calibrations: dict[int, float] = {}
         self._reference = self._reference_timer()
+        self._ballast = torch.zeros(2, _BALLAST_BYTES // 8, device=self.device)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the reply to one request."""
@@ -99,8 +101,14 @@ class ProbeServer:
 
     def _calibrate(self, threads: int) -> float:
         with torch.inference_mode():
-            self._calibrations[threads] = calibrate(self._reference, time.perf_counter)
+            self._calibrations[threads] = calibrate(
+                self._reference, self._disturb, time.perf_counter
+            )
         return self._calibrations[threads]
+
+    def _disturb(self) -> None:
+        """Stream through more memory than a core's own caches hold."""
+        self._ballast[0].copy_(self._ballast[1])
 
     def _timer(self, built: BuiltTarget, protocol: LatencyProtocol) -> Timer:
         """Put a network on the device as the protocol says, and a clock around it."""
@@ -143,9 +151,9 @@ class ProbeServer:
 
 
 def _inferring(timer: Timer) -> Timer:
-    def timed(count: int) -> Any:
+    def timed(count: int, lead: int) -> TimedBlock:
         with torch.inference_mode():
-            return timer(count)
+            return timer(count, lead)
 
     return timed
 
@@ -172,7 +180,7 @@ def main() -> None:
             send(outbox, {"reply": reply})
 
 
-def _try(outbox: BinaryIO, action: Any) -> Any:
+def _try(outbox: IO[bytes], action: Any) -> Any:
     """Return the action's result; on an error send it to the parent and return None."""
     try:
         return action()
@@ -185,7 +193,7 @@ def _try(outbox: BinaryIO, action: Any) -> Any:
     return None
 
 
-def _read(inbox: BinaryIO, requests: "queue.Queue[dict[str, Any]]") -> None:
+def _read(inbox: IO[bytes], requests: "queue.Queue[dict[str, Any]]") -> None:
     while (request := receive(inbox)) is not None:
         requests.put(request)
     os._exit(0)

@@ -53,7 +53,7 @@ class LatencyProtocol(Spec):
 
 #: a first look at a candidate: about a quarter of a second for a network of 5 ms
 GATE = LatencyProtocol(
-    interval_share=0.05, min_blocks=7, block_ms=12.0, time_limit_s=0.5, warmup_limit_s=0.3
+    interval_share=0.05, min_blocks=6, block_ms=15.0, time_limit_s=0.5, warmup_limit_s=0.3
 )
 #: a number to publish: one to two seconds
 FINAL = LatencyProtocol(min_blocks=30, block_ms=20.0, time_limit_s=4.0)

@@ -13,6 +13,7 @@ from torch import nn
 
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.model import build_model
 
 #: an architecture; ``timm:NAME``; ``package.module:function``; or a module
 Target = Arch | str | nn.Module

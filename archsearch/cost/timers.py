@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 
@@ -13,12 +14,12 @@ Run = Callable[[], object]
 def host_timer(run: Run) -> Timer:
     """Time inferences that end when the call returns.
 
-    A block of several starts with one inference off the clock, which brings the weights back
-    into the caches that the block before used for another network.
+    A block starts with ``lead`` inferences off the clock: they bring the weights back into the
+    caches, which the block before used for another network.
     """
 
-    def timed(count: int) -> TimedBlock:
-        if count > 1:
+    def timed(count: int, lead: int) -> TimedBlock:
+        for _ in range(lead):
             run()
         clock = time.perf_counter_ns
         marks = [clock()]
@@ -27,7 +28,7 @@ def host_timer(run: Run) -> Timer:
             run()
             marks.append(clock())
         busy = time.process_time_ns() - busy
-        times = tuple((end - begin) / 1e6 for begin, end in zip(marks, marks[1:], strict=False))
+        times = tuple((end - begin) / 1e6 for begin, end in pairwise(marks))
         return TimedBlock(times, busy / max(1, marks[-1] - marks[0]))
 
     return timed
@@ -40,12 +41,11 @@ def cuda_timer(run: Run, device: torch.device) -> Timer:
     includes what the host needs to launch it: what a caller waits for.
     """
 
-    def timed(count: int) -> TimedBlock:
-        if count > 1:
+    def timed(count: int, lead: int) -> TimedBlock:
+        for _ in range(lead):
             run()
         stream = torch.cuda.current_stream(device)
-        begin = torch.cuda.Event(enable_timing=True)
-        end = torch.cuda.Event(enable_timing=True)
+        begin, end = _event(), _event()
         times = []
         torch.cuda.synchronize(device)
         for _ in range(count):
@@ -62,11 +62,11 @@ def cuda_timer(run: Run, device: torch.device) -> Timer:
 def cuda_throughput_timer(run: Run, device: torch.device) -> Timer:
     """Time a block of inferences started back to back on CUDA; each gets an equal share."""
 
-    def timed(count: int) -> TimedBlock:
-        run()
+    def timed(count: int, lead: int) -> TimedBlock:
+        for _ in range(max(1, lead)):
+            run()
         stream = torch.cuda.current_stream(device)
-        begin = torch.cuda.Event(enable_timing=True)
-        end = torch.cuda.Event(enable_timing=True)
+        begin, end = _event(), _event()
         torch.cuda.synchronize(device)
         begin.record(stream)
         for _ in range(count):
@@ -76,3 +76,7 @@ def cuda_throughput_timer(run: Run, device: torch.device) -> Timer:
         return TimedBlock((begin.elapsed_time(end) / count,) * count)
 
     return timed
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]

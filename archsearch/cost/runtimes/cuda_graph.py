@@ -20,7 +20,7 @@ def prepare_cuda_graph(model: nn.Module, inputs: torch.Tensor) -> Callable[[], o
         raise InputError(
             Problem("runtime", "cuda_graph needs a CUDA device", str(inputs.device), "use eager")
         )
-    side = torch.cuda.Stream(inputs.device)
+    side = torch.cuda.Stream(inputs.device)  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream(inputs.device))
     with torch.cuda.stream(side):
         for _ in range(_WARMUP_RUNS):
