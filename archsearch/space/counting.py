@@ -5,6 +5,8 @@ options. A parameter that is reached from several places is chosen once; so the 
 apart for each set of shared parameters met, and these are multiplied in at the end.
 """
 
+import math
+
 from archsearch.space.nodes import Choice
 from archsearch.space.plan import Plan
 
@@ -15,28 +17,24 @@ Counts = dict[State, int]
 
 def count_configurations(plan: Plan) -> int:
     """Return how many configurations ``plan`` has, inactive parameters told apart by nothing."""
-    shared = plan.shared_choices
+    again = plan.met_again
+    shared = frozenset(choice for choice in plan.choices if choice.name in again)
     memo: dict[Choice, Counts] = {}
     total = 0
-    pending = [
-        (state, frozenset[tuple[Choice, int]](), number)
-        for state, number in _all(plan.root, plan, shared, memo).items()
-    ]
+    nothing: State = frozenset()
+    pending = [(s, nothing, n) for s, n in _all(plan.root, plan, shared, memo).items()]
     while pending:
-        state, done, number = pending.pop()
-        open_ = next(iter(state - done), None)
-        if open_ is None:
-            total += number
+        state, expanded, number = pending.pop()
+        todo = next((each for each in state - expanded if each[1] >= 0), None)
+        if todo is None:
+            free = {choice.name: len(choice.values) for choice, option in state if option < 0}
+            total += number * math.prod(free.values())
             continue
-        choice, taken = open_
-        if taken < 0:
-            pending.append((state, done | {open_}, number * len(choice.values)))
-            continue
-        inside = _all(plan.below[choice][taken], plan, shared, memo)
-        for more, times in inside.items():
+        choice, option = todo
+        for more, times in _all(plan.below[choice][option], plan, shared, memo).items():
             both = _joined(state, more)
             if both is not None:
-                pending.append((both, done | {open_}, number * times))
+                pending.append((both, expanded | {todo}, number * times))
     return total
 
 
@@ -62,7 +60,8 @@ def _one(
 ) -> Counts:
     """Count what one choice and everything below it can be."""
     if choice in shared:
-        if not any(plan.below[choice]):
+        alike = [each for each in shared if each.name == choice.name]
+        if not any(below for each in alike for below in plan.below[each]):
             return {frozenset({(choice, -1)}): 1}
         return {frozenset({(choice, option)}): 1 for option in range(len(choice.values))}
     if choice not in memo:
@@ -79,4 +78,6 @@ def _joined(left: State, right: State) -> State | None:
     if not left or not right:
         return left or right
     both = left | right
-    return both if len({choice for choice, _ in both}) == len(both) else None
+    taken: dict[str, int] = {}
+    consistent = all(taken.setdefault(choice.name, option) == option for choice, option in both)
+    return both if consistent else None

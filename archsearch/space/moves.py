@@ -35,8 +35,8 @@ class Moves:
         self.plan = plan
         self.parameters = parameters
         self.broken = broken
-        self._index = {choice: index for index, choice in enumerate(plan.choices)}
-        self._sizes = [len(choice.values) for choice in plan.choices]
+        self._index = {name: index for index, name in enumerate(parameters)}
+        self._sizes = [len(parameter.values) for parameter in parameters.values()]
 
     def draw(self, rng: np.random.Generator, kept: Params) -> Params:
         """Draw uniformly at every parameter that ``kept`` has no value for; check no rule."""
@@ -48,7 +48,7 @@ class Moves:
                 position = choice.position(kept[choice.name])
                 if position is not None:
                     return position
-            place = index[choice]
+            place = index[choice.name]
             return int(uniform[place] * sizes[place])
 
         return self.plan.walk(choose)

@@ -76,6 +76,8 @@ class Parser:
         """Read a mapping that stands for several values; ``read`` reads its options."""
         assert isinstance(value.value, dict)
         kinds = [key for key in DOMAIN_KEYS if key in value.value]
+        if kinds == ["choice", "ref"]:
+            return self._following(value, name, read)
         if len(kinds) > 1:
             both = " and ".join(kinds)
             return self.report(value.origin, f"must be one kind of domain, not {both}")
@@ -150,24 +152,54 @@ class Parser:
         options = tuple(Constant(bounds.origin, number) for number in values)
         return Choice(bounds.origin, dotted(name), values, options, ordered=True)
 
-    def _reference(self, value: Written) -> Node:
-        target, times = value["ref"], value.get("times")
+    def _following(self, value: Written, name: Name, read: Reader) -> Node:
+        """Read options of which the value of a named parameter picks one."""
+        followed = self._referred(value["ref"])
+        options = value["choice"]
+        assert isinstance(value.value, dict)
+        for key, child in value.value.items():
+            if key not in ("ref", "choice"):
+                self.report(child.origin, "unknown key", None, nearest(key, ("ref", "choice")))
+        if followed.fixed is INVALID:
+            return followed
+        if not isinstance(followed, Choice):
+            return self.report(value["ref"].origin, "must name a domain", value["ref"].plain())
+        wanted = [str(each) for each in followed.values]
+        if not isinstance(options.value, dict):
+            remedy = f"write {{{wanted[0]}: first, ...}}"
+            rule = f"must map each value of '{followed.name}' to an option"
+            return self.report(options.origin, rule, options.plain(), remedy)
+        rule = f"must be a value of '{followed.name}'"
+        for key, child in options.value.items():
+            if key not in wanted:
+                self.report(child.origin, rule, key, nearest(key, wanted))
+        missing = [each for each in wanted if each not in options.value]
+        if missing:
+            rule = f"needs an option for each value of '{followed.name}'"
+            return self.report(options.origin, rule, None, f"add {', '.join(missing)}")
+        nodes = tuple(read(options[key], (*name, key)) for key in wanted)
+        return Choice(value.origin, followed.name, followed.values, nodes, followed.ordered)
+
+    def _referred(self, target: Written) -> Node:
         key = target.plain()
         if not isinstance(key, str) or key not in self.definitions:
             known = self.definitions
             remedy = nearest(str(key), known) if known else "there is no 'parameters' section"
             return self.report(target.origin, "must name an entry of 'parameters'", key, remedy)
-        node = self.definition(key, target.origin)
-        if times is None:
+        return self.definition(key, target.origin)
+
+    def _reference(self, value: Written) -> Node:
+        target, times = value["ref"], value.get("times")
+        node = self._referred(target)
+        if times is None or node.fixed is INVALID:
             return node
         factor = times.plain()
         if isinstance(factor, bool) or not isinstance(factor, int | float) or factor <= 0:
             return self.report(times.origin, "must be a number above 0", factor)
         values = node.values if isinstance(node, Choice) else (node.fixed,)
         if any(isinstance(each, bool) or not isinstance(each, int | float) for each in values):
-            if node.fixed is INVALID:
-                return node
-            return self.report(times.origin, f"needs numbers in 'parameters.{key}'", factor)
+            rule = f"needs numbers in 'parameters.{target.plain()}'"
+            return self.report(times.origin, rule, factor)
         return Scaled(value.origin, node, factor)
 
     def definition(self, key: str, origin: KeyPath) -> Node:

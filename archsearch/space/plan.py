@@ -23,19 +23,20 @@ class Plan:
     below: dict[Choice, tuple[tuple[Choice, ...], ...]]
 
     @property
-    def shared_choices(self) -> frozenset[Choice]:
-        """The choices that are reached from more than one place, and are made once."""
-        uses = Counter(self.root)
+    def met_again(self) -> frozenset[str]:
+        """Names of parameters that are met in more than one place, and are chosen once."""
+        uses = Counter(choice.name for choice in self.root)
         for options in self.below.values():
             for below in options:
-                uses.update(below)
-        return frozenset(choice for choice, times in uses.items() if times > 1)
+                uses.update(choice.name for choice in below)
+        return frozenset(name for name, times in uses.items() if times > 1)
 
     @property
     def shared(self) -> frozenset[str]:
-        """Names of the shared choices and of every choice below them."""
+        """Names of the parameters that are met again, and of all below them."""
+        names = self.met_again
         found: set[Choice] = set()
-        pending = list(self.shared_choices)
+        pending = [choice for choice in self.choices if choice.name in names]
         while pending:
             choice = pending.pop()
             if choice not in found:
@@ -49,10 +50,13 @@ class Plan:
         pending = list(reversed(self.root))
         while pending:
             choice = pending.pop()
-            if choice.name not in params:
+            if choice.name in params:
+                option = choice.position(params[choice.name])
+                assert option is not None
+            else:
                 option = choose(choice)
                 params[choice.name] = choice.values[option]
-                pending.extend(reversed(self.below[choice][option]))
+            pending.extend(reversed(self.below[choice][option]))
         return params
 
     def complete(self, given: Params) -> Params:
@@ -66,38 +70,43 @@ class Plan:
     def _configurations(
         self, pending: list[Choice], params: Params, given: Params
     ) -> Iterator[Params]:
-        while pending and pending[-1].name in params:
-            pending.pop()
         if not pending:
             yield dict(params)
             return
         choice, rest = pending[-1], pending[:-1]
-        only = choice.position(given[choice.name]) if choice.name in given else None
+        known = params.get(choice.name, given.get(choice.name))
+        only = None if known is None else choice.position(known)
         options = range(len(choice.values)) if only is None else (only,)
+        first = choice.name not in params
         for option in options:
-            params[choice.name] = choice.values[option]
-            below = list(reversed(self.below[choice][option]))
+            if first:
+                params[choice.name] = choice.values[option]
+            below = reversed(self.below[choice][option])
             yield from self._configurations([*rest, *below], params, given)
-        del params[choice.name]
+        if first:
+            del params[choice.name]
 
     def parameters(self) -> dict[str, Parameter]:
         """Return every parameter by name, with the conditions under which it is active."""
-        found: dict[Choice, list[Condition]] = {choice: [] for choice in self.choices}
+        found: dict[str, list[Condition]] = {choice.name: [] for choice in self.choices}
 
         def visit(choices: Sequence[Choice], condition: Condition) -> None:
             for choice in choices:
-                if condition not in found[choice]:
-                    found[choice].append(condition)
+                if condition not in found[choice.name]:
+                    found[choice.name].append(condition)
+                chosen = dict(condition)
                 for value, below in zip(choice.values, self.below[choice], strict=True):
-                    visit(below, (*condition, (choice.name, value)))
+                    if choice.name not in chosen:
+                        visit(below, (*condition, (choice.name, value)))
+                    elif chosen[choice.name] == value:
+                        visit(below, condition)
 
         visit(self.root, ())
-        values = {choice.name: choice.values for choice in self.choices}
+        first = {choice.name: choice for choice in reversed(self.choices)}
+        values = {name: choice.values for name, choice in first.items()}
         return {
-            choice.name: Parameter(
-                choice.name, choice.values, choice.ordered, _simplest(conditions, values)
-            )
-            for choice, conditions in found.items()
+            name: Parameter(name, values[name], first[name].ordered, _simplest(conditions, values))
+            for name, conditions in found.items()
         }
 
 
