@@ -1,0 +1,95 @@
+// A small drawing of a network: one box a stage, with the map to scale and how it is attended to.
+
+const SVG = "http://www.w3.org/2000/svg";
+let patterns = 0;
+
+function shape(name, attributes) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+/** The map of a stage: a square to scale, cut as the attention cuts it. */
+function mapDrawing(block, side, largest) {
+  const full = 64;
+  const edge = Math.max(full * Math.sqrt(side / largest), 14);
+  const cell = edge / side;
+  const svg = shape("svg", { width: full + 26, height: edge + 2, viewBox: `-1 -1 ${full + 26} ${edge + 2}`, "aria-hidden": "true" });
+  const square = (fill, extra = {}) => svg.append(shape("rect", { width: edge, height: edge, fill, ...extra }));
+  const tile = (size, ...inside) => {
+    const id = `cells-${patterns++}`;
+    const pattern = shape("pattern", { id, width: size, height: size, patternUnits: "userSpaceOnUse" });
+    pattern.append(...inside);
+    svg.append(pattern);
+    return `url(#${id})`;
+  };
+  const unit = block.size * cell;
+  if (block.pattern === "all") {
+    square("var(--accent)", { "fill-opacity": 0.28 });
+  } else {
+    square("var(--accent)", { "fill-opacity": 0.09 });
+    if (block.pattern === "windows") {
+      square(tile(unit, shape("path", { d: `M0 ${unit}V0H${unit}`, fill: "none", stroke: "var(--accent)", "stroke-width": 1.5 })));
+    } else if (block.pattern === "samples") {
+      square(tile(unit, shape("rect", { width: Math.max(cell, 1), height: Math.max(cell, 1), fill: "var(--accent)" })));
+    } else {
+      const inset = Math.min(1, unit / 6);
+      square(tile(unit, shape("rect", { x: inset, y: inset, width: unit - 2 * inset, height: unit - 2 * inset, fill: "var(--accent)", "fill-opacity": 0.45 })));
+    }
+  }
+  square("none", { stroke: "var(--accent)", "stroke-width": 1.5 });
+  for (let token = 0; token < Math.min(block.tokens, 16); token += 1) {
+    svg.append(shape("circle", { cx: edge + 6 + 6 * Math.floor(token / 8), cy: 3 + 6 * (token % 8) * Math.min(1, (edge - 6) / 44), r: 1.9, fill: "var(--budget)" }));
+  }
+  return svg;
+}
+
+/** The parts of a network as text, keyed so that two networks can be compared part by part. */
+function parts(number) {
+  const [size, stem, head, ...stages] = columns.net[placeOf.get(number)];
+  return {
+    stem: [`${size} x ${size} pixels`, data.words[stem]],
+    head: [data.words[head]],
+    stages: stages.map(([depth, width, heads, side, down, position, blocks]) => ({
+      depth: `${depth} x ${width}`,
+      side,
+      facts: [`map ${side} x ${side}`, `${heads} ${heads === 1 ? "head" : "heads"}`, data.words[down] && `from ${data.words[down]}`, data.words[position]].filter(Boolean),
+      blocks: blocks.map((place) => data.blocks[place]),
+    })),
+  };
+}
+
+/** A list of stages; what differs from `other` is marked. */
+function networkDrawing(number, other = null) {
+  const own = parts(number);
+  const theirs = other === null ? null : parts(other);
+  const word = (text, same) => (theirs && !same ? make("mark", {}, text) : text);
+  const list = make("ol", { class: "net" });
+  const end = (title, lines, their) => {
+    const item = make("li", { class: "end" }, make("h4", {}, title));
+    lines.forEach((text, i) => item.append(make("p", {}, word(text, their?.[i] === text))));
+    list.append(item);
+  };
+  const largest = Math.max(...own.stages.map((stage) => stage.side));
+  end("Input", own.stem, theirs?.stem);
+  own.stages.forEach((stage, index) => {
+    const their = theirs?.stages[index];
+    const item = make("li", {}, make("h4", {}, `Stage ${index + 1}: `, word(stage.depth, their?.depth === stage.depth)));
+    const facts = make("p");
+    stage.facts.forEach((text, i) => facts.append(i ? ", " : "", word(text, their?.facts.includes(text))));
+    item.append(facts);
+    stage.blocks.forEach((block, i) => {
+      const twin = their?.blocks[i];
+      const box = make("div", { class: "block" });
+      box.append(mapDrawing(block, stage.side, largest));
+      if (block.local) box.append(make("p", {}, word(`${block.local}, then`, twin?.local === block.local)));
+      box.append(make("b", {}, word(block.attention, twin?.attention === block.attention)));
+      if (block.detail) box.append(make("p", {}, word(block.detail, twin?.detail === block.detail)));
+      box.append(make("p", {}, word(block.ffn, twin?.ffn === block.ffn)));
+      item.append(box);
+    });
+    list.append(item);
+  });
+  end("Head", own.head, theirs?.head);
+  return list;
+}

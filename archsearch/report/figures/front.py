@@ -1,0 +1,203 @@
+"""Accuracy against latency: the front, and everything that did not reach it."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from archsearch.arch import summary
+from archsearch.record import RunRecord
+from archsearch.report.figures.drawing import (
+    BUDGET,
+    FAINT,
+    FRONT,
+    OTHER,
+    Drawing,
+    new_figure,
+    plain,
+)
+from archsearch.report.front_info import FrontInfo, Marks, front_info
+from archsearch.report.units import ms_text, percent_text, plural
+
+#: intervals of more dominated trials than this would only be a blur
+MOST_INTERVALS = 150
+#: share of the height that the strip of infeasible trials takes
+STRIP = 0.045
+
+
+def draw_front(run: RunRecord) -> Drawing | None:
+    """Draw the front of a run; None when no trial has a latency."""
+    info = front_info(run)
+    if not any((info.front.numbers, info.dominated.numbers, info.pruned.numbers)):
+        return None
+    lines = {trial.number: summary(trial.arch) for trial in run.trials}
+    figure = plot_front(info, lines)
+    return Drawing("front", front_title(info), figure, _describe(info), _note(info))
+
+
+def front_title(info: FrontInfo) -> str:
+    """Return what the plot shows in one line."""
+    count = len(info.front.numbers)
+    trained = plural(count + len(info.dominated.numbers), "trained architecture")
+    return f"Accuracy against latency: {count} of {trained} on the front"
+
+
+def plot_front(info: FrontInfo, lines: dict[int, str] | None = None) -> Any:
+    """Return the figure of a front.
+
+    Args:
+        info: what to draw.
+        lines: trial number to the architecture in one line, for the hover text.
+    """
+    lines = lines or {}
+    figure = new_figure(front_title(info), "latency (ms)", "validation accuracy (%)")
+    if info.infeasible.numbers:
+        figure.add_trace(_infeasible(info.infeasible, lines))
+    if info.pruned.numbers:
+        mark = {"symbol": "triangle-down-open", "size": 7, "color": FAINT}
+        figure.add_trace(_marks("stopped early", info.pruned, lines, mark, "when stopped"))
+    if info.dominated.numbers:
+        mark = {"symbol": "circle", "size": 6, "color": OTHER, "opacity": 0.55, "line_width": 0}
+        trace = _marks("trained, not on the front", info.dominated, lines, mark)
+        if len(info.dominated.numbers) <= MOST_INTERVALS:
+            trace.error_x = _intervals(info.dominated, OTHER, 0.8)
+        figure.add_trace(trace)
+    if info.front.numbers:
+        mark = {"symbol": "circle", "size": 10, "color": FRONT, "line_width": 0}
+        trace = _marks("front", info.front, lines, mark)
+        trace.update(
+            mode="lines+markers",
+            # up to the next point's latency the best known accuracy stays what it is
+            line={"shape": "hv", "width": 1.5, "color": FRONT},
+            error_x=_intervals(info.front, FRONT, 1.4),
+        )
+        figure.add_trace(trace)
+        _label(figure, info)
+    figure.update_xaxes(range=info.latency_range)
+    figure.update_yaxes(range=[100 * value for value in info.accuracy_range])
+    if info.infeasible.numbers:
+        figure.update_layout(
+            yaxis={"domain": [STRIP + 0.015, 1]},
+            yaxis2={"domain": [0, STRIP], "range": [-1, 1], "visible": False, "fixedrange": True},
+            xaxis={"anchor": "free", "position": 0},
+        )
+    if info.budget_ms is not None:
+        figure.add_vline(
+            info.budget_ms,
+            line={"color": BUDGET, "width": 1.5, "dash": "dash"},
+            annotation={
+                "text": f"budget {info.budget_ms:g} ms",
+                "font_color": BUDGET,
+                "yref": "paper",
+                "y": 1,
+                "yanchor": "bottom",
+                "xanchor": "right",
+                "showarrow": False,
+            },
+        )
+    return figure
+
+
+def _marks(
+    name: str, marks: Marks, lines: dict[int, str], mark: dict[str, Any], when: str = ""
+) -> Any:
+    accuracy = "%{y:.1f} %" + (f" {when}" if when else "")
+    return go.Scatter(
+        name=name,
+        mode="markers",
+        x=marks.latency_ms,
+        y=[100 * value for value in marks.accuracy],
+        marker=mark,
+        customdata=marks.numbers,
+        text=hover_lines(marks.numbers, lines),
+        meta={"text": "architecture"},
+        hovertemplate=(
+            f"<b>trial %{{customdata}}</b>: {accuracy}, %{{x:.3g}} ms<br>%{{text}}<extra></extra>"
+        ),
+    )
+
+
+def _infeasible(marks: Marks, lines: dict[int, str]) -> Any:
+    return go.Scatter(
+        name="over budget, never trained",
+        mode="markers",
+        x=marks.latency_ms,
+        y=[0] * len(marks.numbers),
+        yaxis="y2",
+        marker={"symbol": "line-ns-open", "size": 9, "color": FAINT, "line_width": 1},
+        customdata=marks.numbers,
+        text=hover_lines(marks.numbers, lines),
+        meta={"text": "architecture"},
+        hovertemplate=(
+            "<b>trial %{customdata}</b>: %{x:.3g} ms, not trained<br>%{text}<extra></extra>"
+        ),
+    )
+
+
+def hover_lines(numbers: tuple[int, ...], lines: dict[int, str]) -> list[str]:
+    """Return the one-line architectures, broken at their stages to fit a hover label."""
+    return [plain(lines.get(number, "")).replace(" | ", "<br>") for number in numbers]
+
+
+def _intervals(marks: Marks, color: str, width: float) -> dict[str, Any]:
+    pairs = zip(marks.latency_ms, marks.low_ms, marks.high_ms, strict=True)
+    below, above = zip(*((x - low, high - x) for x, low, high in pairs), strict=True)
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": above,
+        "arrayminus": below,
+        "color": color,
+        "thickness": width,
+        "width": 0,
+    }
+
+
+def _label(figure: Any, info: FrontInfo) -> None:
+    """Name the best and the knee beside their marks."""
+    same = info.best == info.knee
+    labels = {info.best: "best, knee" if same else "best"} | ({} if same else {info.knee: "knee"})
+    for number, text in labels.items():
+        if number is None:
+            continue
+        at = info.front.numbers.index(number)
+        figure.add_annotation(
+            x=info.front.latency_ms[at],
+            y=100 * info.front.accuracy[at],
+            text=text,
+            showarrow=False,
+            xanchor="right",
+            yanchor="bottom",
+            xshift=-5,
+            yshift=3,
+            font_color=FRONT,
+        )
+
+
+def _describe(info: FrontInfo) -> str:
+    if not info.front.numbers:
+        return "Scatter plot. No architecture was trained to the end within the budget."
+    listed = "; ".join(
+        f"trial {number}: {percent_text(accuracy)} % at {ms_text(latency)} ms"
+        for number, accuracy, latency in zip(
+            info.front.numbers, info.front.accuracy, info.front.latency_ms, strict=True
+        )
+    )
+    limit = f" The budget is {info.budget_ms:g} ms." if info.budget_ms is not None else ""
+    return (
+        f"Scatter plot of validation accuracy in percent against latency in milliseconds.{limit} "
+        f"The front, from fast to accurate: {listed}. Beside it "
+        f"{plural(len(info.dominated.numbers), 'dominated architecture')}, "
+        f"{len(info.pruned.numbers):,} stopped early, and {len(info.infeasible.numbers):,} over "
+        "the budget, which were never trained."
+    )
+
+
+def _note(info: FrontInfo) -> str:
+    told = ["Bars are 95 % intervals of the latency."]
+    if info.pruned.numbers:
+        told.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
+    if info.infeasible.numbers:
+        told.append("Ticks at the foot were over the budget: measured, never trained.")
+    if info.outside:
+        told.append(f"{plural(info.outside, 'mark')} outside the view: double-click to see all.")
+    return " ".join(told)

@@ -1,0 +1,133 @@
+"""What the plot of a front shows, computed apart from drawing it."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from archsearch.analysis import best, front_trials, knee
+from archsearch.record import RunRecord, TrialRecord
+
+
+class Marks(NamedTuple):
+    """Trials drawn alike; all tuples are equally long.
+
+    Attributes:
+        numbers: trial numbers.
+        latency_ms: x.
+        accuracy: y, 0 to 1.
+        low_ms: lower end of the 95 % interval of the latency.
+        high_ms: its upper end.
+    """
+
+    numbers: tuple[int, ...] = ()
+    latency_ms: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    low_ms: tuple[float, ...] = ()
+    high_ms: tuple[float, ...] = ()
+
+
+class FrontInfo(NamedTuple):
+    """Accuracy against latency of a run.
+
+    Attributes:
+        front: the front, by increasing latency.
+        dominated: complete trials beside the front, within budget or dropped from it.
+        pruned: trials stopped early, with the accuracy they had then.
+        infeasible: over budget and never trained; their accuracy is 0 by convention, not known.
+        failed: numbers of the trials that failed.
+        budget_ms: latency budget; None for none.
+        best: number of the most accurate trial of the front.
+        knee: number of the knee of the front.
+        latency_range: x values that the plot opens with, in ms.
+        accuracy_range: y values that it opens with.
+    """
+
+    front: Marks
+    dominated: Marks
+    pruned: Marks
+    infeasible: Marks
+    failed: tuple[int, ...]
+    budget_ms: float | None
+    best: int | None
+    knee: int | None
+    latency_range: tuple[float, float]
+    accuracy_range: tuple[float, float]
+
+    @property
+    def outside(self) -> int:
+        """Number of marks that lie outside the ranges that the plot opens with."""
+        (left, right), (bottom, top) = self.latency_range, self.accuracy_range
+        trained = (self.front, self.dominated, self.pruned)
+        out = sum(
+            not (left <= x <= right and bottom <= y <= top)
+            for marks in trained
+            for x, y in zip(marks.latency_ms, marks.accuracy, strict=True)
+        )
+        return out + sum(not left <= x <= right for x in self.infeasible.latency_ms)
+
+
+def front_info(run: RunRecord) -> FrontInfo:
+    """Sort the trials of a run into the groups that the plot of its front shows."""
+    front = front_trials(run)
+    on_front = {trial.number for trial in front}
+    groups: dict[str, list[TrialRecord]] = {"complete": [], "pruned": [], "infeasible": []}
+    for trial in run.trials:
+        if trial.state in groups and trial.number not in on_front and trial.latency_ms is not None:
+            groups[trial.state].append(trial)
+    chosen, at_knee = best(front), knee(front)
+    dominated, pruned = _marks(groups["complete"]), _marks(groups["pruned"])
+    shown = _marks(front)
+    return FrontInfo(
+        front=shown,
+        dominated=dominated,
+        pruned=pruned,
+        infeasible=_marks(groups["infeasible"]),
+        failed=tuple(trial.number for trial in run.trials if trial.state == "failed"),
+        budget_ms=run.budget_ms,
+        best=chosen.number if chosen else None,
+        knee=at_knee.number if at_knee else None,
+        latency_range=_latency_range(run, (*shown.latency_ms, *dominated.latency_ms)),
+        accuracy_range=_accuracy_range(shown.accuracy, dominated.accuracy, pruned.accuracy),
+    )
+
+
+def _marks(trials: Iterable[TrialRecord]) -> Marks:
+    rows = []
+    for trial in trials:
+        latency = trial.final_latency or trial.latency
+        accuracy = _accuracy(trial)
+        if latency is not None and accuracy is not None:
+            rows.append((trial.number, latency.median_ms, accuracy, *latency.interval_ms))
+    return Marks(*zip(*rows, strict=True)) if rows else Marks()
+
+
+def _accuracy(trial: TrialRecord) -> float | None:
+    if trial.accuracy is not None:
+        return trial.accuracy
+    if trial.state == "infeasible":
+        return 0.0
+    return trial.curve[-1].accuracy if trial.curve else None
+
+
+def _latency_range(run: RunRecord, trained: Sequence[float]) -> tuple[float, float]:
+    """From zero to a little past the budget, so that distances along x are ratios."""
+    right = max(max(trained, default=0.0), (run.budget_ms or 0.0) * 1.06)
+    if right <= 0:
+        right = max((trial.latency_ms or 0.0 for trial in run.trials), default=0.0) or 1.0
+    return (0.0, right * 1.04)
+
+
+def _accuracy_range(
+    front: Sequence[float], dominated: Sequence[float], pruned: Sequence[float]
+) -> tuple[float, float]:
+    """Hold the front and most complete trials; a few poor ones may not flatten the rest."""
+    if not front:
+        return (0.0, 1.0)
+    bottom, top = min(front), max(front)
+    if dominated:
+        bottom = min(bottom, float(np.quantile(dominated, 0.1)))
+    elif pruned:
+        bottom = min(bottom, float(np.median(pruned)))
+    pad = max(0.09 * (top - bottom), 0.01)
+    return (max(0.0, bottom - pad), min(top + pad, 1.005))

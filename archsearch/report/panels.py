@@ -1,0 +1,219 @@
+"""The parts of a page that are not figures, as HTML. Everything from a run is escaped."""
+
+from html import escape
+
+import yaml
+
+from archsearch.analysis import accuracy_interval, front_trials, num_images
+from archsearch.arch import summary
+from archsearch.record import RunRecord, TrialRecord
+from archsearch.report.commands import export_command
+from archsearch.report.layout import Panel
+from archsearch.report.remarks import remarks, tie_note
+from archsearch.report.sentences import sentences
+from archsearch.report.units import (
+    bytes_text,
+    count_text,
+    ms_interval_text,
+    ms_text,
+    percent_interval_text,
+    percent_text,
+    plural,
+)
+
+
+def summary_panel(run: RunRecord) -> Panel:
+    """Return the run in sentences."""
+    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences(run))
+    return Panel("summary", "", f'<div class="prose">{paragraphs}</div>')
+
+
+def notes_panel(run: RunRecord) -> Panel | None:
+    """Return what the run said on the way, and the trials that failed."""
+    lines = list(run.notes)
+    failed = [trial for trial in run.trials if trial.state == "failed"]
+    lines += [f"trial {trial.number} failed: {trial.reason or 'no reason'}" for trial in failed[:8]]
+    if len(failed) > 8:
+        lines.append(f"{plural(len(failed) - 8, 'more trial')} failed; the table below has all")
+    if not lines:
+        return None
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return Panel("notes", "Notes", f'<ul class="notes">{items}</ul>')
+
+
+def budget_panel(run: RunRecord) -> Panel | None:
+    """Return the slider that asks what would be left of the front under a tighter budget."""
+    front = front_trials(run)
+    if len(front) < 2:
+        return None
+    return Panel(
+        "budget",
+        "",
+        '<div class="budget" hidden><label for="budget-slider">What if the budget were tighter?'
+        '</label><input type="range" id="budget-slider" aria-describedby="budget-says">'
+        '<output id="budget-says" for="budget-slider" aria-live="polite"></output></div>',
+    )
+
+
+def card_panel(run: RunRecord) -> Panel:
+    """Return the place where the chosen architecture is drawn."""
+    return Panel(
+        "card",
+        "",
+        '<article class="card" id="card" tabindex="-1" aria-label="Chosen architecture" hidden>'
+        "</article>",
+    )
+
+
+_HEADINGS = (
+    ("trial", "Trial", "number"),
+    ("accuracy", "Accuracy %", "number"),
+    ("test", "Test %", "number"),
+    ("latency", "Latency ms", "number"),
+    ("params", "Params", "number"),
+    ("macs", "MACs", "number"),
+    ("architecture", "Architecture", "text"),
+)
+
+
+def front_table_panel(run: RunRecord) -> Panel:
+    """Return the front as a table that sorts and copies."""
+    front = front_trials(run)
+    if not front:
+        return Panel("front-table", "", "<p>No trial was trained to the end within the budget.</p>")
+    n, words = num_images(run), remarks(run)
+    heads = "".join(
+        f'<th scope="col" data-kind="{kind}"><button type="button">{label}</button></th>'
+        for _, label, kind in _HEADINGS
+    )
+    rows = "".join(_front_row(run, trial, n, words[trial.number]) for trial in front)
+    notes = [*([f"{tie_note(run)}."] if tie_note(run) else []), "Intervals are 95 %."]
+    note = f'<p class="note">{escape(" ".join(notes))}</p>'
+    return Panel(
+        "front-table",
+        "",
+        '<div class="tools"><button type="button" data-copy-table="front-rows">Copy table'
+        '</button></div><table class="rows" id="front-rows"><caption class="unseen">The front, '
+        "by increasing latency</caption>"
+        f'<thead><tr>{heads}<th scope="col"><span class="unseen">Export</span></th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>{note}",
+    )
+
+
+def _front_row(run: RunRecord, trial: TrialRecord, n: int | None, words: tuple[str, ...]) -> str:
+    latency = trial.final_latency or trial.latency
+    within = accuracy_interval(trial.accuracy, n) if n and trial.accuracy is not None else None
+    accuracy = percent_text(trial.accuracy)
+    if within:
+        accuracy += f" <small>({percent_interval_text(*within)})</small>"
+    spread = f" <small>({ms_interval_text(*latency.interval_ms)})</small>" if latency else ""
+    badges = "".join(f' <span class="badge">{escape(word)}</span>' for word in words)
+    number = trial.number
+    cells = (
+        (number, f'<button type="button" class="link" data-trial="{number}">{number}</button>'),
+        (trial.accuracy, accuracy + badges),
+        (trial.test_accuracy, percent_text(trial.test_accuracy)),
+        (trial.latency_ms, ms_text(trial.latency_ms) + spread),
+        (trial.params, count_text(trial.params)),
+        (trial.macs, count_text(trial.macs)),
+        ("", f"<code>{escape(summary(trial.arch))}</code>"),
+    )
+    row = "".join(
+        f'<td data-label="{label}" data-value="{"" if value is None else value}">{html}</td>'
+        for (_, label, _), (value, html) in zip(_HEADINGS, cells, strict=True)
+    )
+    command = escape(export_command(run, number))
+    return (
+        f'<tr data-trial-row="{number}">{row}<td class="act"><button type="button" '
+        f'data-copy="{command}" title="{command}">Copy export command</button></td></tr>'
+    )
+
+
+def trials_panel(run: RunRecord) -> Panel:
+    """Return the place of the table of all trials; the page fills it a few rows at a time."""
+    states = sorted({trial.state for trial in run.trials})
+    options = "".join(f'<option value="{state}">{state}</option>' for state in states)
+    return Panel(
+        "trials",
+        "",
+        '<div class="tools"><label>State <select id="trials-state"><option value="">all</option>'
+        f"{options}</select></label>"
+        '<label>Find <input type="search" id="trials-find" placeholder="window_global, r4, 96 ..." '
+        'autocomplete="off" spellcheck="false"></label>'
+        '<button type="button" id="trials-copy">Copy table</button></div>'
+        '<table class="rows" id="trials-rows"><caption class="unseen">All trials of the run'
+        "</caption><thead></thead><tbody></tbody></table>"
+        '<nav class="pages" id="trials-pages" aria-label="Pages of the table of trials"></nav>',
+    )
+
+
+def protocol_panel(run: RunRecord) -> Panel:
+    """Return how latency and accuracy of the front were measured."""
+    rows: list[tuple[str, str]] = []
+    results = [t.final_latency or t.latency for t in front_trials(run)]
+    known = [result for result in results if result is not None]
+    if known:
+        rows += [
+            ("Device", _joined({result.device or run.environment.device for result in known})),
+            ("Runtime", _joined({result.runtime for result in known})),
+            ("Batch size", _joined({result.batch_size for result in known})),
+            ("Threads", _joined({result.threads for result in known})),
+            ("Data type", _joined({result.dtype for result in known})),
+            ("Memory format", _joined({result.memory_format for result in known})),
+            ("Warm-up", _range([result.num_warmup for result in known], "inference")),
+            ("Timed", _range([result.num_inferences for result in known], "inference")),
+            ("Reported", "median of block medians, with its 95 % interval"),
+            ("Steady", f"{sum(r.verdict == 'steady' for r in known)} of {len(known)}"),
+        ]
+    for split, label in (("val", "Validation"), ("test", "Test")):
+        count = num_images(run, split)
+        if count:
+            rows.append((label, f"{count:,} images"))
+    rows.append(
+        ("Accuracy", "last epoch; Wilson interval over images, which leaves out the choice of seed")
+    )
+    return Panel("protocol", "Protocol", _definitions(rows))
+
+
+def environment_panel(run: RunRecord) -> Panel:
+    """Return the machine and the software that the numbers belong to."""
+    where = run.environment
+    rows = [
+        ("Device", where.device),
+        ("CUDA", where.cuda),
+        ("Processor", where.cpu if where.cpu != where.device else ""),
+        ("Cores", f"{where.cores:,} for this process"),
+        ("Memory", bytes_text(where.memory_bytes)),
+        ("System", where.system),
+        ("Software", f"Python {where.python}, torch {where.torch}, timm {where.timm}"),
+        ("archsearch", where.archsearch),
+        ("Fingerprint", where.fingerprint),
+    ]
+    return Panel("environment", "Environment", _definitions(rows))
+
+
+def configuration_panel(run: RunRecord) -> Panel | None:
+    """Return the resolved configuration of the run."""
+    if not run.config:
+        return None
+    text = escape(yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True))
+    return Panel(
+        "configuration",
+        "",
+        f"<details><summary>Resolved configuration</summary><pre>{text}</pre></details>",
+    )
+
+
+def _definitions(rows: list[tuple[str, str]]) -> str:
+    lines = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows if v)
+    return f'<dl class="facts">{lines}</dl>'
+
+
+def _joined(values: set[str] | set[int]) -> str:
+    return ", ".join(sorted(str(value).replace("_", " ") for value in values))
+
+
+def _range(values: list[int], noun: str) -> str:
+    low, high = min(values), max(values)
+    many = plural(high, noun)
+    return f"{many} each" if low == high else f"{low:,} to {many} each"

@@ -1,0 +1,34 @@
+"""One-word remarks on the trials of a front."""
+
+from archsearch.analysis import best, front_trials, knee, num_images, ties_with
+from archsearch.record import RunRecord
+
+
+def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
+    """Return the remarks on each trial of the front, by trial number.
+
+    ``best``: highest accuracy; ``knee``: see `archsearch.analysis.knee`; ``tie``: accuracy that
+    cannot be told from the best's on the validation images; ``noisy``: its latency did not settle.
+    """
+    front, n = front_trials(run), num_images(run)
+    top, bend = best(front), knee(front)
+    tied = {trial.number for trial in ties_with(top, front, n)} if top and n else set()
+    found = {}
+    for trial in front:
+        latency = trial.final_latency or trial.latency
+        holds = {
+            "best": top is not None and trial.number == top.number,
+            "knee": bend is not None and trial.number == bend.number,
+            "tie": trial.number in tied,
+            "noisy": latency is not None and latency.verdict != "steady",
+        }
+        found[trial.number] = tuple(word for word, true in holds.items() if true)
+    return found
+
+
+def tie_note(run: RunRecord) -> str:
+    """Return what ``tie`` means, or an empty string when no trial of the front has that remark."""
+    if not any("tie" in words for words in remarks(run).values()):
+        return ""
+    images = f"{num_images(run) or 0:,} validation images"
+    return f"tie: accuracy not distinguishable from the best on {images}"

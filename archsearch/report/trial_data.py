@@ -1,0 +1,120 @@
+"""All trials as columns, small enough for a page to carry ten thousand of them.
+
+Strings and blocks that repeat stand once in a table, and the columns hold their places.
+"""
+
+import json
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from archsearch.analysis import accuracy_interval, num_images
+from archsearch.arch import Arch, summary
+from archsearch.record import RunRecord, TrialRecord
+from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
+
+
+class _Table:
+    """Values in the order in which they first came, each once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._places: dict[Hashable, int] = {}
+
+    def place(self, key: Hashable, value: Any = None) -> int:
+        """Return the place of ``key``; ``value`` (or the key) is stored when it is new."""
+        if key not in self._places:
+            self._places[key] = len(self.values)
+            self.values.append(key if value is None else value)
+        return self._places[key]
+
+
+def trial_columns(run: RunRecord) -> dict[str, Any]:
+    """Return the trials of a run as columns and the tables that these point into.
+
+    Columns (one entry a trial): ``number``, ``state``, ``origin`` and ``reason`` (places in
+    ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
+    ``final`` (1 when the latency is the final one), ``noisy``, ``accuracy``,
+    ``accuracy_interval``, ``test``, ``curve`` (accuracies), ``digest`` (12 digits), ``line``
+    (places in ``parts`` that make the one-line architecture), ``net`` (see `_network`).
+    """
+    words, parts, blocks = _Table(), _Table(), _Table()
+    n = num_images(run)
+    rows = [_row(trial, n, words, parts, blocks) for trial in run.trials]
+    columns = {key: [row[key] for row in rows] for key in rows[0]} if rows else {"number": []}
+    return {
+        "columns": columns,
+        "words": words.values,
+        "parts": parts.values,
+        "blocks": blocks.values,
+    }
+
+
+def _row(
+    trial: TrialRecord, n: int | None, words: _Table, parts: _Table, blocks: _Table
+) -> dict[str, Any]:
+    latency = trial.final_latency or trial.latency
+    accuracy, known = trial.accuracy, n is not None and trial.accuracy is not None
+    return {
+        "number": trial.number,
+        "state": words.place(trial.state),
+        "origin": words.place(trial.origin),
+        "reason": words.place(trial.reason),
+        "seed": trial.seed,
+        "params": trial.params,
+        "macs": trial.macs,
+        "latency": latency.median_ms if latency else None,
+        "interval": latency.interval_ms if latency else None,
+        "p90": latency.p90_ms if latency else None,
+        "final": int(trial.final_latency is not None),
+        "noisy": int(latency is not None and latency.verdict != "steady"),
+        "accuracy": accuracy,
+        "accuracy_interval": accuracy_interval(accuracy or 0.0, n or 1) if known else None,
+        "test": trial.test_accuracy,
+        "curve": [metrics.accuracy for metrics in trial.curve],
+        "digest": trial.digest[:12],
+        "line": [parts.place(part) for part in summary(trial.arch).split(" | ")],
+        "net": _network(trial.arch, words, blocks),
+    }
+
+
+def _network(arch: Arch, words: _Table, blocks: _Table) -> list[Any]:
+    """Return ``[image_size, stem, head, stage, ...]``, stem and head as places in ``words``.
+
+    A stage is ``[depth, width, heads, side, downsample, position, blocks]`` with places for the
+    last three: words, words, and one place in ``blocks`` for each entry of the pattern.
+    """
+    plain = arch.canonical()
+    stages = []
+    for stage, side in zip(plain.stages, plain.map_sizes, strict=True):
+        down, position = (words.place(word) for word in stage_words(stage))
+        entries = [blocks.place(block, block_view(block)) for block in stage.blocks[: stage.depth]]
+        stages.append([stage.depth, stage.width, stage.heads, side, down, position, entries])
+    stem, head = words.place(stem_words(plain)), words.place(head_words(plain))
+    return [arch.image_size, stem, head, *stages]
+
+
+def compact(value: Any) -> Any:
+    """Return plain data with floats rounded to six significant digits and NaN as None."""
+    if isinstance(value, dict):
+        return {key: compact(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [compact(each) for each in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return compact(value.tolist())
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        rounded = float(f"{value:.6g}")
+        return int(rounded) if rounded.is_integer() else rounded
+    return value
+
+
+def script_json(value: Any) -> str:
+    """Return JSON that cannot end the script element it stands in, whatever strings it holds."""
+    text = json.dumps(compact(value), separators=(",", ":"), ensure_ascii=False)
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text

@@ -1,0 +1,74 @@
+"""Numbers as people read them: rounded to what is known, with their unit."""
+
+import math
+
+_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def count_text(value: float | None) -> str:
+    """Return ``1.23 M`` for 1,234,567; three significant digits, ``-`` for unknown."""
+    if value is None:
+        return "-"
+    for step, prefix in _STEPS:
+        # 999,950 and more would round to "1000 k"
+        if value >= step * 0.9995:
+            return f"{_three(value / step)} {prefix}"
+    return f"{value:.0f}"
+
+
+def ms_text(value: float | None) -> str:
+    """Return milliseconds with three significant digits and without unit; ``-`` for unknown."""
+    return "-" if value is None else _three(value)
+
+
+def ms_interval_text(low: float, high: float, joint: str = " to ") -> str:
+    """Return the two ends of a latency interval, with enough digits to tell them apart."""
+    digits = _digits(low)
+    while digits < 5 and high > low and f"{low:.{digits}f}" == f"{high:.{digits}f}":
+        digits += 1
+    return f"{low:.{digits}f}{joint}{high:.{digits}f}"
+
+
+def percent_text(share: float | None, digits: int = 1) -> str:
+    """Return a share of 0 to 1 in percent, without the sign; ``-`` for unknown."""
+    return "-" if share is None else f"{100 * share:.{digits}f}"
+
+
+def percent_interval_text(low: float, high: float, digits: int = 1) -> str:
+    """Return the two ends of an interval of shares, in percent, without the sign."""
+    return f"{percent_text(low, digits)} to {percent_text(high, digits)}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return ``4 min 52 s``; hours and minutes above an hour."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def bytes_text(value: int) -> str:
+    """Return memory in GiB."""
+    return f"{value / 2**30:.1f} GiB"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 trial`` or ``2 trials``; a thousands comma in large counts."""
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun}"
+
+
+def _digits(value: float) -> int:
+    """Return the decimals that show three significant digits of ``value``."""
+    if not math.isfinite(value) or value == 0:
+        return 2
+    return min(max(2 - math.floor(math.log10(abs(value))), 0), 5)
+
+
+def _three(value: float) -> str:
+    # 9.996 has two decimals by its size, but rounds to 10.00: ask again after rounding
+    return f"{value:.{_digits(float(f'{value:.2e}'))}f}"
