@@ -32,7 +32,7 @@ HOME = {
     "onnx": {"export"},
     "onnxruntime": {"cost", "export"},
     "openvino": {"cost"},
-    "torchvision": {"data"},
+    "torchvision": {"data", "train"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -34,11 +34,14 @@ class Executor(Protocol):
 
     Attributes:
         num_workers: jobs that train at the same time.
-        time: where the workers' time went so far.
     """
 
     num_workers: int
-    time: WorkerTime
+
+    @property
+    def time(self) -> WorkerTime:
+        """Where the workers' time went so far."""
+        ...
 
     @property
     def waiting(self) -> int:

@@ -36,7 +36,12 @@ class InlineExecutor:
         self._curve: tuple[EpochMetrics, ...] = ()
         self._events: deque[Event] = deque()
         self._last = time.perf_counter()
-        self.time = WorkerTime()
+        self._time = WorkerTime()
+
+    @property
+    def time(self) -> WorkerTime:
+        """Where the worker's time went so far."""
+        return self._time
 
     @property
     def waiting(self) -> int:
@@ -65,7 +70,7 @@ class InlineExecutor:
 
     def _advance(self) -> None:
         now = time.perf_counter()
-        self.time.idle += now - self._last
+        self._time.idle += now - self._last
         try:
             self._train()
         finally:
@@ -79,7 +84,7 @@ class InlineExecutor:
         job = self._job
         try:
             if not self._curve:
-                self.time.setup += self._worker.start(job)
+                self._time.setup += self._worker.start(job)
             report = self._worker.run_epoch()
         except TrialError as error:
             self._fail(job, str(error))
@@ -87,7 +92,7 @@ class InlineExecutor:
         except Exception as error:  # a candidate must not take the run down with it
             self._fail(job, f"{type(error).__name__}: {error}", traceback.format_exc())
             return
-        self.time.training += report.busy_s
+        self._time.training += report.busy_s
         self._curve = (*self._curve, report.metrics)
         self._events.append(EpochEvent(job, report.metrics))
         reason = "" if report.done else self._stop_rule(job, self._curve)

@@ -67,7 +67,8 @@ class Worker:
     def weights(self) -> bytes:
         """Return the candidate's weights as safetensors bytes."""
         state = self._current().model.state_dict()
-        return save({key: value.detach().cpu().contiguous() for key, value in state.items()})
+        plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+        return bytes(save(plain))
 
     def _current(self) -> Trainer:
         assert self._trainer is not None, "start() comes first"

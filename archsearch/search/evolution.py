@@ -175,6 +175,10 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         seed: proposals depend on it and on what has finished, not on who asks.
         options: settings of the evolution.
         accept: see `propose`.
+
+    Attributes:
+        origin: how the last proposal came about.
+        exhausted: every architecture has been proposed; what it proposes now are repeats.
     """
 
     def __init__(
@@ -190,7 +194,9 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         self._accept = accept
         self._seen: dict[int, str] = {}
         self._members: dict[int, Member] = {}
+        self._finished: set[int] = set()
         self.origin = "random"
+        self.exhausted = False
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -212,7 +218,14 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         rng = np.random.default_rng((self._seed, trial.number))
         members = [self._members[number] for number in sorted(self._members)]
         seen = set(self._seen.values())
-        params, self.origin = propose(self._space, members, seen, rng, self._options, self._accept)
+        try:
+            params, self.origin = propose(
+                self._space, members, seen, rng, self._options, self._accept
+            )
+        except SpaceExhaustedError:
+            # raising here would leave the trial RUNNING for ever
+            self.exhausted = True
+            params, self.origin = self._space.sample(rng), "repeat"
         return dict(params)
 
     def sample_independent(
@@ -233,8 +246,10 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
             -1.0 if d == optuna.study.StudyDirection.MAXIMIZE else 1.0 for d in study.directions
         ]
         for trial in study.get_trials(deepcopy=False):
-            if trial.number == current.number or trial.number in self._members:
+            if trial.number == current.number or trial.number in self._finished:
                 continue
+            if trial.state.is_finished():
+                self._finished.add(trial.number)
             if trial.state == TrialState.WAITING:
                 fixed = trial.system_attrs.get("fixed_params", {})
                 params = {k: v for k, v in fixed.items() if k in self._space.parameters}
@@ -242,7 +257,7 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
                 params = dict(trial.params)
             if not params or self._space.problems(params):
                 continue
-            self._seen.setdefault(trial.number, self._space.digest_of(params))
+            self._seen[trial.number] = self._space.digest_of(params)
             if trial.state == TrialState.COMPLETE:
                 objectives = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
                 self._members[trial.number] = Member(params, objectives)

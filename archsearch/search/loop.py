@@ -16,7 +16,6 @@ from archsearch.cost import ArchCounts
 from archsearch.errors import BudgetUnreachableError, RunError, TrialError
 from archsearch.record import LatencyResult, State, TrialRecord
 from archsearch.search.config import SearchConfig
-from archsearch.search.evolution import SpaceExhaustedError
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.run_folder import RunFolder
@@ -190,15 +189,14 @@ class SearchLoop:
         wanted = math.ceil(wanted / max(0.25, self._feasible_share()))
         batch: list[Candidate] = []
         while len(batch) < wanted:
-            try:
-                proposal = self._store.ask()
-            except SpaceExhaustedError:
-                self._exhausted = True
-                self._listener.line("every architecture of the space has been tried")
-                break
+            proposal = self._store.ask()
             candidate = self._screen(proposal, {each.digest for each in batch})
             if candidate is not None:
                 batch.append(candidate)
+            if self._store.exhausted:
+                self._exhausted = True
+                self._listener.line("every architecture of the space has been tried")
+                break
         return batch
 
     def _feasible_share(self) -> float:

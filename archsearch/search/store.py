@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
 from archsearch.errors import RunError
 from archsearch.record import TrialRecord
-from archsearch.space import Params, SearchSpace
+from archsearch.space import Parameter, Params, SearchSpace, Value
 
 logger = logging.getLogger(__name__)
 
 #: objectives in the order that Optuna stores them
 OBJECTIVES = ("accuracy", "latency_ms")
-_DIRECTIONS = ("maximize", "minimize")
+_DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
 _RECORD = "record"
 _ORIGIN = "origin"
@@ -79,14 +80,18 @@ class StudyStore:
     def ask(self) -> Proposal:
         """Return the next proposal: one that was interrupted, else the sampler's."""
         trial = self.study.ask()
-        params = self._space.walk(
-            lambda parameter: trial.suggest_categorical(parameter.name, list(parameter.values))
-        )
-        origin = getattr(self.study.sampler, "origin", type(self.study.sampler).__name__)
-        if "fixed_params" in trial.system_attrs:
-            origin = trial.user_attrs.get(_ORIGIN, "resumed")
-        trial.set_user_attr(_ORIGIN, origin)
-        return Proposal(trial, params, origin)
+        params = self._space.walk(lambda parameter: _suggest(trial, parameter))
+        # queued trials bring their origin along
+        origin = trial.user_attrs.get(_ORIGIN)
+        if origin is None:
+            origin = getattr(self.study.sampler, "origin", type(self.study.sampler).__name__)
+            trial.set_user_attr(_ORIGIN, origin)
+        return Proposal(trial, params, str(origin))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the sampler has nothing new to propose."""
+        return bool(getattr(self.study.sampler, "exhausted", False))
 
     def tell(
         self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]
@@ -158,6 +163,12 @@ class StudyStore:
     def set_attribute(self, name: str, value: Any) -> None:
         """Set an attribute of the whole study."""
         self.study.set_user_attr(name, value)
+
+
+def _suggest(trial: Trial, parameter: Parameter) -> Value:
+    value = trial.suggest_categorical(parameter.name, list(parameter.values))
+    assert value is not None, "no parameter has None among its values"
+    return value
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:

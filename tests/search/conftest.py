@@ -1,0 +1,204 @@
+"""A search whose candidates cost nothing: latency and accuracy are functions of the architecture."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from archsearch.arch import Arch
+from archsearch.cluster import (
+    EpochEvent,
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    Job,
+    StopRule,
+    WorkerTime,
+    never_stop,
+)
+from archsearch.cost import ArchCounts
+from archsearch.record import EpochMetrics, LatencyResult
+from archsearch.search.config import Budgets, Execution, SearchConfig
+from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.loop import SearchLoop
+from archsearch.search.run_folder import RunFolder
+from archsearch.search.samplers import build_sampler
+from archsearch.search.status import SearchStatus
+from archsearch.search.stopping import DominanceRule
+from archsearch.search.store import StudyStore
+from archsearch.space import SearchSpace, load_space
+from archsearch.train import Recipe
+
+EPOCHS = 3
+
+
+def latency_of(arch: Arch) -> float:
+    return sum(stage.depth * (1 + stage.width / 32) for stage in arch.stages)
+
+
+def accuracy_of(arch: Arch) -> float:
+    size = sum(stage.depth * stage.width for stage in arch.stages)
+    windows = sum(stage.blocks[0].attention.type == "window" for stage in arch.stages)
+    return min(0.99, 0.5 + size / 400 + 0.02 * windows)
+
+
+def result(median_ms: float) -> LatencyResult:
+    return LatencyResult(
+        median_ms=median_ms,
+        p10_ms=median_ms,
+        p90_ms=median_ms,
+        interval_ms=(median_ms, median_ms),
+        num_inferences=10,
+        num_warmup=1,
+    )
+
+
+@dataclass
+class FakeGate:
+    latency: Callable[[Arch], float] = latency_of
+    measured: list[str] = field(default_factory=list)
+
+    def counts(self, arch: Arch) -> ArchCounts:
+        size = sum(stage.depth * stage.width for stage in arch.stages)
+        return ArchCounts(params=1000 * size, macs=10_000 * size)
+
+    def measure(self, archs: Sequence[Arch], protocol: object = None) -> list[LatencyResult]:
+        self.measured += [arch.digest for arch in archs]
+        return [result(self.latency(arch)) for arch in archs]
+
+
+class FakeExecutor:
+    """Trains instantly, two at a time; ``fail`` decides which trials fail."""
+
+    num_workers = 2
+
+    def __init__(
+        self,
+        stop_rule: StopRule = never_stop,
+        fail: Callable[[Job], str] = lambda job: "",
+        stop_after: int | None = None,
+    ) -> None:
+        self.time = WorkerTime()
+        self.trained: list[str] = []
+        self._stop_rule, self._fail, self._stop_after = stop_rule, fail, stop_after
+        self._queue: deque[Job] = deque()
+        self._events: deque[Event] = deque()
+        self.running = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def submit(self, job: Job) -> None:
+        self._queue.append(job)
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        if not self._events and self._queue:
+            if self._stop_after is not None and len(self.trained) >= self._stop_after:
+                raise KeyboardInterrupt
+            self._train(self._queue.popleft())
+        return self._events.popleft() if self._events else None
+
+    def _train(self, job: Job) -> None:
+        self.trained.append(job.arch.digest)
+        curve: tuple[EpochMetrics, ...] = ()
+        if reason := self._fail(job):
+            self._events.append(FailedEvent(job, curve, reason, "Traceback ..."))
+            return
+        stopped = ""
+        for epoch in range(1, EPOCHS + 1):
+            accuracy = accuracy_of(job.arch) * epoch / EPOCHS
+            metrics = EpochMetrics(
+                epoch=epoch,
+                train_loss=1.0,
+                accuracy=accuracy,
+                val_loss=1.0,
+                seconds=0.001,
+                images_per_s=1.0,
+            )
+            curve = (*curve, metrics)
+            self._events.append(EpochEvent(job, metrics))
+            stopped = "" if epoch == EPOCHS else self._stop_rule(job, curve)
+            if stopped:
+                break
+        self._events.append(FinishedEvent(job, curve, stopped, lambda: b"weights"))
+
+    def close(self) -> None:
+        self._queue.clear()
+
+
+@dataclass
+class Recorder:
+    """A listener that remembers."""
+
+    lines: list[str] = field(default_factory=list)
+    snapshots: list[SearchStatus] = field(default_factory=list)
+
+    def status(self, status: SearchStatus) -> None:
+        self.snapshots.append(status)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@dataclass
+class Bench:
+    """Everything around a `SearchLoop`, on one folder."""
+
+    folder: RunFolder
+    space: SearchSpace
+
+    def store(self, sampler: str = "evolution", budget_ms: float | None = None) -> StudyStore:
+        budgets = Budgets(latency_ms=budget_ms)
+        guess = LatencyGuess(self.space)
+        self.guess = guess
+        return StudyStore(
+            self.folder.storage,
+            "study",
+            self.space,
+            build_sampler(sampler, self.space, 0, guess, budgets),
+            constraints=tuple(budgets.violations(0, 0, 0.0)),
+        )
+
+    def loop(
+        self,
+        executor: FakeExecutor | None = None,
+        *,
+        trials: int = 8,
+        budget_ms: float | None = None,
+        sampler: str = "evolution",
+        gate: FakeGate | None = None,
+        rule: DominanceRule | None = None,
+        listener: Recorder | None = None,
+    ) -> SearchLoop:
+        self.executor = executor or FakeExecutor()
+        self.listener = listener or Recorder()
+        self.gate = gate or FakeGate()
+        self.opened = self.store(sampler, budget_ms)
+        config = SearchConfig(
+            space="tiny",
+            sampler=sampler,
+            budgets=Budgets(latency_ms=budget_ms),
+            execution=Execution(trials=trials),
+        )
+        return SearchLoop(
+            config,
+            Recipe(epochs=EPOCHS),
+            self.space,
+            self.opened,
+            self.gate,  # type: ignore[arg-type]
+            self.executor,
+            rule,
+            self.guess,
+            self.folder,
+            self.listener,
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"identity": {}})
+    return Bench(folder, load_space("tiny"))

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from archsearch.errors import InputError
+from archsearch.search.run_folder import RunFolder, find_run, run_folder
+
+IDENTITY = {"space": "tiny", "seed": 0, "budgets": {"latency_ms": 5.0}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "runs" / "first")
+    folder.create({"identity": IDENTITY})
+    return folder
+
+
+def test_the_same_configuration_may_go_on(folder: RunFolder) -> None:
+    folder.check_same(IDENTITY)
+
+
+def test_another_configuration_is_refused_with_every_difference(folder: RunFolder) -> None:
+    with pytest.raises(InputError) as caught:
+        folder.check_same({"space": "tiny", "seed": 1, "budgets": {"latency_ms": 3.0}, "new": 1})
+    assert [problem.key for problem in caught.value.problems] == [
+        "seed",
+        "budgets.latency_ms",
+        "new",
+    ]
+    first = str(caught.value.problems[0])
+    assert "run 'first' was begun with 0, but got 1" in first
+    assert "--name" in first
+
+
+def test_a_folder_that_is_no_run_says_which_runs_there_are(folder: RunFolder) -> None:
+    with pytest.raises(InputError, match=r"no config.yaml; runs in .*: first"):
+        find_run("second", folder.path.parent).read_config()
+
+
+def test_two_drivers_are_refused(folder: RunFolder) -> None:
+    with (
+        folder.lock(),
+        pytest.raises(InputError, match="is being driven by process"),
+        folder.lock(),
+    ):
+        pass
+    with folder.lock():
+        pass
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "-x", "é"])
+def test_names_that_are_no_plain_folder_names_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="must be letters, digits"):
+        run_folder(tmp_path, name)
+
+
+def test_a_run_is_found_by_name_and_by_path(folder: RunFolder) -> None:
+    runs = folder.path.parent
+    assert find_run("first", runs).path == folder.path
+    assert find_run(folder.path, "elsewhere").path == folder.path
