@@ -97,7 +97,7 @@ def recipe_from(source: YamlSource) -> Recipe:
     """Check and convert plain data to a recipe; see `load_recipe`."""
     recipe = value_from(Recipe, source)
     problems = [
-        source.problem((problem.key,), problem.rule, problem.value, problem.remedy)
+        source.problem(tuple(problem.key.split(".")), problem.rule, problem.value, problem.remedy)
         for problem in recipe_problems(recipe)
     ]
     if problems:
