@@ -18,14 +18,19 @@ from archsearch.blocks.locality_ffn import LocalityFfn
 from archsearch.blocks.merge import Merge, ResidualMerge
 from archsearch.blocks.mlp import Mlp
 from archsearch.blocks.patch_embedding import PatchEmbedding
+from archsearch.blocks.performer import PerformerAttention
+from archsearch.blocks.pixel_stem import PixelStem
+from archsearch.blocks.pixel_transformer import PixelTransformer
 from archsearch.blocks.relative_bias import RelativeBias
 from archsearch.blocks.self_attention import SelfAttention
 from archsearch.blocks.separable_attention import SeparableAttention
 from archsearch.blocks.single_group_attention import SingleGroupAttention
+from archsearch.blocks.sinusoid_position import sinusoid_position
 from archsearch.blocks.sparse_global_attention import LocalPropagation, SparseGlobalAttention
 from archsearch.blocks.spatial_reduction_attention import SpatialReductionAttention
 from archsearch.blocks.squeeze_excitation import SqueezeExcitation
 from archsearch.blocks.stage import Stage
+from archsearch.blocks.tokens_to_token import TokensToToken
 from archsearch.blocks.transformer_block import TransformerBlock
 from archsearch.blocks.width_adapter import WidthAdapter
 from archsearch.blocks.window_attention import WindowAttention
@@ -46,6 +51,9 @@ __all__ = [
     "Merge",
     "Mlp",
     "PatchEmbedding",
+    "PerformerAttention",
+    "PixelStem",
+    "PixelTransformer",
     "RelativeBias",
     "ResidualMerge",
     "SelfAttention",
@@ -55,9 +63,11 @@ __all__ = [
     "SpatialReductionAttention",
     "SqueezeExcitation",
     "Stage",
+    "TokensToToken",
     "TransformerBlock",
     "WidthAdapter",
     "WindowAttention",
     "WindowGlobalAttention",
     "initialize",
+    "sinusoid_position",
 ]

@@ -63,7 +63,8 @@ class Head(nn.Module):
     def forward(self, x: Tensor, tokens: Tensor | None, pre_logits: bool = False) -> Tensor:
         """Return logits, or the pooled features that they are made from."""
         features = self.neck(self.norm(self._read(x, tokens))).mean(dim=1)
-        return features if pre_logits else self.classifier(features)
+        out: Tensor = features if pre_logits else self.classifier(features)
+        return out
 
     def _read(self, x: Tensor, tokens: Tensor | None) -> Tensor:
         """Return the tokens that are pooled, ``(B, N, C)``."""

@@ -79,8 +79,11 @@ class SeparableAttention(nn.Module):
         mask = window_mask(height, width, self.window_size)
         if mask is None:
             return None, None
-        regions = window_regions(height, width, self.window_size, 0, 0)
-        return F.pad(mask, (self.num_tokens, 0, self.num_tokens, 0), value=True), regions > 0
+        valid = window_regions(height, width, self.window_size, 0, 0) > 0
+        if self.num_tokens:  # the window token sees pixels that are no padding; all see it
+            mask = torch.cat([valid[:, None], mask], dim=1)
+            mask = F.pad(mask, (1, 0), value=True)
+        return mask, valid
 
     def _window_tokens(self, x: Tensor, rows: int, columns: int) -> Tensor:
         """Return one token for each window of a grid, ``(rows * columns, 1, C)``."""
@@ -120,6 +123,8 @@ class SeparableAttention(nn.Module):
         pixels = x[:, self.num_tokens :]
         if self.qk_pointwise is not None:
             token = x[:, 0] if self.num_tokens else self._average(pixels, valid, batch)
+            if valid is not None:  # padding has nothing to give to other windows
+                pixels = pixels * valid.repeat(batch, 1)[:, :, None]
             pixels = self._exchange(token.reshape(batch, rows * columns, dim), pixels)
         x = window_reverse(self.proj(pixels), size, rows * size, columns * size)
         return x[:, :height, :width], None

@@ -84,7 +84,7 @@ class SparseGlobalAttention(nn.Module):
     def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the updates of the map and of the extra tokens."""
         batch, height, width, dim = x.shape
-        samples = self._sample(self.norm(x))  # (B, h, w, C)
+        samples = self._sample(x)  # (B, h, w, C)
         rows, columns = samples.shape[1:3]
         z = samples.reshape(batch, rows * columns, dim)
         num_tokens = 0
@@ -105,38 +105,47 @@ class SparseGlobalAttention(nn.Module):
         return update, self.proj(self.propagation_norm(z[:, :num_tokens]))
 
     def _sample(self, x: Tensor) -> Tensor:
-        """Take one sample of each patch: ``(B, H, W, C) -> (B, ceil(H / r), ceil(W / r), C)``."""
+        """Norm, and take one sample of each patch: ``(B, H, W, C) -> (B, h, w, C)``."""
         rate = self.sample_rate
+        if self.sampler in ("average", "max"):
+            pool = F.avg_pool2d if self.sampler == "average" else F.max_pool2d
+            x = pool(self.norm(x).permute(0, 3, 1, 2), rate, ceil_mode=True)
+            return x.permute(0, 2, 3, 1)
+        # the norm sees one token at a time: only the samples need it
         if self.sampler == "top_left":
-            return x[:, ::rate, ::rate]
-        if self.sampler == "center":
+            x = x[:, ::rate, ::rate]
+        else:
             rows, columns = self._places(x.shape[1]), self._places(x.shape[2])
-            return x[:, rows.to(x.device)[:, None], columns.to(x.device)]
-        pool = F.avg_pool2d if self.sampler == "average" else F.max_pool2d
-        return pool(x.permute(0, 3, 1, 2), rate, ceil_mode=True).permute(0, 2, 3, 1)
+            x = x[:, rows.to(x.device)[:, None], columns.to(x.device)]
+        samples: Tensor = self.norm(x)
+        return samples
 
     def _propagate(self, samples: Tensor, height: int, width: int) -> Tensor:
         """Spread samples over the map, then norm and project."""
-        rate = self.sample_rate
-        if self.propagation == "transposed_conv" and self.local_propagation is not None:
-            x = self.local_propagation(samples)[:, :height, :width]
-            out: Tensor = self.proj(self.propagation_norm(x))
-            return out
-        if self.propagation == "bilinear":
-            size = (samples.shape[1] * rate, samples.shape[2] * rate)
-            x = F.interpolate(samples.permute(0, 3, 1, 2), size, mode="bilinear")
-            x = x.permute(0, 2, 3, 1)[:, :height, :width]
-            out: Tensor = self.proj(self.propagation_norm(x))
+        if self.propagation in ("transposed_conv", "bilinear"):
+            out: Tensor = self.proj(
+                self.propagation_norm(self._upsample(samples)[:, :height, :width])
+            )
             return out
         # norm and projection see one token at a time, so they may come before the copying
         samples = self.proj(self.propagation_norm(samples))
         if self.propagation == "nearest":
-            x = samples.repeat_interleave(rate, 1).repeat_interleave(rate, 2)
-            return x[:, :height, :width]
+            x = samples.repeat_interleave(self.sample_rate, 1)
+            return x.repeat_interleave(self.sample_rate, 2)[:, :height, :width]
         rows, columns = self._places(height), self._places(width)
         update = samples.new_zeros(samples.shape[0], height, width, samples.shape[3])
         update[:, rows.to(samples.device)[:, None], columns.to(samples.device)] = samples
         return update
+
+    def _upsample(self, samples: Tensor) -> Tensor:
+        """Fill the patches of all samples: ``(B, h, w, C) -> (B, r * h, r * w, C)``."""
+        x: Tensor
+        if self.local_propagation is not None:
+            x = self.local_propagation(samples)
+            return x
+        size = (samples.shape[1] * self.sample_rate, samples.shape[2] * self.sample_rate)
+        x = F.interpolate(samples.permute(0, 3, 1, 2), size, mode="bilinear")
+        return x.permute(0, 2, 3, 1)
 
     def _places(self, length: int) -> Tensor:
         """Return where along one side the samples are taken."""

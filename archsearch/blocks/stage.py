@@ -19,6 +19,8 @@ class Stage(nn.Module):
         tokens: makes the extra tokens of the stage; None for a stage without.
         position: adds positions to map and tokens ahead of the blocks, or None.
         position_after_first: adds positions to the map after the first block, or None.
+        inner: for each block, a module that updates map and pixels ahead of it, or None. With
+            any, the stage takes a pair ``(map, pixels)`` in place of the map.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Stage(nn.Module):
         tokens: nn.Module | None = None,
         position: nn.Module | None = None,
         position_after_first: nn.Module | None = None,
+        inner: Sequence[nn.Module | None] = (),
     ) -> None:
         super().__init__()
         self.downsample = downsample or nn.Identity()
@@ -36,14 +39,24 @@ class Stage(nn.Module):
         self.position = position
         self.blocks = nn.ModuleList(blocks)
         self.position_after_first = position_after_first
+        self.inner = nn.ModuleDict(
+            {str(index): each for index, each in enumerate(inner) if each is not None}
+        )
 
-    def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, x: Tensor | tuple[Tensor, Tensor], tokens: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
         """Return the map and the extra tokens."""
+        pixels = None
+        if isinstance(x, tuple):
+            x, pixels = x
         x = self.downsample(x).permute(0, 2, 3, 1)
         tokens = None if self.tokens is None else self.tokens(tokens, x.shape[0])
         if self.position is not None:
             x, tokens = self.position(x, tokens)
         for index, block in enumerate(self.blocks):
+            if str(index) in self.inner:
+                x, pixels = self.inner[str(index)](x, pixels)
             x, tokens = block(x, tokens)
             if index == 0 and self.position_after_first is not None:
                 x = self.position_after_first(x)

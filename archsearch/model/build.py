@@ -88,6 +88,7 @@ def _build(arch: Arch, drop_path: float) -> Network:
                 tokens=_extra_tokens(stage, before, tokens, counts[index - 1] if index else None),
                 position=_position(stage.position, context),
                 position_after_first=_position_after_first(stage.position, context),
+                inner=[_inner(block, arch, context) for block in stage.pattern],
             )
         )
     network = Network(arch, _stem(arch), stages, _head(arch))
@@ -103,6 +104,16 @@ def _stem(arch: Arch) -> nn.Module:
         kernel = stem.kernel_size or stem.patch_size
         return blocks.PatchEmbedding(
             arch.in_channels, width, stem.patch_size, kernel, norm=stem.norm
+        )
+    if isinstance(stem, spec.TokensToTokenStem):
+        context = StageContext(stem.width, 1, 0, TokenCount(), False, 1e-5)
+        first, second = (_FFNS[type(stem.ffn)](stem.ffn, context) for _ in range(2))
+        return blocks.TokensToToken(
+            arch.in_channels, width, stem.stride, stem.width, stem.num_features, (first, second)
+        )
+    if isinstance(stem, spec.PixelStem):
+        return blocks.PixelStem(
+            arch.in_channels, width, stem.patch_size, stem.width, stem.pixel_size
         )
     return blocks.ConvStem(arch.in_channels, width, stem.stride)
 
@@ -158,13 +169,17 @@ def _head(arch: Arch) -> blocks.Head:
 
 # ---- positions ----
 
+_TABLES: dict[type[Any], Callable[..., nn.Module]] = {
+    spec.LearnedPosition: blocks.LearnedPosition,
+    spec.SinusoidPosition: blocks.sinusoid_position,
+}
+
 
 def _position(position: spec.Position, context: StageContext) -> nn.Module | None:
-    if not isinstance(position, spec.LearnedPosition):
+    make = _TABLES.get(type(position))
+    if make is None:
         return None
-    return blocks.LearnedPosition(
-        context.width, context.side, class_token=context.tokens.class_token
-    )
+    return make(context.width, context.side, class_token=context.tokens.class_token)
 
 
 def _position_after_first(position: spec.Position, context: StageContext) -> nn.Module | None:
@@ -204,6 +219,21 @@ def _block(
         position=_position_in_block(position, context),
         attention_drop_path=drop_path,
         ffn_drop_path=0.0 if bypass else drop_path,
+    )
+
+
+def _inner(block: Block, arch: Arch, context: StageContext) -> nn.Module | None:
+    inner, stem = block.inner, arch.stem
+    if inner is None or not isinstance(stem, spec.PixelStem):
+        return None
+    return blocks.PixelTransformer(
+        context.width,
+        stem.width,
+        stem.num_pixels,
+        inner.num_heads,
+        max(1, round(stem.width * inner.expansion)),
+        qkv_bias=inner.qkv_bias,
+        norm_eps=context.norm_eps,
     )
 
 

@@ -27,7 +27,9 @@ class Network(nn.Module):
         pretrained_cfg: timm's configuration entries; ``default_cfg`` is the same.
     """
 
-    def __init__(self, arch: Arch, stem: nn.Module, stages: Sequence[nn.Module], head: Head):
+    def __init__(
+        self, arch: Arch, stem: nn.Module, stages: Sequence[nn.Module], head: Head
+    ) -> None:
         super().__init__()
         self.arch = arch
         self.stem = stem
@@ -153,6 +155,14 @@ def _feature_info(arch: Arch) -> list[dict[str, Any]]:
     return info
 
 
+_FIRST_CONV = {
+    "patch": "stem.proj",
+    "conv": "stem.layers.0",
+    "tokens_to_token": None,
+    "pixel": "stem.pixel_conv",
+}
+
+
 def _config(arch: Arch) -> dict[str, Any]:
     """Return what timm's data and transfer code wants to know."""
     return {
@@ -166,6 +176,6 @@ def _config(arch: Arch) -> dict[str, Any]:
         "interpolation": "bicubic",
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
-        "first_conv": "stem.proj" if arch.stem.type == "patch" else "stem.layers.0",
+        "first_conv": _FIRST_CONV[arch.stem.type],
         "classifier": "head.classifier",
     }

@@ -1,0 +1,68 @@
+"""Stem that folds overlapping surroundings into tokens."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archsearch.blocks.performer import PerformerAttention
+
+_SPLITS = {4: (1, 2, 2), 8: (2, 2, 2), 16: (4, 2, 2)}
+
+
+class TokensToToken(nn.Module):
+    """Soft split, performer layer, twice; soft split, linear (T2T-ViT, section 3.1).
+
+    A soft split stacks the channels of each overlapping patch. The first has kernel 7 where it
+    has stride 4, else 3; the others have kernel 3 and stride 2.
+
+    ``(B, C, H, W) -> (B, C', H / stride, W / stride)``, rounded up.
+
+    Args:
+        in_channels: channels of the image.
+        dim: channels of the map.
+        stride: total stride: 4, 8 or 16 (T2T-ViT's).
+        token_dim: channels inside the performer layers.
+        num_features: random features of the performers.
+        ffns: FFN of each performer layer; maps (map, None) to (update, None).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int,
+        stride: int,
+        token_dim: int,
+        num_features: int,
+        ffns: tuple[nn.Module, nn.Module],
+    ) -> None:
+        super().__init__()
+        first, *_ = _SPLITS[stride]
+        kernel = 7 if first == 4 else 3
+        self.first_split = (kernel, first, kernel // 2 - (kernel == 7))
+        self.attention1 = PerformerAttention(in_channels * kernel**2, token_dim, num_features)
+        self.ffn1 = ffns[0]
+        self.attention2 = PerformerAttention(token_dim * 9, token_dim, num_features)
+        self.ffn2 = ffns[1]
+        self.proj = nn.Linear(token_dim * 9, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the first map."""
+        x = self._layer(_soft_split(x, *self.first_split), self.attention1, self.ffn1)
+        x = self._layer(_soft_split(x, 3, 2, 1), self.attention2, self.ffn2)
+        out: Tensor = self.proj(_soft_split(x, 3, 2, 1)).permute(0, 3, 1, 2)
+        return out
+
+    def _layer(self, x: Tensor, attention: nn.Module, ffn: nn.Module) -> Tensor:
+        """Run one performer layer: ``(B, H, W, K) -> (B, C, H, W)``."""
+        x = attention(x.flatten(1, 2)).unflatten(1, x.shape[1:3])
+        return (x + ffn(x, None)[0]).permute(0, 3, 1, 2)
+
+
+def _soft_split(x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+    """Stack overlapping patches: ``(B, C, H, W) -> (B, ceil(H / s), ceil(W / s), C * k * k)``."""
+    height, width = -(-x.shape[2] // stride), -(-x.shape[3] // stride)
+    bottom = max(0, (height - 1) * stride + kernel - 2 * padding - x.shape[2])
+    right = max(0, (width - 1) * stride + kernel - 2 * padding - x.shape[3])
+    if bottom or right:
+        x = F.pad(x, (0, right, 0, bottom))
+    patches = F.unfold(x, kernel, padding=padding, stride=stride)
+    return patches.transpose(1, 2).unflatten(1, (height, width))
