@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,20 @@ class RunFolder:
     def checkpoint(self, digest: str) -> Path:
         """Weights of one architecture."""
         return self.checkpoints / f"{digest[:16]}.safetensors"
+
+    def write_weights(self, digest: str, data: bytes) -> None:
+        """Write the weights of one architecture; a reader never sees half of them."""
+        path = self.checkpoint(digest)
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(data)
+        partial.replace(path)
+
+    def drop_weights_but(self, digests: Collection[str]) -> None:
+        """Remove the weights of every architecture that is not among ``digests``."""
+        kept = {self.checkpoint(digest).name for digest in digests}
+        for path in self.checkpoints.glob("*.safetensors"):
+            if path.name not in kept:
+                path.unlink()
 
     def exists(self) -> bool:
         """Tell whether a run was begun here."""

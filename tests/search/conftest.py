@@ -1,4 +1,4 @@
-"""A search whose candidates cost nothing: latency and accuracy are functions of the architecture."""
+"""A search whose candidates cost nothing: latency and accuracy are functions of the network."""
 
 from collections import deque
 from collections.abc import Callable, Sequence

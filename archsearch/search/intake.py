@@ -1,0 +1,167 @@
+"""From proposals to candidates worth training: seen before, counted, measured, within budget."""
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+
+from archsearch.errors import BudgetUnreachableError
+from archsearch.search.config import SearchConfig
+from archsearch.search.gate import Gate
+from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.ledger import Candidate, Ledger
+from archsearch.search.status import Listener
+from archsearch.search.store import Proposal, StudyStore
+from archsearch.space import SearchSpace
+
+#: measured candidates, none within the budget, before the fastest one is looked for on purpose
+_MAX_INFEASIBLE_START = 24
+_FASTEST_POOL = 400
+_FASTEST_BATCH = 16
+_FASTEST_ROUNDS = 3
+
+
+class Intake:
+    """Asks, screens and measures; settles at once what is not worth training.
+
+    Args:
+        config: what is asked for.
+        space: what is searched.
+        store: the study.
+        gate: counts and latency.
+        guess: latency model shared with the sampler.
+        ledger: told trials.
+        listener: watches.
+
+    Attributes:
+        exhausted: every architecture of the space has been proposed.
+    """
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        space: SearchSpace,
+        store: StudyStore,
+        gate: Gate,
+        guess: LatencyGuess,
+        ledger: Ledger,
+        listener: Listener,
+    ) -> None:
+        self._config = config
+        self._space = space
+        self._store = store
+        self._gate = gate
+        self._guess = guess
+        self._ledger = ledger
+        self._listener = listener
+        self.exhausted = False
+
+    def propose(self, wanted: int, in_flight: Collection[str]) -> list[Candidate]:
+        """Return new candidates to be measured, more than ``wanted`` where many are infeasible.
+
+        Args:
+            wanted: feasible candidates hoped for.
+            in_flight: digests in training.
+        """
+        wanted = math.ceil(wanted / max(0.25, self._feasible_share(len(in_flight))))
+        batch: dict[str, Candidate] = {}
+        while len(batch) < wanted and not self.exhausted:
+            candidate = self._screen(self._store.ask(), {*in_flight, *batch})
+            if candidate is not None:
+                batch[candidate.digest] = candidate
+            if self._store.exhausted:
+                self.exhausted = True
+                self._listener.line("every architecture of the space has been tried")
+        return list(batch.values())
+
+    def measure(self, batch: list[Candidate]) -> list[Candidate]:
+        """Measure latency; tell what is over the budget; return the rest."""
+        results = self._gate.measure([candidate.arch for candidate in batch])
+        limit = self._config.budgets.latency_ms
+        feasible = []
+        for candidate, result in zip(batch, results, strict=True):
+            candidate.latency = result
+            self._guess.observe(candidate.proposal.params, result.median_ms)
+            if limit is not None and result.median_ms > limit:
+                reason = f"over budget: {result.median_ms:.3g} ms against {limit:g} ms"
+                self._ledger.tell(candidate, "infeasible", reason=reason)
+            else:
+                feasible.append(candidate)
+        return feasible
+
+    def reachable(self) -> list[Candidate]:
+        """Make sure that something meets the latency budget; return what was found on the way.
+
+        Does nothing until enough candidates were measured and none was feasible; then it looks
+        for the fastest on purpose.
+
+        Raises:
+            BudgetUnreachableError: nothing was found.
+        """
+        limit = self._config.budgets.latency_ms
+        measured = [record for record in self._ledger.records if record.latency is not None]
+        few = len(measured) < _MAX_INFEASIBLE_START and not self.exhausted
+        if limit is None or few or not measured:
+            return []
+        self._listener.line(
+            f"none of {len(measured)} candidates is under {limit:g} ms; looking for the fastest"
+        )
+        for _ in range(_FASTEST_ROUNDS):
+            batch = self._fastest_guesses()
+            feasible = self.measure(batch)
+            if feasible:
+                return feasible
+            if not batch:
+                break
+        latencies = [(r.latency.median_ms, r) for r in self._ledger.records if r.latency]
+        fastest_ms, fastest = min(latencies, key=lambda pair: pair[0])
+        assert fastest.latency is not None
+        raise BudgetUnreachableError(
+            f"no architecture of {self._space.name} is under {limit:g} ms on "
+            f"{fastest.latency.device}; the fastest found takes {fastest_ms:.3g} ms "
+            f"(trial {fastest.number}); raise --budget-ms, or search smaller widths and depths"
+        )
+
+    def _feasible_share(self, in_flight: int) -> float:
+        feasible = self._ledger.trained + in_flight
+        return (feasible + 1) / (feasible + self._ledger.counts["infeasible"] + 1)
+
+    def _screen(self, proposal: Proposal, pending: Collection[str]) -> Candidate | None:
+        """Return a new candidate; settle at once what is invalid, seen, or too large."""
+        if broken := self._space.problems(proposal.params):
+            # from samplers that do not know the rules of the space
+            self._store.tell_invalid(proposal, "; ".join(broken))
+            return None
+        arch = self._space.arch(proposal.params)
+        candidate = Candidate(proposal, arch, arch.digest, self._gate.counts(arch))
+        known = self._ledger.known(candidate.digest)
+        if known is not None:
+            self._ledger.repeat(candidate, known)
+            return None
+        if candidate.digest in pending:
+            self._ledger.wait_for(candidate)
+            return None
+        counts = candidate.counts
+        shares = self._config.budgets.violations(counts.params, counts.macs, None)
+        if over := [f"{name} by {share:.0%}" for name, share in shares.items() if share > 0]:
+            reason = f"over budget: {', '.join(over)}"
+            self._ledger.tell(candidate, "infeasible", reason=reason)
+            return None
+        return candidate
+
+    def _fastest_guesses(self) -> list[Candidate]:
+        """Return new candidates that are guessed to be the fastest of many."""
+        rng = np.random.default_rng((self._config.seed, len(self._ledger.records)))
+        pool = [self._space.sample(rng) for _ in range(_FASTEST_POOL)]
+        pool.sort(key=lambda params: (self._guess.predict(params) or (math.inf, 0.0))[0])
+        batch: dict[str, Candidate] = {}
+        for params in pool:
+            digest = self._space.digest_of(params)
+            if digest in batch or self._ledger.known(digest) is not None:
+                continue
+            candidate = self._screen(self._store.ask_for(params, "fastest"), batch)
+            if candidate is not None:
+                batch[candidate.digest] = candidate
+            if len(batch) == _FASTEST_BATCH:
+                break
+        return list(batch.values())
