@@ -1,6 +1,12 @@
 """Architectures as frozen values: `Arch` > `Stage` > `Block`, read from YAML and written back."""
 
-from archsearch.arch.architecture import Arch, Block, LocalAggregation, Stage
+from archsearch.arch.architecture import (
+    Arch,
+    Block,
+    LocalAggregation,
+    PixelTransformer,
+    Stage,
+)
 from archsearch.arch.attention import (
     Attention,
     AttentionSpec,
@@ -36,11 +42,14 @@ from archsearch.arch.parts import (
     NoPosition,
     OverlappingConvDownsample,
     PatchStem,
+    PixelStem,
     PooledHead,
     Position,
     RelativeBias,
     ResidualMerge,
+    SinusoidPosition,
     Stem,
+    TokensToTokenStem,
 )
 from archsearch.arch.rules import BrokenRule, arch_problems
 from archsearch.arch.spec import Spec
@@ -73,18 +82,22 @@ __all__ = [
     "NoPosition",
     "OverlappingConvDownsample",
     "PatchStem",
+    "PixelStem",
+    "PixelTransformer",
     "PooledHead",
     "Position",
     "RelativeBias",
     "ResidualMerge",
     "SelfAttention",
     "SeparableAttention",
+    "SinusoidPosition",
     "SparseGlobalAttention",
     "SpatialReductionAttention",
     "Spec",
     "SqueezeExcitation",
     "Stage",
     "Stem",
+    "TokensToTokenStem",
     "WindowAttention",
     "WindowGlobalAttention",
     "arch_from",

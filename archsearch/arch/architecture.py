@@ -15,6 +15,7 @@ from archsearch.arch.parts import (
     Head,
     NoPosition,
     PatchStem,
+    PixelStem,
     PooledHead,
     Position,
     Stem,
@@ -34,6 +35,19 @@ class LocalAggregation(Spec):
     expansion: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 4.0
 
 
+class PixelTransformer(Spec):
+    """Attention and MLP among the finer pixels inside each patch, ahead of the block (TNT).
+
+    Attributes:
+        num_heads: attention heads; they divide the width of the pixels.
+        expansion: hidden width of the MLP over the width of the pixels.
+    """
+
+    num_heads: Count
+    expansion: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 4.0
+    qkv_bias: Flag = False
+
+
 class Block(Spec):
     """One entry of a stage's pattern.
 
@@ -41,12 +55,14 @@ class Block(Spec):
         attention: which tokens look at which.
         ffn: what happens to each token after it.
         local_aggregation: convolutional sub-block ahead of the attention; None for none.
+        inner: transformer inside each patch, ahead of everything else; None for none.
         repeat: how many times in a row this entry stands in the pattern.
     """
 
     attention: Attention
     ffn: Ffn
     local_aggregation: LocalAggregation | None = None
+    inner: PixelTransformer | None = None
     repeat: Count = 1
 
     def canonical(self, side: int) -> "Block":
@@ -138,7 +154,8 @@ class Arch(Spec):
     @property
     def stem_stride(self) -> int:
         """Pixels along one side of a token of the first map."""
-        return self.stem.patch_size if isinstance(self.stem, PatchStem) else self.stem.stride
+        stem = self.stem
+        return stem.patch_size if isinstance(stem, PatchStem | PixelStem) else stem.stride
 
     @property
     def map_sizes(self) -> tuple[int, ...]:

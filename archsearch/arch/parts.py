@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from archsearch.arch.ffn import Ffn, Mlp
 from archsearch.arch.spec import Count, Flag, Spec, TypeShorthand
 
 
@@ -44,7 +45,54 @@ class PatchStem(Spec):
         return self
 
 
-Stem = Annotated[ConvStem | PatchStem, Field(discriminator="type"), TypeShorthand]
+class TokensToTokenStem(Spec):
+    """Overlapping patches folded into tokens, with performer layers between (T2T-ViT).
+
+    Attributes:
+        stride: total stride.
+        width: channels inside the performer layers.
+        num_features: random features of the performers.
+        ffn: FFN of the performer layers.
+    """
+
+    type: Literal["tokens_to_token"] = "tokens_to_token"
+    stride: Literal[4, 8, 16] = 16
+    width: Count = 64
+    num_features: Count = 32
+    ffn: Ffn = Mlp(expansion=1)
+
+    def canonical(self) -> "TokensToTokenStem":
+        """Write the FFN in its simplest form."""
+        return self.model_copy(update={"ffn": self.ffn.canonical()})
+
+
+class PixelStem(Spec):
+    """Patch tokens made from finer pixels, which go on beside them (TNT).
+
+    Attributes:
+        patch_size: pixels of the image along a side of a patch.
+        width: channels of the finer pixels.
+        pixel_size: pixels of the image along a side of a finer pixel; divides ``patch_size``.
+    """
+
+    type: Literal["pixel"] = "pixel"
+    patch_size: Count = 16
+    width: Count
+    pixel_size: Count = 4
+
+    @property
+    def num_pixels(self) -> int:
+        """Finer pixels in a patch."""
+        return (self.patch_size // self.pixel_size) ** 2
+
+    def canonical(self) -> "PixelStem":
+        """Return itself: every parameter is active."""
+        return self
+
+
+Stem = Annotated[
+    ConvStem | PatchStem | TokensToTokenStem | PixelStem, Field(discriminator="type"), TypeShorthand
+]
 
 
 class ResidualMerge(Spec):
@@ -90,6 +138,12 @@ class LearnedPosition(Spec):
     type: Literal["learned"] = "learned"
 
 
+class SinusoidPosition(Spec):
+    """A fixed table of sine waves added as `LearnedPosition` adds its own (T2T-ViT)."""
+
+    type: Literal["sinusoid"] = "sinusoid"
+
+
 class RelativeBias(Spec):
     """A learned bias per head and relative offset, inside every attention of the stage (Swin)."""
 
@@ -111,7 +165,7 @@ class ConditionalPosition(Spec):
 
 
 Position = Annotated[
-    NoPosition | LearnedPosition | RelativeBias | ConditionalPosition,
+    NoPosition | LearnedPosition | SinusoidPosition | RelativeBias | ConditionalPosition,
     Field(discriminator="type"),
     TypeShorthand,
 ]

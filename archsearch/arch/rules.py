@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from archsearch.arch.architecture import Arch, Stage
 from archsearch.arch.attention import WindowGlobalAttention
 from archsearch.arch.ffn import LocalityFfn
-from archsearch.arch.parts import ConditionalPosition
+from archsearch.arch.parts import ConditionalPosition, PixelStem, TokensToTokenStem
 from archsearch.yaml_source import KeyPath
+
+_ODD = "must be odd, so that the map keeps its size"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ def arch_problems(arch: Arch) -> list[BrokenRule]:
                 "remove it",
             )
         )
+    problems.extend(_stem_problems(arch))
     if arch.head.pooling == "class_token" and not arch.stages[-1].class_token:
         problems.append(
             BrokenRule(
@@ -46,6 +49,33 @@ def arch_problems(arch: Arch) -> list[BrokenRule]:
             )
         )
     return problems
+
+
+def _stem_problems(arch: Arch) -> Iterator[BrokenRule]:
+    stem = arch.stem
+    if isinstance(stem, PixelStem) and stem.patch_size % stem.pixel_size:
+        remedy = f"use {_divisors_near(stem.patch_size, stem.pixel_size)}"
+        rule = f"must divide the patch size {stem.patch_size}"
+        yield BrokenRule(("stem", "pixel_size"), rule, stem.pixel_size, remedy)
+    ffn = stem.ffn if isinstance(stem, TokensToTokenStem) else None
+    if isinstance(ffn, LocalityFfn) and ffn.kernel_size % 2 == 0:
+        yield BrokenRule(("stem", "ffn", "kernel_size"), _ODD, ffn.kernel_size)
+    for index, stage in enumerate(arch.stages):
+        for position, block in enumerate(stage.blocks):
+            path = ("stages", index, "blocks", position, "inner")
+            if block.inner is None:
+                continue
+            if index > 0 or not isinstance(stem, PixelStem):
+                yield BrokenRule(
+                    path,
+                    "needs the finer pixels, which only a pixel stem makes, for the first stage",
+                    None,
+                    "remove it, or set stem: {type: pixel, ...}",
+                )
+            elif stem.width % block.inner.num_heads:
+                remedy = f"use {_divisors_near(stem.width, block.inner.num_heads)}"
+                rule = f"must divide the width {stem.width} of the pixels"
+                yield BrokenRule((*path, "num_heads"), rule, block.inner.num_heads, remedy)
 
 
 def _stage_problems(stage: Stage) -> Iterator[BrokenRule]:
@@ -79,16 +109,15 @@ def _stage_problems(stage: Stage) -> Iterator[BrokenRule]:
             "all blocks of a stage must share one number of global tokens",
             sorted(tokens),
         )
-    odd = "must be odd, so that the map keeps its size"
     if isinstance(stage.position, ConditionalPosition) and stage.position.kernel_size % 2 == 0:
-        yield BrokenRule(("position", "kernel_size"), odd, stage.position.kernel_size)
+        yield BrokenRule(("position", "kernel_size"), _ODD, stage.position.kernel_size)
     for index, block in enumerate(stage.blocks):
         path = ("blocks", index)
         if isinstance(block.ffn, LocalityFfn) and block.ffn.kernel_size % 2 == 0:
-            yield BrokenRule((*path, "ffn", "kernel_size"), odd, block.ffn.kernel_size)
+            yield BrokenRule((*path, "ffn", "kernel_size"), _ODD, block.ffn.kernel_size)
         local = block.local_aggregation
         if local is not None and local.kernel_size % 2 == 0:
-            yield BrokenRule((*path, "local_aggregation", "kernel_size"), odd, local.kernel_size)
+            yield BrokenRule((*path, "local_aggregation", "kernel_size"), _ODD, local.kernel_size)
 
 
 def _divisors_near(width: int, wanted: int) -> str:

@@ -1,6 +1,9 @@
 """Attention in linear time by positive random features."""
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -30,17 +33,22 @@ class PerformerAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the values plus what the attention found."""
-        k, q, v = self.kqv(self.norm(x)).chunk(3, dim=-1)
-        k, q = self._positive_features(k), self._positive_features(q)  # (B, N, m)
-        gathered = k.transpose(1, 2) @ v  # (B, m, C')
-        normaliser = q @ k.sum(dim=1)[:, :, None] + self.eps  # (B, N, 1)
-        out: Tensor = v + self.proj(q @ gathered / normaliser)
+        kqv: Tensor = self.kqv(self.norm(x))
+        k, q, v = kqv.chunk(3, dim=-1)
+        # exponentials and their sums span too many magnitudes for half precision
+        with torch.autocast(x.device.type, enabled=False):
+            k, q = self._positive_features(k.float()), self._positive_features(q.float())
+            gathered = k.transpose(1, 2) @ v.float()  # (B, m, C')
+            normaliser = q @ k.sum(dim=1)[:, :, None] + self.eps  # (B, N, 1)
+            found = q @ gathered / normaliser
+        out: Tensor = v + self.proj(found.to(v.dtype))
         return out
 
     def _positive_features(self, x: Tensor) -> Tensor:
         half_square = x.square().sum(dim=-1, keepdim=True) / 2
-        features: Tensor = torch.exp(x @ self.features.t() - half_square)
-        return features / self.features.shape[0] ** 0.5
+        exponent = F.linear(x, self.features.float()) - half_square
+        features: Tensor = torch.exp(exponent) / math.sqrt(self.features.shape[0])
+        return features
 
 
 def _orthogonal_rows(count: int, dim: int) -> Tensor:

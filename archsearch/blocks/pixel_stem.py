@@ -42,10 +42,10 @@ class PixelStem(nn.Module):
         bottom, right = -x.shape[2] % self.patch_size, -x.shape[3] % self.patch_size
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom))
+        batch, side = x.shape[0], self.side
+        rows, columns = x.shape[2] // self.patch_size, x.shape[3] // self.patch_size
         x = self.pixel_conv(x).permute(0, 2, 3, 1)  # (B, rows * side, columns * side, D)
-        x = x.unflatten(2, (-1, self.side)).unflatten(1, (-1, self.side))
-        rows, columns = x.shape[1], x.shape[3]
-        x = x.transpose(2, 3).reshape(x.shape[0], rows * columns, self.side**2, -1)
-        pixels = x + self.pixel_position_table
+        x = x.reshape(batch, rows, side, columns, side, -1).transpose(2, 3)
+        pixels = x.reshape(batch, rows * columns, side**2, -1) + self.pixel_position_table
         patches = self.norm2(self.proj(self.norm1(pixels.flatten(2))))
-        return patches.transpose(1, 2).unflatten(2, (rows, columns)), pixels
+        return patches.reshape(batch, rows, columns, -1).permute(0, 3, 1, 2), pixels

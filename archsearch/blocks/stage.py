@@ -44,12 +44,10 @@ class Stage(nn.Module):
         )
 
     def forward(
-        self, x: Tensor | tuple[Tensor, Tensor], tokens: Tensor | None
+        self, inputs: Tensor | tuple[Tensor, Tensor], tokens: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return the map and the extra tokens."""
-        pixels = None
-        if isinstance(x, tuple):
-            x, pixels = x
+        x, pixels = inputs if isinstance(inputs, tuple) else (inputs, None)
         x = self.downsample(x).permute(0, 2, 3, 1)
         tokens = None if self.tokens is None else self.tokens(tokens, x.shape[0])
         if self.position is not None:

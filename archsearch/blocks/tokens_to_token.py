@@ -53,8 +53,10 @@ class TokensToToken(nn.Module):
 
     def _layer(self, x: Tensor, attention: nn.Module, ffn: nn.Module) -> Tensor:
         """Run one performer layer: ``(B, H, W, K) -> (B, C, H, W)``."""
-        x = attention(x.flatten(1, 2)).unflatten(1, x.shape[1:3])
-        return (x + ffn(x, None)[0]).permute(0, 3, 1, 2)
+        batch, height, width, _ = x.shape
+        x = attention(x.flatten(1, 2)).reshape(batch, height, width, -1)
+        update: Tensor = ffn(x, None)[0]
+        return (x + update).permute(0, 3, 1, 2)
 
 
 def _soft_split(x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
@@ -65,4 +67,4 @@ def _soft_split(x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
     if bottom or right:
         x = F.pad(x, (0, right, 0, bottom))
     patches = F.unfold(x, kernel, padding=padding, stride=stride)
-    return patches.transpose(1, 2).unflatten(1, (height, width))
+    return patches.transpose(1, 2).reshape(x.shape[0], height, width, patches.shape[1])

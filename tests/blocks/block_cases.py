@@ -98,6 +98,20 @@ MAP_MODULES: dict[str, tuple[Factory, int]] = {
     "patch_3": (lambda: blocks.PatchEmbedding(DIM, 12, 3, 3), 3),
     "patch_overlapping": (lambda: blocks.PatchEmbedding(DIM, 12, 2, 3), 4),
     "patch_even_kernel": (lambda: blocks.PatchEmbedding(DIM, 12, 2, 4, norm=False), 4),
+    "tokens_to_token_4": (
+        lambda: blocks.TokensToToken(DIM, 12, 4, 6, 4, (blocks.Mlp(6, 6), blocks.Mlp(6, 6))),
+        2,
+    ),
+    "tokens_to_token_8": (
+        lambda: blocks.TokensToToken(
+            DIM, 12, 8, 6, 4, (blocks.Mlp(6, 6), blocks.LocalityFfn(6, 6))
+        ),
+        1,
+    ),
+    "tokens_to_token_16": (
+        lambda: blocks.TokensToToken(DIM, 12, 16, 6, 4, (blocks.Mlp(6, 6), blocks.Mlp(6, 6))),
+        1,
+    ),
     "merge": (lambda: blocks.Merge(DIM, 12), 4),
     "residual_merge": (lambda: blocks.ResidualMerge(DIM, 12), 4),
     "width_adapter": (lambda: blocks.WidthAdapter(DIM, 12), 7),
