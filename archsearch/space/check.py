@@ -1,10 +1,9 @@
 """Check that everything a space can produce is an architecture, before anything is sampled."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
-from archsearch.arch import Arch, arch_problems, value_from
+from archsearch.arch import Arch, Block, Mlp, SelfAttention, Stage, arch_problems, value_from
 from archsearch.errors import InputError, Problem
 from archsearch.space.nodes import INVALID, Choice, Fields, Items, Node, origins, resolve, unfolded
 from archsearch.space.parameter import Params
@@ -13,6 +12,8 @@ from archsearch.yaml_source import KeyPath, YamlSource, dotted
 
 #: rules that several values break together: such a combination is not sampled, but no mistake
 _COMBINED = ("blocks", "pooling")
+#: keys of a stage that must fit each other; checked for all their combinations
+_HEADS = ("width", "num_heads", "head_dim")
 
 
 def arch_space_problems(root: Node, plan: Plan, source: YamlSource) -> list[Problem]:
@@ -22,11 +23,13 @@ def arch_space_problems(root: Node, plan: Plan, source: YamlSource) -> list[Prob
     not depend on another, so this covers every combination. Whether heads divide the width
     depends on two values, and is tried for all their combinations.
     """
-    found: dict[Problem, None] = {}
-    for params in itertools.chain(_each_option(plan), _each_width_and_heads(root, plan)):
+    found: dict[str, Problem] = {}
+    for params in _each_option(plan):
         for problem in _problems(root, params, source):
-            found.setdefault(problem)
-    return list(found)
+            found.setdefault(str(problem), problem)
+    for problem in _head_problems(root, source):
+        found.setdefault(str(problem), problem)
+    return list(found.values())
 
 
 def _each_option(plan: Plan) -> Iterator[Params]:
@@ -47,14 +50,23 @@ def _each_option(plan: Plan) -> Iterator[Params]:
     yield from visit(plan.root, {})
 
 
-def _each_width_and_heads(root: Node, plan: Plan) -> Iterator[Params]:
-    """Yield configurations that cover every combination of width and heads of each stage."""
+def _head_problems(root: Node, source: YamlSource) -> Iterator[Problem]:
+    """Yield the pairings of width and heads that no stage can have, whatever else is wrong."""
+    block = Block(attention=SelfAttention(), ffn=Mlp())
     for given, _, stage in stages_of(root):
-        nodes = [
-            stage.items[key] for key in ("width", "num_heads", "head_dim") if key in stage.items
-        ]
-        for combination in plan_of(*nodes).configurations(given):
-            yield plan.complete({**given, **combination})
+        nodes = {key: stage.items[key] for key in _HEADS if key in stage.items}
+        for params in plan_of(*nodes.values()).configurations(given):
+            values = {key: resolve(node, params) for key, node in nodes.items()}
+            try:
+                arch = Arch(stages=(Stage(depth=1, blocks=(block,), **values),))
+            except ValueError:
+                continue
+            for broken in arch_problems(arch):
+                key = str(broken.path[-1])
+                origin: KeyPath = (*stage.origin, key)
+                if key in nodes:
+                    origin = next(node.origin for _, node in origins(nodes[key], params))
+                yield source.problem(origin, broken.rule, broken.value, broken.remedy)
 
 
 def stages_of(root: Node) -> Iterator[tuple[Params, int, Fields]]:
@@ -82,7 +94,7 @@ def _problems(root: Node, params: Params, source: YamlSource) -> list[Problem]:
     data = resolve(root, params)
     try:
         arch = Arch.model_validate(data)
-        broken = [each for each in arch_problems(arch) if each.path[-1] not in _COMBINED]
+        broken = [each for each in arch_problems(arch) if each.path[-1] not in (*_COMBINED, *_HEADS)]
         if not broken:
             return []
     except ValueError:

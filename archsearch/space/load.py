@@ -42,7 +42,8 @@ def space_from(source: YamlSource, name: str) -> SearchSpace:
     if not space.is_flat:
         problems.extend(arch_space_problems(space.root, space.plan, source))
     if problems:
-        raise InputError(sorted(dict.fromkeys(problems), key=lambda problem: problem.line))
+        once = {str(problem): problem for problem in problems}
+        raise InputError(sorted(once.values(), key=lambda problem: problem.line))
     try:
         space.sample(np.random.default_rng(0))
     except InputError as error:

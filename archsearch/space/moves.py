@@ -89,19 +89,18 @@ class Moves:
     def mutate(self, params: Params, rng: np.random.Generator, n: int) -> Params:
         """Return a valid configuration ``n`` changes away; see `SearchSpace.mutate`."""
         movable = [name for name in params if len(self.parameters[name].values) > 1]
-        number = min(n, len(movable))
-        for _ in range(MAX_DRAWS if number else 0):
-            names = [movable[i] for i in rng.choice(len(movable), size=number, replace=False)]
-            changed = {name: self._another(name, params[name], rng) for name in names}
-            child = self.draw(rng, {**params, **changed})
-            if all(name in child for name in names) and not self.broken(child):
-                return child
-        if number == 1:
-            changes = list(self.single_changes(params))
-            for place in rng.permutation(len(changes)):
-                child = self.draw(rng, changes[place])
-                if not self.broken(child):
+        for number in range(min(n, len(movable)), 0, -1):
+            for _ in range(MAX_DRAWS):
+                names = [movable[i] for i in rng.choice(len(movable), size=number, replace=False)]
+                changed = {name: self._another(name, params[name], rng) for name in names}
+                child = self.draw(rng, {**params, **changed})
+                if all(name in child for name in names) and not self.broken(child):
                     return child
+        changes = list(self.single_changes(params))
+        for place in rng.permutation(len(changes)):
+            child = self.draw(rng, changes[place])
+            if not self.broken(child):
+                return child
         return self.sample(rng)
 
     def _another(self, name: str, value: Value, rng: np.random.Generator) -> Value:

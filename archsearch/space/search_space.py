@@ -16,7 +16,7 @@ from archsearch.space.counting import count_configurations
 from archsearch.space.encoding import Encoding
 from archsearch.space.matching import matches
 from archsearch.space.moves import Moves
-from archsearch.space.nodes import Choice, Constant, Fields, Node, resolve
+from archsearch.space.nodes import Choice, Node, resolve
 from archsearch.space.parameter import Parameter, Params, Value
 from archsearch.space.plan import plan_of
 from archsearch.space.rules import SearchRules, broken_rules
@@ -66,21 +66,6 @@ class SearchSpace:
         """Identity of the space: sha256 (64 hex digits) of its data; the name plays no part."""
         text = json.dumps(self._data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
-
-    def adapted(
-        self,
-        *,
-        image_size: int | None = None,
-        in_channels: int | None = None,
-        num_classes: int | None = None,
-    ) -> "SearchSpace":
-        """Return the space for another data set; what is None stays as the file has it."""
-        given = {"image_size": image_size, "in_channels": in_channels, "num_classes": num_classes}
-        new = {key: value for key, value in given.items() if value is not None}
-        assert isinstance(self.root, Fields)
-        constants = {key: Constant((key,), value) for key, value in new.items()}
-        root = Fields(self.root.origin, {**self.root.items, **constants})
-        return SearchSpace(self.name, root, self.rules, {**self._data, **new}, self.is_flat)
 
     # -- configurations and what they stand for
 
@@ -204,8 +189,8 @@ class SearchSpace:
         """Return a valid configuration in which ``n`` active parameters have other values.
 
         All others keep theirs, but for those that become inactive, and those that become active
-        by the change, which are drawn. A fresh sample is returned if no such configuration is
-        found, as in a space of one.
+        by the change, which are drawn. If nothing valid is found so far away, fewer are changed;
+        a fresh sample is returned if nothing can be, as in a space of one.
         """
         return self._moves.mutate(self.active(params), rng, n)
 
