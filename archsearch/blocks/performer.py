@@ -55,4 +55,4 @@ def _orthogonal_rows(count: int, dim: int) -> Tensor:
     """Return ``(count, dim)`` of orthogonal rows of length sqrt(count)."""
     rows = torch.empty(count, dim)
     nn.init.orthogonal_(rows)
-    return rows * count**0.5
+    return rows * math.sqrt(count)

@@ -16,7 +16,7 @@ def randomised(module):
 def test_pixel_transformer_equals_the_inner_part_of_timm():
     torch.manual_seed(0)
     theirs = timm.models.tnt.Block(
-        dim=12, dim_out=24, num_pixel=16, num_heads_in=3, num_heads_out=2
+        dim=12, dim_out=24, num_pixel=16, num_heads_in=3, num_heads_out=2, legacy=True
     )
     randomised(theirs)
     ours = blocks.PixelTransformer(24, 12, 16, 3, 48, norm_eps=1e-5)
