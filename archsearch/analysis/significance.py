@@ -72,7 +72,7 @@ def ties_with(trial: TrialRecord, others: Sequence[TrialRecord], n: int) -> tupl
 
 
 def num_images(run: RunRecord, split: str = "val") -> int | None:
-    """Return the number of images of a split, from ``data.num_val`` of the run's configuration.
+    """Return the number of images of a split, as the run's configuration has it under ``data``.
 
     Args:
         run: the run.
@@ -82,9 +82,5 @@ def num_images(run: RunRecord, split: str = "val") -> int | None:
         None when the configuration does not tell.
     """
     data = run.config.get("data")
-    places = [data, run.config] if isinstance(data, Mapping) else [run.config]
-    for place in places:
-        count = place.get(f"num_{split}")
-        if isinstance(count, int) and count > 0:
-            return count
-    return None
+    count = data.get(split) if isinstance(data, Mapping) else None
+    return count if isinstance(count, int) and count > 0 else None

@@ -111,11 +111,15 @@ def _accuracy(trial: TrialRecord) -> float | None:
 
 
 def _latency_range(run: RunRecord, trained: Sequence[float]) -> tuple[float, float]:
-    """From zero to a little past the budget, so that distances along x are ratios."""
-    right = max(max(trained, default=0.0), (run.budget_ms or 0.0) * 1.06)
+    """From just below the fastest complete trial to a little past the budget."""
+    right = max(trained, default=0.0)
+    if run.budget_ms is not None:
+        # a trial that the final measurement put far over the budget may not squeeze the others
+        right = min(max(right, run.budget_ms * 1.06), run.budget_ms * 1.15)
     if right <= 0:
         right = max((trial.latency_ms or 0.0 for trial in run.trials), default=0.0) or 1.0
-    return (0.0, right * 1.04)
+    left = min(trained, default=0.0)
+    return (max(0.0, left - 0.12 * (right - left)), right + 0.04 * (right - left))
 
 
 def _accuracy_range(

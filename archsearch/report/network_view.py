@@ -6,10 +6,10 @@ from archsearch.arch import (
     Arch,
     AttentionSpec,
     Block,
-    ConvStem,
     FfnSpec,
     LocalityFfn,
     NeckHead,
+    PatchStem,
     SeparableAttention,
     SparseGlobalAttention,
     SpatialReductionAttention,
@@ -22,9 +22,9 @@ from archsearch.arch import (
 
 def stem_words(arch: Arch) -> str:
     """Return the stem, e.g. ``conv stem, stride 2``."""
-    if isinstance(arch.stem, ConvStem):
-        return f"conv stem, stride {arch.stem.stride}"
-    return f"{arch.stem.patch_size} x {arch.stem.patch_size} patches"
+    if isinstance(arch.stem, PatchStem):
+        return f"{arch.stem.patch_size} x {arch.stem.patch_size} patches"
+    return f"{_words(arch.stem)} stem, stride {arch.stem_stride}"
 
 
 def head_words(arch: Arch) -> str:
@@ -43,7 +43,8 @@ def stage_words(stage: Stage) -> tuple[str, str]:
 def block_view(block: Block) -> dict[str, Any]:
     """Return what the drawing shows of one block of a canonical stage.
 
-    Keys: ``attention``, ``detail`` and ``ffn`` in words; ``pattern``, how the attention covers
+    Keys: ``before`` (sub-blocks ahead of the attention), ``attention``, ``detail`` and ``ffn`` in
+    words; ``pattern``, how the attention covers
     the map (``all``, ``windows``, ``samples`` or ``reduced``), with ``size``, the side of one
     cell in tokens, and ``tokens``, extra tokens beside the map.
     """
@@ -71,11 +72,17 @@ def block_view(block: Block) -> dict[str, Any]:
         "attention": _words(attention),
         "detail": detail,
         "ffn": _ffn(block.ffn),
-        "local": "local aggregation" if block.local_aggregation else "",
+        "before": _before(block),
         "pattern": pattern,
         "size": size,
         "tokens": tokens,
     }
+
+
+def _before(block: Block) -> str:
+    """Name the sub-blocks ahead of the attention."""
+    parts = {"inner": "pixel transformer", "local_aggregation": "local aggregation"}
+    return ", ".join(name for key, name in parts.items() if getattr(block, key, None) is not None)
 
 
 def _words(spec: Spec | AttentionSpec | FfnSpec) -> str:

@@ -155,11 +155,8 @@ def _data(run: RunRecord, drawings: list[Drawing]) -> dict[str, Any]:
 
 
 def _figure_data(drawing: Drawing) -> dict[str, Any]:
-    """Return a figure for the page: the title stands above it, and architectures in the data."""
+    """Return a figure for the page, where its title stands above it."""
     plain = drawing.figure.to_plotly_json()
-    for trace in plain["data"]:
-        if (trace.get("meta") or {}).get("text") == "architecture":
-            trace.pop("text", None)
     plain["layout"].pop("title", None)
     plain["layout"].pop("template", None)
     return {"data": plain["data"], "layout": plain["layout"]}

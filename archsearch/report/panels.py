@@ -125,7 +125,7 @@ def _front_row(run: RunRecord, trial: TrialRecord, n: int | None, words: tuple[s
     command = escape(export_command(run, number))
     return (
         f'<tr data-trial-row="{number}">{row}<td class="act"><button type="button" '
-        f'data-copy="{command}" title="{command}">Copy export command</button></td></tr>'
+        f'data-copy="{command}" title="{command}">Copy export</button></td></tr>'
     )
 
 

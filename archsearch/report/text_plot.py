@@ -54,13 +54,13 @@ def _draw(canvas: list[list[str]], info: FrontInfo, marks: Marks, mark: str) -> 
 
 
 def _axis(info: FrontInfo, columns: int) -> str:
-    """Return the labels under the plot: zero, the budget and the right end, in ms."""
+    """Return the labels under the plot: the left end, and the budget or the right end, in ms."""
     axis = [" "] * columns
     right = f"{ms_text(info.latency_range[1])} ms"
-    places = [(0, ms_text(0.0)), (columns - len(right), right)]
+    places = [(0, f"{ms_text(info.latency_range[0])} ms"), (columns - len(right), right)]
     if info.budget_ms is not None:
         label = f"budget {info.budget_ms:g}"
-        at = max(_column(info, info.budget_ms, columns) - len(label) + 1, 6)
+        at = max(_column(info, info.budget_ms, columns) - len(label) + 1, 9)
         # the budget stands near the right end: its label takes that one's place
         places[1] = (at, f"{label} ms"[: columns - at])
     for at, label in places:

@@ -48,8 +48,8 @@ def test_bad_input(accuracy, n):
 
 
 def test_number_of_images_from_the_configuration():
-    assert num_images(run(config={"data": {"num_val": 360, "num_test": 359}})) == 360
-    assert num_images(run(config={"data": {"num_test": 359}}), "test") == 359
-    assert num_images(run(config={"data": "digits", "num_val": 10})) == 10
-    assert num_images(run(config={"data": {"num_val": "many"}})) is None
+    assert num_images(run(config={"data": {"val": 360, "test": 359}})) == 360
+    assert num_images(run(config={"data": {"val": 360, "test": 359}}), "test") == 359
+    assert num_images(run(config={"data": {"val": "many"}})) is None
+    assert num_images(run(config={"data": "digits"})) is None
     assert num_images(run()) is None

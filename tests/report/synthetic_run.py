@@ -73,7 +73,7 @@ def synthetic_run(
             "space": "spaces/lightweight.yaml",
             "seed": seed,
             "data": {"name": "digits", "image_size": image_size}
-            | ({"num_train": 1078, "num_val": num_val, "num_test": 359} if num_val else {}),
+            | ({"train": 1078, "val": num_val, "test": 359} if num_val else {}),
             "recipe": {"epochs": EPOCHS, "batch_size": 64, "optimizer": "adamw"},
         },
         environment=ENVIRONMENT,
@@ -83,10 +83,12 @@ def synthetic_run(
         wall_s=clock + 9,
         time_by_cause={
             "training": busy * 0.92,
-            "waiting for latency measurement": busy * 0.04,
-            "start of workers": busy * 0.02,
-            "proposing": busy * 0.01,
-            "other": busy * 0.01,
+            "paused": busy * 0.04,
+            "setup": busy * 0.03,
+            "idle": busy * 0.01,
+            "lost": 0.0,
+            "measuring": clock * 0.03,
+            "waiting_for_quiet": clock * 0.005,
         },
         notes=("trial 3 left the front: 5.12 ms in the final measurement, budget 5 ms",),
     )

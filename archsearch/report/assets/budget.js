@@ -38,6 +38,12 @@ if (slider && front) {
     cover();
   };
   slider.addEventListener("input", tell);
-  front.addEventListener("drawn", () => { front.append(veil); front.on("plotly_afterplot", cover); front.on("plotly_relayouting", cover); cover(); });
+  front.addEventListener("drawn", () => {
+    // under the last layer, which holds labels and hover texts
+    [...front.querySelectorAll(".main-svg")].at(-1).before(veil);
+    front.on("plotly_afterplot", cover);
+    front.on("plotly_relayouting", cover);
+    cover();
+  });
   tell();
 }

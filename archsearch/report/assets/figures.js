@@ -19,8 +19,10 @@ function prepared(key) {
   const style = getComputedStyle(document.documentElement);
   for (const trace of figure.data) {
     if (trace.meta?.text === "architecture") {
-      if (narrow.matches) trace.hovertemplate = trace.hovertemplate.replace("<br>%{text}", "");
-      else trace.text = trace.customdata.map((number) => tidy(line(number)));
+      // a phone has no room for it; there, a touch opens the card
+      if (narrow.matches) continue;
+      trace.hovertemplate = trace.hovertemplate.replace("<extra>", "<br>%{text}<extra>");
+      trace.text = trace.customdata.map((number) => tidy(line(number)));
     }
   }
   Object.assign(figure.layout, {
@@ -65,8 +67,8 @@ function legend(element, traces) {
   for (const index of traces.map((_, i) => i).reverse()) {
     const button = make("button", { type: "button", "aria-pressed": "true" });
     button.innerHTML = symbol(traces[index]);
-    const many = traces[index].customdata;
-    const size = traces[index].mode?.includes("lines") && element.dataset.figure !== "front" ? "" : ` ${many?.length.toLocaleString("en")}`;
+    // curves joined into one trace repeat their number at every epoch
+    const size = element.dataset.figure === "front" ? ` ${traces[index].customdata.length.toLocaleString("en")}` : "";
     button.append(`${traces[index].name}${size}`);
     button.addEventListener("click", () => {
       const shown = button.getAttribute("aria-pressed") === "false";
@@ -75,11 +77,27 @@ function legend(element, traces) {
     });
     place.append(button);
   }
+  if (element.dataset.figure === "front") place.append(viewButton(element));
+}
+
+/** A button between the view that the plot opens with and one that holds every mark. */
+function viewButton(element) {
+  const opened = data.figures.front.layout;
+  const button = make("button", { type: "button", class: "all", "aria-pressed": "false" }, "Show every mark");
+  button.addEventListener("click", () => {
+    const all = button.getAttribute("aria-pressed") === "false";
+    button.setAttribute("aria-pressed", String(all));
+    button.textContent = all ? "Show the front" : "Show every mark";
+    const change = all
+      ? { "xaxis.autorange": true, "yaxis.autorange": true }
+      : { "xaxis.range": [...opened.xaxis.range], "yaxis.range": [...opened.yaxis.range] };
+    Plotly.relayout(element, change);
+  });
+  return button;
 }
 
 function symbol(trace) {
-  const name = { [trace.marker?.color ?? trace.line?.color]: 1 };
-  const color = Object.keys(name)[0];
+  const color = trace.marker?.color ?? trace.line.color;
   const kind = trace.mode === "lines" ? "line" : trace.marker.symbol ?? "circle";
   const shape = {
     line: `<path d="M1 7H13" stroke="${color}" stroke-width="2"/>`,

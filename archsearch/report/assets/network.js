@@ -1,6 +1,7 @@
 // A small drawing of a network: one box a stage, with the map to scale and how it is attended to.
 
 const SVG = "http://www.w3.org/2000/svg";
+const times = (text) => text.replace(/(^|\s)x\s?(?=\d)/g, (found) => found.replace("x", "\u00d7"));
 let patterns = 0;
 
 function shape(name, attributes) {
@@ -53,7 +54,7 @@ function parts(number) {
     stages: stages.map(([depth, width, heads, side, down, position, blocks]) => ({
       depth: `${depth} x ${width}`,
       side,
-      facts: [`map ${side} x ${side}`, `${heads} ${heads === 1 ? "head" : "heads"}`, data.words[down] && `from ${data.words[down]}`, data.words[position]].filter(Boolean),
+      facts: [`${side} x ${side} map`, `${heads} ${heads === 1 ? "head" : "heads"}`, data.words[down] && `${data.words[down]} downsampling`, data.words[position]].filter(Boolean),
       blocks: blocks.map((place) => data.blocks[place]),
     })),
   };
@@ -63,7 +64,7 @@ function parts(number) {
 function networkDrawing(number, other = null) {
   const own = parts(number);
   const theirs = other === null ? null : parts(other);
-  const word = (text, same) => (theirs && !same ? make("mark", {}, text) : text);
+  const word = (text, same) => (theirs && !same ? make("mark", {}, times(text)) : times(text));
   const list = make("ol", { class: "net" });
   const end = (title, lines, their) => {
     const item = make("li", { class: "end" }, make("h4", {}, title));
@@ -74,7 +75,7 @@ function networkDrawing(number, other = null) {
   end("Input", own.stem, theirs?.stem);
   own.stages.forEach((stage, index) => {
     const their = theirs?.stages[index];
-    const item = make("li", {}, make("h4", {}, `Stage ${index + 1}: `, word(stage.depth, their?.depth === stage.depth)));
+    const item = make("li", {}, make("h4", {}, `Stage ${index + 1}: `, word(stage.depth.replaceAll(" ", "\u00a0"), their?.depth === stage.depth)));
     const facts = make("p");
     stage.facts.forEach((text, i) => facts.append(i ? ", " : "", word(text, their?.facts.includes(text))));
     item.append(facts);
@@ -82,7 +83,7 @@ function networkDrawing(number, other = null) {
       const twin = their?.blocks[i];
       const box = make("div", { class: "block" });
       box.append(mapDrawing(block, stage.side, largest));
-      if (block.local) box.append(make("p", {}, word(`${block.local}, then`, twin?.local === block.local)));
+      if (block.before) box.append(make("p", {}, word(`${block.before}, then`, twin?.before === block.before)));
       box.append(make("b", {}, word(block.attention, twin?.attention === block.attention)));
       if (block.detail) box.append(make("p", {}, word(block.detail, twin?.detail === block.detail)));
       box.append(make("p", {}, word(block.ffn, twin?.ffn === block.ffn)));

@@ -90,41 +90,32 @@ def plot_curves(info: CurvesInfo) -> Any:
     """Return the figure: the front in colour, the others faint, a mark where one was stopped."""
     figure = new_figure(curves_title(info), "epoch", "validation accuracy (%)")
     groups = (
-        ("stopped early", info.stopped, FAINT, 0.8, 0.6, "lines"),
-        ("trained, not on the front", info.complete, OTHER, 0.8, 0.4, "lines"),
-        ("front", info.front, FRONT, 1.8, 0.95, "lines+markers"),
+        ("stopped early", info.stopped, FAINT, 0.8, 0.7),
+        ("trained, not on the front", info.complete, OTHER, 0.8, 0.4),
+        ("front", info.front, FRONT, 1.8, 0.95),
     )
-    for name, curves, color, width, opacity, mode in groups:
+    for name, curves, color, width, opacity in groups:
         if not curves:
             continue
         x, y, numbers = _joined(curves)
-        figure.add_trace(
-            go.Scatter(
-                name=name,
-                x=x,
-                y=y,
-                customdata=numbers,
-                mode=mode,
-                line={"color": color, "width": width},
-                marker={"size": 4.5, "color": color},
-                opacity=opacity,
-                hovertemplate="trial %{customdata}, epoch %{x}: %{y:.1f} %<extra></extra>",
-            )
+        trace = go.Scatter(
+            name=name,
+            x=x,
+            y=y,
+            customdata=numbers,
+            mode="lines",
+            line={"color": color, "width": width},
+            opacity=opacity,
+            hovertemplate="trial %{customdata}, epoch %{x}: %{y:.1f} %<extra></extra>",
         )
-    if info.stopped:
-        figure.add_trace(
-            go.Scatter(
-                name="stopped here",
-                x=[curve.epochs[-1] for curve in info.stopped],
-                y=[100 * curve.accuracy[-1] for curve in info.stopped],
-                customdata=[curve.number for curve in info.stopped],
-                mode="markers",
-                marker={"symbol": "triangle-down-open", "size": 6, "color": FAINT},
-                hovertemplate=(
-                    "trial %{customdata} stopped at epoch %{x}: %{y:.1f} %<extra></extra>"
-                ),
-            )
-        )
+        if curves is info.front:
+            trace.update(mode="lines+markers", marker={"size": 4.5, "color": color})
+        elif curves is info.stopped:
+            # a mark at the end of each curve only
+            ends = [6.0 if after is None else 0.0 for after in (*x[1:], None)]
+            mark = {"symbol": "triangle-down-open", "size": ends, "color": color}
+            trace.update(mode="lines+markers", marker=mark)
+        figure.add_trace(trace)
     longest = max(curve.epochs[-1] for group in info[:3] for curve in group)
     figure.update_xaxes(range=[0.8, longest + 0.2], dtick=max(1, round(longest / 10)))
     return figure

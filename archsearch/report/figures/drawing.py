@@ -50,6 +50,7 @@ def style(figure: Any, title: str, x: str, y: str) -> Any:
         "ticklen": 4,
         "tickcolor": LINE,
         "title_standoff": 8,
+        "title_font_size": 13,
         "automargin": True,
     }
     figure.update_layout(
@@ -66,7 +67,6 @@ def style(figure: Any, title: str, x: str, y: str) -> Any:
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={**axis, "title_text": x},
         yaxis={**axis, "title_text": y},
-        dragmode="pan",
     )
     return figure
 

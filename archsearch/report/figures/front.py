@@ -4,7 +4,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from archsearch.arch import summary
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import (
     BUDGET,
@@ -29,8 +28,8 @@ def draw_front(run: RunRecord) -> Drawing | None:
     info = front_info(run)
     if not any((info.front.numbers, info.dominated.numbers, info.pruned.numbers)):
         return None
-    lines = {trial.number: summary(trial.arch) for trial in run.trials}
-    figure = plot_front(info, lines)
+    # the page knows every architecture in one line and adds it to the hover texts itself
+    figure = plot_front(info)
     return Drawing("front", front_title(info), figure, _describe(info), _note(info))
 
 
@@ -108,11 +107,7 @@ def _marks(
         y=[100 * value for value in marks.accuracy],
         marker=mark,
         customdata=marks.numbers,
-        text=hover_lines(marks.numbers, lines),
-        meta={"text": "architecture"},
-        hovertemplate=(
-            f"<b>trial %{{customdata}}</b>: {accuracy}, %{{x:.3g}} ms<br>%{{text}}<extra></extra>"
-        ),
+        **_hover(f"{accuracy}, %{{x:.3g}} ms", marks.numbers, lines),
     )
 
 
@@ -125,17 +120,18 @@ def _infeasible(marks: Marks, lines: dict[int, str]) -> Any:
         yaxis="y2",
         marker={"symbol": "line-ns-open", "size": 9, "color": FAINT, "line_width": 1},
         customdata=marks.numbers,
-        text=hover_lines(marks.numbers, lines),
-        meta={"text": "architecture"},
-        hovertemplate=(
-            "<b>trial %{customdata}</b>: %{x:.3g} ms, not trained<br>%{text}<extra></extra>"
-        ),
+        **_hover("%{x:.3g} ms, not trained", marks.numbers, lines),
     )
 
 
-def hover_lines(numbers: tuple[int, ...], lines: dict[int, str]) -> list[str]:
-    """Return the one-line architectures, broken at their stages to fit a hover label."""
-    return [plain(lines.get(number, "")).replace(" | ", "<br>") for number in numbers]
+def _hover(what: str, numbers: tuple[int, ...], lines: dict[int, str]) -> dict[str, Any]:
+    """Return the hover text; the architecture is broken at its stages, to fit the label."""
+    start = f"<b>trial %{{customdata}}</b>: {what}"
+    found: dict[str, Any] = {"meta": {"text": "architecture"}}
+    if not lines:
+        return found | {"hovertemplate": f"{start}<extra></extra>"}
+    text = [plain(lines.get(number, "")).replace(" | ", "<br>") for number in numbers]
+    return found | {"text": text, "hovertemplate": f"{start}<br>%{{text}}<extra></extra>"}
 
 
 def _intervals(marks: Marks, color: str, width: float) -> dict[str, Any]:
@@ -199,5 +195,5 @@ def _note(info: FrontInfo) -> str:
     if info.infeasible.numbers:
         told.append("Ticks at the foot were over the budget: measured, never trained.")
     if info.outside:
-        told.append(f"{plural(info.outside, 'mark')} outside the view: double-click to see all.")
+        told.append(f"{plural(info.outside, 'mark')} outside the view that the plot opens with.")
     return " ".join(told)
