@@ -2,6 +2,7 @@
 
 from archsearch.cost.counts import ArchCounts, MacCount, count_arch, count_macs, count_params
 from archsearch.cost.environment import current_environment
+from archsearch.cost.fvcore_counts import count_macs_fvcore
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
 from archsearch.cost.probe import Comparison, Probe, Ratio
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
@@ -23,6 +24,7 @@ __all__ = [
     "build_target",
     "count_arch",
     "count_macs",
+    "count_macs_fvcore",
     "count_params",
     "current_environment",
     "weight_bytes",

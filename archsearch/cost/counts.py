@@ -75,7 +75,7 @@ def count_macs(
         modules: names of submodules to break the count down by.
     """
     counter = _Counter()
-    with _evaluating(model), torch.no_grad(), _inside(model, modules, counter), counter:
+    with evaluating(model), torch.no_grad(), _inside(model, modules, counter), counter:
         model(example_input(model, input_shape))
     return MacCount(
         total=sum(counter.by_operator.values()),
@@ -144,7 +144,7 @@ def _inside(model: nn.Module, names: Sequence[str], counter: _Counter) -> Iterat
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Put every submodule in evaluation mode, without attention's fused fast path; undo it after.
 
     PyTorch's fast path of ``nn.MultiheadAttention`` hides its matrix products in one operator.
