@@ -57,7 +57,8 @@ class _Block(nn.Module):
         attended = F.scaled_dot_product_attention(query, key, value)
         tokens = tokens + self.proj(attended.transpose(1, 2).flatten(2))
         tokens = tokens + self.reduce(F.gelu(self.expand(self.ffn_norm(tokens))))
-        return tokens.view(batch, height, columns, width).permute(0, 3, 1, 2)
+        out: Tensor = tokens.view(batch, height, columns, width).permute(0, 3, 1, 2)
+        return out
 
 
 def build_reference() -> ReferenceNetwork:
