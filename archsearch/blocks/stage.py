@@ -19,8 +19,8 @@ class Stage(nn.Module):
         tokens: makes the extra tokens of the stage; None for a stage without.
         position: adds positions to map and tokens ahead of the blocks, or None.
         position_after_first: adds positions to the map after the first block, or None.
-        inner: for each block, a module that updates map and pixels ahead of it, or None. With
-            any, the stage takes a pair ``(map, pixels)`` in place of the map.
+        inner: for each block, a module that updates map and pixels ahead of it, or None; the
+            stage then takes a pair ``(map, pixels)`` in place of the map. Empty for none.
     """
 
     def __init__(
@@ -39,8 +39,10 @@ class Stage(nn.Module):
         self.position = position
         self.blocks = nn.ModuleList(blocks)
         self.position_after_first = position_after_first
-        self.inner = nn.ModuleDict(
-            {str(index): each for index, each in enumerate(inner) if each is not None}
+        self.inner = (
+            nn.ModuleDict({str(index): each for index, each in enumerate(inner) if each})
+            if inner
+            else None
         )
 
     def forward(
@@ -53,7 +55,7 @@ class Stage(nn.Module):
         if self.position is not None:
             x, tokens = self.position(x, tokens)
         for index, block in enumerate(self.blocks):
-            if str(index) in self.inner:
+            if self.inner is not None and str(index) in self.inner:
                 x, pixels = self.inner[str(index)](x, pixels)
             x, tokens = block(x, tokens)
             if index == 0 and self.position_after_first is not None:

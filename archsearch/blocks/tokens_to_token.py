@@ -23,6 +23,8 @@ class TokensToToken(nn.Module):
         token_dim: channels inside the performer layers.
         num_features: random features of the performers.
         ffns: FFN of each performer layer; maps (map, None) to (update, None).
+        idle_norms: keep the norms that the LocalViT code has ahead of these FFNs and does not
+            use: they are not trained, but count as its parameters and travel with its weights.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class TokensToToken(nn.Module):
         token_dim: int,
         num_features: int,
         ffns: tuple[nn.Module, nn.Module],
+        *,
+        idle_norms: bool = False,
     ) -> None:
         super().__init__()
         first, *_ = _SPLITS[stride]
@@ -43,6 +47,10 @@ class TokensToToken(nn.Module):
         self.attention2 = PerformerAttention(token_dim * 9, token_dim, num_features)
         self.ffn2 = ffns[1]
         self.proj = nn.Linear(token_dim * 9, dim)
+        self.idle_norm1 = self.idle_norm2 = None
+        if idle_norms:
+            self.idle_norm1 = nn.LayerNorm(token_dim).requires_grad_(False)
+            self.idle_norm2 = nn.LayerNorm(token_dim).requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the first map."""

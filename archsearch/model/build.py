@@ -1,6 +1,6 @@
 """The one place where a specification meets a class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,10 +58,13 @@ def build_model(arch: Arch, *, drop_path: float = 0.0, seed: int | None = None) 
     if problems:
         raise InputError(problems)
     if seed is None:
-        return _build(arch.canonical(), drop_path)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return _build(arch.canonical(), drop_path)
+        network = _build(arch.canonical(), drop_path)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = _build(arch.canonical(), drop_path)
+    network.declared_arch = arch
+    return network
 
 
 def _build(arch: Arch, drop_path: float) -> Network:
@@ -88,7 +91,7 @@ def _build(arch: Arch, drop_path: float) -> Network:
                 tokens=_extra_tokens(stage, before, tokens, counts[index - 1] if index else None),
                 position=_position(stage.position, context),
                 position_after_first=_position_after_first(stage.position, context),
-                inner=[_inner(block, arch, context) for block in stage.pattern],
+                inner=_inners(stage, arch, context),
             )
         )
     network = Network(arch, _stem(arch), stages, _head(arch))
@@ -109,7 +112,13 @@ def _stem(arch: Arch) -> nn.Module:
         context = StageContext(stem.width, 1, 0, TokenCount(), False, 1e-5)
         first, second = (_FFNS[type(stem.ffn)](stem.ffn, context) for _ in range(2))
         return blocks.TokensToToken(
-            arch.in_channels, width, stem.stride, stem.width, stem.num_features, (first, second)
+            arch.in_channels,
+            width,
+            stem.stride,
+            stem.width,
+            stem.num_features,
+            (first, second),
+            idle_norms=isinstance(stem.ffn, spec.LocalityFfn),
         )
     if isinstance(stem, spec.PixelStem):
         return blocks.PixelStem(
@@ -220,6 +229,11 @@ def _block(
         attention_drop_path=drop_path,
         ffn_drop_path=0.0 if bypass else drop_path,
     )
+
+
+def _inners(stage: Stage, arch: Arch, context: StageContext) -> Sequence[nn.Module | None]:
+    inners = [_inner(block, arch, context) for block in stage.pattern]
+    return inners if any(inners) else ()
 
 
 def _inner(block: Block, arch: Arch, context: StageContext) -> nn.Module | None:

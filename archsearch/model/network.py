@@ -20,6 +20,7 @@ class Network(nn.Module):
 
     Attributes:
         arch: what it was built from, in canonical form.
+        declared_arch: the same as it was given; for another image size, start from this one.
         num_classes: outputs; 0 after ``reset_classifier(0)``.
         num_features: channels of the last map.
         head_hidden_size: inputs of the classifier.
@@ -31,7 +32,7 @@ class Network(nn.Module):
         self, arch: Arch, stem: nn.Module, stages: Sequence[nn.Module], head: Head
     ) -> None:
         super().__init__()
-        self.arch = arch
+        self.arch = self.declared_arch = arch
         self.stem = stem
         self.stages = nn.ModuleList(stages)
         self.head = head
