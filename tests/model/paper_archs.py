@@ -137,11 +137,11 @@ def sepvit(
     return Arch(stem=PatchStem(patch_size=4, kernel_size=kernel), stages=tuple(stages))
 
 
-def pvt(ffn: bool = False) -> Arch:
+def pvt(locality: bool = False) -> Arch:
     stages = []
     shape = zip((64, 128, 320, 512), (1, 2, 5, 8), (8, 8, 4, 4), (8, 4, 2, 1), strict=True)
     for index, (width, heads, expansion, rate) in enumerate(shape):
-        locality = LocalityFfn(expansion=expansion, gate=SqueezeExcitation(reduction=width))
+        gated = LocalityFfn(expansion=expansion, gate=SqueezeExcitation(reduction=width))
         stages.append(
             Stage(
                 depth=2,
@@ -153,7 +153,7 @@ def pvt(ffn: bool = False) -> Arch:
                 blocks=(
                     Block(
                         attention=SpatialReductionAttention(reduction=rate),
-                        ffn=locality if ffn else Mlp(expansion=expansion),
+                        ffn=gated if locality else Mlp(expansion=expansion),
                     ),
                 ),
             )
