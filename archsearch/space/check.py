@@ -94,7 +94,9 @@ def _problems(root: Node, params: Params, source: YamlSource) -> list[Problem]:
     data = resolve(root, params)
     try:
         arch = Arch.model_validate(data)
-        broken = [each for each in arch_problems(arch) if each.path[-1] not in (*_COMBINED, *_HEADS)]
+        broken = [
+            each for each in arch_problems(arch) if each.path[-1] not in (*_COMBINED, *_HEADS)
+        ]
         if not broken:
             return []
     except ValueError:

@@ -195,4 +195,4 @@ def _simplest(
                 current = list(dict.fromkeys([*rest, tuple(prefix)]))
                 changed = True
                 break
-    return tuple(current)
+    return tuple(each for each in current if not any(set(other) < set(each) for other in current))

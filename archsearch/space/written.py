@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from archsearch.arch import Block
 from archsearch.yaml_source import KeyPath
 
 #: keys of a mapping that is a domain
 DOMAIN_KEYS = ("choice", "int", "ref")
 #: keys that a stage of a space may use for every block of its pattern
-BLOCK_KEYS = ("local_aggregation", "attention", "ffn")
+BLOCK_KEYS = tuple(key for key in Block.model_fields if key != "repeat")
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ def test_every_configuration_once(name: str) -> None:
 def test_resolved_files_are_those_of_brute_force(name: str) -> None:
     space = space_of(name)
     ours = {
-        json.dumps(space.resolved(params), sort_keys=True)
-        for params in space.plan.configurations()
+        json.dumps(space.resolved(params), sort_keys=True) for params in space.plan.configurations()
     }
     assert ours == every_resolved(SPACES[name])
 

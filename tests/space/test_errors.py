@@ -158,8 +158,7 @@ SINGLE = {
         " did you mean 'large'?",
     ),
     "more stages than listed": (
-        "num_stages: {choice: [1, 2]}\n"
-        + one_stage(f"depth: 1, width: 16, num_heads: 2, {STAGE}"),
+        "num_stages: {choice: [1, 2]}\n" + one_stage(f"depth: 1, width: 16, num_heads: 2, {STAGE}"),
         "s.yaml:1: num_stages: must be from 1 to the number of listed stages, 1, but got 2",
     ),
     "unknown rule": (
@@ -238,8 +237,7 @@ rules: {widths_do_not_shrink: 3}
         "s.yaml:6: stages.0.depth.int: low <= high must hold, but got [3, 1]; write [1, 3]",
         "s.yaml:6: stages.0.num_heads.choice.1: must divide the width 30, but got 4; use 3 or 5",
         "s.yaml:7: stages.1.depth.chioce: unknown key; did you mean 'choice'?",
-        "s.yaml:7: stages.1.downsample.type: unknown type, but got 'megre';"
-        " did you mean 'merge'?",
+        "s.yaml:7: stages.1.downsample.type: unknown type, but got 'megre'; did you mean 'merge'?",
         "s.yaml:8: rules.widths_do_not_shrink: must be a valid boolean, but got 3",
     ]
 
@@ -275,5 +273,7 @@ def test_not_plain_yaml(tmp_path, text: str, part: str) -> None:
 
 
 def test_missing_file_offers_the_nearest_name() -> None:
-    with pytest.raises(InputError, match=r"lightwieght: file not found; did you mean 'lightweight'"):
+    with pytest.raises(
+        InputError, match=r"lightwieght: file not found; did you mean 'lightweight'"
+    ):
         load_space("lightwieght")

@@ -193,5 +193,5 @@ def test_walk_asks_for_active_parameters_only() -> None:
     assert asked == list(params)
     assert params["stages.0.attention"] == "self_attention"
     assert not any(name.startswith("stages.0.attention.") for name in asked)
-    with pytest.raises(InputError, match="stages.0.depth: must be one of 1, 2, 3, but got 9"):
+    with pytest.raises(InputError, match=r"stages\.0\.depth: must be one of 1, 2, 3, but got 9"):
         space.walk(lambda parameter: 9)
