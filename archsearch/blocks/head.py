@@ -49,8 +49,9 @@ class Head(nn.Module):
         self.neck: nn.Module = nn.Identity()
         if neck_dim is not None:
             self.neck = nn.Sequential(nn.Linear(dim, neck_dim), nn.LayerNorm(neck_dim), nn.GELU())
-        self.classifier: nn.Module = nn.Identity()
-        self.reset(num_classes)
+        self.classifier = (
+            nn.Linear(self.num_features, num_classes) if num_classes > 0 else nn.Identity()
+        )
 
     def reset(self, num_classes: int) -> None:
         """Replace the classifier by a new one; 0 classes for none."""
