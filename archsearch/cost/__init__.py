@@ -5,6 +5,7 @@ from archsearch.cost.environment import current_environment
 from archsearch.cost.fvcore_counts import count_macs_fvcore
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
 from archsearch.cost.probe import Comparison, Probe, Ratio
+from archsearch.cost.profile import Profile, UnitProfile, profile_target
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
 from archsearch.cost.target import BuiltTarget, Target, build_target
 
@@ -18,8 +19,10 @@ __all__ = [
     "LatencyProtocol",
     "MacCount",
     "Probe",
+    "Profile",
     "Ratio",
     "Target",
+    "UnitProfile",
     "activation_memory",
     "build_target",
     "count_arch",
@@ -27,5 +30,6 @@ __all__ = [
     "count_macs_fvcore",
     "count_params",
     "current_environment",
+    "profile_target",
     "weight_bytes",
 ]

@@ -1,7 +1,7 @@
 """Exact counts: parameters, and the multiply-adds of one forward pass."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from archsearch.arch import Arch
 from archsearch.cost.operators import MAC_HANDLES, has_no_macs
+from archsearch.cost.units import hooked
 from archsearch.model import build_model
 
 
@@ -75,7 +76,13 @@ def count_macs(
         modules: names of submodules to break the count down by.
     """
     counter = _Counter()
-    with evaluating(model), torch.no_grad(), _inside(model, modules, counter), counter:
+    inside = hooked(
+        model,
+        modules,
+        enter=lambda name, args: counter.open_modules.append(name),
+        leave=lambda name, output: counter.open_modules.remove(name),
+    )
+    with evaluating(model), torch.no_grad(), inside, counter:
         model(example_input(model, input_shape))
     return MacCount(
         total=sum(counter.by_operator.values()),
@@ -119,28 +126,6 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif not has_no_macs(func):
             self.unsupported[func.name().removeprefix("aten::")] += 1
         return out
-
-
-@contextmanager
-def _inside(model: nn.Module, names: Sequence[str], counter: _Counter) -> Iterator[None]:
-    """Keep ``counter.open_modules`` up to date while the model runs."""
-
-    def enter(name: str) -> Callable[..., None]:
-        return lambda module, args: counter.open_modules.append(name)
-
-    def leave(module: nn.Module, args: Any, out: Any) -> None:
-        counter.open_modules.pop()
-
-    handles = []
-    for name in names:
-        module = model.get_submodule(name)
-        handles.append(module.register_forward_pre_hook(enter(name)))
-        handles.append(module.register_forward_hook(leave))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager

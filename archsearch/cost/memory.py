@@ -46,9 +46,12 @@ def activation_memory(model: nn.Module, input_shape: Sequence[int]) -> Activatio
     Operators run on fake tensors, which have a shape and no data: a batch of 1,000 costs as
     little time as a batch of one.
     """
-    was_training = model.training
+    training = {module: module.training for module in model.modules()}
     mode = FakeTensorMode(allow_non_fake_inputs=True)
-    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers()]
+    named = [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
     # stand-ins, so that a running statistic of the model itself is never written
     tensors: dict[str, torch.Tensor] = {name: mode.from_tensor(tensor) for name, tensor in named}
     own = {_key(tensor) for tensor in tensors.values()}
@@ -61,17 +64,21 @@ def activation_memory(model: nn.Module, input_shape: Sequence[int]) -> Activatio
 
     with mode:
         inputs = example_input(model, input_shape)
+        # a batch norm over a 1 x 1 map needs two images to train
+        copies = 2 if input_shape[0] == 1 else 1
+        batch = inputs.repeat(copies, 1, 1, 1)
         try:
             model.eval()
             with torch.no_grad(), _LiveBytes(inputs) as live:
                 functional_call(model, tensors, (inputs,))
             model.train()
             with saved_tensors_hooks(keep, lambda tensor: tensor):
-                output = functional_call(model, tensors, (inputs,))
+                output = functional_call(model, tensors, (batch,))
             del output
         finally:
-            model.train(was_training)
-    return ActivationMemory(live.peak, sum(saved.values()))
+            for module, mode_before in training.items():
+                module.training = mode_before
+    return ActivationMemory(live.peak, sum(saved.values()) // copies)
 
 
 def _key(tensor: torch.Tensor) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NoReturn
 
+from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.channel import receive, send
 from archsearch.cost.environment import device_kind
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
@@ -190,6 +191,36 @@ class Probe:
         ratios = [Ratio(each["ratio"], tuple(each["interval"])) for each in reply["ratios"]]
         results = [LatencyResult.model_validate(result) for result in reply["results"]]
         return Comparison(tuple(results), tuple(ratios))
+
+    def breakdown(
+        self,
+        target: Target,
+        names: Sequence[str],
+        protocol: LatencyProtocol = FINAL,
+        *,
+        input_shape: Sequence[int] | None = None,
+        working_bytes: int = 2**24,
+    ) -> Breakdown:
+        """Time the named submodules inside inferences, and the machine's own rates; see `measure`.
+
+        Args:
+            target: as in `measure`.
+            names: dotted names of submodules.
+            protocol: batch, type and time limit are used.
+            input_shape: ``(C, H, W)``; None takes the network's own.
+            working_bytes: data of the network, at which the bandwidth is measured.
+        """
+        self._check(protocol)
+        with tempfile.TemporaryDirectory(prefix="archsearch-") as folder:
+            request = {
+                "operation": "breakdown",
+                "target": pack(target, input_shape, Path(folder)),
+                "names": list(names),
+                "protocol": protocol.model_dump(mode="json"),
+                "working_bytes": working_bytes,
+            }
+            reply = self._ask(request, self._limit_s(protocol, 1))
+        return Breakdown(**(reply | {"rates": MachineRates(**reply["rates"])}))
 
     def calibrate(self) -> float:
         """Time the reference network afresh, in milliseconds; call it when the machine is quiet.

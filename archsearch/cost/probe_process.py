@@ -17,7 +17,9 @@ import traceback
 from typing import IO, Any
 
 import torch
+from torch import nn
 
+from archsearch.cost.breakdown import measure_units
 from archsearch.cost.channel import receive, send
 from archsearch.cost.environment import current_environment
 from archsearch.cost.measurement import Measurement, TimedBlock, Timer, calibrate, measure
@@ -59,6 +61,8 @@ class ProbeServer:
             return {"reference_ms": self._calibrate(threads)}
         if operation == "measure":
             return self._measure(request)
+        if operation == "breakdown":
+            return self._breakdown(request)
         raise ValueError(f"unknown operation {operation!r}")
 
     def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -110,8 +114,20 @@ class ProbeServer:
         """Stream through more memory than a core's own caches hold."""
         self._ballast[0].copy_(self._ballast[1])
 
-    def _timer(self, built: BuiltTarget, protocol: LatencyProtocol) -> Timer:
-        """Put a network on the device as the protocol says, and a clock around it."""
+    def _breakdown(self, request: dict[str, Any]) -> dict[str, Any]:
+        protocol = LatencyProtocol.model_validate(request["protocol"])
+        torch.set_num_threads(protocol.threads or self.threads)
+        model, inputs = self._placed(unpack(request["target"]), protocol)
+        with torch.inference_mode():
+            result = measure_units(
+                model, inputs, request["names"], protocol.time_limit_s, request["working_bytes"]
+            )
+        return dataclasses.asdict(result)
+
+    def _placed(
+        self, built: BuiltTarget, protocol: LatencyProtocol
+    ) -> tuple[nn.Module, torch.Tensor]:
+        """Put a network and an input on the device as the protocol says."""
         dtype = DTYPES[protocol.dtype]
         layout = (
             torch.channels_last
@@ -121,7 +137,11 @@ class ProbeServer:
         model = built.model.eval().to(self.device, dtype).to(memory_format=layout)
         generator = torch.Generator().manual_seed(0)
         images = torch.randn(protocol.batch_size, *built.input_shape, generator=generator)
-        inputs = images.to(self.device, dtype).to(memory_format=layout)
+        return model, images.to(self.device, dtype).to(memory_format=layout)
+
+    def _timer(self, built: BuiltTarget, protocol: LatencyProtocol) -> Timer:
+        """Put a clock around the inference of a network."""
+        model, inputs = self._placed(built, protocol)
         try:
             with torch.inference_mode():
                 model(inputs)

@@ -32,10 +32,11 @@ def test_a_huge_batch_needs_no_memory():
 
 
 def test_the_model_is_left_as_it_was():
-    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8)).eval()
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8), nn.Dropout())
+    model[1].eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     activation_memory(model, (2, 3, 4, 4))
-    assert not model.training
+    assert [module.training for module in model] == [True, False, True]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 

@@ -1,0 +1,158 @@
+"""Where an inference spends its time, and how fast the machine could be: run in the probe."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import nn
+
+from archsearch.cost.units import hooked
+
+_MATRIX_SIDE = 768
+_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class MachineRates:
+    """What the machine reaches on this device, type and number of threads.
+
+    Attributes:
+        macs_per_s: in a product of two large square matrices.
+        bytes_per_s: read and written, in a copy as large as the network's own data.
+    """
+
+    macs_per_s: float
+    bytes_per_s: float
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Time of submodules inside whole inferences; medians over the faster half of them.
+
+    Attributes:
+        whole_ms: inference without clocks inside.
+        clocked_ms: inference with them.
+        unit_ms: submodule name to its time in an inference, parts included.
+        num_inferences: that the clocked medians are over.
+        rates: of the machine.
+    """
+
+    whole_ms: float
+    clocked_ms: float
+    unit_ms: dict[str, float]
+    num_inferences: int
+    rates: MachineRates
+
+
+def measure_units(
+    model: nn.Module,
+    inputs: torch.Tensor,
+    names: Sequence[str],
+    time_limit_s: float,
+    working_bytes: int,
+) -> Breakdown:
+    """Time submodules by clocks around their calls, alternating with inferences without."""
+    plain: list[float] = []
+    clocked: list[tuple[float, dict[str, float]]] = []
+    on_cuda = inputs.device.type == "cuda"
+    clocks = _CudaClocks() if on_cuda else _HostClocks()
+    for _ in range(3):
+        model(inputs)
+    deadline = time.perf_counter() + time_limit_s
+    while len(clocked) < 5 or time.perf_counter() < deadline:
+        plain.append(_timed_ms(lambda: model(inputs), on_cuda))
+        with hooked(model, names, clocks.enter, clocks.leave):
+            total_ms = _timed_ms(lambda: model(inputs), on_cuda)
+        clocked.append((total_ms, clocks.collect()))
+    # the same inferences for the parts and the whole, so that the parts add up
+    quiet = sorted(clocked, key=lambda each: each[0])[: (len(clocked) + 1) // 2]
+    return Breakdown(
+        whole_ms=median(sorted(plain)[: (len(plain) + 1) // 2]),
+        clocked_ms=median(total_ms for total_ms, _ in quiet),
+        unit_ms={name: median(spent.get(name, 0.0) for _, spent in quiet) for name in names},
+        num_inferences=len(quiet),
+        rates=measure_rates(inputs.device, inputs.dtype, working_bytes),
+    )
+
+
+def measure_rates(device: torch.device, dtype: torch.dtype, working_bytes: int) -> MachineRates:
+    """Measure the matrix rate, and the bandwidth at a working set of ``working_bytes``."""
+    on_cuda = device.type == "cuda"
+    square = torch.randn(_MATRIX_SIDE, _MATRIX_SIDE, device=device).to(dtype)
+    count = max(2**14, min(working_bytes, 2**28) // 8)
+    source, copy = torch.zeros(2, count, device=device)
+
+    def best_ms(action: Callable[[], object], inner: int) -> float:
+        def several() -> None:
+            for _ in range(inner):
+                action()
+
+        several()
+        return min(_timed_ms(several, on_cuda) for _ in range(_REPEATS)) / inner
+
+    product_ms = best_ms(lambda: square @ square, 1)
+    copy_ms = best_ms(lambda: copy.copy_(source), max(1, 2**22 // count))
+    return MachineRates(
+        macs_per_s=_MATRIX_SIDE**3 / product_ms * 1000,
+        bytes_per_s=2 * source.nbytes / copy_ms * 1000,
+    )
+
+
+def _timed_ms(action: Callable[[], object], on_cuda: bool) -> float:
+    if on_cuda:
+        torch.cuda.synchronize()
+    begun = time.perf_counter_ns()
+    action()
+    if on_cuda:
+        torch.cuda.synchronize()
+    return (time.perf_counter_ns() - begun) / 1e6
+
+
+class _HostClocks:
+    """Clocks that read the host's time."""
+
+    def __init__(self) -> None:
+        self._open: list[int] = []
+        self._spent: dict[str, float] = defaultdict(float)
+
+    def enter(self, name: str, args: Any) -> None:
+        self._open.append(time.perf_counter_ns())
+
+    def leave(self, name: str, output: Any) -> None:
+        self._spent[name] += (time.perf_counter_ns() - self._open.pop()) / 1e6
+
+    def collect(self) -> dict[str, float]:
+        spent, self._spent = self._spent, defaultdict(float)
+        return dict(spent)
+
+
+class _CudaClocks:
+    """Clocks that put events into the stream, read when the inference is over."""
+
+    def __init__(self) -> None:
+        self._open: list[torch.cuda.Event] = []
+        self._pairs: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
+
+    def enter(self, name: str, args: Any) -> None:
+        self._open.append(_recorded())
+
+    def leave(self, name: str, output: Any) -> None:
+        self._pairs.append((name, self._open.pop(), _recorded()))
+
+    def collect(self) -> dict[str, float]:
+        torch.cuda.synchronize()
+        spent: dict[str, float] = defaultdict(float)
+        for name, begin, end in self._pairs:
+            spent[name] += begin.elapsed_time(end)
+        self._pairs = []
+        return dict(spent)
+
+
+def _recorded() -> torch.cuda.Event:
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event

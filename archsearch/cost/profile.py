@@ -1,0 +1,186 @@
+"""Everything that a network costs, whole and by part."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from archsearch.arch import Arch, Spec
+from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.counts import MacCount, count_macs, count_params, evaluating, example_input
+from archsearch.cost.memory import activation_memory, weight_bytes
+from archsearch.cost.probe import Probe
+from archsearch.cost.protocol import FINAL, LatencyProtocol
+from archsearch.cost.target import Target, build_target
+from archsearch.cost.units import find_units, unit_bytes
+from archsearch.record import LatencyResult
+
+
+class UnitProfile(Spec):
+    """One part of a network.
+
+    Attributes:
+        name: dotted module name.
+        kind: class of the module.
+        parent: unit that it is a part of; empty for the units that make up the network.
+        params: parameters inside.
+        macs: multiply-adds of one image inside.
+        moved_bytes: weights, inputs and outputs of one image.
+        time_ms: time inside whole inferences of the protocol's batch; None when not measured.
+        share: of the inference; None when not measured.
+        bound_ms: the most of MACs over the machine's matrix rate and bytes over its bandwidth;
+            None when not measured.
+    """
+
+    name: str
+    kind: str
+    parent: str = ""
+    params: int
+    macs: int
+    moved_bytes: int
+    time_ms: float | None = None
+    share: float | None = None
+    bound_ms: float | None = None
+
+
+class Profile(Spec):
+    """What a network costs.
+
+    Attributes:
+        name: how the network was named.
+        input_shape: (C, H, W) of one image.
+        params: parameters.
+        macs: multiply-adds of one image.
+        macs_by_operator: the same, by operator.
+        unsupported: operators whose MACs are unknown, with their number of calls.
+        weight_bytes: weights and buffers by floating type.
+        batch_size: images that activations and times are for.
+        inference_bytes: most activations alive at once during an inference, float32.
+        training_bytes: activations kept for the backward pass, float32.
+        latency: measured; None when nothing was measured.
+        units: parts of the network in order.
+        units_ms: sum of the units' times (parts of units not counted twice).
+        clocked_ms: inference with the clocks inside, to be compared with ``units_ms``.
+        macs_per_s: matrix rate of this machine.
+        bytes_per_s: bandwidth of this machine at the network's working set.
+        bound_ms: sum of the units' bounds.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    params: int
+    macs: int
+    macs_by_operator: dict[str, int]
+    unsupported: dict[str, int]
+    weight_bytes: dict[str, int]
+    batch_size: int
+    inference_bytes: int
+    training_bytes: int
+    latency: LatencyResult | None = None
+    units: tuple[UnitProfile, ...] = ()
+    units_ms: float | None = None
+    clocked_ms: float | None = None
+    macs_per_s: float | None = None
+    bytes_per_s: float | None = None
+    bound_ms: float | None = None
+
+
+def profile_target(
+    target: Target,
+    probe: Probe | None = None,
+    protocol: LatencyProtocol = FINAL,
+    *,
+    input_shape: Sequence[int] | None = None,
+) -> Profile:
+    """Count a network and, given a probe, measure it whole and by part.
+
+    Args:
+        target: an architecture, ``timm:NAME``, ``package.module:function`` or a module.
+        probe: measures; None leaves out all times.
+        protocol: how it measures; its batch size is that of the activation memory too. Parts
+            are always timed in eager mode: other runtimes have no parts.
+        input_shape: ``(C, H, W)``; None takes the network's own.
+
+    Raises:
+        InputError: the target or the protocol is wrong.
+        TrialError: the network cannot be built or run.
+        ProbeError: the probe died.
+    """
+    built = build_target(target, input_shape)
+    model, shape = built.model, built.input_shape
+    units = find_units(model)
+    names = [unit.name for unit in units]
+    counted = count_macs(model, (1, *shape), modules=names)
+    with evaluating(model):
+        moved = unit_bytes(model, names, example_input(model, (1, *shape)))
+    memory = activation_memory(model, (protocol.batch_size, *shape))
+    weights = weight_bytes(model)
+    latency, breakdown = None, None
+    if probe is not None:
+        latency = probe.measure(target, protocol, input_shape=shape)
+        working = weights[protocol.dtype] + memory.inference_bytes
+        breakdown = probe.breakdown(
+            target, names, protocol, input_shape=shape, working_bytes=working
+        )
+    profiles = tuple(
+        _unit(model, unit.name, unit.kind, unit.parent, counted, moved, protocol, breakdown)
+        for unit in units
+    )
+    whole = [unit for unit in profiles if not unit.parent]
+    return Profile(
+        name=_name(target),
+        input_shape=shape,
+        params=count_params(model),
+        macs=counted.total,
+        macs_by_operator=counted.by_operator,
+        unsupported=counted.unsupported,
+        weight_bytes=weights,
+        batch_size=protocol.batch_size,
+        inference_bytes=memory.inference_bytes,
+        training_bytes=memory.training_bytes,
+        latency=latency,
+        units=profiles,
+        units_ms=sum(unit.time_ms or 0.0 for unit in whole) if breakdown else None,
+        clocked_ms=breakdown.clocked_ms if breakdown else None,
+        macs_per_s=breakdown.rates.macs_per_s if breakdown else None,
+        bytes_per_s=breakdown.rates.bytes_per_s if breakdown else None,
+        bound_ms=sum(unit.bound_ms or 0.0 for unit in whole) if breakdown else None,
+    )
+
+
+def _unit(
+    model: nn.Module,
+    name: str,
+    kind: str,
+    parent: str,
+    counted: MacCount,
+    moved: dict[str, int],
+    protocol: LatencyProtocol,
+    breakdown: Breakdown | None,
+) -> UnitProfile:
+    params = count_params(model.get_submodule(name))
+    macs = counted.by_module[name]
+    time_ms = share = bound_ms = None
+    if breakdown is not None:
+        batch = protocol.batch_size
+        time_ms = breakdown.unit_ms[name]
+        share = time_ms / breakdown.clocked_ms
+        compute_s = batch * macs / breakdown.rates.macs_per_s
+        memory_s = (batch * (moved[name] - 4 * params) + 4 * params) / breakdown.rates.bytes_per_s
+        bound_ms = 1000 * max(compute_s, memory_s)
+    return UnitProfile(
+        name=name,
+        kind=kind,
+        parent=parent,
+        params=params,
+        macs=macs,
+        moved_bytes=moved[name],
+        time_ms=time_ms,
+        share=share,
+        bound_ms=bound_ms,
+    )
+
+
+def _name(target: Target) -> str:
+    if isinstance(target, Arch):
+        return target.digest[:12]
+    return target if isinstance(target, str) else type(target).__name__
