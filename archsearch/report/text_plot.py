@@ -12,7 +12,7 @@ def front_text(run: RunRecord, width: int = 72, height: int = 16) -> str:
 
     Args:
         run: the run.
-        width: characters of a line, at least 30.
+        width: characters of a line, at least 40.
         height: lines of the plot, axis not counted, at least 4.
 
     Returns:
@@ -21,7 +21,7 @@ def front_text(run: RunRecord, width: int = 72, height: int = 16) -> str:
     info = front_info(run)
     if not info.front.numbers:
         return ""
-    columns, rows = max(width, 30) - _MARGIN - 1, max(height, 4)
+    columns, rows = max(width, 40) - _MARGIN - 1, max(height, 4)
     canvas = [[" "] * columns for _ in range(rows)]
     if info.budget_ms is not None:
         for row in canvas:
@@ -29,7 +29,7 @@ def front_text(run: RunRecord, width: int = 72, height: int = 16) -> str:
     _draw(canvas, info, info.dominated, ".")
     _draw(canvas, info, info.front, "*")
     bottom, top = info.accuracy_range
-    lines = [f"{'':{_MARGIN}}accuracy: * front, . other complete trials"]
+    lines = [f"{'':{_MARGIN}}accuracy: * front, . others"]
     for index, row in enumerate(canvas):
         share = min(top - (index + 0.5) * (top - bottom) / rows, 1.0)
         label = f"{percent_text(share):>5} %" if index % 4 == 0 else ""

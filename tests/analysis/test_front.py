@@ -2,9 +2,9 @@ import itertools
 
 import numpy as np
 import pytest
-from made_records import trial
 
 from archsearch.analysis import nondominated, objectives, pareto_front
+from tests.analysis.made_records import trial
 
 
 def naive(points: np.ndarray, maximise: tuple[bool, ...]) -> np.ndarray:

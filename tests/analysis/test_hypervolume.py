@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from made_records import run, trial
 
 from archsearch.analysis import Reference, hypervolume, reference_point
+from tests.analysis.made_records import run, trial
 
 
 def test_one_point_is_a_box():

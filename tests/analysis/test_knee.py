@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from made_records import run, trial
 
 from archsearch.analysis import best, choose, front_trials, knee, knee_index
 from archsearch.errors import InputError
+from tests.analysis.made_records import run, trial
 
 
 def farthest_from_chord(points: np.ndarray) -> int:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from made_records import trial
 
 from archsearch.analysis import Reference, hypervolume, objectives, pareto_front, progress
+from tests.analysis.made_records import trial
 
 REFERENCE = Reference(0.1, 5.0)
 

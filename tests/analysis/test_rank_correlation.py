@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from made_records import trial
 
 from archsearch.analysis import (
     epoch_correlations,
@@ -11,6 +10,7 @@ from archsearch.analysis import (
     kendall_tau,
     rank_correlation,
 )
+from tests.analysis.made_records import trial
 
 
 def naive_tau_b(x, y) -> float:

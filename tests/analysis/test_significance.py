@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from made_records import run, trial
 from scipy.stats import binomtest
 
 from archsearch.analysis import accuracy_interval, difference_interval, num_images, ties_with
+from tests.analysis.made_records import run, trial
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (1, 10), (5, 10), (10, 10), (349, 360)])

@@ -24,7 +24,8 @@ function mapDrawing(block, side, largest) {
     svg.append(pattern);
     return `url(#${id})`;
   };
-  const unit = block.size * cell;
+  // to scale, unless the cells would be too fine to see
+  const unit = Math.max(block.size * cell, 5);
   if (block.pattern === "all") {
     square("var(--accent)", { "fill-opacity": 0.28 });
   } else {
@@ -32,7 +33,7 @@ function mapDrawing(block, side, largest) {
     if (block.pattern === "windows") {
       square(tile(unit, shape("path", { d: `M0 ${unit}V0H${unit}`, fill: "none", stroke: "var(--accent)", "stroke-width": 1.5 })));
     } else if (block.pattern === "samples") {
-      square(tile(unit, shape("rect", { width: Math.max(cell, 1), height: Math.max(cell, 1), fill: "var(--accent)" })));
+      square(tile(unit, shape("rect", { width: Math.max(cell, 1.5), height: Math.max(cell, 1.5), fill: "var(--accent)" })));
     } else {
       const inset = Math.min(1, unit / 6);
       square(tile(unit, shape("rect", { x: inset, y: inset, width: unit - 2 * inset, height: unit - 2 * inset, fill: "var(--accent)", "fill-opacity": 0.45 })));

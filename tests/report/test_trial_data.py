@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+
+from archsearch.arch import (
+    AttentionSpec,
+    Block,
+    LocalAggregation,
+    Mlp,
+    SelfAttention,
+    SeparableAttention,
+    SparseGlobalAttention,
+    SpatialReductionAttention,
+    WindowAttention,
+    WindowGlobalAttention,
+    summary,
+)
+from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
+from archsearch.report.trial_data import compact, script_json, trial_columns
+from tests.report.synthetic_run import random_arch
+
+
+def test_columns_hold_every_trial(any_run):
+    data = trial_columns(any_run)
+    assert data["columns"]["number"] == [trial.number for trial in any_run.trials]
+    assert {len(column) for column in data["columns"].values()} == {len(any_run.trials)}
+    json.dumps(compact(data), allow_nan=False)
+
+
+def test_tables_lead_back_to_the_trials(usual):
+    data = trial_columns(usual)
+    columns, words = data["columns"], data["words"]
+    for place, trial in enumerate(usual.trials):
+        assert words[columns["state"][place]] == trial.state
+        assert words[columns["reason"][place]] == trial.reason
+        line = " | ".join(data["parts"][part] for part in columns["line"][place])
+        assert line == summary(trial.arch)
+        size, stem, head, *stages = columns["net"][place]
+        plain = trial.arch.canonical()
+        assert size == plain.image_size
+        assert words[stem] == stem_words(plain)
+        assert words[head] == head_words(plain)
+        for row, stage, side in zip(stages, plain.stages, plain.map_sizes, strict=True):
+            depth, width, heads, map_side, down, position, blocks = row
+            assert (depth, width, heads) == (stage.depth, stage.width, stage.heads)
+            assert map_side == side
+            assert (words[down], words[position]) == stage_words(stage)
+            views = [block_view(block) for block in stage.blocks[: stage.depth]]
+            assert [data["blocks"][block] for block in blocks] == views
+
+
+@pytest.mark.parametrize(
+    ("attention", "pattern", "size"),
+    [
+        (SelfAttention(), "all", 1),
+        (WindowAttention(window_size=4, shift=True), "windows", 4),
+        (WindowGlobalAttention(window_size=8, global_tokens=4), "windows", 8),
+        (SparseGlobalAttention(sample_rate=2), "samples", 2),
+        (SeparableAttention(window_size=2, group_count=2), "windows", 4),
+        (SpatialReductionAttention(reduction=4), "reduced", 4),
+    ],
+    ids=lambda value: getattr(value, "type", str(value)),
+)
+def test_every_attention_is_drawn(attention, pattern, size):
+    view = block_view(Block(attention=attention, ffn=Mlp(), local_aggregation=LocalAggregation()))
+    assert (view["pattern"], view["size"]) == (pattern, size)
+    assert view["attention"] == attention.type.replace("_", " ")
+    assert view["ffn"] == "MLP x4"
+    assert view["before"] == "local aggregation"
+
+
+def test_no_attention_type_is_forgotten():
+    rng = np.random.default_rng(0)
+    seen = {
+        type(block.attention)
+        for _ in range(300)
+        for stage in random_arch(rng).stages
+        for block in stage.blocks
+    }
+    assert seen == set(AttentionSpec.__subclasses__())
+
+
+def test_numbers_are_rounded_and_unknown_ones_empty():
+    plain = compact({"a": (1.23456789, np.float64(2.0), float("nan")), "b": np.arange(2)})
+    assert plain == {"a": [1.23457, 2, None], "b": [0, 1]}
+    assert compact([True, "x", None, 12345678]) == [True, "x", None, 12345678]
+
+
+def test_json_cannot_end_its_script():
+    value = {"name": "</script><!--&\u2028\u2029", "n": [1.5]}
+    text = script_json(value)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == value
