@@ -60,11 +60,11 @@ def test_closed_form_of_the_main_space() -> None:
     sizes = {name: len(parameter.values) for name, parameter in space.parameters.items()}
     stage = space.parameters["stages.0.depth"], space.parameters["stages.0.width"]
     assert [len(each.values) for each in stage] == [6, 3]
-    position, local = 2 + 2, 1 + 2
+    position, local = 3 + 2, 1 + 2
     attention = 4 + 2 + 4 + 2 + 2 + 1
     ffn = 3 + 3 + 3 * (1 + 2 + 1)
     one = 6 * 3 * position * local * attention * ffn
-    stem, head, downsample = 2 + 1 + 1, 1 + 2, sizes["downsample"]
+    stem, head, downsample = 2 + 1 + 1, 2 + 2, sizes["downsample"]
     assert space.count() == stem * head * downsample * (one**3 + one**4)
     assert space.count() > 10**6
 

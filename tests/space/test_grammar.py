@@ -1,9 +1,12 @@
 """What the space file can say, and the names that come of it."""
 
+import re
+
 import numpy as np
 import pytest
 
 from archsearch.errors import InputError
+from archsearch.resources import resource_dir
 from archsearch.space import SearchSpace, adapted, space_from, space_stats
 from archsearch.yaml_source import parse_yaml
 from tests.space.small_spaces import SPACES
@@ -252,3 +255,28 @@ def test_space_stats_of_all_and_of_some() -> None:
     some = space_stats(space, 10, np.random.default_rng(0), count)
     assert not some.complete
     assert some.num_architectures <= 10
+
+
+def test_examples_of_the_guide() -> None:
+    guide = (resource_dir("spaces") / "README.md").read_text()
+    examples = re.findall(r"```yaml\n(.*?)```", guide, flags=re.DOTALL)
+    stages = next(each for each in examples if "stage_defaults:" in each)
+    space = space_of("stem: {type: patch, patch_size: 4}\n" + stages)
+    assert space.count() == (4 * 2 * 2) * (4 * 2 * 2 * 2) * (4 * 2) * (1 + 4 * 2 * 2)
+    names = next(each for each in examples if "shape: {choice" in each)
+    one = "depth: 1, num_heads: 2, attention: self_attention, ffn: mlp"
+    assert space_of(f"{names}stages: [{{width: {{ref: width}}, {one}}}]").count() == 4
+    domains = next(each for each in examples if "times: 2" in each).splitlines()
+    found = []
+    for line in domains:
+        key, other = ("depth", "width") if line.startswith("depth") else ("width", "depth")
+        space = space_of(f"""\
+parameters: {{depth: {{choice: [2, 4]}}, width: {{choice: [8, 16]}}}}
+stage_defaults: {{num_heads: 2, attention: self_attention, ffn: mlp}}
+stages:
+  - {{depth: {{ref: depth}}, width: {{ref: width}}}}
+  - {{{line.split("#")[0].strip()}, {other}: 16}}
+""")
+        resolved = [space.resolved(params) for params in space.plan.configurations()]
+        found.append({each["stages"][1][key] for each in resolved})
+    assert found == [{1, 2, 4}, {1, 3, 5}, {2, 4}, {16, 32}]
