@@ -1,0 +1,33 @@
+"""The papers' models as architecture files."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from archsearch.arch import Arch, load_arch
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.zoo.overrides import with_overrides
+
+_FOLDER = Path(__file__).parent / "archs"
+
+
+def names() -> list[str]:
+    """Return the names of all models of the zoo."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def arch(name: str, **overrides: Any) -> Arch:
+    """Return the architecture of a model, with values changed as in `with_overrides`.
+
+    Raises:
+        InputError: there is no such model, or the changed architecture breaks a rule.
+    """
+    known = names()
+    if name not in known:
+        raise InputError(Problem("", "the zoo has no such model", name, nearest(name, known)))
+    return with_overrides(_load(name), overrides)
+
+
+@cache
+def _load(name: str) -> Arch:
+    return load_arch(_FOLDER / f"{name}.yaml")

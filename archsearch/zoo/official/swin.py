@@ -1,0 +1,98 @@
+"""Swin's checkpoints, and LocalViT-Swin's."""
+
+from math import isqrt
+
+from archsearch.arch import Arch, Block, Merge, PatchStem, RelativeBias, Stage, WindowAttention
+from archsearch.zoo.official.family import Family
+from archsearch.zoo.official.key_map import KeyMap
+from archsearch.zoo.official.shapes import Shapes, like_at
+
+
+def _infer(shapes: Shapes, like: Arch) -> Arch:
+    patch = shapes.size("patch_embed.proj.weight", 2)
+    stages = []
+    for index in range(shapes.count("layers.#.")):
+        same = like_at(like.stages, index)
+        blocks = [
+            _infer_block(shapes, f"layers.{index}.blocks.{position}", same, position % 2 == 1)
+            for position in range(shapes.count(f"layers.{index}.blocks.#."))
+        ]
+        first = f"layers.{index}.blocks.0.attn"
+        stages.append(
+            Stage(
+                depth=len(blocks),
+                width=shapes.size(f"{first}.qkv.weight", 1),
+                num_heads=shapes.window(f"{first}.relative_position_bias_table")[1],
+                downsample=Merge() if index else None,
+                position=RelativeBias(),
+                blocks=tuple(blocks),
+            )
+        )
+    return like.model_copy(
+        update={
+            "image_size": _image_size(shapes, patch) or like.image_size,
+            "in_channels": shapes.size("patch_embed.proj.weight", 1),
+            "num_classes": shapes.size("head.weight", 0),
+            "stem": PatchStem(patch_size=patch, norm="patch_embed.norm.weight" in shapes),
+            "stages": tuple(stages),
+        }
+    )
+
+
+def _image_size(shapes: Shapes, patch: int) -> int | None:
+    """Return the image size that the mask of the first shifted block was made for."""
+    mask = "layers.0.blocks.1.attn_mask"
+    if mask not in shapes:
+        return None
+    return shapes.square_side(mask, 0) * isqrt(shapes.size(mask, 1)) * patch
+
+
+def _infer_block(shapes: Shapes, block: str, like: Stage, shift: bool) -> Block:
+    table = f"{block}.attn.relative_position_bias_table"
+    width = shapes.size(f"{block}.attn.qkv.weight", 1)
+    return Block(
+        attention=WindowAttention(
+            window_size=shapes.window(table)[0],
+            shift=shift,
+            qkv_bias=f"{block}.attn.qkv.bias" in shapes,
+        ),
+        ffn=shapes.ffn(block, width, like.pattern[0].ffn),
+    )
+
+
+def _key_map(arch: Arch) -> KeyMap:
+    keys = KeyMap()
+    keys.layer("patch_embed.proj", "stem.proj")
+    if isinstance(arch.stem, PatchStem) and arch.stem.norm:
+        keys.layer("patch_embed.norm", "stem.norm")
+    for index, (stage, side) in enumerate(zip(arch.stages, arch.map_sizes, strict=True)):
+        if index:
+            theirs, ours = f"layers.{index - 1}.downsample", f"stages.{index}.downsample"
+            keys.layer(f"{theirs}.norm", f"{ours}.norm")
+            keys.layer(f"{theirs}.reduction", f"{ours}.reduction", bias=False)
+        for position, block in enumerate(stage.pattern):
+            theirs = f"layers.{index}.blocks.{position}"
+            _block(keys, theirs, f"stages.{index}.blocks.{position}", block, side)
+    keys.layer("norm", "head.norm")
+    keys.layer("head", "head.classifier")
+    return keys
+
+
+def _block(keys: KeyMap, theirs: str, ours: str, block: Block, side: int) -> None:
+    attention = block.attention
+    assert isinstance(attention, WindowAttention)
+    keys.layer(f"{theirs}.norm1", f"{ours}.attention.norm")
+    keys.layer(f"{theirs}.attn.qkv", f"{ours}.attention.qkv", bias=attention.qkv_bias)
+    keys.layer(f"{theirs}.attn.proj", f"{ours}.attention.proj")
+    keys.relative_bias(
+        f"{theirs}.attn.relative_position_bias_table", f"{ours}.attention.relative_bias.table"
+    )
+    positions = attention.window_size**2
+    keys.tables[f"{theirs}.attn.relative_position_index"] = (positions, positions)
+    if attention.shift:
+        windows = (-(-side // attention.window_size)) ** 2
+        keys.tables[f"{theirs}.attn_mask"] = (windows, positions, positions)
+    keys.ffn(theirs, f"{ours}.ffn", block.ffn, norm="norm2", residual="conv")
+
+
+SWIN = Family("Swin", "layers.0.blocks.0.attn.relative_position_bias_table", _infer, _key_map)
