@@ -1,9 +1,10 @@
 """Which operators hold multiply-adds, and how many.
 
 Convention. One multiply-add of a matrix product, a convolution or an attention is one MAC.
-Biases, normalisation, softmax, activations, pooling, interpolation and every other elementwise
-operation or reduction hold none: they are on the explicit list below. Anything on neither list
-is reported as unsupported, never taken for zero.
+An elementwise multiply-add (``addcmul``) is a convolution of one tap and counts as one. Biases,
+normalisation, softmax, activations, pooling, interpolation and every other elementwise operation
+or reduction hold none: they are on the explicit list below. Anything on neither list is reported
+as unsupported, never taken for zero.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,6 +79,7 @@ MAC_HANDLES: dict[Any, MacHandle] = {
     aten.addmv: lambda args, out: int(args[1].numel()),
     aten.dot: _dot,
     aten.vdot: _dot,
+    aten.addcmul: lambda args, out: int(out.numel()),
     aten.convolution: _convolution,
     aten._convolution: _convolution,
     aten._scaled_dot_product_flash_attention: _attention,
