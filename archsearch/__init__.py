@@ -1,8 +1,81 @@
-"""archsearch: architecture search and ablation for light-weight vision transformers."""
+"""archsearch: architecture search and ablation for light-weight vision transformers.
 
+The names below are the shop window; each loads its part of the package when it is first used, so
+that ``import archsearch`` costs nothing and loads neither ray, optuna, plotly nor torch.
+"""
+
+import importlib
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archsearch.arch import Arch, Block, Stage, diff, load_arch, summary
+    from archsearch.cost import Probe, count_arch
+    from archsearch.data import load_data
+    from archsearch.errors import ArchsearchError, InputError
+    from archsearch.model import build_model
+    from archsearch.search import SearchConfig, load_run, run_search
+    from archsearch.space import SearchSpace, load_space
+    from archsearch.train import Recipe, Trainer
 
 try:
     __version__ = version("archsearch")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0.0.0"
+
+_HOMES = {
+    "Arch": "arch",
+    "ArchsearchError": "errors",
+    "Block": "arch",
+    "InputError": "errors",
+    "Probe": "cost",
+    "Recipe": "train",
+    "SearchConfig": "search",
+    "SearchSpace": "space",
+    "Stage": "arch",
+    "Trainer": "train",
+    "build_model": "model",
+    "count_arch": "cost",
+    "diff": "arch",
+    "load_arch": "arch",
+    "load_data": "data",
+    "load_run": "search",
+    "load_space": "space",
+    "run_search": "search",
+    "summary": "arch",
+}
+
+__all__ = [
+    "Arch",
+    "ArchsearchError",
+    "Block",
+    "InputError",
+    "Probe",
+    "Recipe",
+    "SearchConfig",
+    "SearchSpace",
+    "Stage",
+    "Trainer",
+    "build_model",
+    "count_arch",
+    "diff",
+    "load_arch",
+    "load_data",
+    "load_run",
+    "load_space",
+    "run_search",
+    "summary",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the part of the package that ``name`` lives in (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'archsearch' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"archsearch.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,6 @@
+"""``python -m archsearch`` is ``archsearch``."""
+
+from archsearch.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""SIGKILL of the driver, of a worker and of the probe in the middle of a real run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+from optuna.trial import TrialState
+
+from archsearch.search import load_run
+
+TRIALS = 6
+
+
+class Driver:
+    """`archsearch run` in a process of its own."""
+
+    def __init__(self, runs: Path, executor: str) -> None:
+        self.folder = runs / "killed"
+        command = [
+            sys.executable,
+            "-m",
+            "archsearch",
+            "run",
+            "tiny",
+            *("--trials", str(TRIALS), "--epochs", "4", "--no-early-stopping", "--limit", "600"),
+            *("--executor", executor, "--name", "killed", "--runs-dir", str(runs)),
+        ]
+        self.log = runs / "log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=runs)
+
+    def wait_for(self, ready: Callable[[], bool], seconds: float = 120.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
+
+    def finish(self) -> None:
+        assert self.process.wait(240) == 0, self.said()
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def trained(self) -> dict[str, int]:
+        """Return digest to trial number of every told, trained trial."""
+        if not (self.folder / "study.db").exists():
+            return {}
+        try:
+            run = load_run(self.folder)
+        except Exception:  # the study is being created
+            return {}
+        return {trial.digest: trial.number for trial in run.trials if trial.curve}
+
+    def find(self, *words: str) -> psutil.Process | None:
+        """Return a process below the driver whose command line holds one of ``words``."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                line = " ".join(child.cmdline())
+            except psutil.Error:
+                continue
+            if any(word in line for word in words):
+                return child
+        return None
+
+    def kill_all(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
+
+
+def check_whole(driver: Driver, known_before: dict[str, int]) -> None:
+    """No finished trial lost or trained again, none RUNNING, and the run is complete."""
+    run = load_run(driver.folder)
+    trained = [trial for trial in run.trials if trial.curve]
+    assert len(trained) == TRIALS
+    assert len({trial.digest for trial in trained}) == TRIALS
+    now = {trial.digest: trial.number for trial in trained}
+    assert known_before.items() <= now.items()
+    study = optuna.load_study(
+        study_name="killed", storage=f"sqlite:///{driver.folder / 'study.db'}"
+    )
+    assert all(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+    failed = [trial for trial in run.trials if trial.state == "failed"]
+    assert not failed, [trial.reason for trial in failed]
+    assert (driver.folder / "front.json").exists()
+    assert (driver.folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])
+def test_a_killed_driver_goes_on(tmp_path: Path, executor: str) -> None:
+    first = Driver(tmp_path, executor)
+    try:
+        first.wait_for(lambda: len(first.trained()) >= 2)
+    finally:
+        first.kill_all()
+    before = first.trained()
+    assert 2 <= len(before) < TRIALS
+    study = optuna.load_study(study_name="killed", storage=f"sqlite:///{first.folder / 'study.db'}")
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    assert TrialState.RUNNING in states, "the kill should leave trials in flight"
+    second = Driver(tmp_path, executor)
+    try:
+        second.finish()
+    finally:
+        second.kill_all()
+    check_whole(second, before)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    driver = Driver(tmp_path, "ray")
+    try:
+        driver.wait_for(lambda: len(driver.trained()) >= 1)
+        worker = driver.find("ray::RayWorker", "ray::archsearch")
+        assert worker is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        driver.finish()
+    finally:
+        driver.kill_all()
+    check_whole(driver, {})
+    assert "its worker died" in (driver.folder / "run.log").read_text()
+
+
+@pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])
+def test_a_killed_probe_is_replaced(tmp_path: Path, executor: str) -> None:
+    driver = Driver(tmp_path, executor)
+    try:
+        driver.wait_for(lambda: driver.find("probe_process") is not None)
+        driver.wait_for(lambda: len(driver.trained()) >= 1)
+        probe = driver.find("probe_process")
+        assert probe is not None
+        os.kill(probe.pid, signal.SIGKILL)
+        driver.finish()
+    finally:
+        driver.kill_all()
+    check_whole(driver, {})
