@@ -21,7 +21,7 @@ stem: {choice: [{type: patch, patch_size: 4}, {type: conv, stride: {choice: [2, 
 stage_defaults:
   depth: 1
   head_dim: 16
-  downsample: {choice: [merge, conv]}
+  downsample: merge
   attention: {choice: [self_attention, {type: sparse_global, sample_rate: {choice: [1, 2]}}]}
   ffn: {type: mlp, expansion: 2}
 stages:
