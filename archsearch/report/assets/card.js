@@ -109,7 +109,7 @@ function showCard(number) {
 
 choosers.push((number, scroll) => {
   showCard(number);
-  history.replaceState(null, "", `#trial-${number}`);
+  if (!opening) history.replaceState(null, "", `#trial-${number}`);
   if (scroll) {
     card.scrollIntoView({ block: "nearest" });
     card.focus({ preventScroll: true });

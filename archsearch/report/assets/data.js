@@ -70,6 +70,8 @@ async function copyText(text, button) {
 
 const choosers = [];
 let chosen = null;
+// what the page opens with is not worth a place in its address
+let opening = true;
 /** Choose a trial; every part of the page that cares is told. */
 function choose(number, scroll = false) {
   if (!placeOf.has(number)) return;

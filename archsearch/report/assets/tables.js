@@ -138,3 +138,4 @@ window.addEventListener("hashchange", fromLink);
 if (named && placeOf.has(Number(named[1]))) fromLink();
 else if (data.best !== null) choose(data.best);
 else if (data.front.length) choose(data.front[0]);
+opening = false;
