@@ -1,0 +1,94 @@
+"""The constructor call behind every module of a network, as it was made."""
+
+import ast
+import functools
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from torch import nn
+
+from archsearch import blocks
+from archsearch.arch import Arch
+from archsearch.model import Network, build_model
+
+_LOCK = Lock()
+
+
+class Construction:
+    """A network, and how each of its modules was made.
+
+    Attributes:
+        network: the network.
+    """
+
+    def __init__(self, arch: Arch) -> None:
+        # modules are kept alive by `network`, so that an id stands for one module
+        self._calls: dict[int, tuple[type[nn.Module], dict[str, Any], int]] = {}
+        with _LOCK, self._recording():
+            self.network: Network = build_model(arch)
+
+    def expression(self, module: nn.Module) -> ast.expr:
+        """Return the call that makes ``module``, every parameter written out."""
+        cls, arguments, _ = self._calls[id(module)]
+        parameters = inspect.signature(cls).parameters
+        positional: list[ast.expr] = []
+        keywords: list[ast.keyword] = []
+        for name, value in arguments.items():
+            node = self._value(value)
+            if parameters[name].kind is inspect.Parameter.KEYWORD_ONLY:
+                keywords.append(ast.keyword(name, node))
+            else:
+                positional.append(node)
+        return ast.Call(ast.Name(cls.__name__, ast.Load()), positional, keywords)
+
+    def _value(self, value: Any) -> ast.expr:
+        if isinstance(value, nn.Module):
+            return self.expression(value)
+        if isinstance(value, list | tuple):
+            items = [self._value(item) for item in value]
+            return (
+                ast.List(items, ast.Load())
+                if isinstance(value, list)
+                else ast.Tuple(items, ast.Load())
+            )
+        if isinstance(value, type):
+            assert value.__module__.startswith("torch.nn."), f"{value} is no class of torch.nn"
+            return ast.Attribute(ast.Name("nn", ast.Load()), value.__name__, ast.Load())
+        assert value is None or isinstance(value, bool | int | float | str), f"cannot write {value}"
+        if isinstance(value, int | float) and value < 0:
+            return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+        return ast.Constant(value)
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Note the arguments of every constructor of the block library while this is open."""
+        classes = {cls for cls in vars(blocks).values() if _is_block(cls)}
+        originals = {cls: cls.__init__ for cls in classes if "__init__" in vars(cls)}
+        for cls, original in originals.items():
+            cls.__init__ = self._noting(cls, original)
+        try:
+            yield
+        finally:
+            for cls, original in originals.items():
+                cls.__init__ = original
+
+    def _noting(self, cls: type[nn.Module], original: Any) -> Any:
+        signature = inspect.signature(original)
+
+        @functools.wraps(original)
+        def init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
+            if type(module) is cls:
+                bound = signature.bind(module, *args, **kwargs)
+                bound.apply_defaults()
+                arguments = dict(list(bound.arguments.items())[1:])
+                self._calls[id(module)] = (cls, arguments, len(self._calls))
+            original(module, *args, **kwargs)
+
+        return init
+
+
+def _is_block(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)

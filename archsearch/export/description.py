@@ -1,0 +1,120 @@
+"""What is known about an exported network, as lines of text."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archsearch import __version__
+from archsearch.arch import Arch, summary
+from archsearch.cost import count_arch
+from archsearch.record import LatencyResult, RunRecord, TrialRecord
+
+_WIDTH = 98
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an architecture comes from.
+
+    Attributes:
+        run: the run that found it; None for an architecture of its own.
+        trial: its trial in that run.
+        name: name of a published model, or of the file; empty for none.
+    """
+
+    run: RunRecord | None = None
+    trial: TrialRecord | None = None
+    name: str = ""
+
+
+def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
+    """Return what is known, each fact with its name."""
+    counts = count_arch(arch)
+    head, *stages = summary(arch).split(" | ")
+    facts = [
+        ("Architecture", f"{head}, {arch.in_channels} channels, {arch.num_classes} classes"),
+        *[(f"Stage {index}", stage) for index, stage in enumerate(stages, 1)],
+        ("Parameters", f"{counts.params:,}"),
+        ("MACs", f"{counts.macs:,} for one image (1 multiply-add = 1 MAC)"),
+    ]
+    trial, run = origin.trial, origin.run
+    if trial is not None:
+        latency = trial.final_latency or trial.latency
+        if latency is not None:
+            facts.append(("Latency", latency_text(latency)))
+        accuracy = accuracy_text(trial, run)
+        if accuracy:
+            facts.append(("Accuracy", accuracy))
+    if run is not None and trial is not None:
+        epochs = f", {len(trial.curve)} epochs" if trial.curve else ""
+        facts.append(("Run", f"{run.name}, trial {trial.number}, seed {trial.seed}{epochs}"))
+        if run.budget_ms is not None:
+            facts.append(("Budget", f"{run.budget_ms:g} ms"))
+    facts.append(("Digest", arch.digest))
+    return facts
+
+
+def latency_text(latency: LatencyResult) -> str:
+    """Return a latency with its interval, protocol and machine."""
+    low, high = latency.interval_ms
+    plural = "s" if latency.threads != 1 else ""
+    text = (
+        f"{latency.median_ms:.3g} ms ({low:.3g} to {high:.3g}, 95 % interval), "
+        f"batch {latency.batch_size}, {latency.threads} thread{plural}, {latency.dtype}, "
+        f"{latency.runtime}, {latency.device}"
+    )
+    return text if latency.verdict == "steady" else f"{text}; the machine was not quiet"
+
+
+def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
+    """Return the accuracies of a trial and the data they were taken on; empty for none."""
+    parts = []
+    if trial.accuracy is not None:
+        parts.append(f"{100 * trial.accuracy:.2f} % on the validation split")
+    if trial.test_accuracy is not None:
+        parts.append(f"{100 * trial.test_accuracy:.2f} % on the test split")
+    data = data_name(run) if run else ""
+    return ", ".join(parts) + (f" of {data}" if parts and data else "")
+
+
+def data_name(run: RunRecord) -> str:
+    """Return the data set of a run; of a folder only its last part."""
+    identity = run.config.get("identity")
+    data = str(identity.get("data", "")) if isinstance(identity, dict) else ""
+    return data.replace("\\", "/").rstrip("/").split("/")[-1].removeprefix("folder:")
+
+
+def module_docstring(arch: Arch, origin: Origin) -> str:
+    """Return the docstring of an exported Python file."""
+    facts = facts_of(arch, origin)
+    column = max(len(name) for name, _ in facts) + 2
+    lines = [_title(origin), ""]
+    for name, text in facts:
+        lines += _wrapped(f"{name:<{column}}", text)
+    lines += [
+        "",
+        f"Written by archsearch {__version__}; needs PyTorch alone. The state dict has the keys of",
+        "archsearch's own model, so that weights move both ways:",
+        "",
+        "    model = create_model(num_classes=100)",
+        '    model = create_model(pretrained_path="model.safetensors")',
+    ]
+    return "\n".join(lines)
+
+
+def _title(origin: Origin) -> str:
+    if origin.trial is not None and origin.run is not None:
+        return f"Image classifier found by the search '{origin.run.name}'."
+    return f"{origin.name}: an image classifier." if origin.name else "An image classifier."
+
+
+def _wrapped(label: str, text: str) -> Sequence[str]:
+    indent = " " * len(label)
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=label,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

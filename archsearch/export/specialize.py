@@ -1,0 +1,291 @@
+"""Specialise a program to the one network that it builds, until nothing changes any more."""
+
+import ast
+import copy
+
+from archsearch.export.calls import (
+    CallGraph,
+    CallSite,
+    bound_arguments,
+    call_graph,
+    defaults_of,
+    drop_argument,
+    drop_parameter,
+    module_loops,
+    parameters_of,
+)
+from archsearch.export.facts import (
+    IDENTITY,
+    MODULE,
+    PRESENT,
+    TENSOR,
+    Fact,
+    Facts,
+    Owner,
+    is_constant,
+    is_none,
+    same,
+)
+from archsearch.export.fold_statements import fold_body
+from archsearch.export.observation import Observation
+from archsearch.export.program import Program, functions_of, reachable
+from archsearch.export.sweep import sweep
+
+#: how a map with extra tokens beside it is annotated
+PAIR = "tuple[Tensor, Tensor | None]"
+_MAX_PASSES = 30
+
+
+def specialize(program: Program, root: str, seen: Observation) -> Program:
+    """Return the part of ``program`` that ``root`` needs, written for this network alone.
+
+    Parameters that are the same in every call take their value, branches on what is known are
+    decided, and what nothing uses any more goes: parameters, attributes, methods, functions,
+    classes. Modules, and with them the names in a state dict, stay.
+    """
+    program = {name: copy.deepcopy(node) for name, node in reachable(program, root).items()}
+    for _ in range(_MAX_PASSES):
+        before = _dump(program)
+        _one_pass(program, root, seen)
+        program = reachable(program, root)
+        if _dump(program) == before:
+            return program
+    raise AssertionError("specialisation does not come to rest")
+
+
+def _dump(program: Program) -> str:
+    return "\n".join(ast.dump(node) for node in program.values())
+
+
+def _one_pass(program: Program, root: str, seen: Observation) -> None:
+    facts = Facts(submodules=seen.submodules, collapsed=not seen.carries_tokens)
+    facts.pairs = {
+        owner[0] if owner[1] == "forward" else ".".join(owner)
+        for owner, function in functions_of(program)
+        if owner in seen.pair_functions
+    }
+    graph = call_graph(program, facts)
+    for owner, function in graph.functions.items():
+        facts.params[owner] = _parameter_facts(owner, function, graph, seen)
+    for name, node in program.items():
+        if isinstance(node, ast.ClassDef):
+            facts.attributes[name] = _attribute_facts(node, facts)
+            if _is_identity(node):
+                facts.identities.add(name)
+    for owner, function in graph.functions.items():
+        body = _code(function)
+        if len(body) == 1 and isinstance(body[0], ast.Return) and is_constant(body[0].value):
+            assert body[0].value is not None
+            facts.returns[owner] = body[0].value
+        if owner[1] not in ("__init__", "forward") and _hands_on(function):
+            facts.hands_on.add(owner)
+    for owner, function in graph.functions.items():
+        loops = module_loops(function, facts, owner[0])
+        function.body = fold_body(function, facts, owner, facts.params[owner], loops)
+        if facts.collapsed and owner in seen.pair_functions:
+            function.returns = ast.Name("Tensor", ast.Load())
+    graph = call_graph(program, facts)
+    _drop_parameters(graph, facts)
+    sweep(program, root, facts.identities)
+
+
+def _parameter_facts(
+    owner: Owner, function: ast.FunctionDef, graph: CallGraph, seen: Observation
+) -> dict[str, Fact]:
+    """Return what every call of a function agrees on."""
+    facts: dict[str, Fact] = {}
+    sites = graph.of(owner)
+    passed = [bound_arguments(site, owner, function) for site in sites]
+    defaults = defaults_of(function)
+    for argument in parameters_of(function):
+        name = argument.arg
+        observed = seen.arguments.get(owner, {}).get(name)
+        if observed is not None:
+            facts[name] = observed
+            continue
+        if not sites or owner in graph.escaping:
+            if argument.annotation is not None and ast.unparse(argument.annotation) == "Tensor":
+                facts[name] = TENSOR
+            continue
+        values = [bound.get(name) if bound else None for bound in passed]
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            continue
+        first = known[0]
+        agreed = is_constant(first) and all(same(first, value) for value in known)
+        if agreed and (owner[1] != "__init__" or _worth_folding(first, defaults.get(name))):
+            facts[name] = first
+        elif all(_is_made(value) for value in known):
+            facts[name] = MODULE
+        elif all(_is_present(value) for value in known):
+            facts[name] = PRESENT
+    return facts
+
+
+def _worth_folding(value: ast.expr, default: ast.expr | None) -> bool:
+    """Return whether a constructor's constant argument is a decision, and no dimension."""
+    if isinstance(value, ast.Constant) and type(value.value) in (int, float):
+        return default is not None and (same(value, default) or value.value == 0)
+    return True
+
+
+def _is_present(value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return value.value is not None
+    return _is_made(value) or isinstance(value, ast.List | ast.Tuple | ast.ListComp)
+
+
+def _is_made(value: ast.expr) -> bool:
+    """Return whether ``value`` calls a constructor."""
+    return isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1][:1].isupper()
+
+
+def _attribute_facts(node: ast.ClassDef, facts: Facts) -> dict[str, Fact]:
+    """Return what is known of ``self.NAME`` from its only assignment."""
+    stores: dict[str, list[ast.expr | None]] = {}
+    top_level: set[int] = set()
+    params: dict[str, Fact] = {}
+    for method in node.body:
+        if not isinstance(method, ast.FunctionDef):
+            continue
+        if method.name == "__init__":
+            params = facts.params[(node.name, "__init__")]
+            top_level = {id(item) for item in method.body}
+        for item in ast.walk(method):
+            if not isinstance(item, ast.stmt):
+                continue
+            for target, value in _stores(item):
+                fixed = value if id(item) in top_level else None
+                stores.setdefault(target, []).append(fixed)
+    out: dict[str, Fact] = {}
+    for name, values in stores.items():
+        value = values[0]
+        if len(values) != 1 or value is None:
+            continue
+        if is_constant(value):
+            out[name] = value
+        elif isinstance(value, ast.Call) and ast.unparse(value) == "nn.Identity()":
+            out[name] = IDENTITY
+        elif _is_made(value):
+            out[name] = MODULE
+        elif isinstance(value, ast.Name) and params.get(value.id) in (PRESENT, MODULE):
+            out[name] = params[value.id]
+    return out
+
+
+def _stores(item: ast.stmt) -> list[tuple[str, ast.expr | None]]:
+    targets: list[tuple[ast.expr, ast.expr | None]] = []
+    if isinstance(item, ast.Assign):
+        target = item.targets[0]
+        if isinstance(target, ast.Tuple):
+            targets = [(element, None) for element in target.elts]
+        else:
+            targets = [(target, item.value)]
+    elif isinstance(item, ast.AnnAssign | ast.AugAssign):
+        targets = [(item.target, item.value if isinstance(item, ast.AnnAssign) else None)]
+    return [
+        (target.attr, value)
+        for target, value in targets
+        if isinstance(target, ast.Attribute)
+        and isinstance(target.value, ast.Name)
+        and target.value.id == "self"
+    ]
+
+
+def _code(function: ast.FunctionDef) -> list[ast.stmt]:
+    """Return the body without its docstring."""
+    first = function.body[0]
+    has_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return function.body[1:] if has_docstring else function.body
+
+
+def _is_identity(node: ast.ClassDef) -> bool:
+    return any(
+        isinstance(method, ast.FunctionDef) and method.name == "forward" and _hands_on(method)
+        for method in node.body
+    )
+
+
+def _hands_on(function: ast.FunctionDef) -> bool:
+    """Return whether a function returns its arguments, in their order."""
+    names = [argument.arg for argument in parameters_of(function)]
+    body = _code(function)
+    if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
+        return False
+    value = body[0].value
+    items = value.elts if isinstance(value, ast.Tuple) else [value]
+    return [ast.unparse(item) for item in items] == names
+
+
+def _drop_parameters(graph: CallGraph, facts: Facts) -> None:
+    """Drop parameters that took a constant's place or are read nowhere, and their arguments."""
+    droppable = {
+        (owner, argument.arg)
+        for owner, function in graph.functions.items()
+        for argument in parameters_of(function)
+        if _unread(argument.arg, function) and _may_change(owner, graph)
+    }
+    # where a call may run several functions, all of them must agree
+    changed = True
+    while changed:
+        changed = False
+        for site in graph.sites:
+            for names in _aligned(site, graph).values():
+                entries = {(owner, name) for owner, name in names.items()}
+                if not entries <= droppable and entries & droppable:
+                    droppable -= entries
+                    changed = True
+            if any(isinstance(argument, ast.Starred) for argument in site.call.args):
+                entries = {entry for entry in droppable if entry[0] in site.targets}
+                if entries:
+                    droppable -= entries
+                    changed = True
+    for site in graph.sites:
+        first = site.targets[0]
+        parameters = [argument.arg for argument in parameters_of(graph.functions[first])]
+        for name in reversed(parameters):  # from the right, so that positions stay true
+            if (first, name) in droppable:
+                drop_argument(site, first, graph.functions[first], name)
+    for entry in droppable:
+        drop_parameter(graph.functions[entry[0]], entry[1])
+    for owner, function in graph.functions.items():
+        for argument in parameters_of(function):
+            _narrow_annotation(function, argument, facts.params[owner].get(argument.arg))
+
+
+def _aligned(site: CallSite, graph: CallGraph) -> dict[int, dict[Owner, str]]:
+    """Return, position by position, the parameters that share an argument of a call."""
+    out: dict[int, dict[Owner, str]] = {}
+    for owner in site.targets:
+        for position, argument in enumerate(parameters_of(graph.functions[owner])):
+            out.setdefault(position, {})[owner] = argument.arg
+    return out
+
+
+def _may_change(owner: Owner, graph: CallGraph) -> bool:
+    return owner not in graph.escaping and bool(graph.of(owner))
+
+
+def _unread(name: str, function: ast.FunctionDef) -> bool:
+    return not any(
+        isinstance(node, ast.Name) and node.id == name
+        for statement in function.body
+        for node in ast.walk(statement)
+    )
+
+
+def _narrow_annotation(function: ast.FunctionDef, argument: ast.arg, fact: Fact | None) -> None:
+    """Say in the signature what is known: no ``| None``, no default of None, a tensor."""
+    if fact not in (PRESENT, MODULE, TENSOR):
+        return
+    annotation = argument.annotation
+    if fact is TENSOR:
+        argument.annotation = ast.Name("Tensor", ast.Load())
+    elif isinstance(annotation, ast.BinOp) and is_none(annotation.right):
+        argument.annotation = annotation.left
+    arguments = function.args
+    names = [item.arg for item in arguments.kwonlyargs]
+    if argument.arg in names:
+        index = names.index(argument.arg)
+        if is_none(arguments.kw_defaults[index]):
+            arguments.kw_defaults[index] = None
