@@ -5,7 +5,7 @@ import sys
 import typer
 
 from archsearch import __version__
-from archsearch.cli import front, report, run, space
+from archsearch.cli import export, front, profile, report, run, space
 from archsearch.cli.console import exit_codes
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (run.run, front.front, report.report, space.space):
+for command in (run.run, front.front, report.report, export.export, space.space, profile.profile):
     app.command()(command)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import out
-from archsearch.report import front_points, front_table
+from archsearch.report import front_points, front_table, front_text
 from archsearch.search import load_run
 
 
@@ -22,3 +22,4 @@ def front(
         print(json.dumps(front_points(record), indent=2))
     else:
         out.print(front_table(record))
+        out.print(front_text(record, width=min(72, out.width)), markup=False)

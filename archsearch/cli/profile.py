@@ -1,0 +1,128 @@
+"""``archsearch profile``: what a network costs, whole and by part."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from archsearch import zoo
+from archsearch.analysis import choose
+from archsearch.arch import load_arch, summary, value_from
+from archsearch.arch.architecture import Arch
+from archsearch.cli.console import err, out
+from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
+from archsearch.search import load_run
+from archsearch.yaml_source import YamlSource
+
+
+def profile(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="Arch file, run (with --trial), zoo:NAME, timm:NAME, or package.module:function."
+        ),
+    ],
+    trial: Annotated[
+        str, typer.Option(help="best, knee, or the number of a trial; for a run.")
+    ] = "best",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Intra-op threads.")] = 1,
+    batch: Annotated[int, typer.Option(help="Images of one inference.")] = 1,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    runtime: Annotated[
+        str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")
+    ] = "eager",
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the image. [default: the network's own]")
+    ] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency/--no-latency", help="Measure, or only count.")
+    ] = True,
+    parts: Annotated[bool, typer.Option("--parts/--no-parts", help="List the parts.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+) -> None:
+    """Print parameters, multiply-adds, memory and latency of a network, whole and by part."""
+    chosen = _chosen(target, trial, image_size, runs_dir)
+    wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
+    protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
+    shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
+    if latency:
+        with err.status("measuring"), Probe(device, threads) as probe:
+            result = profile_target(chosen, probe, protocol, input_shape=shape)
+    else:
+        result = profile_target(chosen, None, protocol, input_shape=shape)
+    if as_json:
+        print(result.model_dump_json(indent=2))
+        return
+    if isinstance(chosen, Arch):
+        out.print(summary(chosen), soft_wrap=True)
+    out.print(_whole(result))
+    if parts:
+        out.print(_parts(result))
+
+
+def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> Target:
+    if target.startswith("zoo:"):
+        arch = zoo.arch(target.removeprefix("zoo:"))
+    elif target.endswith((".yaml", ".yml")):
+        arch = load_arch(target)
+    elif ":" in target:
+        return target
+    else:
+        arch = choose(load_run(target, runs_dir), trial).arch
+    return arch.model_copy(update={"image_size": image_size}) if image_size else arch
+
+
+def _whole(profile: Profile) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("params", f"{profile.params:,}")
+    table.add_row("MACs", f"{profile.macs:,}")
+    for name, calls in profile.unsupported.items():
+        table.add_row("not counted", f"{name} ({calls} calls)")
+    for dtype, size in profile.weight_bytes.items():
+        table.add_row(f"weights, {dtype}", f"{size / 2**20:.2f} MiB")
+    table.add_row("activations, inference", f"{profile.inference_bytes / 2**20:.2f} MiB")
+    table.add_row("activations, training", f"{profile.training_bytes / 2**20:.2f} MiB")
+    known = profile.latency
+    if known is not None:
+        low, high = known.interval_ms
+        table.add_row(
+            "latency",
+            f"{known.median_ms:.3f} ms (95 % interval {low:.3f} to {high:.3f}, p90 "
+            f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
+        )
+        table.add_row(
+            "protocol",
+            f"{known.runtime}, {known.dtype}, batch {known.batch_size}, {known.threads} "
+            f"{'thread' if known.threads == 1 else 'threads'}, {known.memory_format}, "
+            f"{known.device}",
+        )
+    if profile.bound_ms is not None and profile.macs_per_s and profile.bytes_per_s:
+        table.add_row(
+            "floor of this machine",
+            f"{profile.bound_ms:.3f} ms at {profile.macs_per_s / 1e9:.0f} GMAC/s and "
+            f"{profile.bytes_per_s / 1e9:.0f} GB/s",
+        )
+    return table
+
+
+def _parts(profile: Profile) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("part", "kind"):
+        table.add_column(name, overflow="fold")
+    for name in ("params", "MACs", "ms", "share", "floor ms"):
+        table.add_column(name, justify="right")
+    for unit in profile.units:
+        indent = "  " if unit.parent else ""
+        table.add_row(
+            indent + unit.name,
+            unit.kind,
+            f"{unit.params:,}",
+            f"{unit.macs:,}",
+            "" if unit.time_ms is None else f"{unit.time_ms:.3f}",
+            "" if unit.share is None else f"{unit.share:.1%}",
+            "" if unit.bound_ms is None else f"{unit.bound_ms:.3f}",
+        )
+    return table
