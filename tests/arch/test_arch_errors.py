@@ -16,6 +16,9 @@ GOOD = """stages:
 """
 FFN = "ffn: {type: mlp, expansion: 2}"
 WINDOW = "{type: window, window_size: 4}"
+SECOND_BLOCK = """      - attention: {type: window_global, window_size: 4, global_tokens: 3}
+        ffn: mlp
+"""
 AGGREGATION = "local_aggregation: {kernel_size: 4}"
 ODD = "must be odd, so that the map keeps its size"
 PLAIN = "write mappings, lists, strings, numbers and booleans only"
@@ -133,8 +136,7 @@ WRONG = {
         ],
     ),
     "two numbers of global tokens": (
-        edit((WINDOW, "{type: window_global, window_size: 4, global_tokens: 2}"))
-        + "      - attention: {type: window_global, window_size: 4, global_tokens: 3}\n        ffn: mlp\n",
+        edit((WINDOW, "{type: window_global, window_size: 4, global_tokens: 2}")) + SECOND_BLOCK,
         [
             "a.yaml:5: stages.0.blocks: all blocks of a stage must share one number of global "
             "tokens, but got [2, 3]"

@@ -285,10 +285,19 @@ def test_export_with_any_batch(name):
     torch.testing.assert_close(program(x[:2]), model(x[:2]), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", PAPERS)
+@torch.no_grad()
+def test_one_graph_without_breaks(name):
+    model = build_model(small(PAPERS[name]), seed=0).eval()
+    x = torch.randn(2, 3, 64, 64)
+    captured = torch.compile(model, fullgraph=True, backend="eager")
+    torch.testing.assert_close(captured(x), model(x), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAPERS)
 @torch.no_grad()
-def test_compile_without_graph_breaks(name):
+def test_compile(name):
     model = build_model(small(PAPERS[name]), seed=0).eval()
     x = torch.randn(2, 3, 64, 64)
     compiled = torch.compile(model, fullgraph=True)
