@@ -1,6 +1,7 @@
 """Attention in linear time by positive random features."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +37,7 @@ class PerformerAttention(nn.Module):
         kqv: Tensor = self.kqv(self.norm(x))
         k, q, v = kqv.chunk(3, dim=-1)
         # exponentials and their sums span too many magnitudes for half precision
-        with torch.autocast(x.device.type, enabled=False):
+        with _without_autocast(x.device.type):
             k, q = self._positive_features(k.float()), self._positive_features(q.float())
             gathered = k.transpose(1, 2) @ v.float()  # (B, m, C')
             normaliser = q @ k.sum(dim=1)[:, :, None] + self.eps  # (B, N, 1)
@@ -49,6 +50,12 @@ class PerformerAttention(nn.Module):
         exponent = F.linear(x, self.features.float()) - half_square
         features: Tensor = torch.exp(exponent) / math.sqrt(self.features.shape[0])
         return features
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    if not torch.amp.is_autocast_available(device):  # the meta device has none
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _orthogonal_rows(count: int, dim: int) -> Tensor:
