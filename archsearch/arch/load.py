@@ -76,6 +76,10 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource)
     rule = rule.replace("Input should be", "must be").replace("Input should", "must")
     if rule.startswith("Tuple should have"):
         rule = "must not be empty"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        rule = "must be a mapping of keys"
+    if kind == "tuple_type":
+        rule = "must be a list"
     return source.problem(path, rule[0].lower() + rule[1:], value)
 
 

@@ -134,9 +134,14 @@ def _at_origin(problem: Problem, placed: dict[KeyPath, Node], source: YamlSource
     while parts and ".".join(parts) not in by_key:
         rest.insert(0, parts.pop())
     origin: KeyPath = by_key[".".join(parts)].origin if parts else ()
-    remedy = problem.remedy
-    if isinstance(problem.value, list) and problem.value and not remedy:
-        shown = ", ".join(str(each) for each in problem.value)
+    key = parts[-1] if parts else ""
+    if problem.rule == "unknown key" and key in origin:
+        # the options below a key have places of their own; what is unknown is the key
+        origin = origin[: len(origin) - origin[::-1].index(key)]
+    value, remedy = problem.value, problem.remedy
+    one_value = problem.rule.startswith("must be a valid")
+    if isinstance(value, list) and value and one_value and not remedy:
+        shown = ", ".join(str(each) for each in value)
         remedy = f"to choose among them write {{choice: [{shown}]}}"
     path = (*origin, *rest)
     return replace(problem, key=dotted(path), line=source.line(path), remedy=remedy)

@@ -4,6 +4,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterable
 
+from archsearch.arch import Stage
 from archsearch.errors import Problem, nearest
 from archsearch.space.labels import labels
 from archsearch.space.nodes import INVALID, Choice, Constant, Fields, Items, Node, Scaled
@@ -258,6 +259,9 @@ class Parser:
         for key, child in value.value.items():
             if key == "blocks":
                 items[key] = pattern(child, (*name, key))
+            elif key not in Stage.model_fields and key not in BLOCK_KEYS:
+                remedy = nearest(key, (*Stage.model_fields, *BLOCK_KEYS))
+                self.report(child.origin, "unknown key", None, remedy)
             elif key not in BLOCK_KEYS:
                 items[key] = self.node(child, (*name, key))
         if "blocks" not in value.value:

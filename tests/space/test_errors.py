@@ -28,6 +28,30 @@ SINGLE = {
         one_stage(f"depth: 1, widht: 16, width: 16, num_heads: 2, {STAGE}"),
         "s.yaml:2: stages.0.widht: unknown key; did you mean 'width'?",
     ),
+    "unknown key with a domain": (
+        one_stage(f"depth: 1, width: 16, num_haeds: {{choice: [2, 4]}}, num_heads: 2, {STAGE}"),
+        "s.yaml:2: stages.0.num_haeds: unknown key; did you mean 'num_heads'?",
+    ),
+    "misspelt attention": (
+        one_stage("depth: 1, width: 16, num_heads: 2, atention: self_attention, ffn: mlp"),
+        "s.yaml:2: stages.0.atention: unknown key; did you mean 'attention'?\n"
+        "s.yaml:2: stages.0.attention: is required; add 'attention'",
+    ),
+    "unknown key with a domain inside an option": (
+        one_stage(
+            "depth: 1, width: 16, num_heads: 2, attention: self_attention,"
+            " ffn: {choice: [mlp, {type: locality, kernal_size: {choice: [3, 5]}}]}"
+        ),
+        "s.yaml:2: stages.0.ffn.choice.1.kernal_size: unknown key; did you mean 'kernel_size'?",
+    ),
+    "a list where a mapping belongs": (
+        one_stage(f"depth: 1, width: 16, num_heads: 2, {STAGE}, local_aggregation: [3]"),
+        "s.yaml:2: stages.0.local_aggregation: must be a mapping of keys, but got [3]",
+    ),
+    "a number where a list belongs": (
+        one_stage("depth: 1, width: 16, num_heads: 2, blocks: 3"),
+        "s.yaml:2: stages.0.blocks: must be a list, but got 3",
+    ),
     "misspelt type": (
         one_stage(
             "depth: 1, width: 16, num_heads: 2, ffn: mlp,"
@@ -215,7 +239,7 @@ SINGLE = {
 @pytest.mark.parametrize("case", SINGLE)
 def test_message(case: str) -> None:
     text, expected = SINGLE[case]
-    assert problems(text) == [expected]
+    assert problems(text) == expected.split("\n")
 
 
 def test_all_problems_of_a_file_at_once() -> None:
