@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,11 @@ def _read_file(path: Path) -> Mapping[str, Any]:
             data: Any = load_file(path)
         else:
             # the arguments of a training script often lie beside the weights: names and values
-            with torch.serialization.safe_globals([argparse.Namespace]):
+            with (
+                torch.serialization.safe_globals([argparse.Namespace]),
+                warnings.catch_warnings(),
+            ):
+                warnings.simplefilter("ignore")  # of other pickles, which are refused all the same
                 data = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = _first_line(error)

@@ -1,7 +1,7 @@
 """Official checkpoints as networks of ours."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,16 @@ def load_official(
     if isinstance(model, Arch):
         candidates = [with_overrides(model, overrides)]
     else:
-        candidates = _candidates(family, state, named, overrides)
+        sizes = [named.image_size, *([image_size] if image_size else [])]
+        candidates = _candidates(family, state, named, overrides, sizes)
     problems: list[Problem] = []
     for arch in candidates:
         found = _problems(family.key_map(arch.canonical()), arch, state, file)
         if not found:
             _tell(named, arch)
             network = _load(family.key_map(arch.canonical()), arch, state)
-            return network if image_size is None else resize(network, image_size)
-        if not problems or len(found) < len(problems):
+            return network if image_size in (None, arch.image_size) else resize(network, image_size)
+        if not problems or len(found) <= len(problems):
             problems = found
     raise InputError(problems)
 
@@ -121,17 +122,31 @@ def _family(named: Arch, state: Mapping[str, Tensor], file: str) -> Family:
 
 
 def _candidates(
-    family: Family, state: Mapping[str, Tensor], named: Arch, overrides: Mapping[str, Any]
+    family: Family,
+    state: Mapping[str, Tensor],
+    named: Arch,
+    overrides: Mapping[str, Any],
+    image_sizes: Sequence[int],
 ) -> list[Arch]:
-    """Return what the checkpoint may be: what its shapes say, or else the named model."""
-    candidates = []
+    """Return what the checkpoint may be: what its shapes say, and last the named model."""
+    shapes = Shapes({key: tuple(value.shape) for key, value in state.items()})
+    candidates: list[Arch] = []
+    wrong: InputError | None = None
+    for image_size in image_sizes:
+        try:
+            like = named.model_copy(update={"image_size": image_size})
+            candidates.append(with_overrides(family.infer(shapes, like), overrides))
+        except ShapeError as error:
+            logger.debug("the checkpoint tells no architecture: %s", error)
+        except InputError as error:
+            wrong = error
     try:
-        shapes = Shapes({key: tuple(value.shape) for key, value in state.items()})
-        candidates.append(with_overrides(family.infer(shapes, named), overrides))
-    except (ShapeError, InputError) as error:
-        logger.debug("the shapes of the checkpoint tell no architecture: %s", error)
-    plain = with_overrides(named, overrides)
-    return [*candidates, plain] if plain not in candidates else candidates
+        candidates.append(with_overrides(named, overrides))
+    except InputError as error:
+        wrong = wrong or error
+    if not candidates and wrong is not None:
+        raise wrong
+    return list(dict.fromkeys(candidates))
 
 
 def _problems(keys: KeyMap, arch: Arch, state: Mapping[str, Tensor], file: str) -> list[Problem]:

@@ -17,10 +17,10 @@ from archsearch.zoo.official.shapes import Shapes, heads_like
 def plain_blocks(shapes: Shapes, like: Stage, width: int) -> tuple[Block, ...]:
     """Return the blocks of a plain vision transformer, each as its own keys say."""
     pattern = like.pattern
+    bias = shapes.any_has(".attn.qkv.bias")
     blocks = []
     for index in range(shapes.count("blocks.#.")):
         same = pattern[min(index, len(pattern) - 1)]
-        bias = f"blocks.{index}.attn.qkv.bias" in shapes
         ffn = shapes.ffn(f"blocks.{index}", width, same.ffn)
         blocks.append(Block(attention=SelfAttention(qkv_bias=bias), ffn=ffn))
     return tuple(blocks)

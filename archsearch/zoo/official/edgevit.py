@@ -46,7 +46,7 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
                 blocks=(
                     Block(
                         attention=SparseGlobalAttention(
-                            sample_rate=rate, qkv_bias=f"{attention}.qkv.bias" in shapes
+                            sample_rate=rate, qkv_bias=shapes.any_has(".attn.qkv.bias")
                         ),
                         ffn=Mlp(
                             expansion=shapes.size(f"{block}.SelfAttn.mlp.fc1.weight", 0) / width

@@ -35,7 +35,7 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
                         attention=WindowGlobalAttention(
                             window_size=window,
                             global_tokens=shapes.size("global_token", 1),
-                            qkv_bias=f"{block}.attn.qkv.bias" in shapes,
+                            qkv_bias=shapes.any_has(".attn.qkv.bias"),
                         ),
                         ffn=BiDimensionalFfn(
                             expansion=shapes.size(f"{block}.mlp.fc1.weight", 0) / width

@@ -55,7 +55,7 @@ def _infer_block(shapes: Shapes, block: str, width: int, like: Stage) -> Block:
         reduction = shapes.size(f"{block}.attn.sr.weight", 2)
     return Block(
         attention=SpatialReductionAttention(
-            reduction=reduction, qkv_bias=f"{block}.attn.q.bias" in shapes
+            reduction=reduction, qkv_bias=shapes.any_has(".attn.q.bias")
         ),
         ffn=shapes.ffn(block, width, like.pattern[0].ffn),
     )

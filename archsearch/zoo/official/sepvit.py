@@ -62,7 +62,7 @@ def _infer_block(shapes: Shapes, block: str, width: int, side: int) -> Block:
         raise ShapeError(f"{block}.win_tokens")
     return Block(
         attention=SeparableAttention(
-            window_size=-(-side // windows), qkv_bias=f"{block}.attn.DSA_qkv.bias" in shapes
+            window_size=-(-side // windows), qkv_bias=shapes.any_has(".attn.DSA_qkv.bias")
         ),
         ffn=Mlp(expansion=shapes.size(f"{block}.mlp.fc1.weight", 0) / width),
     )

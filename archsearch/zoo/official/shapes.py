@@ -34,6 +34,10 @@ class Shapes:
     def __contains__(self, key: str) -> bool:
         return key in self.shapes
 
+    def any_has(self, suffix: str) -> bool:
+        """Return whether any key ends in ``suffix``: one lost key must not change the answer."""
+        return any(key.endswith(suffix) for key in self.shapes)
+
     def size(self, key: str, dim: int) -> int:
         """Return one dimension of a tensor, at least 1."""
         shape = self.shapes.get(key, ())

@@ -54,7 +54,7 @@ def _infer_block(shapes: Shapes, block: str, like: Stage, shift: bool) -> Block:
         attention=WindowAttention(
             window_size=shapes.window(table)[0],
             shift=shift,
-            qkv_bias=f"{block}.attn.qkv.bias" in shapes,
+            qkv_bias=shapes.any_has(".attn.qkv.bias"),
         ),
         ffn=shapes.ffn(block, width, like.pattern[0].ffn),
     )

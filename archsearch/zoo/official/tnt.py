@@ -46,12 +46,12 @@ def _infer_block(
     shapes: Shapes, block: str, width: int, stem: PixelStem, like: Block, inner: PixelTransformer
 ) -> Block:
     return Block(
-        attention=SelfAttention(qkv_bias=f"{block}.attn_out.qk.bias" in shapes),
+        attention=SelfAttention(qkv_bias=shapes.any_has(".attn_out.qk.bias")),
         ffn=shapes.ffn(block, width, like.ffn),
         inner=PixelTransformer(
             num_heads=inner.num_heads,
             expansion=shapes.size(f"{block}.mlp_in.fc1.weight", 0) / stem.width,
-            qkv_bias=f"{block}.attn_in.qk.bias" in shapes,
+            qkv_bias=shapes.any_has(".attn_in.qk.bias"),
         ),
     )
 
