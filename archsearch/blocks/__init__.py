@@ -9,7 +9,7 @@ from archsearch.blocks.conditional_position import ConditionalPosition
 from archsearch.blocks.conv_stem import ConvStem
 from archsearch.blocks.drop_path import DropPath
 from archsearch.blocks.efficient_channel_attention import EfficientChannelAttention
-from archsearch.blocks.extra_tokens import ExtraTokens
+from archsearch.blocks.extra_tokens import CarriedTokens, LearnedTokens
 from archsearch.blocks.head import Head
 from archsearch.blocks.initialization import initialize
 from archsearch.blocks.learned_position import LearnedPosition
@@ -38,13 +38,14 @@ from archsearch.blocks.window_global_attention import WindowGlobalAttention
 
 __all__ = [
     "BiDimensionalFfn",
+    "CarriedTokens",
     "ConditionalPosition",
     "ConvStem",
     "DropPath",
     "EfficientChannelAttention",
-    "ExtraTokens",
     "Head",
     "LearnedPosition",
+    "LearnedTokens",
     "LocalAggregation",
     "LocalPropagation",
     "LocalityFfn",

@@ -40,7 +40,7 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.pooling = pooling
-        self.num_features = neck_dim or dim
+        self.num_features = dim if neck_dim is None else neck_dim
         self.norm: nn.Module = nn.Identity()
         if norm == "layer":
             self.norm = nn.LayerNorm(dim, eps=norm_eps)

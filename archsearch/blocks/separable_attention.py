@@ -126,7 +126,7 @@ class SeparableAttention(nn.Module):
             if valid is not None:  # padding has nothing to give to other windows
                 pixels = pixels * valid.repeat(batch, 1)[:, :, None]
             pixels = self._exchange(token.reshape(batch, rows * columns, dim), pixels)
-        x = window_reverse(self.proj(pixels), size, rows * size, columns * size)
+        x = window_reverse(self.proj(pixels), size, rows, columns)
         return x[:, :height, :width], None
 
     def _average(self, pixels: Tensor, valid: Tensor | None, batch: int) -> Tensor:

@@ -79,7 +79,7 @@ class WindowAttention(nn.Module):
         bias = None if self.relative_bias is None else self.relative_bias(size, size)
 
         x = pad_to_multiple(self.norm(x), size)
-        padded_height, padded_width = x.shape[1:3]
+        rows, columns = x.shape[1] // size, x.shape[2] // size
         if down or right:
             x = torch.roll(x, (-down, -right), (1, 2))
         x = window_partition(x, size)  # (B * windows, N, C)
@@ -87,7 +87,7 @@ class WindowAttention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B * windows, heads, N, head_dim)
         x = F.scaled_dot_product_attention(q, k, v, attn_mask=window_bias(bias, mask, batch))
         x = self.proj(x.transpose(1, 2).flatten(2))
-        x = window_reverse(x, size, padded_height, padded_width)
+        x = window_reverse(x, size, rows, columns)
         if down or right:
             x = torch.roll(x, (down, right), (1, 2))
         return x[:, :height, :width], None

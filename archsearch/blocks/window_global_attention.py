@@ -91,7 +91,7 @@ class WindowGlobalAttention(nn.Module):
         bias = None if self.relative_bias is None else self.relative_bias(size, size)
 
         x = pad_to_multiple(self.norm(x), size)
-        padded_height, padded_width = x.shape[1:3]
+        rows, columns = x.shape[1] // size, x.shape[2] // size
         x = window_partition(x, size)  # (B * windows, N, C)
         qkv = self.qkv(x).reshape(-1, size * size, 3, heads, head_dim)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B * windows, heads, N, head_dim)
@@ -116,5 +116,5 @@ class WindowGlobalAttention(nn.Module):
                 k_glb, v_glb = kv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, T, head_dim)
                 broadcast = F.scaled_dot_product_attention(q, k_glb, v_glb)
                 x = x + broadcast.transpose(1, 2).reshape(x.shape)
-        x = window_reverse(self.proj(x), size, padded_height, padded_width)
+        x = window_reverse(self.proj(x), size, rows, columns)
         return x[:, :height, :width], token_update

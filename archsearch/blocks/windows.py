@@ -18,11 +18,14 @@ def window_partition(x: Tensor, size: int) -> Tensor:
     return x.transpose(2, 3).reshape(-1, size * size, dim)
 
 
-def window_reverse(windows: Tensor, size: int, height: int, width: int) -> Tensor:
-    """Undo `window_partition`: ``(B * windows, size * size, C) -> (B, H, W, C)``."""
+def window_reverse(windows: Tensor, size: int, rows: int, columns: int) -> Tensor:
+    """Put ``rows * columns`` windows of each map together again; undoes `window_partition`.
+
+    ``(B * rows * columns, size * size, C) -> (B, rows * size, columns * size, C)``
+    """
     dim = windows.shape[-1]
-    x = windows.reshape(-1, height // size, width // size, size, size, dim)
-    return x.transpose(2, 3).reshape(-1, height, width, dim)
+    x = windows.reshape(-1, rows, columns, size, size, dim)
+    return x.transpose(2, 3).reshape(-1, rows * size, columns * size, dim)
 
 
 def window_regions(height: int, width: int, size: int, shift_h: int, shift_w: int) -> Tensor:

@@ -150,19 +150,25 @@ def _extra_tokens(
 ) -> nn.Module | None:
     if tokens.total == 0:
         return None
-    if before is None or tokens_before is None:
-        return blocks.ExtraTokens(
+    if before is None or tokens_before is None or not _carries(tokens_before, tokens):
+        return blocks.LearnedTokens(
             stage.width, class_token=tokens.class_token, global_tokens=tokens.global_tokens
         )
-    return blocks.ExtraTokens(
+    return blocks.CarriedTokens(
+        before.width,
         stage.width,
         class_token=tokens.class_token,
         global_tokens=tokens.global_tokens,
-        in_dim=before.width,
         in_class_token=tokens_before.class_token,
         in_global_tokens=tokens_before.global_tokens,
         project=stage.downsample is not None or before.width != stage.width,
     )
+
+
+def _carries(before: TokenCount, after: TokenCount) -> bool:
+    """Return whether tokens live on from one stage into the next."""
+    same_class_token = before.class_token and after.class_token
+    return same_class_token or 0 < before.global_tokens == after.global_tokens
 
 
 def _head(arch: Arch) -> blocks.Head:

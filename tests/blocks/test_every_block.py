@@ -48,8 +48,8 @@ def test_every_public_block_has_a_case():
     built = [module() for module in TOKEN_MODULES.values()]
     built += [make() for make, _ in MAP_MODULES.values()]
     covered = {type(part).__name__ for module in built for part in module.modules()}
-    tested_elsewhere = {"ExtraTokens", "Head", "PixelStem", "PixelTransformer", "Stage"}
-    tested_elsewhere |= {"initialize", "sinusoid_position"}
+    tested_elsewhere = {"CarriedTokens", "LearnedTokens", "Head", "PixelStem", "Stage"}
+    tested_elsewhere |= {"PixelTransformer", "initialize", "sinusoid_position"}
     assert set(blocks.__all__) - covered == tested_elsewhere
 
 

@@ -159,10 +159,10 @@ def test_window_tokens_of_another_grid_are_interpolated():
 @torch.no_grad()
 def test_extra_tokens_are_carried_or_begin_anew(options, incoming, kept, fresh):
     before = int(incoming[0]) + incoming[1]
-    module = blocks.ExtraTokens(
+    module = blocks.CarriedTokens(
+        5,
         5,
         **options,
-        in_dim=5,
         in_class_token=incoming[0],
         in_global_tokens=incoming[1],
         project=False,
@@ -178,7 +178,7 @@ def test_extra_tokens_are_carried_or_begin_anew(options, incoming, kept, fresh):
 
 @torch.no_grad()
 def test_extra_tokens_projection_changes_the_width():
-    module = blocks.ExtraTokens(6, global_tokens=2, in_dim=4, in_global_tokens=2)
+    module = blocks.CarriedTokens(4, 6, global_tokens=2, in_global_tokens=2)
     tokens = torch.randn(2, 2, 4)
     expected = F.layer_norm(tokens, (4,)) @ module.projection[1].weight.T
     torch.testing.assert_close(module(tokens, 2), expected)
