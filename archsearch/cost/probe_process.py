@@ -26,10 +26,10 @@ from archsearch.cost.measurement import Measurement, TimedBlock, Timer, calibrat
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.reference import ReferenceNetwork, build_reference
-from archsearch.cost.runtimes import prepare
+from archsearch.cost.runtimes import WAITING, prepare
 from archsearch.cost.target import BuiltTarget, unpack
 from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
-from archsearch.errors import InputError, Problem
+from archsearch.errors import InputError, Problem, TrialError
 
 _PARENT_POLL_S = 2.0
 _BALLAST_BYTES = 8 * 1024 * 1024
@@ -145,14 +145,14 @@ class ProbeServer:
         try:
             with torch.inference_mode():
                 model(inputs)
-                run = prepare(protocol.runtime, model, inputs)
+            run = prepare(protocol.runtime, model, inputs, torch.get_num_threads())
         except RuntimeError as error:
             if _UNSUPPORTED not in str(error):
                 raise
             raise InputError(
                 Problem("dtype", f"not supported on {self.device.type}: {error}", protocol.dtype)
             ) from None
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and protocol.runtime not in WAITING:
             clock = cuda_throughput_timer if protocol.mode == "throughput" else cuda_timer
             return _inferring(clock(run, self.device))
         return _inferring(host_timer(run))
@@ -207,6 +207,8 @@ def _try(outbox: IO[bytes], action: Any) -> Any:
     except InputError as error:
         problems = [dataclasses.asdict(problem) for problem in error.problems]
         send(outbox, {"error": "input", "problems": json.loads(json.dumps(problems, default=repr))})
+    except TrialError as error:
+        send(outbox, {"error": "failed", "message": str(error)})
     except Exception as error:
         traceback.print_exc()
         send(outbox, {"error": "failed", "message": f"{type(error).__name__}: {error}"})

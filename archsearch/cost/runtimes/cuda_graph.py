@@ -10,7 +10,9 @@ from archsearch.errors import InputError, Problem
 _WARMUP_RUNS = 3
 
 
-def prepare_cuda_graph(model: nn.Module, inputs: torch.Tensor) -> Callable[[], object]:
+def prepare_cuda_graph(
+    model: nn.Module, inputs: torch.Tensor, threads: int
+) -> Callable[[], object]:
     """Record one inference; return its replay.
 
     Raises:

@@ -6,25 +6,38 @@ import torch
 from torch import nn
 
 from archsearch.cost.runtimes.cuda_graph import prepare_cuda_graph
+from archsearch.cost.runtimes.onnx import prepare_onnxruntime
+from archsearch.cost.runtimes.openvino import prepare_openvino
 from archsearch.cost.runtimes.torch_compiled import prepare_compiled
 from archsearch.cost.runtimes.torch_eager import prepare_eager
 from archsearch.errors import InputError, Problem, nearest
 
-Prepare = Callable[[nn.Module, torch.Tensor], Callable[[], object]]
+#: (model, inputs, threads) -> one inference
+Prepare = Callable[[nn.Module, torch.Tensor, int], Callable[[], object]]
 
 RUNTIMES: dict[str, Prepare] = {
     "compiled": prepare_compiled,
     "cuda_graph": prepare_cuda_graph,
     "eager": prepare_eager,
+    "onnxruntime": prepare_onnxruntime,
+    "openvino": prepare_openvino,
 }
 
+#: runtimes that return only when the result is there, on any device
+WAITING = frozenset({"onnxruntime", "openvino"})
 
-def prepare(runtime: str, model: nn.Module, inputs: torch.Tensor) -> Callable[[], object]:
+
+def prepare(
+    runtime: str, model: nn.Module, inputs: torch.Tensor, threads: int = 1
+) -> Callable[[], object]:
     """Return one inference of ``model`` on ``inputs`` by the named runtime.
 
     Raises:
         InputError: there is no such runtime, or it cannot run here.
+        TrialError: the runtime cannot take this network.
     """
     if runtime not in RUNTIMES:
         raise InputError(Problem("runtime", "unknown runtime", runtime, nearest(runtime, RUNTIMES)))
-    return RUNTIMES[runtime](model, inputs)
+    # exporters trace views, which inference mode forbids; compilers specialise on the mode
+    with torch.no_grad() if runtime in WAITING else torch.inference_mode():
+        return RUNTIMES[runtime](model, inputs, threads)

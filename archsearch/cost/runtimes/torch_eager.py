@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 
-def prepare_eager(model: nn.Module, inputs: torch.Tensor) -> Callable[[], object]:
+def prepare_eager(model: nn.Module, inputs: torch.Tensor, threads: int) -> Callable[[], object]:
     """Return one inference in eager mode."""
 
     def run() -> object:

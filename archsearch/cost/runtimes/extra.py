@@ -1,0 +1,25 @@
+"""Packages that only some runtimes need."""
+
+import importlib
+from typing import Any
+
+from archsearch.errors import InputError, Problem
+
+
+def load_extra(package: str, extra: str, runtime: str) -> Any:
+    """Import ``package``, which the extra of that name installs.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise InputError(
+            Problem(
+                "runtime",
+                f"needs the package {package}, which is not installed",
+                runtime,
+                f"pip install 'archsearch[{extra}]'",
+            )
+        ) from None
