@@ -162,7 +162,7 @@ def _child(
 
 def _tournament(parents: Sequence[_Ranked], rng: np.random.Generator) -> Params:
     i, j = rng.integers(len(parents), size=2)
-    a, b = parents[i], parents[j]
+    a, b = parents[int(i)], parents[int(j)]
     better = a if (a.rank, -a.crowding) <= (b.rank, -b.crowding) else b
     return better.member.params
 
