@@ -3,8 +3,12 @@
 from archsearch.data import DataSplits
 from archsearch.train.recipe import Augmentation, Recipe
 
+# digits: 8 epochs took 13 networks of 1 to 12 M MACs to 0.983-0.997 on the validation split, 6
+# epochs to 0.972-0.990; batches of 32 reach no more and take 1.4x the time
 _RECIPES = {
-    "digits": Recipe(epochs=20, batch_size=64, warmup_epochs=2, precision="float32"),
+    "digits": Recipe(
+        epochs=8, batch_size=64, learning_rate=3e-3, warmup_epochs=1, precision="float32"
+    ),
     "fashion-mnist": Recipe(epochs=5, warmup_epochs=0.5),
     "cifar10": Recipe(epochs=10, warmup_epochs=1),
     "cifar100": Recipe(epochs=10, warmup_epochs=1),
@@ -20,11 +24,14 @@ def default_recipe(data_name: str) -> Recipe:
 def default_augmentation(data: DataSplits) -> Augmentation:
     """Return the augmentation for a data set.
 
-    Translation by an eighth of the side suits all (4 px of 32). Colour photographs and clothes
-    may be mirrored; characters may not, and a grey folder may well hold characters.
+    Photographs and clothes move by an eighth of the side (4 px of 32), digits, which fill their
+    frame, by a sixteenth. Colour photographs and clothes may be mirrored; characters may not, and
+    a grey folder may well hold characters.
     """
     name = data.name.partition(":")[0]
-    may_flip = name == "fashion-mnist" or (name != "digits" and data.in_channels == 3)
+    if name == "digits":
+        return Augmentation(translate=max(1, data.image_size // 16))
+    may_flip = name == "fashion-mnist" or data.in_channels == 3
     return Augmentation(translate=max(1, data.image_size // 8), flip=may_flip)
 
 
