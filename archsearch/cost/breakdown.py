@@ -38,14 +38,15 @@ class Breakdown:
         clocked_ms: inference with them.
         unit_ms: submodule name to its time in an inference, parts included.
         num_inferences: that the clocked medians are over.
-        rates: of the machine.
+        drift: latency of the reference around it over its calibration, minus 1; the larger of
+            before and after.
     """
 
     whole_ms: float
     clocked_ms: float
     unit_ms: dict[str, float]
     num_inferences: int
-    rates: MachineRates
+    drift: float = 0.0
 
 
 def measure_units(
@@ -53,7 +54,6 @@ def measure_units(
     inputs: torch.Tensor,
     names: Sequence[str],
     time_limit_s: float,
-    working_bytes: int,
 ) -> Breakdown:
     """Time submodules by clocks around their calls, alternating with inferences without."""
     plain: list[float] = []
@@ -75,12 +75,14 @@ def measure_units(
         clocked_ms=median(total_ms for total_ms, _ in quiet),
         unit_ms={name: median(spent.get(name, 0.0) for _, spent in quiet) for name in names},
         num_inferences=len(quiet),
-        rates=measure_rates(inputs.device, inputs.dtype, working_bytes),
     )
 
 
 def measure_rates(device: torch.device, dtype: torch.dtype, working_bytes: int) -> MachineRates:
-    """Measure the matrix rate, and the bandwidth at a working set of ``working_bytes``."""
+    """Measure the matrix rate, and the bandwidth at a working set of ``working_bytes``.
+
+    The best of several tries counts: a bound is what the machine can do, not what it did.
+    """
     on_cuda = device.type == "cuda"
     square = torch.randn(_MATRIX_SIDE, _MATRIX_SIDE, device=device).to(dtype)
     count = max(2**14, min(working_bytes, 2**28) // 8)

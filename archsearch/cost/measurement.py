@@ -164,12 +164,12 @@ def measure(
     needed_s = protocol.min_blocks * sum(ms for _, ms in warm) / 1000
     deadline = clock() + max(protocol.time_limit_s, 1.5 * needed_s)
     leads = [min(size, round(_LEAD_MS / ms)) for size, (_, ms) in zip(sizes, warm, strict=True)]
-    before = reference(_REFERENCE_RUNS, _REFERENCE_LEAD).median_ms
+    before = reference_ms(reference)
     while True:
         blocks = tuple(
             network(size, lead) for network, size, lead in zip(networks, sizes, leads, strict=True)
         )
-        after = reference(_REFERENCE_RUNS, _REFERENCE_LEAD).median_ms
+        after = reference_ms(reference)
         result.rounds.append(Round(blocks, before, after))
         before = after
         accepted = result.accepted
@@ -209,10 +209,15 @@ def calibrate(
     medians: list[float] = []
     while not medians or clock() < deadline:
         disturb()
-        medians.append(reference(_REFERENCE_RUNS, _REFERENCE_LEAD).median_ms)
+        medians.append(reference_ms(reference))
         if len(medians) >= _CALIBRATION_BLOCKS and is_narrow(medians, 0.01):
             return median(medians)
     return min(medians)
+
+
+def reference_ms(reference: Timer) -> float:
+    """Return the reference's latency now, in one block."""
+    return reference(_REFERENCE_RUNS, _REFERENCE_LEAD).median_ms
 
 
 def block_size(inference_ms: float, block_ms: float) -> int:

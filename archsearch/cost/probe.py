@@ -199,16 +199,14 @@ class Probe:
         protocol: LatencyProtocol = FINAL,
         *,
         input_shape: Sequence[int] | None = None,
-        working_bytes: int = 2**24,
     ) -> Breakdown:
-        """Time the named submodules inside inferences, and the machine's own rates; see `measure`.
+        """Time the named submodules inside inferences, in eager mode; see `measure`.
 
         Args:
             target: as in `measure`.
             names: dotted names of submodules.
             protocol: batch, type and time limit are used.
             input_shape: ``(C, H, W)``; None takes the network's own.
-            working_bytes: data of the network, at which the bandwidth is measured.
         """
         self._check(protocol)
         with tempfile.TemporaryDirectory(prefix="archsearch-") as folder:
@@ -217,10 +215,23 @@ class Probe:
                 "target": pack(target, input_shape, Path(folder)),
                 "names": list(names),
                 "protocol": protocol.model_dump(mode="json"),
-                "working_bytes": working_bytes,
             }
-            reply = self._ask(request, self._limit_s(protocol, 1))
-        return Breakdown(**(reply | {"rates": MachineRates(**reply["rates"])}))
+            return Breakdown(**self._ask(request, self._limit_s(protocol, 1)))
+
+    def rates(self, protocol: LatencyProtocol, working_bytes: int) -> MachineRates:
+        """Measure what the machine reaches with the protocol's type and threads.
+
+        Args:
+            protocol: type and threads are used.
+            working_bytes: data of the network, at which the bandwidth is measured.
+        """
+        self._check(protocol)
+        request = {
+            "operation": "rates",
+            "protocol": protocol.model_dump(mode="json"),
+            "working_bytes": working_bytes,
+        }
+        return MachineRates(**self._ask(request, self._hang_s or 60.0))
 
     def calibrate(self) -> float:
         """Time the reference network afresh, in milliseconds; call it when the machine is quiet.

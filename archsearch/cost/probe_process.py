@@ -19,10 +19,17 @@ from typing import IO, Any
 import torch
 from torch import nn
 
-from archsearch.cost.breakdown import measure_units
+from archsearch.cost.breakdown import measure_rates, measure_units
 from archsearch.cost.channel import receive, send
 from archsearch.cost.environment import current_environment
-from archsearch.cost.measurement import Measurement, TimedBlock, Timer, calibrate, measure
+from archsearch.cost.measurement import (
+    Measurement,
+    TimedBlock,
+    Timer,
+    calibrate,
+    measure,
+    reference_ms,
+)
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.reference import ReferenceNetwork, build_reference
@@ -63,6 +70,8 @@ class ProbeServer:
             return self._measure(request)
         if operation == "breakdown":
             return self._breakdown(request)
+        if operation == "rates":
+            return self._rates(request)
         raise ValueError(f"unknown operation {operation!r}")
 
     def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -117,12 +126,22 @@ class ProbeServer:
     def _breakdown(self, request: dict[str, Any]) -> dict[str, Any]:
         protocol = LatencyProtocol.model_validate(request["protocol"])
         torch.set_num_threads(protocol.threads or self.threads)
+        threads = protocol.threads or self.threads
         model, inputs = self._placed(unpack(request["target"]), protocol)
+        known = self._calibrations.get(threads) or self._calibrate(threads)
         with torch.inference_mode():
-            result = measure_units(
-                model, inputs, request["names"], protocol.time_limit_s, request["working_bytes"]
-            )
-        return dataclasses.asdict(result)
+            before = reference_ms(self._reference)
+            result = measure_units(model, inputs, request["names"], protocol.time_limit_s)
+            after = reference_ms(self._reference)
+        drift = max((before / known - 1, after / known - 1), key=abs)
+        return dataclasses.asdict(result) | {"drift": drift}
+
+    def _rates(self, request: dict[str, Any]) -> dict[str, Any]:
+        protocol = LatencyProtocol.model_validate(request["protocol"])
+        torch.set_num_threads(protocol.threads or self.threads)
+        with torch.inference_mode():
+            rates = measure_rates(self.device, DTYPES[protocol.dtype], request["working_bytes"])
+        return dataclasses.asdict(rates)
 
     def _placed(
         self, built: BuiltTarget, protocol: LatencyProtocol

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from torch import nn
-
 from archsearch.arch import Arch, Spec
-from archsearch.cost.breakdown import Breakdown
-from archsearch.cost.counts import MacCount, count_macs, count_params, evaluating, example_input
+from archsearch.cost.breakdown import Breakdown, MachineRates
+from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
 from archsearch.cost.memory import activation_memory, weight_bytes
 from archsearch.cost.probe import Probe
 from archsearch.cost.protocol import FINAL, LatencyProtocol
@@ -114,15 +112,26 @@ def profile_target(
         moved = unit_bytes(model, names, example_input(model, (1, *shape)))
     memory = activation_memory(model, (protocol.batch_size, *shape))
     weights = weight_bytes(model)
-    latency, breakdown = None, None
+    latency = breakdown = rates = None
     if probe is not None:
         latency = probe.measure(target, protocol, input_shape=shape)
         working = weights[protocol.dtype] + memory.inference_bytes
-        breakdown = probe.breakdown(
-            target, names, protocol, input_shape=shape, working_bytes=working
-        )
+        breakdown = probe.breakdown(target, names, protocol, input_shape=shape)
+        rates = probe.rates(protocol, working)
     profiles = tuple(
-        _unit(model, unit.name, unit.kind, unit.parent, counted, moved, protocol, breakdown)
+        _measured(
+            UnitProfile(
+                name=unit.name,
+                kind=unit.kind,
+                parent=unit.parent,
+                params=count_params(model.get_submodule(unit.name)),
+                macs=counted.by_module[unit.name],
+                moved_bytes=moved[unit.name],
+            ),
+            protocol.batch_size,
+            breakdown,
+            rates,
+        )
         for unit in units
     )
     whole = [unit for unit in profiles if not unit.parent]
@@ -141,42 +150,28 @@ def profile_target(
         units=profiles,
         units_ms=sum(unit.time_ms or 0.0 for unit in whole) if breakdown else None,
         clocked_ms=breakdown.clocked_ms if breakdown else None,
-        macs_per_s=breakdown.rates.macs_per_s if breakdown else None,
-        bytes_per_s=breakdown.rates.bytes_per_s if breakdown else None,
+        macs_per_s=rates.macs_per_s if rates else None,
+        bytes_per_s=rates.bytes_per_s if rates else None,
         bound_ms=sum(unit.bound_ms or 0.0 for unit in whole) if breakdown else None,
     )
 
 
-def _unit(
-    model: nn.Module,
-    name: str,
-    kind: str,
-    parent: str,
-    counted: MacCount,
-    moved: dict[str, int],
-    protocol: LatencyProtocol,
-    breakdown: Breakdown | None,
+def _measured(
+    unit: UnitProfile, batch: int, breakdown: Breakdown | None, rates: MachineRates | None
 ) -> UnitProfile:
-    params = count_params(model.get_submodule(name))
-    macs = counted.by_module[name]
-    time_ms = share = bound_ms = None
-    if breakdown is not None:
-        batch = protocol.batch_size
-        time_ms = breakdown.unit_ms[name]
-        share = time_ms / breakdown.clocked_ms
-        compute_s = batch * macs / breakdown.rates.macs_per_s
-        memory_s = (batch * (moved[name] - 4 * params) + 4 * params) / breakdown.rates.bytes_per_s
-        bound_ms = 1000 * max(compute_s, memory_s)
-    return UnitProfile(
-        name=name,
-        kind=kind,
-        parent=parent,
-        params=params,
-        macs=macs,
-        moved_bytes=moved[name],
-        time_ms=time_ms,
-        share=share,
-        bound_ms=bound_ms,
+    """Add what was measured to what was counted."""
+    if breakdown is None or rates is None:
+        return unit
+    weights = 4 * unit.params
+    compute_s = batch * unit.macs / rates.macs_per_s
+    memory_s = (batch * (unit.moved_bytes - weights) + weights) / rates.bytes_per_s
+    time_ms = breakdown.unit_ms[unit.name]
+    return unit.model_copy(
+        update={
+            "time_ms": time_ms,
+            "share": time_ms / breakdown.clocked_ms,
+            "bound_ms": 1000 * max(compute_s, memory_s),
+        }
     )
 
 
