@@ -42,6 +42,7 @@ class Facts:
         identities: classes whose ``forward`` returns its arguments.
         submodules: class to ``self.NAME`` to the classes of the modules that it holds.
         pairs: classes whose ``forward`` returns an image map and extra tokens.
+        tables: constant dictionaries.
         collapsed: no map has tokens beside it: a pair is its first element.
     """
 
@@ -52,6 +53,7 @@ class Facts:
     identities: set[str] = field(default_factory=set)
     submodules: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     pairs: set[str] = field(default_factory=set)
+    tables: dict[str, ast.Dict] = field(default_factory=dict)
     collapsed: bool = False
 
 

@@ -164,6 +164,9 @@ class Expressions(ast.NodeTransformer):
         index = _literal(node.slice)
         if isinstance(node.value, ast.Tuple) and isinstance(index, int):
             return node.value.elts[index]
+        if isinstance(node.value, ast.Name) and node.value.id in self._facts.tables:
+            found = self._looked_up(self._facts.tables[node.value.id], index)
+            return node if found is None else copy.deepcopy(found)
         if self._facts.collapsed and index == 0 and self.pair_call(node.value):
             return node.value
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
@@ -178,6 +181,12 @@ class Expressions(ast.NodeTransformer):
             for part in parts
         )
         return node.value if whole else node
+
+    def _looked_up(self, table: ast.Dict, key: object) -> ast.expr | None:
+        if key is None:
+            return None
+        entries = zip(table.keys, table.values, strict=True)
+        return next((value for name, value in entries if name and _literal(name) == key), None)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Iterable
 from functools import lru_cache
 
 from archsearch import blocks
@@ -15,12 +16,15 @@ Program = dict[str, Definition]
 
 
 @lru_cache(maxsize=1)
-def library() -> Program:
-    """Return every class, function and constant of the block library."""
+def _library() -> tuple[Program, dict[str, str]]:
+    """Return what the block library defines, and the import behind each name it imports."""
     found: Program = {}
+    imports = {"json": "import json"}
     for module in pkgutil.iter_modules(blocks.__path__):
         source = inspect.getsource(importlib.import_module(f"{blocks.__name__}.{module.name}"))
         for node in parse_with_comments(source).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                imports |= _imported(node)
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 name = node.name
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -29,16 +33,42 @@ def library() -> Program:
                 continue
             assert name not in found, f"two definitions of {name} in the block library"
             found[name] = node
-    return found
+    return found, imports
+
+
+def library() -> Program:
+    """Return every class, function and constant of the block library."""
+    return dict(_library()[0])
+
+
+def import_lines(names: Iterable[str]) -> list[str]:
+    """Return the imports that ``names`` need."""
+    return [line for name, line in _library()[1].items() if name in set(names)]
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """Return names that come from outside of the block library, with their import."""
+    start = "import " if isinstance(node, ast.Import) else f"from {node.module} import "
+    if "archsearch" in start:
+        return {}
+    return {alias.asname or alias.name: start + ast.unparse(alias) for alias in node.names}
 
 
 def names_in(node: ast.AST) -> list[str]:
-    """Return the names that are read in ``node``, in the order of the source, without repeats."""
-    found = [
-        inner for inner in ast.walk(node) if isinstance(inner, ast.Name) and inner.id != "self"
-    ]
-    found.sort(key=lambda inner: (getattr(inner, "lineno", 0), getattr(inner, "col_offset", 0)))
-    return list(dict.fromkeys(inner.id for inner in found))
+    """Return the names that ``node`` reads, parts before the wholes that they are put into."""
+    found: dict[str, None] = {}
+
+    def visit(inner: ast.AST) -> None:
+        if isinstance(inner, ast.Name):
+            found.setdefault(inner.id)
+        children = list(ast.iter_child_nodes(inner))
+        if isinstance(inner, ast.Call):
+            children = [*children[1:], children[0]]
+        for child in children:
+            visit(child)
+
+    visit(node)
+    return [name for name in found if name != "self"]
 
 
 def reachable(program: Program, root: str) -> Program:

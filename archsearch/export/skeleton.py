@@ -1,6 +1,7 @@
 """The network class and `create_model` of an exported file, ahead of specialisation."""
 
 import ast
+import re
 
 from archsearch.arch import Arch
 from archsearch.export.construction import Construction
@@ -11,12 +12,9 @@ ROOT = "VisionTransformer"
 
 _NETWORK = '''
 class VisionTransformer(nn.Module):
-    """Stem, stages, head.
+    """Stem, stages, head: ``(B, {in_channels}, {size}, {size}) -> (B, num_classes)``.
 
-    ``(B, {in_channels}, H, W) -> (B, num_classes)``
-
-    Args:
-        num_classes: outputs; 0 for none, then the pooled features are returned.
+    Without classes (0) it returns the pooled features.
     """
 
     def __init__(self, num_classes: int = {num_classes}) -> None:
@@ -29,7 +27,9 @@ class VisionTransformer(nn.Module):
         self.apply(initialize)
 
     def forward_features(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the last map ``(B, {width}, h, w)`` and the extra tokens."""
+        """Return the last map ``(B, {width}, {side}, {side})`` and the extra tokens."""
+        if x.shape[2:] != ({size}, {size}):
+            raise ValueError(f"images must be {size} x {size}, but got {{tuple(x.shape[2:])}}")
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         tokens = None
         for stage in self.stages:
@@ -47,42 +47,43 @@ CREATE_MODEL = '''
 def create_model(
     num_classes: int = {num_classes}, pretrained_path: str | None = None
 ) -> VisionTransformer:
-    """Build the network, with new weights or those of a file.
+    """Build the network with new weights, or with those of a file.
 
-    Args:
-        num_classes: outputs. Where it differs from the file's, the classifier is new.
-        pretrained_path: a state dict as ``.safetensors`` or as written by ``torch.save``.
+    Weights of another number of classes are taken too; the classifier is new then.
     """
     model = VisionTransformer(num_classes)
     if pretrained_path is not None:
-        state = load_state_dict(pretrained_path)
-        own = model.state_dict()
-        for name in ("head.classifier.weight", "head.classifier.bias"):
-            if name not in own:
-                state.pop(name, None)
-            elif name not in state or state[name].shape != own[name].shape:
-                state[name] = own[name]
+        state = load_weights(pretrained_path)
+        if len(state["head.classifier.bias"]) != num_classes:
+            state = {{name: value for name, value in state.items() if "classifier" not in name}}
+            own = model.state_dict()
+            state |= {{name: value for name, value in own.items() if "classifier" in name}}
         model.load_state_dict(state)
     return model
 
 
-def load_state_dict(path: str) -> dict[str, Tensor]:
-    """Return the tensors of a file by their names."""
+def load_weights(path: str) -> dict[str, Tensor]:
+    """Read a state dict: ``.safetensors``, or what `torch.save` wrote."""
     if not path.endswith(".safetensors"):
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         return state
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = bytearray(file.read())
-    dtypes = {{"F32": torch.float32, "I64": torch.int64}}
-    tensors = {{}}
+    state = {{}}
     for name, entry in header.items():
         if name != "__metadata__":
+            dtype = {{"F32": torch.float32, "I64": torch.int64}}[entry["dtype"]]
             start, end = entry["data_offsets"]
-            flat = torch.frombuffer(data[start:end], dtype=dtypes[entry["dtype"]])
-            tensors[name] = flat.reshape(entry["shape"])
-    return tensors
+            state[name] = torch.frombuffer(data[start:end], dtype=dtype).reshape(entry["shape"])
+    return state
 '''
+
+
+def _without_size_check(text: str) -> str:
+    text = re.sub(r"        if x.shape.*?\n.*?raise.*?\n", "", text)
+    text = re.sub(r"(last map ``\(B, \d+), \d+, \d+\)", r"\1, h, w)", text)
+    return re.sub(r"(head: ``\(B, \d+), \d+, \d+\)", r"\1, H, W)", text)
 
 
 class _Fill(ast.NodeTransformer):
@@ -93,7 +94,7 @@ class _Fill(ast.NodeTransformer):
         return self._parts.get(node.id, node)
 
 
-def network_class(arch: Arch, construction: Construction) -> ast.ClassDef:
+def network_class(arch: Arch, construction: Construction, *, any_size: bool) -> ast.ClassDef:
     """Return the network's class; every constructor call in it is written out."""
     network = construction.network
     text = _NETWORK.format(
@@ -101,7 +102,11 @@ def network_class(arch: Arch, construction: Construction) -> ast.ClassDef:
         num_classes=arch.num_classes,
         num_features=network.head_hidden_size,
         width=arch.stages[-1].width,
+        size=arch.image_size,
+        side=arch.map_sizes[-1],
     )
+    if any_size:
+        text = _without_size_check(text)
     node = parse_with_comments(text.strip()).body[0]
     assert isinstance(node, ast.ClassDef)
     head = construction.expression(network.head)

@@ -53,7 +53,9 @@ def note(node: ast.stmt, *, leading: list[str], trailing: str, spaced: bool) -> 
 
 
 def copy_notes(source: ast.stmt, target: ast.stmt) -> ast.stmt:
-    """Give ``target`` the comments of ``source``."""
+    """Give ``target`` the comments of ``source``, unless it has its own."""
+    if hasattr(target, "leading"):
+        return target
     for name in ("leading", "trailing", "spaced"):
         if hasattr(source, name):
             setattr(target, name, getattr(source, name))
@@ -92,7 +94,7 @@ def _statement(node: ast.stmt, depth: int) -> list[str]:
         shell = _shell(node)
         out = [indent + line for line in ast.unparse(shell).splitlines()[:-1]]
         return out + emit(node.body, depth + 1)
-    return [indent + line for line in _numbers(_simple(node)).splitlines()]
+    return [indent + line for line in _spelled(_simple(node)).splitlines()]
 
 
 def _simple(node: ast.stmt) -> str:
@@ -110,7 +112,7 @@ def _simple(node: ast.stmt) -> str:
 
 def _if(node: ast.If, depth: int, word: str) -> list[str]:
     indent = _INDENT * depth
-    out = [f"{indent}{word} {_numbers(ast.unparse(node.test))}:", *emit(node.body, depth + 1)]
+    out = [f"{indent}{word} {_spelled(ast.unparse(node.test))}:", *emit(node.body, depth + 1)]
     if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
         return out + _if(node.orelse[0], depth, "elif")
     if node.orelse:
@@ -133,9 +135,10 @@ def _docstring(node: ast.stmt) -> str:
     return ""
 
 
-def _numbers(code: str) -> str:
-    """Write 1e-06 as 1e-6."""
-    return re.sub(r"\b(\d+(?:\.\d+)?e[+-])0(\d)\b", r"\1\2", code)
+def _spelled(code: str) -> str:
+    """Write 1e-06 as 1e-6, and no parentheses around ``not x``."""
+    code = re.sub(r"\b(\d+(?:\.\d+)?e[+-])0(\d)\b", r"\1\2", code)
+    return re.sub(r"(?<=\b(?:if|or) )\((not [\w.]+)\)|(?<=\band )\((not [\w.]+)\)", r"\1\2", code)
 
 
 def format_source(text: str) -> str:

@@ -30,6 +30,7 @@ from archsearch.export.fold_statements import fold_body
 from archsearch.export.observation import Observation
 from archsearch.export.program import Program, functions_of, reachable
 from archsearch.export.sweep import sweep
+from archsearch.export.tidy import tidy
 
 #: how a map with extra tokens beside it is annotated
 PAIR = "tuple[Tensor, Tensor | None]"
@@ -58,7 +59,9 @@ def _dump(program: Program) -> str:
 
 
 def _one_pass(program: Program, root: str, seen: Observation) -> None:
-    facts = Facts(submodules=seen.submodules, collapsed=not seen.carries_tokens)
+    facts = Facts(
+        tables=_tables(program), submodules=seen.submodules, collapsed=not seen.carries_tokens
+    )
     facts.pairs = {
         owner[0] if owner[1] == "forward" else ".".join(owner)
         for owner, function in functions_of(program)
@@ -67,6 +70,7 @@ def _one_pass(program: Program, root: str, seen: Observation) -> None:
     graph = call_graph(program, facts)
     for owner, function in graph.functions.items():
         facts.params[owner] = _parameter_facts(owner, function, graph, seen)
+    _hand_on_facts(graph, facts)
     for name, node in program.items():
         if isinstance(node, ast.ClassDef):
             facts.attributes[name] = _attribute_facts(node, facts)
@@ -87,6 +91,15 @@ def _one_pass(program: Program, root: str, seen: Observation) -> None:
     graph = call_graph(program, facts)
     _drop_parameters(graph, facts)
     sweep(program, root, facts.identities)
+    tidy(program)
+
+
+def _tables(program: Program) -> dict[str, ast.Dict]:
+    return {
+        name: node.value
+        for name, node in program.items()
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+    }
 
 
 def _parameter_facts(
@@ -113,7 +126,8 @@ def _parameter_facts(
             continue
         first = known[0]
         agreed = is_constant(first) and all(same(first, value) for value in known)
-        if agreed and (owner[1] != "__init__" or _worth_folding(first, defaults.get(name))):
+        decision = owner[1] != "__init__" or _worth_folding(first, defaults.get(name))
+        if agreed and (decision or _is_key(name, function)):
             facts[name] = first
         elif all(_is_made(value) for value in known):
             facts[name] = MODULE
@@ -122,11 +136,53 @@ def _parameter_facts(
     return facts
 
 
+def _hand_on_facts(graph: CallGraph, facts: Facts) -> None:
+    """Note parameters that get a parameter of the caller which is known to be present."""
+    for owner, function in graph.functions.items():
+        sites = graph.of(owner)
+        if not sites or owner in graph.escaping:
+            continue
+        passed = [bound_arguments(site, owner, function) for site in sites]
+        for argument in parameters_of(function):
+            if argument.arg in facts.params[owner]:
+                continue
+            if all(
+                bound is not None
+                and _present_in_caller(bound.get(argument.arg), site, graph, facts)
+                for bound, site in zip(passed, sites, strict=True)
+            ):
+                facts.params[owner][argument.arg] = PRESENT
+
+
+def _present_in_caller(
+    value: ast.expr | None, site: CallSite, graph: CallGraph, facts: Facts
+) -> bool:
+    if not isinstance(value, ast.Name):
+        return value is not None and _is_present(value)
+    known = facts.params[site.place].get(value.id) in (PRESENT, MODULE, TENSOR)
+    caller = graph.functions[site.place]
+    return known and not any(
+        isinstance(node, ast.Name) and node.id == value.id and isinstance(node.ctx, ast.Store)
+        for node in ast.walk(caller)
+    )
+
+
 def _worth_folding(value: ast.expr, default: ast.expr | None) -> bool:
     """Return whether a constructor's constant argument is a decision, and no dimension."""
-    if isinstance(value, ast.Constant) and type(value.value) in (int, float):
+    if isinstance(value, ast.Constant) and type(value.value) is int:
         return default is not None and (same(value, default) or value.value == 0)
     return True
+
+
+def _is_key(name: str, function: ast.FunctionDef) -> bool:
+    """Return whether a parameter looks something up in a table."""
+    return any(
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id.isupper()
+        and ast.unparse(node.slice) == name
+        for node in ast.walk(function)
+    )
 
 
 def _is_present(value: ast.expr) -> bool:
@@ -174,6 +230,12 @@ def _attribute_facts(node: ast.ClassDef, facts: Facts) -> dict[str, Fact]:
 
 
 def _stores(item: ast.stmt) -> list[tuple[str, ast.expr | None]]:
+    if isinstance(item, ast.Expr) and isinstance(item.value, ast.Call):
+        call = item.value
+        if ast.unparse(call.func) == "self.register_buffer" and isinstance(
+            call.args[0], ast.Constant
+        ):
+            return [(str(call.args[0].value), call.args[1])]
     targets: list[tuple[ast.expr, ast.expr | None]] = []
     if isinstance(item, ast.Assign):
         target = item.targets[0]

@@ -1,0 +1,138 @@
+"""Decide branches that go one way whenever images have the network's own size."""
+
+import ast
+import copy
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from archsearch.export.program import Program, import_lines, names_in
+
+#: names of the functions that take notes while the program runs
+_TEST, _CUT = "_note_test", "_note_cut"
+
+
+def decide_branches(program: Program, root: str, image_shape: tuple[int, int, int]) -> None:
+    """Put the outcome of each test in its place where it is the same in every run.
+
+    The program is run with images of one size, in evaluation and in training, in several batch
+    sizes, with and without a classifier. What is the same each time, for every instance of a
+    class, depends on the size of the image alone. Slices that leave nothing out go as well.
+
+    Args:
+        program: is changed in place.
+        root: the network's class.
+        image_shape: ``(C, H, W)``.
+    """
+    sites = _number_sites(program)
+    outcomes = _run(program, root, image_shape)
+    decide = _Decide({site: seen.pop() for site, seen in outcomes.items() if len(seen) == 1})
+    for node in program.values():
+        decide.visit(node)
+    assert outcomes.keys() <= set(range(sites))
+
+
+def _number_sites(program: Program) -> int:
+    """Give every test and every slice a number, which copies of the node carry on."""
+    count = 0
+    for definition in program.values():
+        for node in ast.walk(definition):
+            if _is_open_test(node) or _is_cut(node):
+                node.site = count  # type: ignore[attr-defined]
+                count += 1
+    return count
+
+
+def _is_open_test(node: ast.AST) -> bool:
+    if isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise):
+        return False
+    # what a device can do is no property of the network
+    return isinstance(node, ast.If | ast.IfExp) and "device" not in ast.unparse(node.test)
+
+
+def _is_cut(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+        return False
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return all(isinstance(part, ast.Slice) and part.step is None for part in parts)
+
+
+class _Instrument(ast.NodeTransformer):
+    """Wraps numbered tests and slices in calls that take notes."""
+
+    def visit_If(self, node: ast.If) -> ast.If:
+        self.generic_visit(node)
+        if hasattr(node, "site"):
+            node.test = _call(_TEST, node.site, node.test)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.IfExp:
+        self.generic_visit(node)
+        if hasattr(node, "site"):
+            node.test = _call(_TEST, node.site, node.test)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        if not hasattr(node, "site"):
+            return node
+        return _call(_CUT, node.site, copy.deepcopy(node.value), node)
+
+
+def _call(function: str, site: int, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), [ast.Constant(site), *arguments], [])
+
+
+class _Decide(ast.NodeTransformer):
+    """Puts decided outcomes in the place of tests, and whole values in that of slices."""
+
+    def __init__(self, decided: dict[int, bool]) -> None:
+        self._decided = decided
+
+    def visit(self, node: ast.AST) -> Any:
+        """Visit a node, its children first."""
+        self.generic_visit(node)
+        outcome = self._decided.get(getattr(node, "site", -1))
+        if outcome is None:
+            return node
+        if isinstance(node, ast.If | ast.IfExp):
+            node.test = ast.Constant(outcome)
+        elif isinstance(node, ast.Subscript) and outcome:
+            return node.value
+        return node
+
+
+def _run(program: Program, root: str, image_shape: tuple[int, int, int]) -> dict[int, set[bool]]:
+    """Run the program and return the outcomes of each site."""
+    outcomes: dict[int, set[bool]] = defaultdict(set)
+
+    def note_test(site: int, value: Any) -> Any:
+        outcomes[site].add(bool(value))
+        return value
+
+    def note_cut(site: int, whole: Any, cut: Any) -> Any:
+        outcomes[site].add(isinstance(cut, torch.Tensor) and cut.shape == whole.shape)
+        return cut
+
+    namespace: dict[str, Any] = {_TEST: note_test, _CUT: note_cut, "__name__": "observed"}
+    definitions = [_Instrument().visit(copy.deepcopy(node)) for node in program.values()]
+    read = {name for node in program.values() for name in names_in(node)}
+    imports = ast.parse("\n".join(import_lines(read))).body
+    tree = ast.fix_missing_locations(ast.Module([*imports, *definitions], []))
+    with torch.random.fork_rng(devices=[]):
+        exec(compile(tree, "observed", "exec"), namespace)
+        network = namespace[root]
+        _exercise(network(), image_shape)
+        # without a classifier: what depends on it is to stay open
+        network(0)
+    return outcomes
+
+
+def _exercise(model: nn.Module, image_shape: tuple[int, int, int]) -> None:
+    with torch.no_grad():
+        model.train()(torch.zeros(2, *image_shape))
+        model.eval()
+        for batch in (1, 3):
+            model(torch.zeros(batch, *image_shape))

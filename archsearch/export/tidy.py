@@ -1,0 +1,221 @@
+"""Write specialised code the short way, without changing what it does."""
+
+import ast
+import copy
+
+from archsearch.export.calls import CallGraph, bound_arguments, call_graph, parameters_of
+from archsearch.export.facts import Facts, Owner
+from archsearch.export.program import Program, functions_of
+
+#: an expression this short may stand in several places
+_SHORT = 24
+
+
+def tidy(program: Program) -> None:
+    """Shorten every function: no aliases, no counters that nothing reads, no one-line helpers."""
+    for node in program.values():
+        if isinstance(node, ast.ClassDef):
+            _forget_constructor_attributes(node, program)
+    for _, function in functions_of(program):
+        _drop_aliases(function)
+        _rename_aliased_parameter(function)
+        _return_at_once(function)
+        for node in ast.walk(function):
+            if isinstance(node, ast.For):
+                _drop_counter(node, function)
+    _inline_helpers(program)
+
+
+def _drop_counter(loop: ast.For, function: ast.FunctionDef) -> None:
+    """Turn ``for i, x in enumerate(y)`` into ``for x in y`` where ``i`` is not read."""
+    if not (isinstance(loop.iter, ast.Call) and isinstance(loop.target, ast.Tuple)):
+        return
+    counter, item = loop.target.elts
+    counted = ast.unparse(loop.iter.func) == "enumerate" and isinstance(counter, ast.Name)
+    if counted and _reads(function, ast.unparse(counter)) == 0:
+        loop.target, loop.iter = item, loop.iter.args[0]
+
+
+def _rename_aliased_parameter(function: ast.FunctionDef) -> None:
+    """Turn ``def f(a): b = a; ...`` into ``def f(b): ...``."""
+    names = [argument.arg for argument in parameters_of(function)]
+    for index, node in enumerate(function.body):
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        if not (isinstance(target, ast.Name) and isinstance(value, ast.Name)):
+            return
+        if value.id in names and target.id not in names and _reads(function, value.id) == 1:
+            parameters_of(function)[names.index(value.id)].arg = target.id
+            del function.body[index]
+        return
+
+
+def _drop_aliases(function: ast.FunctionDef) -> None:
+    """Put ``self.y`` where ``x`` is read, if ``x = self.y`` and that happens once."""
+    stores = [
+        node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+    for node in list(function.body):
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        value = node.value
+        if (
+            isinstance(target, ast.Name)
+            and isinstance(value, ast.Attribute)
+            and ast.unparse(value.value) == "self"
+            and stores.count(target.id) == 1
+            and _reads(function, target.id) == 1
+        ):
+            function.body.remove(node)
+            for rest in function.body:
+                _Substitute({target.id: value}).visit(rest)
+
+
+def _forget_constructor_attributes(node: ast.ClassDef, program: Program) -> None:
+    """Put ``x`` where ``self.x`` is read, if the constructor alone reads it after ``self.x = x``."""
+    init = next(
+        (
+            item
+            for item in node.body
+            if isinstance(item, ast.FunctionDef) and item.name == "__init__"
+        ),
+        None,
+    )
+    if init is None:
+        return
+    for item in list(init.body):
+        if not (isinstance(item, ast.Assign) and isinstance(item.value, ast.Name)):
+            continue
+        target = item.targets[0]
+        if not (isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"):
+            continue
+        everywhere = sum(_attribute_reads(each, target.attr) for each in program.values())
+        if everywhere == _attribute_reads(init, target.attr) > 0:
+            for rest in init.body:
+                _SubstituteAttribute(target.attr, item.value).visit(rest)
+
+
+def _attribute_reads(node: ast.AST, name: str) -> int:
+    return sum(
+        isinstance(inner, ast.Attribute) and inner.attr == name and isinstance(inner.ctx, ast.Load)
+        for inner in ast.walk(node)
+    )
+
+
+def _return_at_once(function: ast.FunctionDef) -> None:
+    """Turn ``x = y; return x`` into ``return y``."""
+    if len(function.body) < 2:
+        return
+    before, last = function.body[-2:]
+    if (
+        isinstance(before, ast.Assign)
+        and isinstance(before.targets[0], ast.Name)
+        and isinstance(last, ast.Return)
+        and isinstance(last.value, ast.Name)
+        and last.value.id == before.targets[0].id
+    ):
+        last.value = before.value
+        last.leading = getattr(before, "leading", [])  # type: ignore[attr-defined]
+        last.trailing = getattr(before, "trailing", "")  # type: ignore[attr-defined]
+        del function.body[-2]
+
+
+def _reads(node: ast.AST, name: str) -> int:
+    return sum(
+        isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Load)
+        for inner in ast.walk(node)
+    )
+
+
+def _inline_helpers(program: Program) -> None:
+    """Put helpers of one expression where they are called: short ones, and those called once."""
+    graph = call_graph(program, Facts())
+    for owner, function in graph.functions.items():
+        expression = _only_expression(function)
+        sites = graph.of(owner)
+        if expression is None or owner[1] in ("__init__", "forward") or owner in graph.escaping:
+            continue
+        short = len(ast.unparse(expression)) <= _SHORT
+        if not sites or (len(sites) > 1 and not short) or owner[1] == "forward_features":
+            continue
+        replacements = [
+            _replacement(expression, owner, graph, index) for index in range(len(sites))
+        ]
+        if any(replacement is None for replacement in replacements):
+            continue
+        by_call = {id(site.call): new for site, new in zip(sites, replacements, strict=True) if new}
+        for node in program.values():
+            _Replace(by_call).visit(node)
+        return  # the graph is out of date; the next round goes on
+
+
+def _only_expression(function: ast.FunctionDef) -> ast.expr | None:
+    body = [
+        node
+        for node in function.body
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    ]
+    if len(body) == 2 and isinstance(body[0], ast.AnnAssign) and isinstance(body[1], ast.Return):
+        returned = body[1].value
+        if isinstance(returned, ast.Name) and ast.unparse(body[0].target) == returned.id:
+            return body[0].value
+    if len(body) == 1 and isinstance(body[0], ast.Return):
+        return body[0].value
+    return None
+
+
+def _replacement(
+    expression: ast.expr, owner: Owner, graph: CallGraph, index: int
+) -> ast.expr | None:
+    """Return ``expression`` with the arguments of a call put in; None where that is not safe."""
+    function, site = graph.functions[owner], graph.of(owner)[index]
+    bound = bound_arguments(site, owner, function)
+    closed = any(isinstance(node, ast.comprehension | ast.Lambda) for node in ast.walk(expression))
+    if bound is None or closed or len(site.targets) > 1:
+        return None
+    for name, value in bound.items():
+        if not isinstance(value, ast.Name | ast.Constant) and _reads(expression, name) > 1:
+            return None
+    if owner[0] and site.place[0] != owner[0]:
+        return None
+    caller_names = {
+        node.id
+        for node in ast.walk(graph.functions[site.place])
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    free = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name)} - set(bound) - {"self"}
+    if free & caller_names:
+        return None
+    return _Substitute(bound).visit(copy.deepcopy(expression))  # type: ignore[no-any-return]
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, values: dict[str, ast.expr]) -> None:
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return copy.deepcopy(self._values.get(node.id, node))
+
+
+class _SubstituteAttribute(ast.NodeTransformer):
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self._name = name
+        self._value = value
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        is_read = isinstance(node.ctx, ast.Load) and ast.unparse(node) == f"self.{self._name}"
+        return copy.deepcopy(self._value) if is_read else node
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, by_call: dict[int, ast.expr]) -> None:
+        self._by_call = by_call
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        return self._by_call.get(id(node), node)
