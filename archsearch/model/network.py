@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from archsearch.arch import Arch
 from archsearch.blocks import Head
+from archsearch.model.unread import unread_parts
 
 Features = tuple[Tensor, Tensor | None]
 
@@ -33,6 +34,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.arch = self.declared_arch = arch
+        self._unread = unread_parts(arch)
         self.stem = stem
         self.stages = nn.ModuleList(stages)
         self.head = head
@@ -60,7 +62,17 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""
-        return self.forward_head(self.forward_features(x))
+        logits = self.forward_head(self.forward_features(x))
+        return self._reached_by_all(logits) if self.training and self._unread else logits
+
+    def _reached_by_all(self, logits: Tensor) -> Tensor:
+        """Give parameters that no logit depends on a gradient of zero instead of none.
+
+        Distributed training waits for a gradient of every parameter.
+        """
+        parts = (self.get_submodule(name) for name in self._unread)
+        sums = [parameter.sum() for part in parts for parameter in part.parameters()]
+        return logits + 0.0 * torch.stack(sums).sum()
 
     def forward_intermediates(
         self,

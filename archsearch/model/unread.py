@@ -1,0 +1,31 @@
+"""Parts of a network whose output nothing reads."""
+
+from archsearch.arch import (
+    Arch,
+    LocalityFfn,
+    SelfAttention,
+    SparseGlobalAttention,
+    SpatialReductionAttention,
+)
+
+
+def unread_parts(arch: Arch) -> tuple[str, ...]:
+    """Return the names of the last modules that update the map only, where a class token is read.
+
+    A locality FFN leaves the class token alone, so the last one of LocalViT-T changes no logit.
+    The papers' code has it all the same.
+    """
+    if arch.head.pooling != "class_token":
+        return ()
+    parts = []
+    last = len(arch.stages) - 1
+    for index, block in reversed(list(enumerate(arch.stages[last].pattern))):
+        name = f"stages.{last}.blocks.{index}"
+        if not isinstance(block.ffn, LocalityFfn):
+            break
+        parts.append(f"{name}.ffn")
+        reads_map = SelfAttention | SparseGlobalAttention | SpatialReductionAttention
+        if isinstance(block.attention, reads_map):
+            break
+        parts.append(f"{name}.attention")
+    return tuple(parts)
