@@ -2,9 +2,10 @@
 
 import ast
 
-from archsearch.export.calls import bound_arguments, call_graph, defaults_of
+from archsearch.export.calls import call_graph
 from archsearch.export.facts import Facts, same
 from archsearch.export.program import Program
+from archsearch.export.signature import bound_arguments, defaults_of
 
 
 def compact(program: Program, root: str) -> None:
@@ -24,7 +25,7 @@ def _leave_out_defaults(program: Program) -> None:
         for name, default in defaults_of(function).items():
             relied_on = False
             for site in sites:
-                bound = bound_arguments(site, owner, function)
+                bound = bound_arguments(site.call, owner, function)
                 if bound is None or name not in bound:
                     relied_on = True
                     continue

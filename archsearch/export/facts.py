@@ -38,6 +38,8 @@ class Facts:
         params: function to its parameters' facts.
         attributes: class to the facts of ``self.NAME``.
         returns: function to the constant that it always returns.
+        helpers: functions of one expression.
+        tensor_classes: classes whose ``forward`` returns a tensor.
         hands_on: functions that return their arguments.
         identities: classes whose ``forward`` returns its arguments.
         submodules: class to ``self.NAME`` to the classes of the modules that it holds.
@@ -49,6 +51,8 @@ class Facts:
     params: dict[Owner, dict[str, Fact]] = field(default_factory=dict)
     attributes: dict[str, dict[str, Fact]] = field(default_factory=dict)
     returns: dict[Owner, ast.expr] = field(default_factory=dict)
+    helpers: dict[Owner, ast.FunctionDef] = field(default_factory=dict)
+    tensor_classes: set[str] = field(default_factory=set)
     hands_on: set[Owner] = field(default_factory=set)
     identities: set[str] = field(default_factory=set)
     submodules: dict[str, dict[str, set[str]]] = field(default_factory=dict)

@@ -17,6 +17,8 @@ from archsearch.export.facts import (
     is_none,
     value_of,
 )
+from archsearch.export.signature import bound_arguments, parameters_of
+from archsearch.export.substitute import Substitute, only_expression
 
 Env = dict[str, Fact]
 
@@ -37,6 +39,8 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
+#: a helper this short is written out where it is called
+_SHORT = 16
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"int": int, "max": max, "min": min, "bool": bool}
 
 
@@ -201,7 +205,22 @@ class Expressions(ast.NodeTransformer):
         constant = self._facts.returns.get(self._callee(node.func))
         if constant is not None:
             return copy.deepcopy(constant)
-        return self._known_call(node)
+        return self._short_helper(node) or self._known_call(node)
+
+    def _short_helper(self, node: ast.Call) -> ast.expr | None:
+        """Return what a helper of one expression comes to here, if that is short."""
+        owner = self._callee(node.func)
+        function = self._facts.helpers.get(owner)
+        expression = only_expression(function) if function is not None else None
+        if function is None or expression is None:
+            return None
+        bound = bound_arguments(node, owner, function)
+        if bound is None or not bound.keys() >= {a.arg for a in parameters_of(function)}:
+            return None
+        if not all(isinstance(value, ast.Name | ast.Constant) for value in bound.values()):
+            return None
+        folded: ast.expr = self.visit(Substitute(bound).visit(copy.deepcopy(expression)))
+        return folded if len(ast.unparse(folded)) <= _SHORT else None
 
     def _unstarred(self, argument: ast.expr) -> list[ast.expr]:
         if isinstance(argument, ast.Starred):
@@ -233,9 +252,9 @@ class Expressions(ast.NodeTransformer):
                 return parts[0]
         if name.startswith("nn."):
             node.keywords = [word for word in node.keywords if not _is_default_bias(word)]
-        if name == "isinstance" and ast.unparse(node.args[1]) == "tuple":
-            if self._fact(node.args[0]) is TENSOR:
-                return ast.Constant(False)
+        about_tuple = name == "isinstance" and ast.unparse(node.args[1]) == "tuple"
+        if about_tuple and self._fact(node.args[0]) is TENSOR:
+            return ast.Constant(False)
         if name == "F.scaled_dot_product_attention":
             node.keywords = [word for word in node.keywords if not is_none(word.value)]
         return node
@@ -251,6 +270,12 @@ class Expressions(ast.NodeTransformer):
         ):
             return self._facts.submodules.get(self._cls, {}).get(func.attr, set())
         return set()
+
+    def tensor_call(self, node: ast.expr) -> bool:
+        """Return whether ``node`` calls a module that returns a tensor."""
+        classes = self.classes_of(node.func) if isinstance(node, ast.Call) else set()
+        known = self._facts.tensor_classes
+        return bool(classes) and all(name in known or name[:3] == "nn." for name in classes)
 
     def pair_call(self, node: ast.expr) -> bool:
         """Return whether ``node`` calls a module that returns a map and extra tokens."""

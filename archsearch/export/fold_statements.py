@@ -191,6 +191,8 @@ class _Body:
         if isinstance(target, ast.Name):
             if is_constant(value):
                 env[target.id] = value
+            elif self._expression(env).tensor_call(value):
+                env[target.id] = TENSOR
             elif isinstance(value, ast.Name) and env.get(value.id) in (PRESENT, MODULE, TENSOR):
                 env[target.id] = env[value.id]
 

@@ -24,16 +24,16 @@ def python_source(arch: Arch, docstring: str, *, any_size: bool = False) -> str:
     construction = Construction(arch)
     seen = observe(construction.network, ROOT)
     program = library()
-    program[ROOT] = network_class(arch, construction, any_size=any_size)
+    program[ROOT] = network_class(
+        arch, construction, any_size=any_size, carries_tokens=seen.carries_tokens
+    )
     program = specialize(program, ROOT, seen)
     if not any_size:
         decide_branches(program, ROOT, (arch.in_channels, arch.image_size, arch.image_size))
         program = specialize(program, ROOT, seen)
     compact(program, ROOT)
     for node in program.values():
-        shorten_docstrings(
-            node, carries_tokens=seen.carries_tokens, fixed_size=not any_size, keep=ROOT
-        )
+        shorten_docstrings(node, carries_tokens=seen.carries_tokens, keep=ROOT)
     tail = parse_with_comments(CREATE_MODEL.format(num_classes=arch.num_classes)).body
     definitions: list[Definition] = [*program.values(), *reversed(tail)]  # type: ignore[list-item]
     return format_source(_assemble(docstring, definitions))

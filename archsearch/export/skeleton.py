@@ -2,6 +2,7 @@
 
 import ast
 import re
+import textwrap
 
 from archsearch.arch import Arch
 from archsearch.export.construction import Construction
@@ -14,7 +15,9 @@ _NETWORK = '''
 class VisionTransformer(nn.Module):
     """Stem, stages, head: ``(B, {in_channels}, {size}, {size}) -> (B, num_classes)``.
 
-    Without classes (0) it returns the pooled features.
+{layout}
+
+    Without classes (0) the pooled features are returned.
     """
 
     def __init__(self, num_classes: int = {num_classes}) -> None:
@@ -39,8 +42,7 @@ class VisionTransformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""
         x, tokens = self.forward_features(x)
-        out: Tensor = self.head(x, tokens)
-        return out
+        return self.head(x, tokens)
 '''
 
 CREATE_MODEL = '''
@@ -86,6 +88,15 @@ def _without_size_check(text: str) -> str:
     return re.sub(r"(head: ``\(B, \d+), \d+, \d+\)", r"\1, H, W)", text)
 
 
+def _layout(carries_tokens: bool) -> str:
+    text = (
+        "Between stages a map is ``(B, C, H, W)`` in channels-last memory; inside, blocks see its "
+        "view ``(B, H, W, C)``"
+    )
+    text += ", and extra tokens ``(B, T, C)`` beside it." if carries_tokens else "."
+    return textwrap.indent(textwrap.fill(text, 95), "    ")
+
+
 class _Fill(ast.NodeTransformer):
     def __init__(self, parts: dict[str, ast.expr]) -> None:
         self._parts = parts
@@ -94,7 +105,9 @@ class _Fill(ast.NodeTransformer):
         return self._parts.get(node.id, node)
 
 
-def network_class(arch: Arch, construction: Construction, *, any_size: bool) -> ast.ClassDef:
+def network_class(
+    arch: Arch, construction: Construction, *, any_size: bool, carries_tokens: bool
+) -> ast.ClassDef:
     """Return the network's class; every constructor call in it is written out."""
     network = construction.network
     text = _NETWORK.format(
@@ -104,6 +117,7 @@ def network_class(arch: Arch, construction: Construction, *, any_size: bool) -> 
         width=arch.stages[-1].width,
         size=arch.image_size,
         side=arch.map_sizes[-1],
+        layout=_layout(carries_tokens),
     )
     if any_size:
         text = _without_size_check(text)

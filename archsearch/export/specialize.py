@@ -3,17 +3,7 @@
 import ast
 import copy
 
-from archsearch.export.calls import (
-    CallGraph,
-    CallSite,
-    bound_arguments,
-    call_graph,
-    defaults_of,
-    drop_argument,
-    drop_parameter,
-    module_loops,
-    parameters_of,
-)
+from archsearch.export.calls import CallGraph, CallSite, call_graph, module_loops
 from archsearch.export.facts import (
     IDENTITY,
     MODULE,
@@ -29,6 +19,14 @@ from archsearch.export.facts import (
 from archsearch.export.fold_statements import fold_body
 from archsearch.export.observation import Observation
 from archsearch.export.program import Program, functions_of, reachable
+from archsearch.export.signature import (
+    bound_arguments,
+    defaults_of,
+    drop_argument,
+    drop_parameter,
+    parameters_of,
+)
+from archsearch.export.substitute import only_expression
 from archsearch.export.sweep import sweep
 from archsearch.export.tidy import tidy
 
@@ -81,8 +79,13 @@ def _one_pass(program: Program, root: str, seen: Observation) -> None:
         if len(body) == 1 and isinstance(body[0], ast.Return) and is_constant(body[0].value):
             assert body[0].value is not None
             facts.returns[owner] = body[0].value
-        if owner[1] not in ("__init__", "forward") and _hands_on(function):
-            facts.hands_on.add(owner)
+        if owner[1] not in ("__init__", "forward"):
+            if _hands_on(function):
+                facts.hands_on.add(owner)
+            elif only_expression(function) is not None:
+                facts.helpers[owner] = function
+        elif owner[1] == "forward" and _returns_tensor(function):
+            facts.tensor_classes.add(owner[0])
     for owner, function in graph.functions.items():
         loops = module_loops(function, facts, owner[0])
         function.body = fold_body(function, facts, owner, facts.params[owner], loops)
@@ -108,7 +111,7 @@ def _parameter_facts(
     """Return what every call of a function agrees on."""
     facts: dict[str, Fact] = {}
     sites = graph.of(owner)
-    passed = [bound_arguments(site, owner, function) for site in sites]
+    passed = [bound_arguments(site.call, owner, function) for site in sites]
     defaults = defaults_of(function)
     for argument in parameters_of(function):
         name = argument.arg
@@ -142,7 +145,7 @@ def _hand_on_facts(graph: CallGraph, facts: Facts) -> None:
         sites = graph.of(owner)
         if not sites or owner in graph.escaping:
             continue
-        passed = [bound_arguments(site, owner, function) for site in sites]
+        passed = [bound_arguments(site.call, owner, function) for site in sites]
         for argument in parameters_of(function):
             if argument.arg in facts.params[owner]:
                 continue
@@ -279,6 +282,10 @@ def _hands_on(function: ast.FunctionDef) -> bool:
     return [ast.unparse(item) for item in items] == names
 
 
+def _returns_tensor(function: ast.FunctionDef) -> bool:
+    return function.returns is not None and ast.unparse(function.returns) == "Tensor"
+
+
 def _drop_parameters(graph: CallGraph, facts: Facts) -> None:
     """Drop parameters that took a constant's place or are read nowhere, and their arguments."""
     droppable = {
@@ -307,7 +314,7 @@ def _drop_parameters(graph: CallGraph, facts: Facts) -> None:
         parameters = [argument.arg for argument in parameters_of(graph.functions[first])]
         for name in reversed(parameters):  # from the right, so that positions stay true
             if (first, name) in droppable:
-                drop_argument(site, first, graph.functions[first], name)
+                drop_argument(site.call, first, graph.functions[first], name)
     for entry in droppable:
         drop_parameter(graph.functions[entry[0]], entry[1])
     for owner, function in graph.functions.items():

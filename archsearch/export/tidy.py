@@ -3,12 +3,16 @@
 import ast
 import copy
 
-from archsearch.export.calls import CallGraph, bound_arguments, call_graph, parameters_of
+from archsearch.export.calls import CallGraph, call_graph
 from archsearch.export.facts import Facts, Owner
 from archsearch.export.program import Program, functions_of
+from archsearch.export.signature import bound_arguments, parameters_of
+from archsearch.export.substitute import Substitute, only_expression
 
 #: an expression this short may stand in several places
 _SHORT = 24
+#: and one this long on a line of its own
+_LINE = 72
 
 
 def tidy(program: Program) -> None:
@@ -16,13 +20,15 @@ def tidy(program: Program) -> None:
     for node in program.values():
         if isinstance(node, ast.ClassDef):
             _forget_constructor_attributes(node, program)
-    for _, function in functions_of(program):
+    for owner, function in functions_of(program):
         _drop_aliases(function)
         _rename_aliased_parameter(function)
         _return_at_once(function)
-        for node in ast.walk(function):
-            if isinstance(node, ast.For):
-                _drop_counter(node, function)
+        if owner[1] not in ("__init__", "forward"):
+            _collapse(function)
+        for loop in ast.walk(function):
+            if isinstance(loop, ast.For):
+                _drop_counter(loop, function)
     _inline_helpers(program)
 
 
@@ -72,11 +78,11 @@ def _drop_aliases(function: ast.FunctionDef) -> None:
         ):
             function.body.remove(node)
             for rest in function.body:
-                _Substitute({target.id: value}).visit(rest)
+                Substitute({target.id: value}).visit(rest)
 
 
 def _forget_constructor_attributes(node: ast.ClassDef, program: Program) -> None:
-    """Put ``x`` where ``self.x`` is read, if the constructor alone reads it after ``self.x = x``."""
+    """Put ``x`` in the place of ``self.x`` where ``self.x = x`` and only the constructor reads it."""
     init = next(
         (
             item
@@ -111,17 +117,51 @@ def _return_at_once(function: ast.FunctionDef) -> None:
     if len(function.body) < 2:
         return
     before, last = function.body[-2:]
+    if not isinstance(before, ast.Assign | ast.AnnAssign) or before.value is None:
+        return
+    target = before.targets[0] if isinstance(before, ast.Assign) else before.target
     if (
-        isinstance(before, ast.Assign)
-        and isinstance(before.targets[0], ast.Name)
+        isinstance(target, ast.Name)
         and isinstance(last, ast.Return)
         and isinstance(last.value, ast.Name)
-        and last.value.id == before.targets[0].id
+        and last.value.id == target.id
     ):
         last.value = before.value
         last.leading = getattr(before, "leading", [])  # type: ignore[attr-defined]
         last.trailing = getattr(before, "trailing", "")  # type: ignore[attr-defined]
         del function.body[-2]
+
+
+def _collapse(function: ast.FunctionDef) -> None:
+    """Turn a helper of a few assignments into one expression, if that stays short."""
+    first = function.body[0]
+    has_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    *steps, last = function.body[has_docstring:]
+    if not steps or not isinstance(last, ast.Return) or last.value is None:
+        return
+    values: dict[str, ast.expr] = {}
+    for step in [*steps, last]:
+        assert isinstance(step, ast.stmt)
+        if isinstance(step, ast.Assign):
+            target: ast.expr = step.targets[0]
+        elif isinstance(step, ast.AnnAssign):
+            target = step.target
+        else:
+            target = ast.Name("return", ast.Store())
+        value = getattr(step, "value", None)
+        if (
+            not isinstance(target, ast.Name)
+            or value is None
+            or (step is not last and not isinstance(step, ast.Assign | ast.AnnAssign))
+        ):
+            return
+        for name, known in values.items():
+            simple = isinstance(known, ast.Name | ast.Attribute | ast.Constant)
+            if _reads(value, name) > 1 and not simple:
+                return
+        values[target.id] = Substitute(values).visit(copy.deepcopy(value))
+    if len(ast.unparse(values["return"])) <= _LINE:
+        function.body = [*function.body[:has_docstring], ast.Return(values["return"])]
 
 
 def _reads(node: ast.AST, name: str) -> int:
@@ -135,7 +175,7 @@ def _inline_helpers(program: Program) -> None:
     """Put helpers of one expression where they are called: short ones, and those called once."""
     graph = call_graph(program, Facts())
     for owner, function in graph.functions.items():
-        expression = _only_expression(function)
+        expression = only_expression(function)
         sites = graph.of(owner)
         if expression is None or owner[1] in ("__init__", "forward") or owner in graph.escaping:
             continue
@@ -153,27 +193,12 @@ def _inline_helpers(program: Program) -> None:
         return  # the graph is out of date; the next round goes on
 
 
-def _only_expression(function: ast.FunctionDef) -> ast.expr | None:
-    body = [
-        node
-        for node in function.body
-        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-    ]
-    if len(body) == 2 and isinstance(body[0], ast.AnnAssign) and isinstance(body[1], ast.Return):
-        returned = body[1].value
-        if isinstance(returned, ast.Name) and ast.unparse(body[0].target) == returned.id:
-            return body[0].value
-    if len(body) == 1 and isinstance(body[0], ast.Return):
-        return body[0].value
-    return None
-
-
 def _replacement(
     expression: ast.expr, owner: Owner, graph: CallGraph, index: int
 ) -> ast.expr | None:
     """Return ``expression`` with the arguments of a call put in; None where that is not safe."""
     function, site = graph.functions[owner], graph.of(owner)[index]
-    bound = bound_arguments(site, owner, function)
+    bound = bound_arguments(site.call, owner, function)
     closed = any(isinstance(node, ast.comprehension | ast.Lambda) for node in ast.walk(expression))
     if bound is None or closed or len(site.targets) > 1:
         return None
@@ -190,15 +215,7 @@ def _replacement(
     free = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name)} - set(bound) - {"self"}
     if free & caller_names:
         return None
-    return _Substitute(bound).visit(copy.deepcopy(expression))  # type: ignore[no-any-return]
-
-
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, values: dict[str, ast.expr]) -> None:
-        self._values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return copy.deepcopy(self._values.get(node.id, node))
+    return Substitute(bound).visit(copy.deepcopy(expression))  # type: ignore[no-any-return]
 
 
 class _SubstituteAttribute(ast.NodeTransformer):
