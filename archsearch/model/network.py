@@ -42,7 +42,7 @@ class Network(nn.Module):
         self.num_features = arch.stages[-1].width
         self.head_hidden_size = head.num_features
         self.feature_info = _feature_info(arch)
-        self.pretrained_cfg = self.default_cfg = _config(arch)
+        self.pretrained_cfg = self.default_cfg = timm_config(arch)
 
     def forward_features(self, x: Tensor) -> Features:
         """Return the last map ``(B, C, H, W)`` and the extra tokens ``(B, T, C)`` or None.
@@ -176,7 +176,7 @@ _FIRST_CONV = {
 }
 
 
-def _config(arch: Arch) -> dict[str, Any]:
+def timm_config(arch: Arch) -> dict[str, Any]:
     """Return what timm's data and transfer code wants to know."""
     return {
         "url": "",

@@ -69,6 +69,19 @@ def load_official(
     raise InputError(problems)
 
 
+def convert_state(arch: Arch, state: Mapping[str, Tensor], file: str = "") -> dict[str, Tensor]:
+    """Return official weights under the keys of our network of the same architecture.
+
+    Raises:
+        InputError: with every missing, misshapen and unexpected key.
+    """
+    keys = family_of(arch).key_map(arch.canonical())
+    problems = _problems(keys, arch, state, file)
+    if problems:
+        raise InputError(problems)
+    return keys.to_ours(state)
+
+
 def to_official(network: Network) -> dict[str, Tensor]:
     """Return the weights of a network under the keys of its family's official code.
 

@@ -1,0 +1,86 @@
+"""The zoo as timm models: importing this module registers ``archsearch_lightvit_tiny`` and so on.
+
+    import timm
+    import archsearch.zoo.timm_models
+
+    backbone = timm.create_model("archsearch_edgevit_xs", features_only=True)
+
+``pretrained_cfg_overlay={"file": "official.pth"}`` with ``pretrained=True`` loads an official
+checkpoint.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+from torch import Tensor, nn
+
+from archsearch.errors import InputError, Problem
+from archsearch.model import Network
+from archsearch.model.network import timm_config
+from archsearch.zoo.build import build
+from archsearch.zoo.catalog import arch, names
+from archsearch.zoo.load import convert_state
+
+PREFIX = "archsearch_"
+
+#: timm's names of poolings; other values must be one of ours
+_POOLING = {"avg": "mean", "token": "class_token"}
+
+default_cfgs = generate_default_cfgs({PREFIX + name: timm_config(arch(name)) for name in names()})
+
+
+def _network(
+    name: str,
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    img_size: int | tuple[int, int] | None = None,
+    global_pool: str | None = None,
+    drop_path_rate: float | None = None,
+    **overrides: Any,
+) -> Network:
+    """Build a network from timm's arguments; others are values of the architecture to change."""
+    if isinstance(img_size, tuple | list):
+        if len(set(img_size)) != 1:
+            raise InputError(Problem("img_size", "must be square", img_size))
+        img_size = img_size[0]
+    if in_chans is not None:
+        overrides["in_channels"] = in_chans
+    network = build(name, num_classes, img_size, drop_path=drop_path_rate or 0.0, **overrides)
+    if global_pool is not None:
+        network.reset_classifier(network.num_classes, _POOLING.get(global_pool, global_pool))
+    return network
+
+
+def _filter(state: Mapping[str, Tensor], network: Network) -> Mapping[str, Tensor]:
+    """Convert the weights of an official checkpoint; leave ours as they are."""
+    return state if set(state) == set(network.state_dict()) else convert_state(network.arch, state)
+
+
+def _entry(name: str) -> Callable[..., nn.Module]:
+    def create(pretrained: bool = False, **options: Any) -> nn.Module:
+        stages = len(arch(name).stages)
+        for unused in ("drop_rate", "cache_dir"):
+            if not options.get(unused):
+                options.pop(unused, None)
+        model: nn.Module = build_model_with_cfg(
+            lambda **arguments: _network(name, **arguments),
+            PREFIX + name,
+            pretrained,
+            pretrained_filter_fn=_filter,
+            feature_cfg={"out_indices": tuple(range(stages)), "feature_cls": "getter"},
+            **options,
+        )
+        if isinstance(model, Network):
+            # timm writes the registered entries over those that know the image size
+            size = (model.arch.in_channels, model.arch.image_size, model.arch.image_size)
+            model.pretrained_cfg["input_size"] = size
+        return model
+
+    create.__name__ = create.__qualname__ = PREFIX + name
+    create.__doc__ = f"Build {name}; see `archsearch.zoo.build`."
+    return create
+
+
+for _name in names():
+    register_model(_entry(_name))
