@@ -1,5 +1,6 @@
 """What an architecture costs: parameters, multiply-adds, memory and measured latency."""
 
+from archsearch.cost.calibration import Coverage, calibrate_table
 from archsearch.cost.counts import ArchCounts, MacCount, count_arch, count_macs, count_params
 from archsearch.cost.environment import current_environment
 from archsearch.cost.fvcore_counts import count_macs_fvcore
@@ -7,6 +8,7 @@ from archsearch.cost.memory import ActivationMemory, activation_memory, weight_b
 from archsearch.cost.probe import Comparison, Probe, Ratio
 from archsearch.cost.profile import Profile, UnitProfile, profile_target
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
+from archsearch.cost.table import LatencyTable, Prediction, TableKey
 from archsearch.cost.target import BuiltTarget, Target, build_target
 
 __all__ = [
@@ -16,15 +18,20 @@ __all__ = [
     "ArchCounts",
     "BuiltTarget",
     "Comparison",
+    "Coverage",
     "LatencyProtocol",
+    "LatencyTable",
     "MacCount",
+    "Prediction",
     "Probe",
     "Profile",
     "Ratio",
+    "TableKey",
     "Target",
     "UnitProfile",
     "activation_memory",
     "build_target",
+    "calibrate_table",
     "count_arch",
     "count_macs",
     "count_macs_fvcore",

@@ -8,6 +8,7 @@ from archsearch.cost.counts import count_macs, count_params, evaluating, example
 from archsearch.cost.memory import activation_memory, weight_bytes
 from archsearch.cost.probe import Probe
 from archsearch.cost.protocol import FINAL, LatencyProtocol
+from archsearch.cost.table import LatencyTable
 from archsearch.cost.target import Target, build_target
 from archsearch.cost.units import find_units, unit_bytes
 from archsearch.record import LatencyResult
@@ -25,6 +26,7 @@ class UnitProfile(Spec):
         moved_bytes: weights, inputs and outputs of one image.
         time_ms: time inside whole inferences of the protocol's batch; None when not measured.
         share: of the inference; None when not measured.
+        predicted_ms: time that a latency table expects; None without one.
         bound_ms: the most of MACs over the machine's matrix rate and bytes over its bandwidth;
             None when not measured.
     """
@@ -37,6 +39,7 @@ class UnitProfile(Spec):
     moved_bytes: int
     time_ms: float | None = None
     share: float | None = None
+    predicted_ms: float | None = None
     bound_ms: float | None = None
 
 
@@ -55,6 +58,8 @@ class Profile(Spec):
         inference_bytes: most activations alive at once during an inference, float32.
         training_bytes: activations kept for the backward pass, float32.
         latency: measured; None when nothing was measured.
+        predicted_ms: latency that a table expects; None without one.
+        predicted_interval_ms: 95 % interval of that.
         units: parts of the network in order.
         units_ms: sum of the units' times (parts of units not counted twice).
         clocked_ms: inference with the clocks inside, to be compared with ``units_ms``.
@@ -74,6 +79,8 @@ class Profile(Spec):
     inference_bytes: int
     training_bytes: int
     latency: LatencyResult | None = None
+    predicted_ms: float | None = None
+    predicted_interval_ms: tuple[float, float] | None = None
     units: tuple[UnitProfile, ...] = ()
     units_ms: float | None = None
     clocked_ms: float | None = None
@@ -88,6 +95,7 @@ def profile_target(
     protocol: LatencyProtocol = FINAL,
     *,
     input_shape: Sequence[int] | None = None,
+    table: LatencyTable | None = None,
 ) -> Profile:
     """Count a network and, given a probe, measure it whole and by part.
 
@@ -97,6 +105,7 @@ def profile_target(
         protocol: how it measures; its batch size is that of the activation memory too. Parts
             are always timed in eager mode: other runtimes have no parts.
         input_shape: ``(C, H, W)``; None takes the network's own.
+        table: predicts an architecture; None, an empty one or another target: no predictions.
 
     Raises:
         InputError: the target or the protocol is wrong.
@@ -118,6 +127,9 @@ def profile_target(
         working = weights[protocol.dtype] + memory.inference_bytes
         breakdown = probe.breakdown(target, names, protocol, input_shape=shape)
         rates = probe.rates(protocol, working)
+    prediction, expected = None, dict[str, float]()
+    if table is not None and len(table) and isinstance(target, Arch):
+        prediction, expected = table.predict(target), table.predict_units(target)
     profiles = tuple(
         _measured(
             UnitProfile(
@@ -127,6 +139,7 @@ def profile_target(
                 params=count_params(model.get_submodule(unit.name)),
                 macs=counted.by_module[unit.name],
                 moved_bytes=moved[unit.name],
+                predicted_ms=expected.get(unit.name),
             ),
             protocol.batch_size,
             breakdown,
@@ -147,6 +160,8 @@ def profile_target(
         inference_bytes=memory.inference_bytes,
         training_bytes=memory.training_bytes,
         latency=latency,
+        predicted_ms=prediction.ms if prediction else None,
+        predicted_interval_ms=prediction.interval_ms if prediction else None,
         units=profiles,
         units_ms=sum(unit.time_ms or 0.0 for unit in whole) if breakdown else None,
         clocked_ms=breakdown.clocked_ms if breakdown else None,

@@ -89,11 +89,19 @@ def hooked(
 ) -> Iterator[None]:
     """Call ``enter(name, args)`` and ``leave(name, output)`` around each named submodule."""
 
+    # what a hook returns would take the place of the inputs or the output
+
     def pre(name: str) -> Callable[..., None]:
-        return lambda module, args: enter(name, args)
+        def hook(module: nn.Module, args: Any) -> None:
+            enter(name, args)
+
+        return hook
 
     def post(name: str) -> Callable[..., None]:
-        return lambda module, args, output: leave(name, output)
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            leave(name, output)
+
+        return hook
 
     handles = []
     for name in names:

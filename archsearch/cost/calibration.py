@@ -1,0 +1,140 @@
+"""Fill a latency table: measure the networks that together hold the parts of a space."""
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from archsearch.arch import Arch
+from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.parts import REST, count_parts, parts_of
+from archsearch.cost.probe import Probe
+from archsearch.cost.protocol import GATE, LatencyProtocol
+from archsearch.cost.table import LatencyTable
+from archsearch.errors import TrialError
+
+logger = logging.getLogger(__name__)
+
+#: time of clocked inferences of one network
+_CLOCKED_S = 0.08
+#: every so many networks, one is measured whole and gives no parts; other runtimes than eager
+#: have no parts of their own, and need more whole networks to be scaled by
+_HELD_OUT_EVERY = {"eager": 5}
+_HELD_OUT_EVERY_ELSE = 2
+_MIN_HELD_OUT = 12
+_RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How far a calibration has come.
+
+    Attributes:
+        networks: measured so far.
+        known: parts of the space that were measured.
+        parts: parts of the space, as far as its sample shows them.
+        seconds: spent.
+    """
+
+    networks: int
+    known: int
+    parts: int
+    seconds: float
+
+
+def calibrate_table(
+    table: LatencyTable,
+    probe: Probe,
+    archs: Iterable[Arch],
+    *,
+    protocol: LatencyProtocol = GATE,
+    time_limit_s: float = 120.0,
+    samples_per_part: int = 2,
+    on_progress: Callable[[Coverage], None] = lambda coverage: None,
+) -> Coverage:
+    """Measure networks out of ``archs`` until their parts are known or time is up.
+
+    Each time, the network with the most parts that are still unknown (or known from fewer than
+    ``samples_per_part`` networks) is run with clocks around its parts; every fifth is measured
+    whole instead, which shows how far predictions can be trusted. Call it in quiet.
+
+    Args:
+        table: filled in place; what it knows already is not measured again.
+        probe: measures.
+        archs: a sample of the space, some hundreds of architectures.
+        protocol: as the table's.
+        time_limit_s: longest calibration.
+        samples_per_part: networks that each part should be known from.
+        on_progress: told after every network.
+
+    Raises:
+        ProbeError: the probe died.
+    """
+    pool = list({arch.digest: arch.canonical() for arch in archs}.values())
+    counts = [count_parts(arch) for arch in pool]
+    keys = {key for each in counts for key in each}
+    seen: Counter[str] = Counter(dict.fromkeys(table.known, samples_per_part))
+    unused = set(range(len(pool)))
+    begun = time.monotonic()
+    networks = held_out = 0
+    every = _HELD_OUT_EVERY.get(protocol.runtime, _HELD_OUT_EVERY_ELSE)
+    clocked = protocol.model_copy(update={"time_limit_s": _CLOCKED_S, "runtime": "eager"})
+
+    def coverage() -> Coverage:
+        return Coverage(networks, len(keys & table.known), len(keys), time.monotonic() - begun)
+
+    while unused and time.monotonic() - begun < time_limit_s:
+        gains = {
+            index: sum(max(0, samples_per_part - seen[key]) for key in counts[index])
+            for index in unused
+        }
+        best = max(gains, key=lambda index: (gains[index], -index))
+        finished = gains[best] == 0
+        if finished and held_out >= _MIN_HELD_OUT:
+            break
+        whole = finished or networks % every == every - 1
+        # a network that is held out should be an ordinary one, not the one with most to tell
+        index = min(unused) if whole else best
+        unused.discard(index)
+        try:
+            if whole:
+                table.observe(pool[index], probe.measure(pool[index], protocol))
+                held_out += 1
+            elif _measure_parts(table, probe, pool[index], clocked, protocol.max_drift):
+                seen.update(counts[index].keys())
+        except TrialError as error:
+            logger.warning("left out of the latency table: %s", error)
+        networks += 1
+        on_progress(coverage())
+    return coverage()
+
+
+def _measure_parts(
+    table: LatencyTable, probe: Probe, arch: Arch, protocol: LatencyProtocol, max_drift: float
+) -> bool:
+    """Add the parts of one network; say whether the machine was quiet enough to."""
+    parts = parts_of(arch)
+    names = list(dict.fromkeys(name for part in parts for name in (part.name, *part.inside)))
+    for _ in range(1 + _RETRIES):
+        measured = probe.breakdown(arch, names, protocol)
+        if abs(measured.drift) <= max_drift:
+            table.add_parts(part_times(arch, measured))
+            if table.key.runtime == "eager":
+                table.add_network(count_parts(arch), measured.whole_ms, held_out=False)
+            return True
+    return False
+
+
+def part_times(arch: Arch, measured: Breakdown) -> dict[str, float]:
+    """Return the mean time of each part of ``arch``, by key, from clocks around its modules."""
+    parts = parts_of(arch)
+    # a clock costs time in the module around it: what is left of a block, or of the network
+    clock_ms = max(0.0, measured.clocked_ms - measured.whole_ms) / len(parts)
+    spent: defaultdict[str, float] = defaultdict(float)
+    for part in parts:
+        inside = sum(measured.unit_ms[name] + clock_ms for name in part.inside)
+        spent[part.key] += measured.unit_ms[part.name] - inside
+    often = Counter(part.key for part in parts)
+    rest = {REST: max(0.0, measured.whole_ms - sum(spent.values()))}
+    return {key: spent[key] / often[key] for key in spent} | rest
