@@ -1,5 +1,6 @@
 """The one place that prints: a console for results, one for progress, and how errors end."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ err = Console(stderr=True, highlight=False)
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn errors into messages and exit codes: 2 wrong input, 1 failed, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     except InputError as error:
@@ -34,3 +36,7 @@ def exit_codes() -> Iterator[None]:
     except KeyboardInterrupt:
         err.print("interrupted; the same command goes on from here")
         raise SystemExit(130) from None
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt

@@ -16,7 +16,9 @@ from archsearch.space import SearchSpace, load_space
 
 def space(
     file: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
-    samples: Annotated[int, typer.Option(min=3, help="Architectures drawn for the extremes.")] = 100,
+    samples: Annotated[
+        int, typer.Option(min=3, help="Architectures drawn for the extremes.")
+    ] = 100,
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure the latency of 15 of them too.")
     ] = False,

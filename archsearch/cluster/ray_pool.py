@@ -7,6 +7,7 @@ the study) never leaves a worker waiting for its next epoch.
 import logging
 import os
 import queue
+import signal
 import threading
 import time
 from collections import deque
@@ -305,6 +306,8 @@ def start_ray(options: PoolOptions, data_bytes: int) -> None:
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
     common = {"log_to_driver": False, "logging_level": logging.ERROR}
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         if options.address:
             ray.init(address=options.address, **common)
@@ -317,3 +320,6 @@ def start_ray(options: PoolOptions, data_bytes: int) -> None:
             )
     except Exception as error:
         raise RunError(f"Ray did not start ({error}); try --executor inline") from error
+    if on_main_thread and handler is not None:
+        # Ray puts its own in place, which prints a stack trace and ends the process
+        signal.signal(signal.SIGTERM, handler)

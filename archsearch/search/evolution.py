@@ -23,6 +23,8 @@ from archsearch.space import Params, SearchSpace
 logger = logging.getLogger(__name__)
 
 Accept = Callable[[Params], bool]
+#: picks one of several acceptable children
+Choose = Callable[[Sequence[Params], np.random.Generator], int]
 
 
 class SpaceExhaustedError(RunError):
@@ -51,6 +53,7 @@ class EvolutionOptions:
         population: best members that parents are drawn from.
         crossover: share of children with two parents.
         random: share of proposals drawn at random, so that no region is given up.
+        brood: acceptable children among which one is chosen.
         max_tries: children tried before a proposal is drawn at random instead.
     """
 
@@ -58,12 +61,18 @@ class EvolutionOptions:
     population: int = 16
     crossover: float = 0.4
     random: float = 0.1
+    brood: int = 12
     max_tries: int = 200
 
 
 def accept_all(params: Params) -> bool:
     """Accept every proposal."""
     return True
+
+
+def choose_first(children: Sequence[Params], rng: np.random.Generator) -> int:
+    """Choose the first child."""
+    return 0
 
 
 def propose(
@@ -73,6 +82,7 @@ def propose(
     rng: np.random.Generator,
     options: EvolutionOptions = EvolutionOptions(),
     accept: Accept = accept_all,
+    choose: Choose = choose_first,
 ) -> tuple[Params, str]:
     """Return the next parameters and how they came about.
 
@@ -83,16 +93,24 @@ def propose(
         rng: source of randomness.
         options: settings.
         accept: tells whether a proposal can meet the budgets; asked before it is proposed.
+        choose: picks one of a brood of unseen, acceptable children by what is known of them.
 
     Raises:
         SpaceExhaustedError: no unseen architecture is left.
     """
     if len(members) >= options.num_initial and rng.random() >= options.random:
         parents = _best(members, options.population)
+        brood: dict[str, tuple[Params, str]] = {}
         for _ in range(options.max_tries):
             child, origin = _child(space, parents, rng, options)
-            if space.digest_of(child) not in seen and accept(child):
-                return child, origin
+            digest = space.digest_of(child)
+            if digest not in seen and digest not in brood and accept(child):
+                brood[digest] = (child, origin)
+            if len(brood) == options.brood:
+                break
+        if brood:
+            children = list(brood.values())
+            return children[choose([child for child, _ in children], rng)]
     for wanted in (accept, accept_all):
         for _ in range(options.max_tries):
             params = space.sample(rng)
@@ -175,6 +193,7 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         seed: proposals depend on it and on what has finished, not on who asks.
         options: settings of the evolution.
         accept: see `propose`.
+        choose: see `propose`.
 
     Attributes:
         origin: how the last proposal came about.
@@ -187,11 +206,13 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         seed: int = 0,
         options: EvolutionOptions = EvolutionOptions(),
         accept: Accept = accept_all,
+        choose: Choose = choose_first,
     ) -> None:
         self._space = space
         self._seed = seed
         self._options = options
         self._accept = accept
+        self._choose = choose
         self._seen: dict[int, str] = {}
         self._members: dict[int, Member] = {}
         self._finished: set[int] = set()
@@ -220,7 +241,7 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         seen = set(self._seen.values())
         try:
             params, self.origin = propose(
-                self._space, members, seen, rng, self._options, self._accept
+                self._space, members, seen, rng, self._options, self._accept, self._choose
             )
         except SpaceExhaustedError:
             # raising here would leave the trial RUNNING for ever

@@ -30,6 +30,16 @@ class LatencyGuess:
     def __len__(self) -> int:
         return len(self._logs)
 
+    @property
+    def fastest_ms(self) -> float:
+        """The lowest latency measured."""
+        return float(np.exp(min(self._logs)))
+
+    @property
+    def slowest_ms(self) -> float:
+        """The highest latency measured."""
+        return float(np.exp(max(self._logs)))
+
     def observe(self, params: Params, latency_ms: float) -> None:
         """Take in one measurement."""
         self._features.append(np.append(self._space.encode(params), 1.0))

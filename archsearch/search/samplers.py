@@ -1,7 +1,8 @@
 """Samplers by name: Optuna's own, and ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import optuna
 
 from archsearch.errors import InputError, Problem, nearest
@@ -23,7 +24,22 @@ def _evolution(
         guessed = guess.predict(params) if limit is not None else None
         return guessed is None or limit is None or guessed[0] <= limit * (1 + guessed[1])
 
-    return EvolutionSampler(space, seed, accept=accept)
+    def choose(children: Sequence[Params], rng: np.random.Generator) -> int:
+        """Choose the child whose guessed latency is nearest to one drawn from the whole range.
+
+        Latency is known before training and accuracy is not: spreading the candidates over
+        latency fills the front from end to end, where breeding from the best alone would gather
+        them around one point.
+        """
+        guesses = [guess.predict(child) for child in children]
+        known = [pair[0] for pair in guesses if pair is not None]
+        if len(known) < len(children):
+            return 0
+        low, high = guess.fastest_ms, min(limit or np.inf, guess.slowest_ms)
+        wanted = np.log(low) + rng.random() * (np.log(max(low, high)) - np.log(low))
+        return int(np.argmin(np.abs(np.log(known) - wanted)))
+
+    return EvolutionSampler(space, seed, accept=accept, choose=choose)
 
 
 def _random(
