@@ -1,6 +1,7 @@
 """Write constructor calls the short way: defaults left out, repeats as loops."""
 
 import ast
+import copy
 
 from archsearch.export.calls import call_graph
 from archsearch.export.facts import Facts, same
@@ -11,8 +12,12 @@ from archsearch.export.signature import bound_arguments, defaults_of
 def compact(program: Program, root: str) -> None:
     """Shorten the calls of ``program`` without changing what they do."""
     _leave_out_defaults(program)
-    node = program[root]
-    program[root] = _Repeats().visit(node)
+    fold_repeats(program[root])
+
+
+def fold_repeats(node: ast.AST) -> None:
+    """Write equal neighbours in lists of constructor calls as comprehensions."""
+    _Repeats().visit(node)
 
 
 def _leave_out_defaults(program: Program) -> None:
@@ -48,10 +53,9 @@ def _require(function: ast.FunctionDef, name: str) -> None:
 
 
 class _Repeats(ast.NodeTransformer):
-    """Writes equal neighbours in a list of constructor calls as a comprehension."""
-
     def visit_List(self, node: ast.List) -> ast.expr:
         self.generic_visit(node)
+        node.elts = [item for each in node.elts for item in _written_out(each)]
         if len(node.elts) < 2 or not all(isinstance(item, ast.Call) for item in node.elts):
             return node
         texts = [ast.dump(item) for item in node.elts]
@@ -71,6 +75,15 @@ class _Repeats(ast.NodeTransformer):
                 parts.append(item)
             index += count
         return ast.List(parts, ast.Load())
+
+
+def _written_out(item: ast.expr) -> list[ast.expr]:
+    """Return the items that ``*[x for _ in range(n)]`` stands for."""
+    if not (isinstance(item, ast.Starred) and isinstance(item.value, ast.ListComp)):
+        return [item]
+    times = item.value.generators[0].iter
+    assert isinstance(times, ast.Call)
+    return [copy.deepcopy(item.value.elt) for _ in range(ast.literal_eval(times.args[0]))]
 
 
 def _period(texts: list[str]) -> int:

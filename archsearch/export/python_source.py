@@ -2,7 +2,7 @@
 
 from archsearch.arch import Arch
 from archsearch.export.branches import decide_branches
-from archsearch.export.compact import compact
+from archsearch.export.compact import compact, fold_repeats
 from archsearch.export.construction import Construction
 from archsearch.export.observation import observe
 from archsearch.export.program import Definition, import_lines, library, names_in
@@ -27,6 +27,7 @@ def python_source(arch: Arch, docstring: str, *, any_size: bool = False) -> str:
     program[ROOT] = network_class(
         arch, construction, any_size=any_size, carries_tokens=seen.carries_tokens
     )
+    fold_repeats(program[ROOT])
     program = specialize(program, ROOT, seen)
     if not any_size:
         decide_branches(program, ROOT, (arch.in_channels, arch.image_size, arch.image_size))

@@ -7,10 +7,12 @@ import io
 import re
 import subprocess
 import sys
+import textwrap
 import tokenize
 from collections.abc import Iterable, Sequence
 
 _INDENT = "    "
+_WIDTH = 100
 
 
 def parse_with_comments(text: str) -> ast.Module:
@@ -83,7 +85,9 @@ def _statement(node: ast.stmt, depth: int) -> list[str]:
     indent = _INDENT * depth
     if docstring := _docstring(node):
         lines = inspect.cleandoc(docstring).splitlines()
-        closed = len(lines) == 1
+        closed = len(lines) == 1 and len(indent + lines[0]) + 6 <= _WIDTH
+        if len(lines) == 1 and not closed:
+            lines = textwrap.wrap(lines[0], _WIDTH - len(indent) - 3)
         lines = [f'"""{lines[0]}', *lines[1:]] + ([] if closed else ['"""'])
         if closed:
             lines[0] += '"""'

@@ -27,7 +27,7 @@ from archsearch.export.signature import (
     parameters_of,
 )
 from archsearch.export.substitute import only_expression
-from archsearch.export.sweep import sweep
+from archsearch.export.sweep import overwritten, sweep
 from archsearch.export.tidy import tidy
 
 #: how a map with extra tokens beside it is annotated
@@ -336,11 +336,14 @@ def _may_change(owner: Owner, graph: CallGraph) -> bool:
 
 
 def _unread(name: str, function: ast.FunctionDef) -> bool:
-    return not any(
-        isinstance(node, ast.Name) and node.id == name
+    """Return whether what a call passes for ``name`` makes no difference."""
+    reads = [
+        node
         for statement in function.body
         for node in ast.walk(statement)
-    )
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+    ]
+    return not reads or overwritten(name, function.body)
 
 
 def _narrow_annotation(function: ast.FunctionDef, argument: ast.arg, fact: Fact | None) -> None:

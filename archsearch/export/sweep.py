@@ -27,6 +27,7 @@ def sweep(program: Program, root: str, identities: set[str]) -> None:
                     ]
     for _, function in functions_of(program):
         function.body = _live(function.body, function)
+        _name_unread(function)
 
 
 def _loaded_attributes(nodes: Iterable[ast.AST], *, own: bool) -> set[str]:
@@ -96,6 +97,16 @@ def _live(body: list[ast.stmt], function: ast.FunctionDef) -> list[ast.stmt]:
     return out
 
 
+def _name_unread(function: ast.FunctionDef) -> None:
+    """Write ``_`` for the names of ``a, b = x`` that nothing reads."""
+    read = _read_names(function)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            for item in node.targets[0].elts:
+                if isinstance(item, ast.Name) and item.id not in read:
+                    item.id = "_"
+
+
 def _read_names(node: ast.AST) -> set[str]:
     return {
         inner.id
@@ -113,10 +124,10 @@ def _dead(node: ast.stmt, rest: list[ast.stmt], read: set[str]) -> bool:
         return False
     if isinstance(target, ast.Name) and target.id not in read:
         return True
-    return value is not None and _overwritten(ast.unparse(target), rest)
+    return value is not None and overwritten(ast.unparse(target), rest)
 
 
-def _overwritten(target: str, rest: list[ast.stmt]) -> bool:
+def overwritten(target: str, rest: list[ast.stmt]) -> bool:
     """Return whether the next statement that knows ``target`` sets it without reading it."""
     for node in rest:
         if not _mentions(node, target):

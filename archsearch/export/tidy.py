@@ -2,6 +2,8 @@
 
 import ast
 import copy
+from collections import Counter
+from collections.abc import Iterable
 
 from archsearch.export.calls import CallGraph, call_graph
 from archsearch.export.facts import Facts, Owner
@@ -17,9 +19,10 @@ _LINE = 72
 
 def tidy(program: Program) -> None:
     """Shorten every function: no aliases, no counters that nothing reads, no one-line helpers."""
+    reads = _attribute_reads(program.values())
     for node in program.values():
         if isinstance(node, ast.ClassDef):
-            _forget_constructor_attributes(node, program)
+            _forget_constructor_attributes(node, reads)
     for owner, function in functions_of(program):
         _drop_aliases(function)
         _rename_aliased_parameter(function)
@@ -81,34 +84,30 @@ def _drop_aliases(function: ast.FunctionDef) -> None:
                 Substitute({target.id: value}).visit(rest)
 
 
-def _forget_constructor_attributes(node: ast.ClassDef, program: Program) -> None:
-    """Put ``x`` in the place of ``self.x`` where ``self.x = x`` and only the constructor reads it."""
-    init = next(
-        (
-            item
-            for item in node.body
-            if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-        ),
-        None,
-    )
-    if init is None:
-        return
-    for item in list(init.body):
-        if not (isinstance(item, ast.Assign) and isinstance(item.value, ast.Name)):
+def _forget_constructor_attributes(node: ast.ClassDef, reads: Counter[str]) -> None:
+    """Put ``x`` in the place of ``self.x`` if ``self.x = x`` and the constructor alone reads it."""
+    for init in node.body:
+        if not (isinstance(init, ast.FunctionDef) and init.name == "__init__"):
             continue
-        target = item.targets[0]
-        if not (isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"):
-            continue
-        everywhere = sum(_attribute_reads(each, target.attr) for each in program.values())
-        if everywhere == _attribute_reads(init, target.attr) > 0:
-            for rest in init.body:
-                _SubstituteAttribute(target.attr, item.value).visit(rest)
+        own_reads = _attribute_reads([init])
+        for item in list(init.body):
+            if not (isinstance(item, ast.Assign) and isinstance(item.value, ast.Name)):
+                continue
+            target = item.targets[0]
+            if not (isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"):
+                continue
+            if reads[target.attr] == own_reads[target.attr] > 0:
+                for rest in init.body:
+                    _SubstituteAttribute(target.attr, item.value).visit(rest)
 
 
-def _attribute_reads(node: ast.AST, name: str) -> int:
-    return sum(
-        isinstance(inner, ast.Attribute) and inner.attr == name and isinstance(inner.ctx, ast.Load)
+def _attribute_reads(nodes: Iterable[ast.AST]) -> Counter[str]:
+    """Return how often each attribute is read, of ``self`` or of anything else."""
+    return Counter(
+        inner.attr
+        for node in nodes
         for inner in ast.walk(node)
+        if isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Load)
     )
 
 
