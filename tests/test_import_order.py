@@ -23,6 +23,7 @@ ROW = {part: row for row, parts in enumerate(ORDER) for part in parts}
 #: inside a row, the few imports that go one way
 WITHIN = {
     ("__main__", "cli"),
+    ("zoo", "cost"),
     ("record", "arch"),
     ("yaml_source", "errors"),
     ("resources", "errors"),
