@@ -51,6 +51,11 @@ class Round:
     before_ms: float
     after_ms: float
 
+    def disturbance(self, calibration_ms: float) -> float:
+        """Return how far the reference was off, plus the time that networks were set aside."""
+        drift = max(abs(ms / calibration_ms - 1) for ms in (self.before_ms, self.after_ms))
+        return drift + max(1 - (block.busy or 1.0) for block in self.blocks)
+
     def accepted(self, calibration_ms: float, max_drift: float, busiest: Sequence[float]) -> bool:
         """Return whether the machine was quiet: reference on its mark, no block set aside.
 
@@ -99,8 +104,12 @@ class Measurement:
 
     @property
     def believed(self) -> list[Round]:
-        """Accepted rounds; all of them when none was accepted (the verdict says so)."""
-        return self.accepted or self.rounds
+        """Accepted rounds; if there is none (the verdict says so), the least disturbed quarter."""
+        quiet = self.accepted
+        if quiet:
+            return quiet
+        ordered = sorted(self.rounds, key=lambda each: each.disturbance(self.calibration_ms))
+        return ordered[: (len(ordered) + 3) // 4]
 
     @property
     def verdict(self) -> Verdict:

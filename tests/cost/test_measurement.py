@@ -91,6 +91,14 @@ def test_preempted_blocks_do_not_count():
     assert result.summary(0)["median_ms"] == pytest.approx(4.0, rel=0.01)
 
 
+def test_rejected_rounds_give_the_least_disturbed():
+    # half of the time disturbs by 5 % only, the rest by 60 %
+    machine = Machine(load=lambda t: 1.05 if int(t / 0.1) % 2 == 0 else 1.6)
+    result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
+    assert result.verdict == "rejected"
+    assert result.summary(0)["median_ms"] == pytest.approx(4.2, rel=0.05)
+
+
 def test_noise_that_the_reference_does_not_see_is_noisy():
     machine = Machine(noise=0.2)
     reference = Machine(noise=0.0).network(0.4)
