@@ -8,8 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from archsearch.export.facts import PRESENT, is_none
 from archsearch.export.program import Program, import_lines, names_in
+from archsearch.export.signature import narrow_annotation, parameters_of
 
+#: works on layers of every kind, whichever this network has
+INITIALIZE = "initialize"
 #: names of the functions that take notes while the program runs
 _TEST, _CUT = "_note_test", "_note_cut"
 
@@ -37,7 +41,9 @@ def decide_branches(program: Program, root: str, image_shape: tuple[int, int, in
 def _number_sites(program: Program) -> int:
     """Give every test and every slice a number, which copies of the node carry on."""
     count = 0
-    for definition in program.values():
+    for name, definition in program.items():
+        if name == INITIALIZE:
+            continue
         for node in ast.walk(definition):
             if _is_open_test(node) or _is_cut(node):
                 node.site = count  # type: ignore[attr-defined]
@@ -90,18 +96,36 @@ class _Decide(ast.NodeTransformer):
 
     def __init__(self, decided: dict[int, bool]) -> None:
         self._decided = decided
+        self._present: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
         """Visit a node, its children first."""
+        if isinstance(node, ast.FunctionDef):
+            self._present = set()
         self.generic_visit(node)
+        if isinstance(node, ast.FunctionDef):
+            for argument in parameters_of(node):
+                if argument.arg in self._present:
+                    narrow_annotation(node, argument, PRESENT)
         outcome = self._decided.get(getattr(node, "site", -1))
         if outcome is None:
             return node
         if isinstance(node, ast.If | ast.IfExp):
+            self._present |= _shown_present(node.test, outcome)
             node.test = ast.Constant(outcome)
         elif isinstance(node, ast.Subscript) and outcome:
             return node.value
         return node
+
+
+def _shown_present(test: ast.expr, outcome: bool) -> set[str]:
+    """Return the name that ``test``, coming out as ``outcome``, shows not to be None."""
+    if not (isinstance(test, ast.Compare) and isinstance(test.left, ast.Name)):
+        return set()
+    if not is_none(test.comparators[0]):
+        return set()
+    present = isinstance(test.ops[0], ast.IsNot) == outcome
+    return {test.left.id} if present else set()
 
 
 def _run(program: Program, root: str, image_shape: tuple[int, int, int]) -> dict[int, set[bool]]:

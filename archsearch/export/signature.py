@@ -2,7 +2,7 @@
 
 import ast
 
-from archsearch.export.facts import Owner
+from archsearch.export.facts import MODULE, PRESENT, TENSOR, Fact, Owner, is_none
 
 
 def bound_arguments(
@@ -65,3 +65,20 @@ def drop_argument(call: ast.Call, owner: Owner, function: ast.FunctionDef, name:
     call.keywords = [word for word in call.keywords if word.arg != name]
     if name in names and names.index(name) < len(call.args):
         del call.args[names.index(name)]
+
+
+def narrow_annotation(function: ast.FunctionDef, argument: ast.arg, fact: Fact | None) -> None:
+    """Say in the signature what is known: no ``| None``, no default of None, a tensor."""
+    if fact not in (PRESENT, MODULE, TENSOR):
+        return
+    annotation = argument.annotation
+    if fact is TENSOR:
+        argument.annotation = ast.Name("Tensor", ast.Load())
+    elif isinstance(annotation, ast.BinOp) and is_none(annotation.right):
+        argument.annotation = annotation.left
+    arguments = function.args
+    names = [item.arg for item in arguments.kwonlyargs]
+    if argument.arg in names:
+        index = names.index(argument.arg)
+        if is_none(arguments.kw_defaults[index]):
+            arguments.kw_defaults[index] = None

@@ -87,7 +87,7 @@ def _statement(node: ast.stmt, depth: int) -> list[str]:
         lines = inspect.cleandoc(docstring).splitlines()
         closed = len(lines) == 1 and len(indent + lines[0]) + 6 <= _WIDTH
         if len(lines) == 1 and not closed:
-            lines = textwrap.wrap(lines[0], _WIDTH - len(indent) - 3)
+            lines = textwrap.wrap(lines[0], _WIDTH - len(indent) - 6)
         lines = [f'"""{lines[0]}', *lines[1:]] + ([] if closed else ['"""'])
         if closed:
             lines[0] += '"""'

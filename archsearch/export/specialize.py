@@ -13,7 +13,6 @@ from archsearch.export.facts import (
     Facts,
     Owner,
     is_constant,
-    is_none,
     same,
 )
 from archsearch.export.fold_statements import fold_body
@@ -24,6 +23,7 @@ from archsearch.export.signature import (
     defaults_of,
     drop_argument,
     drop_parameter,
+    narrow_annotation,
     parameters_of,
 )
 from archsearch.export.substitute import only_expression
@@ -319,7 +319,7 @@ def _drop_parameters(graph: CallGraph, facts: Facts) -> None:
         drop_parameter(graph.functions[entry[0]], entry[1])
     for owner, function in graph.functions.items():
         for argument in parameters_of(function):
-            _narrow_annotation(function, argument, facts.params[owner].get(argument.arg))
+            narrow_annotation(function, argument, facts.params[owner].get(argument.arg))
 
 
 def _aligned(site: CallSite, graph: CallGraph) -> dict[int, dict[Owner, str]]:
@@ -344,20 +344,3 @@ def _unread(name: str, function: ast.FunctionDef) -> bool:
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
     ]
     return not reads or overwritten(name, function.body)
-
-
-def _narrow_annotation(function: ast.FunctionDef, argument: ast.arg, fact: Fact | None) -> None:
-    """Say in the signature what is known: no ``| None``, no default of None, a tensor."""
-    if fact not in (PRESENT, MODULE, TENSOR):
-        return
-    annotation = argument.annotation
-    if fact is TENSOR:
-        argument.annotation = ast.Name("Tensor", ast.Load())
-    elif isinstance(annotation, ast.BinOp) and is_none(annotation.right):
-        argument.annotation = annotation.left
-    arguments = function.args
-    names = [item.arg for item in arguments.kwonlyargs]
-    if argument.arg in names:
-        index = names.index(argument.arg)
-        if is_none(arguments.kw_defaults[index]):
-            arguments.kw_defaults[index] = None

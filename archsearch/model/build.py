@@ -71,6 +71,7 @@ def _build(arch: Arch, drop_path: float) -> Network:
     depth = sum(stage.depth for stage in arch.stages)
     rates = iter([drop_path * index / max(1, depth - 1) for index in range(depth)])
     counts = carried_tokens(arch)
+    stem = _stem(arch)
     stages = []
     for index, (stage, side, tokens) in enumerate(
         zip(arch.stages, arch.map_sizes, counts, strict=True)
@@ -94,7 +95,7 @@ def _build(arch: Arch, drop_path: float) -> Network:
                 inner=_inners(stage, arch, context),
             )
         )
-    network = Network(arch, _stem(arch), stages, _head(arch))
+    network = Network(arch, stem, stages, _head(arch))
     return network.apply(blocks.initialize)
 
 
@@ -215,25 +216,30 @@ def _position_in_block(position: spec.Position, context: StageContext) -> nn.Mod
 def _block(
     block: Block, position: spec.Position, context: StageContext, drop_path: float
 ) -> blocks.TransformerBlock:
-    local_position = local_aggregation = None
-    if block.local_aggregation is not None:
-        local_position = _position_in_block(position, context)
-        local_aggregation = blocks.LocalAggregation(
-            context.width,
-            max(1, round(context.width * block.local_aggregation.expansion)),
-            kernel_size=block.local_aggregation.kernel_size,
-            drop_path=drop_path,
-        )
+    local = block.local_aggregation
     # the locality FFN has no drop path in the code of its paper
     bypass = isinstance(block.ffn, spec.LocalityFfn)
+    # parts are made in the order of the parameters, as they are in an exported file: the same
+    # seed then gives both the same weights
     return blocks.TransformerBlock(
         _ATTENTIONS[type(block.attention)](block.attention, context),
         _FFNS[type(block.ffn)](block.ffn, context),
-        local_position=local_position,
-        local_aggregation=local_aggregation,
+        local_position=None if local is None else _position_in_block(position, context),
+        local_aggregation=None if local is None else _local_aggregation(local, context, drop_path),
         position=_position_in_block(position, context),
         attention_drop_path=drop_path,
         ffn_drop_path=0.0 if bypass else drop_path,
+    )
+
+
+def _local_aggregation(
+    local: spec.LocalAggregation, context: StageContext, drop_path: float
+) -> nn.Module:
+    return blocks.LocalAggregation(
+        context.width,
+        max(1, round(context.width * local.expansion)),
+        kernel_size=local.kernel_size,
+        drop_path=drop_path,
     )
 
 
