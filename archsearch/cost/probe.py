@@ -19,7 +19,7 @@ from archsearch.cost.channel import receive, send
 from archsearch.cost.environment import device_kind
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
 from archsearch.cost.target import Target, pack
-from archsearch.errors import InputError, ProbeError, Problem, TrialError
+from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem, TrialError
 from archsearch.record import LatencyResult
 
 #: bytes up to which glibc keeps freed memory: without these, mobilenetv2 spends a third of its
@@ -257,11 +257,18 @@ class Probe:
     def _ask(self, request: dict[str, Any], limit_s: float) -> dict[str, Any]:
         with self._lock:
             self.start()
-            if not self._ready:
-                self._receive(_STARTUP_LIMIT_S)
-                self._ready = True
-            self._send(request)
-            reply: dict[str, Any] = self._receive(limit_s)["reply"]
+            try:
+                if not self._ready:
+                    self._receive(_STARTUP_LIMIT_S)
+                    self._ready = True
+                self._send(request)
+                reply: dict[str, Any] = self._receive(limit_s)["reply"]
+            except ArchsearchError:
+                raise
+            except BaseException:
+                # interrupted: a late answer must not be taken for that of the next request
+                self.close()
+                raise
             return reply
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 import pytest
 import torch
 
+from archsearch.cost import Probe
+
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread():
@@ -9,3 +11,10 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="package")
+def probe():
+    """One probe process for all tests that do not harm it."""
+    with Probe() as each:
+        yield each

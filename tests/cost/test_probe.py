@@ -18,12 +18,6 @@ from archsearch.errors import InputError, ProbeError, TrialError
 BRIEF = LatencyProtocol(min_blocks=6, time_limit_s=0.1, warmup_limit_s=0.1, block_ms=2.0)
 
 
-@pytest.fixture(scope="module")
-def probe():
-    with Probe() as each:
-        yield each
-
-
 def test_start_returns_before_the_process_is_ready():
     begun = time.monotonic()
     with Probe() as each:
@@ -80,6 +74,18 @@ def test_comparison_is_paired(probe):
 
 def test_printing_networks_do_not_disturb_the_messages(probe):
     assert probe.measure("tests.cost.probe_models:printing", BRIEF).median_ms > 0
+
+
+def test_an_interrupted_request_does_not_answer_the_next(monkeypatch):
+    with Probe() as probe:
+
+        def interrupted(limit_s):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(probe, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            probe.measure("tests.cost.probe_models:small", BRIEF)
+        assert not probe.alive
 
 
 def test_calibration(probe):

@@ -16,7 +16,7 @@ from archsearch.arch import (
     SparseGlobalAttention,
     Stage,
 )
-from archsearch.cost import LatencyProtocol, Probe, count_arch, count_macs, profile_target
+from archsearch.cost import LatencyProtocol, count_arch, count_macs, profile_target
 from archsearch.cost.breakdown import measure_rates, measure_units
 from archsearch.cost.units import find_units, hooked, unit_bytes
 from archsearch.errors import InputError
@@ -132,11 +132,10 @@ def test_profile_without_a_probe():
     assert profile.weight_bytes["bfloat16"] < profile.weight_bytes["float32"]
 
 
-def test_profile_with_a_probe():
-    with Probe() as probe:
-        profile = profile_target(ARCH, probe, BRIEF.model_copy(update={"batch_size": 2}))
-        name, shape = "mobilenetv3_small_050", (3, 32, 32)
-        again = profile_target(f"timm:{name}", probe, BRIEF, input_shape=shape)
+def test_profile_with_a_probe(probe):
+    profile = profile_target(ARCH, probe, BRIEF.model_copy(update={"batch_size": 2}))
+    name, shape = "mobilenetv3_small_050", (3, 32, 32)
+    again = profile_target(f"timm:{name}", probe, BRIEF, input_shape=shape)
     assert profile.latency.batch_size == profile.batch_size == 2
     assert profile.units_ms > 0
     assert all(unit.time_ms > 0 and unit.bound_ms > 0 for unit in profile.units)
