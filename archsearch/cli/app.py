@@ -1,45 +1,81 @@
 """The command line: ``archsearch COMMAND``. Parse, call, print; no logic."""
 
+import importlib
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
 from archsearch import __version__
-from archsearch.cli import export, front, profile, report, run, space
 from archsearch.cli.console import exit_codes
 
-app = typer.Typer(
-    name="archsearch",
-    help=(
-        "Search light-weight vision transformers for your latency budget, on your own device.\n\n"
-        "Start with: archsearch run lightweight --budget-ms 5"
-    ),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
+#: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
+#: is imported only when the command is used (torch, timm and ray take seconds)
+COMMANDS = {
+    "run": "Search for the best accuracy within a latency budget, and print the Pareto front.",
+    "front": "Print the Pareto front of a run; it may still be going on.",
+    "report": "Write a self-contained page about a run; it needs no network.",
+    "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
+    "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
+    "space": "Check a space, and print its size and the costs in it.",
+    "zoo": "List the models of the four papers; compare them measured here and published.",
+}
 
-for command in (run.run, front.front, report.report, export.export, space.space, profile.profile):
-    app.command()(command)
+HELP = """Search light-weight vision transformers for your latency budget, on your own device.
+
+Start with: archsearch run lightweight --budget-ms 5
+"""
+
+
+def build_app(wanted: str | None) -> typer.Typer:
+    """Return the command line with the command ``wanted`` loaded, the others by name only."""
+    app = typer.Typer(
+        name="archsearch",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(archsearch)
+    for name, line in COMMANDS.items():
+        app.command(name, help=None if name == wanted else line)(
+            _load(name) if name == wanted else _unloaded
+        )
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exit code 0 done, 1 the run failed, 2 the input is wrong."""
+    words = sys.argv[1:] if arguments is None else arguments
+    wanted = next((word for word in words if not word.startswith("-")), None)
+    with exit_codes():
+        build_app(wanted)(words)
+
+
+def archsearch(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        callback=lambda wanted: _version(wanted),
+        is_eager=True,
+        help="Print the version and exit.",
+    ),
+) -> None:
+    """Take the options that come before the command."""
+
+
+def _load(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(importlib.import_module(f"archsearch.cli.{name}"), name)
+    return function
+
+
+def _unloaded() -> None:
+    raise AssertionError("only the wanted command is ever called")
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"archsearch {__version__}")
         raise typer.Exit
-
-
-@app.callback()
-def archsearch(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
-    ),
-) -> None:
-    """Options that come before the command."""
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exit code 0 done, 1 the run failed, 2 the input is wrong."""
-    with exit_codes():
-        app(arguments if arguments is not None else sys.argv[1:])
