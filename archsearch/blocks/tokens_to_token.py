@@ -54,17 +54,14 @@ class TokensToToken(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the first map."""
-        x = self._layer(_soft_split(x, *self.first_split), self.attention1, self.ffn1)
-        x = self._layer(_soft_split(x, 3, 2, 1), self.attention2, self.ffn2)
-        out: Tensor = self.proj(_soft_split(x, 3, 2, 1)).permute(0, 3, 1, 2)
+        split = _soft_split(x, *self.first_split)  # (B, H, W, K)
+        x = self.attention1(split.flatten(1, 2)).unflatten(1, split.shape[1:3])
+        x = x + self.ffn1(x, None)[0]
+        split = _soft_split(x.permute(0, 3, 1, 2), 3, 2, 1)
+        x = self.attention2(split.flatten(1, 2)).unflatten(1, split.shape[1:3])
+        x = x + self.ffn2(x, None)[0]
+        out: Tensor = self.proj(_soft_split(x.permute(0, 3, 1, 2), 3, 2, 1)).permute(0, 3, 1, 2)
         return out
-
-    def _layer(self, x: Tensor, attention: nn.Module, ffn: nn.Module) -> Tensor:
-        """Run one performer layer: ``(B, H, W, K) -> (B, C, H, W)``."""
-        batch, height, width, _ = x.shape
-        x = attention(x.flatten(1, 2)).reshape(batch, height, width, -1)
-        update: Tensor = ffn(x, None)[0]
-        return (x + update).permute(0, 3, 1, 2)
 
 
 def _soft_split(x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:

@@ -3,7 +3,7 @@
 import ast
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -26,14 +26,14 @@ class Construction:
 
     def __init__(self, arch: Arch) -> None:
         # modules are kept alive by `network`, so that an id stands for one module
-        self._calls: dict[int, tuple[type[nn.Module], dict[str, Any], int]] = {}
+        self._calls: dict[int, tuple[Callable[..., nn.Module], dict[str, Any]]] = {}
         with _LOCK, self._recording():
             self.network: Network = build_model(arch)
 
     def expression(self, module: nn.Module) -> ast.expr:
         """Return the call that makes ``module``, every parameter written out."""
-        cls, arguments, _ = self._calls[id(module)]
-        parameters = inspect.signature(cls).parameters
+        made_by, arguments = self._calls[id(module)]
+        parameters = inspect.signature(made_by).parameters
         positional: list[ast.expr] = []
         keywords: list[ast.keyword] = []
         for name, value in arguments.items():
@@ -42,7 +42,7 @@ class Construction:
                 keywords.append(ast.keyword(name, node))
             else:
                 positional.append(node)
-        return ast.Call(ast.Name(cls.__name__, ast.Load()), positional, keywords)
+        return ast.Call(ast.Name(made_by.__name__, ast.Load()), positional, keywords)
 
     def _value(self, value: Any) -> ast.expr:
         if isinstance(value, nn.Module):
@@ -64,16 +64,21 @@ class Construction:
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
-        """Note the arguments of every constructor of the block library while this is open."""
+        """Note the arguments of the library's constructors and builders while this is open."""
         classes = {cls for cls in vars(blocks).values() if _is_block(cls)}
-        originals = {cls: cls.__init__ for cls in classes if "__init__" in vars(cls)}
-        for cls, original in originals.items():
+        constructors = {cls: cls.__init__ for cls in classes if "__init__" in vars(cls)}
+        builders = {name: value for name, value in vars(blocks).items() if _is_builder(value)}
+        for cls, original in constructors.items():
             cls.__init__ = self._noting(cls, original)
+        for name, builder in builders.items():
+            setattr(blocks, name, self._noting_result(builder))
         try:
             yield
         finally:
-            for cls, original in originals.items():
+            for cls, original in constructors.items():
                 cls.__init__ = original
+            for name, builder in builders.items():
+                setattr(blocks, name, builder)
 
     def _noting(self, cls: type[nn.Module], original: Any) -> Any:
         signature = inspect.signature(original)
@@ -84,11 +89,29 @@ class Construction:
                 bound = signature.bind(module, *args, **kwargs)
                 bound.apply_defaults()
                 arguments = dict(list(bound.arguments.items())[1:])
-                self._calls[id(module)] = (cls, arguments, len(self._calls))
+                self._calls[id(module)] = (cls, arguments)
             original(module, *args, **kwargs)
 
         return init
 
+    def _noting_result(self, builder: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        signature = inspect.signature(builder)
+
+        @functools.wraps(builder)
+        def build(*args: Any, **kwargs: Any) -> nn.Module:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            module = builder(*args, **kwargs)
+            self._calls[id(module)] = (builder, dict(bound.arguments))
+            return module
+
+        return build
+
 
 def _is_block(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def _is_builder(value: object) -> bool:
+    """Return whether ``value`` is a function that returns a module."""
+    return inspect.isfunction(value) and _is_block(inspect.signature(value).return_annotation)

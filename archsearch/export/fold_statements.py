@@ -49,6 +49,9 @@ class _Body:
             return self._if(node, env)
         if isinstance(node, ast.For):
             return self._for(node, env)
+        if isinstance(node, ast.With):
+            node.body = self.fold(node.body, env)
+            return [node]
         if isinstance(node, ast.Assign):
             return self._assign(node, env)
         if isinstance(node, ast.AnnAssign):

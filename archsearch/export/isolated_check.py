@@ -1,9 +1,10 @@
 """Run exported Python files where archsearch cannot be imported.
 
 A script of its own: ``python -I isolated_check.py REQUEST.pt ANSWER.pt``. The request is a list of
-cases, each a dict with ``source`` (path), ``weights`` (state dict) and ``inputs`` (tensors).
-The answer has for each case ``logits`` (a list of tensors) and ``parameters`` (name to shape and
-whether it is trained), or ``error`` (the traceback).
+cases, each a dict with ``source`` (path), ``seed`` and ``initial`` (the state dict that it must
+give), ``weights`` (state dict) and ``inputs`` (tensors). The answer has for each case ``logits``
+(a list of tensors), ``parameters`` (name to shape and whether it is trained) and ``other_initial``
+(names of differing initial weights), or ``error`` (the traceback).
 """
 
 import importlib.util
@@ -28,14 +29,20 @@ def _answer(case: dict[str, Any]) -> dict[str, Any]:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        torch.manual_seed(case["seed"])
         model = module.create_model().eval()
         parameters = {
             name: (list(value.shape), value.requires_grad)
             for name, value in model.named_parameters()
         }
+        state = model.state_dict()
+        other = [
+            name for name, value in case["initial"].items() if not torch.equal(value, state[name])
+        ]
         model.load_state_dict(case["weights"])
         with torch.no_grad():
-            return {"parameters": parameters, "logits": [model(x) for x in case["inputs"]]}
+            logits = [model(x) for x in case["inputs"]]
+        return {"parameters": parameters, "other_initial": other, "logits": logits}
     except Exception:
         return {"error": traceback.format_exc(limit=-3)}
 

@@ -28,7 +28,8 @@ def prove_python(sources: Sequence[tuple[Arch, str]]) -> None:
     """Check Python files: in a fresh process without archsearch, their logits must be bit-equal.
 
     Every file gets weights drawn at random, running statistics included, and random images in
-    two batch sizes. Parameters, what is trained of them, and MACs must be equal too.
+    two batch sizes. The parameters and what is trained of them, the initial weights that a seed
+    gives, and the MACs must be equal too.
 
     Args:
         sources: architectures and the text of their files. Several share the fresh process.
@@ -42,6 +43,7 @@ def prove_python(sources: Sequence[tuple[Arch, str]]) -> None:
         folder = Path(name)
         for index, (arch, text) in enumerate(sources):
             model = build_model(arch, seed=index).eval()
+            initial = {name: value.clone() for name, value in model.state_dict().items()}
             randomize(model, seed=index)
             _compare_counts(arch, model, text)
             inputs = random_images(arch, seed=index)
@@ -50,6 +52,8 @@ def prove_python(sources: Sequence[tuple[Arch, str]]) -> None:
             cases.append(
                 {
                     "source": str(path),
+                    "seed": index,
+                    "initial": initial,
                     "weights": model.state_dict(),
                     "inputs": inputs,
                     "parameters": _shapes(model),
@@ -65,6 +69,11 @@ def prove_python(sources: Sequence[tuple[Arch, str]]) -> None:
             raise ExportError(
                 f"the exported file of {arch.digest[:12]} has other parameters: "
                 f"{_difference(case['parameters'], answer['parameters'])}"
+            )
+        if answer["other_initial"]:
+            raise ExportError(
+                f"the exported file of {arch.digest[:12]} starts with other weights: "
+                f"{', '.join(answer['other_initial'][:3])}"
             )
         for ours, theirs in zip(logits, answer["logits"], strict=True):
             if not torch.equal(ours, theirs):

@@ -129,8 +129,8 @@ def _parameter_facts(
             continue
         first = known[0]
         agreed = is_constant(first) and all(same(first, value) for value in known)
-        decision = owner[1] != "__init__" or _worth_folding(first, defaults.get(name))
-        if agreed and (decision or _is_key(name, function)):
+        decision = _worth_folding(first, defaults.get(name)) or _is_key(name, function)
+        if agreed and decision:
             facts[name] = first
         elif all(_is_made(value) for value in known):
             facts[name] = MODULE
@@ -171,7 +171,7 @@ def _present_in_caller(
 
 
 def _worth_folding(value: ast.expr, default: ast.expr | None) -> bool:
-    """Return whether a constructor's constant argument is a decision, and no dimension."""
+    """Return whether a constant argument is a decision, and no dimension."""
     if isinstance(value, ast.Constant) and type(value.value) is int:
         return default is not None and (same(value, default) or value.value == 0)
     return True

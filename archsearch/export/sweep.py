@@ -84,7 +84,7 @@ def _live(body: list[ast.stmt], function: ast.FunctionDef) -> list[ast.stmt]:
             node.orelse = _live(node.orelse, function)
             if not node.body and not node.orelse:
                 continue
-        elif isinstance(node, ast.For):
+        elif isinstance(node, ast.For | ast.With):
             node.body = _live(node.body, function)
         if _dead(node, body[index + 1 :], read):
             continue

@@ -185,17 +185,14 @@ def _head(arch: Arch) -> blocks.Head:
 
 # ---- positions ----
 
-_TABLES: dict[type[Any], Callable[..., nn.Module]] = {
-    spec.LearnedPosition: blocks.LearnedPosition,
-    spec.SinusoidPosition: blocks.sinusoid_position,
-}
-
 
 def _position(position: spec.Position, context: StageContext) -> nn.Module | None:
-    make = _TABLES.get(type(position))
-    if make is None:
-        return None
-    return make(context.width, context.side, class_token=context.tokens.class_token)
+    has_class_token = context.tokens.class_token
+    if isinstance(position, spec.LearnedPosition):
+        return blocks.LearnedPosition(context.width, context.side, class_token=has_class_token)
+    if isinstance(position, spec.SinusoidPosition):
+        return blocks.sinusoid_position(context.width, context.side, class_token=has_class_token)
+    return None
 
 
 def _position_after_first(position: spec.Position, context: StageContext) -> nn.Module | None:
