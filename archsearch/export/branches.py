@@ -97,21 +97,25 @@ class _Decide(ast.NodeTransformer):
     def __init__(self, decided: dict[int, bool]) -> None:
         self._decided = decided
         self._present: set[str] = set()
+        self._tuples: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
         """Visit a node, its children first."""
         if isinstance(node, ast.FunctionDef):
-            self._present = set()
+            self._present, self._tuples = set(), set()
         self.generic_visit(node)
         if isinstance(node, ast.FunctionDef):
             for argument in parameters_of(node):
                 if argument.arg in self._present:
                     narrow_annotation(node, argument, PRESENT)
+                if argument.arg in self._tuples and isinstance(argument.annotation, ast.BinOp):
+                    argument.annotation = argument.annotation.right
         outcome = self._decided.get(getattr(node, "site", -1))
         if outcome is None:
             return node
         if isinstance(node, ast.If | ast.IfExp):
             self._present |= _shown_present(node.test, outcome)
+            self._tuples |= _shown_tuple(node.test, outcome)
             node.test = ast.Constant(outcome)
         elif isinstance(node, ast.Subscript) and outcome:
             return node.value
@@ -126,6 +130,13 @@ def _shown_present(test: ast.expr, outcome: bool) -> set[str]:
         return set()
     present = isinstance(test.ops[0], ast.IsNot) == outcome
     return {test.left.id} if present else set()
+
+
+def _shown_tuple(test: ast.expr, outcome: bool) -> set[str]:
+    """Return the name that ``test`` shows to be a tuple, of what is a tensor or a tuple."""
+    if outcome and isinstance(test, ast.Call) and ast.unparse(test.func) == "isinstance":
+        return {ast.unparse(test.args[0])}
+    return set()
 
 
 def _run(program: Program, root: str, image_shape: tuple[int, int, int]) -> dict[int, set[bool]]:

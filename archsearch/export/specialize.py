@@ -69,9 +69,10 @@ def _one_pass(program: Program, root: str, seen: Observation) -> None:
     for owner, function in graph.functions.items():
         facts.params[owner] = _parameter_facts(owner, function, graph, seen)
     _hand_on_facts(graph, facts)
+    makers = {owner[1] for owner, function in graph.functions.items() if _makes(owner, function)}
     for name, node in program.items():
         if isinstance(node, ast.ClassDef):
-            facts.attributes[name] = _attribute_facts(node, facts)
+            facts.attributes[name] = _attribute_facts(node, facts, makers)
             if _is_identity(node):
                 facts.identities.add(name)
     for owner, function in graph.functions.items():
@@ -199,8 +200,20 @@ def _is_made(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1][:1].isupper()
 
 
-def _attribute_facts(node: ast.ClassDef, facts: Facts) -> dict[str, Fact]:
-    """Return what is known of ``self.NAME`` from its only assignment."""
+def _makes(owner: Owner, function: ast.FunctionDef) -> bool:
+    """Return whether a function of its own says that it never returns None."""
+    return (
+        not owner[0]
+        and function.returns is not None
+        and "None" not in ast.unparse(function.returns)
+    )
+
+
+def _attribute_facts(node: ast.ClassDef, facts: Facts, makers: set[str]) -> dict[str, Fact]:
+    """Return what is known of ``self.NAME`` from its only assignment.
+
+    ``makers`` are functions that never return None.
+    """
     stores: dict[str, list[ast.expr | None]] = {}
     top_level: set[int] = set()
     params: dict[str, Fact] = {}
@@ -227,6 +240,8 @@ def _attribute_facts(node: ast.ClassDef, facts: Facts) -> dict[str, Fact]:
             out[name] = IDENTITY
         elif _is_made(value):
             out[name] = MODULE
+        elif isinstance(value, ast.Call) and ast.unparse(value.func) in makers:
+            out[name] = PRESENT
         elif isinstance(value, ast.Name) and params.get(value.id) in (PRESENT, MODULE):
             out[name] = params[value.id]
     return out
