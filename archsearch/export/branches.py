@@ -11,6 +11,7 @@ from torch import nn
 from archsearch.export.facts import PRESENT, is_none
 from archsearch.export.program import Program, import_lines, names_in
 from archsearch.export.signature import narrow_annotation, parameters_of
+from archsearch.export.walk import walk
 
 #: works on layers of every kind, whichever this network has
 INITIALIZE = "initialize"
@@ -44,7 +45,7 @@ def _number_sites(program: Program) -> int:
     for name, definition in program.items():
         if name == INITIALIZE:
             continue
-        for node in ast.walk(definition):
+        for node in walk(definition):
             if _is_open_test(node) or _is_cut(node):
                 node.site = count  # type: ignore[attr-defined]
                 count += 1

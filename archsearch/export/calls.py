@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from archsearch.export.facts import Facts, Owner
 from archsearch.export.fold import Expressions
 from archsearch.export.program import Program, functions_of
+from archsearch.export.walk import walk
 
 
 @dataclass
@@ -51,7 +52,7 @@ def call_graph(program: Program, facts: Facts) -> CallGraph:
         loops = module_loops(function, facts, cls)
         resolve = Expressions(facts, cls, {}, loops)
         called: set[int] = set()
-        for node in ast.walk(function):
+        for node in walk(function):
             if not isinstance(node, ast.Call):
                 continue
             targets = _targets(node.func, program, graph, cls, resolve)
@@ -66,7 +67,7 @@ def module_loops(function: ast.FunctionDef, facts: Facts, cls: str) -> dict[str,
     """Return loop variables that run through modules, with the modules' classes."""
     loops: dict[str, set[str]] = {}
     resolve = Expressions(facts, cls, {}, {})
-    for node in ast.walk(function):
+    for node in walk(function):
         if not isinstance(node, ast.For):
             continue
         source, target = node.iter, node.target
@@ -112,7 +113,7 @@ def _escaping(
     for owner in graph.functions:
         if owner[0] and owner[1] not in ("__init__", "forward"):
             methods.setdefault(owner[1], []).append(owner)
-    for node in ast.walk(function):
+    for node in walk(function):
         if id(node) in called:
             continue
         if isinstance(node, ast.Name) and node.id in program:

@@ -1,7 +1,6 @@
 """Fold the body of a function from top to bottom."""
 
 import ast
-import copy
 from collections.abc import Sequence
 
 from archsearch.export.facts import (
@@ -15,6 +14,7 @@ from archsearch.export.facts import (
 )
 from archsearch.export.fold import Env, Expressions
 from archsearch.export.source import copy_notes
+from archsearch.export.walk import walk
 
 
 def fold_body(
@@ -44,7 +44,6 @@ class _Body:
         return Expressions(self._facts, self._cls, env, self._loops)
 
     def _statement(self, node: ast.stmt, env: Env) -> list[ast.stmt]:
-        node = copy.deepcopy(node)
         if isinstance(node, ast.If):
             return self._if(node, env)
         if isinstance(node, ast.For):
@@ -118,7 +117,7 @@ class _Body:
         """Return whether the loop only ever unpacks the absent tokens of a pair into ``name``."""
         if not (self._facts.collapsed and is_none(env.get(name))):
             return False
-        for node in ast.walk(loop):
+        for node in walk(loop):
             if isinstance(node, ast.Assign) and name in _stored(node):
                 target = node.targets[0]
                 if not isinstance(target, ast.Tuple) or ast.unparse(target.elts[1]) != name:
@@ -201,7 +200,7 @@ class _Body:
 
 
 def _forget(target: ast.expr, env: Env) -> None:
-    for node in ast.walk(target):
+    for node in walk(target):
         if isinstance(node, ast.Name):
             env.pop(node.id, None)
 
@@ -209,7 +208,7 @@ def _forget(target: ast.expr, env: Env) -> None:
 def _stored(node: ast.AST) -> set[str]:
     return {
         inner.id
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
     }
 

@@ -5,6 +5,7 @@ import inspect
 import re
 
 from archsearch.export.signature import parameters_of
+from archsearch.export.walk import walk
 
 
 def shorten_docstrings(node: ast.AST, *, carries_tokens: bool, keep: str = "") -> None:
@@ -12,7 +13,7 @@ def shorten_docstrings(node: ast.AST, *, carries_tokens: bool, keep: str = "") -
 
     A ``forward`` goes without: it does what its class says.
     """
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if not isinstance(inner, ast.ClassDef | ast.FunctionDef) or inner.name == keep:
             continue
         first = inner.body[0]

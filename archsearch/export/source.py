@@ -11,6 +11,8 @@ import textwrap
 import tokenize
 from collections.abc import Iterable, Sequence
 
+from archsearch.export.walk import walk
+
 _INDENT = "    "
 _WIDTH = 100
 
@@ -29,7 +31,7 @@ def parse_with_comments(text: str) -> ast.Module:
         if token.type == tokenize.COMMENT:
             alone = lines[token.start[0] - 1][: token.start[1]].strip() == ""
             (own_line if alone else trailing)[token.start[0]] = token.string
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, ast.stmt):
             continue
         first = node.lineno

@@ -29,6 +29,7 @@ from archsearch.export.signature import (
 from archsearch.export.substitute import only_expression
 from archsearch.export.sweep import overwritten, sweep
 from archsearch.export.tidy import tidy
+from archsearch.export.walk import walk
 
 #: how a map with extra tokens beside it is annotated
 PAIR = "tuple[Tensor, Tensor | None]"
@@ -167,7 +168,7 @@ def _present_in_caller(
     caller = graph.functions[site.place]
     return known and not any(
         isinstance(node, ast.Name) and node.id == value.id and isinstance(node.ctx, ast.Store)
-        for node in ast.walk(caller)
+        for node in walk(caller)
     )
 
 
@@ -185,7 +186,7 @@ def _is_key(name: str, function: ast.FunctionDef) -> bool:
         and isinstance(node.value, ast.Name)
         and node.value.id.isupper()
         and ast.unparse(node.slice) == name
-        for node in ast.walk(function)
+        for node in walk(function)
     )
 
 
@@ -223,7 +224,7 @@ def _attribute_facts(node: ast.ClassDef, facts: Facts, makers: set[str]) -> dict
         if method.name == "__init__":
             params = facts.params[(node.name, "__init__")]
             top_level = {id(item) for item in method.body}
-        for item in ast.walk(method):
+        for item in walk(method):
             if not isinstance(item, ast.stmt):
                 continue
             for target, value in _stores(item):
@@ -355,7 +356,7 @@ def _unread(name: str, function: ast.FunctionDef) -> bool:
     reads = [
         node
         for statement in function.body
-        for node in ast.walk(statement)
+        for node in walk(statement)
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
     ]
     return not reads or overwritten(name, function.body)

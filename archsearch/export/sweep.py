@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable
 
 from archsearch.export.program import Program, functions_of
+from archsearch.export.walk import walk
 
 _KEPT_METHODS = {"__init__", "forward"}
 
@@ -35,7 +36,7 @@ def _loaded_attributes(nodes: Iterable[ast.AST], *, own: bool) -> set[str]:
     return {
         inner.attr
         for node in nodes
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(inner, ast.Attribute)
         and isinstance(inner.ctx, ast.Load)
         and (isinstance(inner.value, ast.Name) and inner.value.id == "self") == own
@@ -62,7 +63,7 @@ def _unused_attribute(node: ast.stmt, loaded: set[str], identities: set[str]) ->
         return False
     if target.attr in loaded or value is None:
         return False
-    made = {ast.unparse(inner.func) for inner in ast.walk(value) if isinstance(inner, ast.Call)}
+    made = {ast.unparse(inner.func) for inner in walk(value) if isinstance(inner, ast.Call)}
     return made <= identities | {"nn.Identity"}
 
 
@@ -100,7 +101,7 @@ def _live(body: list[ast.stmt], function: ast.FunctionDef) -> list[ast.stmt]:
 def _name_unread(function: ast.FunctionDef) -> None:
     """Write ``_`` for the names of ``a, b = x`` that nothing reads."""
     read = _read_names(function)
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
             for item in node.targets[0].elts:
                 if isinstance(item, ast.Name) and item.id not in read:
@@ -110,7 +111,7 @@ def _name_unread(function: ast.FunctionDef) -> None:
 def _read_names(node: ast.AST) -> set[str]:
     return {
         inner.id
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
     }
 
@@ -144,7 +145,7 @@ def overwritten(target: str, rest: list[ast.stmt]) -> bool:
 def _mentions(node: ast.AST, target: str) -> bool:
     return any(
         isinstance(inner, ast.Name | ast.Attribute) and ast.unparse(inner) == target
-        for inner in ast.walk(node)
+        for inner in walk(node)
     )
 
 

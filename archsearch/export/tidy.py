@@ -10,6 +10,7 @@ from archsearch.export.facts import Facts, Owner
 from archsearch.export.program import Program, functions_of
 from archsearch.export.signature import bound_arguments, parameters_of
 from archsearch.export.substitute import Substitute, only_expression
+from archsearch.export.walk import walk
 
 #: an expression this short may stand in several places
 _SHORT = 24
@@ -29,7 +30,7 @@ def tidy(program: Program) -> None:
         _return_at_once(function)
         if owner[1] not in ("__init__", "forward"):
             _collapse(function)
-        for loop in ast.walk(function):
+        for loop in walk(function):
             if isinstance(loop, ast.For):
                 _drop_counter(loop, function)
     _inline_helpers(program)
@@ -64,7 +65,7 @@ def _drop_aliases(function: ast.FunctionDef) -> None:
     """Put ``self.y`` where ``x`` is read, if ``x = self.y`` and that happens once."""
     stores = [
         node.id
-        for node in ast.walk(function)
+        for node in walk(function)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     ]
     for node in list(function.body):
@@ -106,7 +107,7 @@ def _attribute_reads(nodes: Iterable[ast.AST]) -> Counter[str]:
     return Counter(
         inner.attr
         for node in nodes
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Load)
     )
 
@@ -166,7 +167,7 @@ def _collapse(function: ast.FunctionDef) -> None:
 def _reads(node: ast.AST, name: str) -> int:
     return sum(
         isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Load)
-        for inner in ast.walk(node)
+        for inner in walk(node)
     )
 
 
@@ -198,7 +199,7 @@ def _replacement(
     """Return ``expression`` with the arguments of a call put in; None where that is not safe."""
     function, site = graph.functions[owner], graph.of(owner)[index]
     bound = bound_arguments(site.call, owner, function)
-    closed = any(isinstance(node, ast.comprehension | ast.Lambda) for node in ast.walk(expression))
+    closed = any(isinstance(node, ast.comprehension | ast.Lambda) for node in walk(expression))
     if bound is None or closed or len(site.targets) > 1:
         return None
     for name, value in bound.items():
@@ -208,10 +209,10 @@ def _replacement(
         return None
     caller_names = {
         node.id
-        for node in ast.walk(graph.functions[site.place])
+        for node in walk(graph.functions[site.place])
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
-    free = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name)} - set(bound) - {"self"}
+    free = {n.id for n in walk(expression) if isinstance(n, ast.Name)} - set(bound) - {"self"}
     if free & caller_names:
         return None
     return Substitute(bound).visit(copy.deepcopy(expression))  # type: ignore[no-any-return]
