@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class BiDimensionalFfn(nn.Module):
-    """MLP, then bi-dimensional attention (LightViT, section 3.3); pre-norm, without the residual.
+    """MLP, then bi-dimensional attention (LightViT, section 3.3); pre-norm, no residual.
 
     The mean over all tokens, extra tokens included, makes one gate per channel; each token,
     together with that mean, makes its own gate. Both multiply the output of the MLP.

@@ -33,7 +33,7 @@ class LocalPropagation(nn.Module):
 
 
 class SparseGlobalAttention(nn.Module):
-    """Sample one token of each r x r patch, attend among samples, propagate (EdgeViT, section 3.1).
+    """Attend among one sample of each r x r patch, and propagate (EdgeViT, section 3.1).
 
     Extra tokens attend together with the samples. Pre-norm, without the residual.
 

@@ -9,12 +9,10 @@ import torch
 from torch import nn
 
 from archsearch.export.facts import PRESENT, is_none
-from archsearch.export.program import Program, import_lines, names_in
+from archsearch.export.program import INITIALIZE, Program, import_lines, names_in
 from archsearch.export.signature import narrow_annotation, parameters_of
 from archsearch.export.walk import walk
 
-#: works on layers of every kind, whichever this network has
-INITIALIZE = "initialize"
 #: names of the functions that take notes while the program runs
 _TEST, _CUT = "_note_test", "_note_cut"
 

@@ -17,8 +17,8 @@ class _Known:
 
 #: the value is not None
 PRESENT: Final = _Known("PRESENT")
-#: the value is a module
-MODULE: Final = _Known("MODULE")
+#: the value is a module, or a number that is not 0
+TRUTHY: Final = _Known("TRUTHY")
 #: the value is a tensor where other types are allowed too
 TENSOR: Final = _Known("TENSOR")
 #: the attribute is an ``nn.Identity()``

@@ -8,9 +8,9 @@ from typing import Any
 
 from archsearch.export.facts import (
     IDENTITY,
-    MODULE,
     PRESENT,
     TENSOR,
+    TRUTHY,
     Fact,
     Facts,
     is_constant,
@@ -83,7 +83,7 @@ class Expressions(ast.NodeTransformer):
         if isinstance(node, ast.Name):
             return self._env.get(node.id)
         if isinstance(node, ast.Call):
-            return MODULE if ast.unparse(node.func).split(".")[-1][:1].isupper() else None
+            return TRUTHY if ast.unparse(node.func).split(".")[-1][:1].isupper() else None
         if isinstance(node, ast.BinOp | ast.JoinedStr | ast.ListComp | ast.List):
             return PRESENT
         return self._attribute(node)
@@ -125,7 +125,7 @@ class Expressions(ast.NodeTransformer):
     def _truth(self, node: ast.expr) -> bool | None:
         if is_constant(node) and not isinstance(node, ast.Attribute):
             return bool(value_of(node))
-        return True if self._fact(node) is MODULE else None
+        return True if self._fact(node) is TRUTHY else None
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)
@@ -251,7 +251,7 @@ class Expressions(ast.NodeTransformer):
             if len(parts) == 1 and not isinstance(parts[0], ast.Starred):
                 return parts[0]
         if name.startswith("nn."):
-            node.keywords = [word for word in node.keywords if not _is_default_bias(word)]
+            node.keywords = [word for word in node.keywords if not _is_default(word)]
         about_tuple = name == "isinstance" and ast.unparse(node.args[1]) == "tuple"
         if about_tuple and self._fact(node.args[0]) is TENSOR:
             return ast.Constant(False)
@@ -304,8 +304,10 @@ def _handed_on(arguments: list[ast.expr]) -> ast.expr:
     return ast.Tuple(arguments, ast.Load())
 
 
-def _is_default_bias(word: ast.keyword) -> bool:
-    return word.arg == "bias" and _literal(word.value) is True
+def _is_default(word: ast.keyword) -> bool:
+    """Return whether a keyword says what layers of torch do anyway."""
+    value = _literal(word.value)
+    return (word.arg == "bias" and value is True) or (word.arg == "padding" and value == 0)
 
 
 def _is_test(node: ast.expr) -> bool:

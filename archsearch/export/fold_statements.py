@@ -4,9 +4,9 @@ import ast
 from collections.abc import Sequence
 
 from archsearch.export.facts import (
-    MODULE,
     PRESENT,
     TENSOR,
+    TRUTHY,
     Facts,
     Owner,
     is_constant,
@@ -195,7 +195,7 @@ class _Body:
                 env[target.id] = value
             elif self._expression(env).tensor_call(value):
                 env[target.id] = TENSOR
-            elif isinstance(value, ast.Name) and env.get(value.id) in (PRESENT, MODULE, TENSOR):
+            elif isinstance(value, ast.Name) and env.get(value.id) in (PRESENT, TRUTHY, TENSOR):
                 env[target.id] = env[value.id]
 
 

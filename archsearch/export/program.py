@@ -13,6 +13,8 @@ from archsearch.export.source import parse_with_comments
 Definition = ast.ClassDef | ast.FunctionDef | ast.Assign
 #: by name, in the order of the file
 Program = dict[str, Definition]
+#: sets the weights of torch's layers of every kind, whichever a network has
+INITIALIZE = "initialize"
 
 
 @lru_cache(maxsize=1)

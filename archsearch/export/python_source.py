@@ -4,6 +4,7 @@ from archsearch.arch import Arch
 from archsearch.export.branches import decide_branches
 from archsearch.export.compact import compact, fold_repeats
 from archsearch.export.construction import Construction
+from archsearch.export.join import join_lines
 from archsearch.export.observation import observe
 from archsearch.export.program import Definition, import_lines, library, names_in
 from archsearch.export.prose import shorten_docstrings
@@ -33,6 +34,7 @@ def python_source(arch: Arch, docstring: str, *, any_size: bool = False) -> str:
         decide_branches(program, ROOT, (arch.in_channels, arch.image_size, arch.image_size))
         program = specialize(program, ROOT, seen)
     compact(program, ROOT)
+    join_lines(program)
     for node in program.values():
         shorten_docstrings(node, carries_tokens=seen.carries_tokens, keep=ROOT)
     tail = parse_with_comments(CREATE_MODEL.format(num_classes=arch.num_classes)).body

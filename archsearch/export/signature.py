@@ -2,7 +2,7 @@
 
 import ast
 
-from archsearch.export.facts import MODULE, PRESENT, TENSOR, Fact, Owner, is_none
+from archsearch.export.facts import PRESENT, TENSOR, TRUTHY, Fact, Owner, is_none
 
 
 def bound_arguments(
@@ -69,7 +69,7 @@ def drop_argument(call: ast.Call, owner: Owner, function: ast.FunctionDef, name:
 
 def narrow_annotation(function: ast.FunctionDef, argument: ast.arg, fact: Fact | None) -> None:
     """Say in the signature what is known: no ``| None``, no default of None, a tensor."""
-    if fact not in (PRESENT, MODULE, TENSOR):
+    if fact not in (PRESENT, TRUTHY, TENSOR):
         return
     annotation = argument.annotation
     if fact is TENSOR:

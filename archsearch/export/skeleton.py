@@ -16,8 +16,6 @@ class VisionTransformer(nn.Module):
     """Stem, stages, head: ``(B, {in_channels}, {size}, {size}) -> (B, num_classes)``.
 
 {layout}
-
-    Without classes (0) the pooled features are returned.
     """
 
     def __init__(self, num_classes: int = {num_classes}) -> None:
@@ -49,17 +47,14 @@ CREATE_MODEL = '''
 def create_model(
     num_classes: int = {num_classes}, pretrained_path: str | None = None
 ) -> VisionTransformer:
-    """Build the network with new weights, or with those of a file.
-
-    Weights of another number of classes are taken too; the classifier is new then.
-    """
+    """Build the network; weights for other classes are taken without their classifier."""
     model = VisionTransformer(num_classes)
     if pretrained_path is not None:
         state = load_weights(pretrained_path)
         if len(state["head.classifier.bias"]) != num_classes:
-            state = {{name: value for name, value in state.items() if "classifier" not in name}}
+            state = {{name: state[name] for name in state if "classifier" not in name}}
             own = model.state_dict()
-            state |= {{name: value for name, value in own.items() if "classifier" in name}}
+            state |= {{name: own[name] for name in own if "classifier" in name}}
         model.load_state_dict(state)
     return model
 
@@ -67,17 +62,16 @@ def create_model(
 def load_weights(path: str) -> dict[str, Tensor]:
     """Read a state dict: ``.safetensors``, or what `torch.save` wrote."""
     if not path.endswith(".safetensors"):
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        return state
+        return torch.load(path, map_location="cpu", weights_only=True)
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = bytearray(file.read())
+    dtypes = {{"F32": torch.float32, "I64": torch.int64}}
+    header.pop("__metadata__", None)
     state = {{}}
     for name, entry in header.items():
-        if name != "__metadata__":
-            dtype = {{"F32": torch.float32, "I64": torch.int64}}[entry["dtype"]]
-            start, end = entry["data_offsets"]
-            state[name] = torch.frombuffer(data[start:end], dtype=dtype).reshape(entry["shape"])
+        flat = torch.frombuffer(data[slice(*entry["data_offsets"])], dtype=dtypes[entry["dtype"]])
+        state[name] = flat.reshape(entry["shape"])
     return state
 '''
 
@@ -93,7 +87,8 @@ def _layout(carries_tokens: bool) -> str:
         "Between stages a map is ``(B, C, H, W)`` in channels-last memory; inside, blocks see its "
         "view ``(B, H, W, C)``"
     )
-    text += ", and extra tokens ``(B, T, C)`` beside it." if carries_tokens else "."
+    text += ", and extra tokens ``(B, T, C)`` beside it" if carries_tokens else ""
+    text += ". Without classes (0) it returns pooled features."
     return textwrap.indent(textwrap.fill(text, 95), "    ")
 
 

@@ -6,9 +6,9 @@ import copy
 from archsearch.export.calls import CallGraph, CallSite, call_graph, module_loops
 from archsearch.export.facts import (
     IDENTITY,
-    MODULE,
     PRESENT,
     TENSOR,
+    TRUTHY,
     Fact,
     Facts,
     Owner,
@@ -134,8 +134,8 @@ def _parameter_facts(
         decision = _worth_folding(first, defaults.get(name)) or _is_key(name, function)
         if agreed and decision:
             facts[name] = first
-        elif all(_is_made(value) for value in known):
-            facts[name] = MODULE
+        elif all(_is_made(value) or _is_count(value) for value in known):
+            facts[name] = TRUTHY
         elif all(_is_present(value) for value in known):
             facts[name] = PRESENT
     return facts
@@ -164,7 +164,7 @@ def _present_in_caller(
 ) -> bool:
     if not isinstance(value, ast.Name):
         return value is not None and _is_present(value)
-    known = facts.params[site.place].get(value.id) in (PRESENT, MODULE, TENSOR)
+    known = facts.params[site.place].get(value.id) in (PRESENT, TRUTHY, TENSOR)
     caller = graph.functions[site.place]
     return known and not any(
         isinstance(node, ast.Name) and node.id == value.id and isinstance(node.ctx, ast.Store)
@@ -194,6 +194,10 @@ def _is_present(value: ast.expr) -> bool:
     if isinstance(value, ast.Constant):
         return value.value is not None
     return _is_made(value) or isinstance(value, ast.List | ast.Tuple | ast.ListComp)
+
+
+def _is_count(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and type(value.value) is int and value.value != 0
 
 
 def _is_made(value: ast.expr) -> bool:
@@ -240,10 +244,10 @@ def _attribute_facts(node: ast.ClassDef, facts: Facts, makers: set[str]) -> dict
         elif isinstance(value, ast.Call) and ast.unparse(value) == "nn.Identity()":
             out[name] = IDENTITY
         elif _is_made(value):
-            out[name] = MODULE
+            out[name] = TRUTHY
         elif isinstance(value, ast.Call) and ast.unparse(value.func) in makers:
             out[name] = PRESENT
-        elif isinstance(value, ast.Name) and params.get(value.id) in (PRESENT, MODULE):
+        elif isinstance(value, ast.Name) and params.get(value.id) in (PRESENT, TRUTHY):
             out[name] = params[value.id]
     return out
 

@@ -4,6 +4,8 @@ import ast
 import copy
 from collections.abc import Mapping
 
+from archsearch.export.walk import walk
+
 
 class Substitute(ast.NodeTransformer):
     """Puts a copy of an expression wherever its name is read."""
@@ -15,6 +17,14 @@ class Substitute(ast.NodeTransformer):
         if not isinstance(node.ctx, ast.Load):
             return node
         return copy.deepcopy(self._values.get(node.id, node))
+
+
+def reads(node: ast.AST, name: str) -> int:
+    """Return how often ``node`` reads a name."""
+    return sum(
+        isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Load)
+        for inner in walk(node)
+    )
 
 
 def only_expression(function: ast.FunctionDef) -> ast.expr | None:

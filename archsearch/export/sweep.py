@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable
 
-from archsearch.export.program import Program, functions_of
+from archsearch.export.program import INITIALIZE, Program, functions_of
 from archsearch.export.walk import walk
 
 _KEPT_METHODS = {"__init__", "forward"}
@@ -14,7 +14,8 @@ def sweep(program: Program, root: str, identities: set[str]) -> None:
 
     ``identities`` are classes without state, which may go as well.
     """
-    elsewhere = _loaded_attributes(program.values(), own=False)
+    ours = (node for name, node in program.items() if name != INITIALIZE)
+    elsewhere = _loaded_attributes(ours, own=False)
     for name, node in program.items():
         if isinstance(node, ast.ClassDef) and name != root:
             loaded = elsewhere | _loaded_attributes([node], own=True)

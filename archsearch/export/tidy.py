@@ -5,25 +5,22 @@ import copy
 from collections import Counter
 from collections.abc import Iterable
 
-from archsearch.export.calls import CallGraph, call_graph
-from archsearch.export.facts import Facts, Owner
+from archsearch.export.inline import inline_helpers
 from archsearch.export.program import Program, functions_of
-from archsearch.export.signature import bound_arguments, parameters_of
-from archsearch.export.substitute import Substitute, only_expression
+from archsearch.export.signature import parameters_of
+from archsearch.export.substitute import Substitute, reads
 from archsearch.export.walk import walk
 
-#: an expression this short may stand in several places
-_SHORT = 24
-#: and one this long on a line of its own
+#: a helper of one expression this long is no longer one
 _LINE = 72
 
 
 def tidy(program: Program) -> None:
     """Shorten every function: no aliases, no counters that nothing reads, no one-line helpers."""
-    reads = _attribute_reads(program.values())
+    counts = _attribute_reads(program.values())
     for node in program.values():
         if isinstance(node, ast.ClassDef):
-            _forget_constructor_attributes(node, reads)
+            _forget_constructor_attributes(node, counts)
     for owner, function in functions_of(program):
         _drop_aliases(function)
         _rename_aliased_parameter(function)
@@ -33,7 +30,7 @@ def tidy(program: Program) -> None:
         for loop in walk(function):
             if isinstance(loop, ast.For):
                 _drop_counter(loop, function)
-    _inline_helpers(program)
+    inline_helpers(program)
 
 
 def _drop_counter(loop: ast.For, function: ast.FunctionDef) -> None:
@@ -42,7 +39,7 @@ def _drop_counter(loop: ast.For, function: ast.FunctionDef) -> None:
         return
     counter, item = loop.target.elts
     counted = ast.unparse(loop.iter.func) == "enumerate" and isinstance(counter, ast.Name)
-    if counted and _reads(function, ast.unparse(counter)) == 0:
+    if counted and reads(function, ast.unparse(counter)) == 0:
         loop.target, loop.iter = item, loop.iter.args[0]
 
 
@@ -55,7 +52,7 @@ def _rename_aliased_parameter(function: ast.FunctionDef) -> None:
         target, value = node.targets[0], node.value
         if not (isinstance(target, ast.Name) and isinstance(value, ast.Name)):
             return
-        if value.id in names and target.id not in names and _reads(function, value.id) == 1:
+        if value.id in names and target.id not in names and reads(function, value.id) == 1:
             parameters_of(function)[names.index(value.id)].arg = target.id
             del function.body[index]
         return
@@ -78,14 +75,14 @@ def _drop_aliases(function: ast.FunctionDef) -> None:
             and isinstance(value, ast.Attribute)
             and ast.unparse(value.value) == "self"
             and stores.count(target.id) == 1
-            and _reads(function, target.id) == 1
+            and reads(function, target.id) == 1
         ):
             function.body.remove(node)
             for rest in function.body:
                 Substitute({target.id: value}).visit(rest)
 
 
-def _forget_constructor_attributes(node: ast.ClassDef, reads: Counter[str]) -> None:
+def _forget_constructor_attributes(node: ast.ClassDef, counts: Counter[str]) -> None:
     """Put ``x`` in the place of ``self.x`` if ``self.x = x`` and the constructor alone reads it."""
     for init in node.body:
         if not (isinstance(init, ast.FunctionDef) and init.name == "__init__"):
@@ -97,7 +94,7 @@ def _forget_constructor_attributes(node: ast.ClassDef, reads: Counter[str]) -> N
             target = item.targets[0]
             if not (isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"):
                 continue
-            if reads[target.attr] == own_reads[target.attr] > 0:
+            if counts[target.attr] == own_reads[target.attr] > 0:
                 for rest in init.body:
                     _SubstituteAttribute(target.attr, item.value).visit(rest)
 
@@ -157,65 +154,11 @@ def _collapse(function: ast.FunctionDef) -> None:
             return
         for name, known in values.items():
             simple = isinstance(known, ast.Name | ast.Attribute | ast.Constant)
-            if _reads(value, name) > 1 and not simple:
+            if reads(value, name) > 1 and not simple:
                 return
         values[target.id] = Substitute(values).visit(copy.deepcopy(value))
     if len(ast.unparse(values["return"])) <= _LINE:
         function.body = [*function.body[:has_docstring], ast.Return(values["return"])]
-
-
-def _reads(node: ast.AST, name: str) -> int:
-    return sum(
-        isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Load)
-        for inner in walk(node)
-    )
-
-
-def _inline_helpers(program: Program) -> None:
-    """Put helpers of one expression where they are called: short ones, and those called once."""
-    graph = call_graph(program, Facts())
-    for owner, function in graph.functions.items():
-        expression = only_expression(function)
-        sites = graph.of(owner)
-        if expression is None or owner[1] in ("__init__", "forward") or owner in graph.escaping:
-            continue
-        short = len(ast.unparse(expression)) <= _SHORT
-        if not sites or (len(sites) > 1 and not short) or owner[1] == "forward_features":
-            continue
-        replacements = [
-            _replacement(expression, owner, graph, index) for index in range(len(sites))
-        ]
-        if any(replacement is None for replacement in replacements):
-            continue
-        by_call = {id(site.call): new for site, new in zip(sites, replacements, strict=True) if new}
-        for node in program.values():
-            _Replace(by_call).visit(node)
-        return  # the graph is out of date; the next round goes on
-
-
-def _replacement(
-    expression: ast.expr, owner: Owner, graph: CallGraph, index: int
-) -> ast.expr | None:
-    """Return ``expression`` with the arguments of a call put in; None where that is not safe."""
-    function, site = graph.functions[owner], graph.of(owner)[index]
-    bound = bound_arguments(site.call, owner, function)
-    closed = any(isinstance(node, ast.comprehension | ast.Lambda) for node in walk(expression))
-    if bound is None or closed or len(site.targets) > 1:
-        return None
-    for name, value in bound.items():
-        if not isinstance(value, ast.Name | ast.Constant) and _reads(expression, name) > 1:
-            return None
-    if owner[0] and site.place[0] != owner[0]:
-        return None
-    caller_names = {
-        node.id
-        for node in walk(graph.functions[site.place])
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    free = {n.id for n in walk(expression) if isinstance(n, ast.Name)} - set(bound) - {"self"}
-    if free & caller_names:
-        return None
-    return Substitute(bound).visit(copy.deepcopy(expression))  # type: ignore[no-any-return]
 
 
 class _SubstituteAttribute(ast.NodeTransformer):
@@ -227,12 +170,3 @@ class _SubstituteAttribute(ast.NodeTransformer):
         self.generic_visit(node)
         is_read = isinstance(node.ctx, ast.Load) and ast.unparse(node) == f"self.{self._name}"
         return copy.deepcopy(self._value) if is_read else node
-
-
-class _Replace(ast.NodeTransformer):
-    def __init__(self, by_call: dict[int, ast.expr]) -> None:
-        self._by_call = by_call
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        return self._by_call.get(id(node), node)
