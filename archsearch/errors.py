@@ -40,7 +40,7 @@ class Problem:
         text = f"{where}: {self.rule}" if where else self.rule
         if self.value is not None:
             shown = repr(self.value)
-            text += f", but got {shown if len(shown) <= 80 else shown[:77] + '...'}"
+            text += f", but got {shown if len(shown) <= 200 else shown[:197] + '...'}"
         return f"{text}; {self.remedy}" if self.remedy else text
 
 

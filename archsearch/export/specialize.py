@@ -17,6 +17,7 @@ from archsearch.export.facts import (
 )
 from archsearch.export.fold_statements import fold_body
 from archsearch.export.observation import Observation
+from archsearch.export.pairs import drop_unread_tokens
 from archsearch.export.program import Program, functions_of, reachable
 from archsearch.export.signature import (
     bound_arguments,
@@ -95,6 +96,7 @@ def _one_pass(program: Program, root: str, seen: Observation) -> None:
             function.returns = ast.Name("Tensor", ast.Load())
     graph = call_graph(program, facts)
     _drop_parameters(graph, facts)
+    drop_unread_tokens(program, facts, seen.pair_functions)
     sweep(program, root, facts.identities)
     tidy(program)
 

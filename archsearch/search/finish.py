@@ -8,6 +8,7 @@ from typing import Any
 
 from archsearch.analysis import pareto_front
 from archsearch.cost import FINAL
+from archsearch.errors import TrialError
 from archsearch.record import TrialRecord
 from archsearch.search.gate import Gate
 from archsearch.search.run_folder import RunFolder
@@ -40,6 +41,8 @@ def confirm_front(
         listener.line(f"measuring {len(unknown)} front members again in quiet")
         results = gate.measure([record.arch for record in unknown], FINAL)
         for record, result in zip(unknown, results, strict=True):
+            if isinstance(result, TrialError):
+                raise result
             by_number[record.number] = record.model_copy(update={"final_latency": result})
             if budget_ms is not None and result.median_ms > budget_ms:
                 notes.append(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from archsearch.arch import Arch
 from archsearch.cluster import QuietLock
 from archsearch.cost import GATE, ArchCounts, LatencyProtocol, Probe, count_arch
-from archsearch.errors import ProbeError
+from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyResult
 from archsearch.search.config import LatencyTarget
 
@@ -55,8 +55,11 @@ class Gate:
 
     def measure(
         self, archs: Sequence[Arch], protocol: LatencyProtocol = GATE
-    ) -> list[LatencyResult]:
+    ) -> list[LatencyResult | TrialError]:
         """Measure each of ``archs``, holding the machine once for all of them.
+
+        Returns:
+            for each a result, or why this network cannot be measured.
 
         Raises:
             ProbeError: the probe failed several times in a row on one of them.
@@ -80,12 +83,20 @@ class Gate:
         self.time.pauses += 1
         return results
 
-    def _measure_one(self, arch: Arch, protocol: LatencyProtocol) -> LatencyResult:
+    def _measure_one(self, arch: Arch, protocol: LatencyProtocol) -> LatencyResult | TrialError:
+        """Measure one network, again when the probe died or not one moment was quiet."""
+        result: LatencyResult | None = None
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._probe.measure(arch, protocol)
+                result = self._probe.measure(arch, protocol)
+            except TrialError as error:
+                return error
             except ProbeError as error:
                 logger.warning("latency probe, attempt %d of %d: %s", attempt, _ATTEMPTS, error)
-                if attempt == _ATTEMPTS:
+                if attempt == _ATTEMPTS and result is None:
                     raise
-        raise AssertionError("unreachable")
+                continue
+            if result.verdict != "rejected":
+                return result
+        assert result is not None
+        return result

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from archsearch.errors import BudgetUnreachableError
+from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.search.config import SearchConfig
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
@@ -80,6 +80,10 @@ class Intake:
         limit = self._config.budgets.latency_ms
         feasible = []
         for candidate, result in zip(batch, results, strict=True):
+            if isinstance(result, TrialError):
+                self._ledger.tell(candidate, "failed", reason=str(result))
+                self._listener.line(f"trial {candidate.number} failed: {result}")
+                continue
             candidate.latency = result
             self._guess.observe(candidate.proposal.params, result.median_ms)
             if limit is not None and result.median_ms > limit:
