@@ -2,9 +2,10 @@
 
 A script of its own: ``python -I isolated_check.py REQUEST.pt ANSWER.pt``. The request is a list of
 cases, each a dict with ``source`` (path), ``seed`` and ``initial`` (the state dict that it must
-give), ``weights`` (state dict) and ``inputs`` (tensors). The answer has for each case ``logits``
-(a list of tensors), ``parameters`` (name to shape and whether it is trained) and ``other_initial``
-(names of differing initial weights), or ``error`` (the traceback).
+give), ``parameters`` (name to shape and whether it is trained), ``weights`` (state dict) and
+``inputs`` (tensors). The answer has for each case its own ``parameters`` and, where these are
+equal, ``other_initial`` (names of differing initial weights) and ``logits`` (a list of tensors);
+or ``error`` (the traceback).
 """
 
 import importlib.util
@@ -35,6 +36,8 @@ def _answer(case: dict[str, Any]) -> dict[str, Any]:
             name: (list(value.shape), value.requires_grad)
             for name, value in model.named_parameters()
         }
+        if parameters != case["parameters"]:
+            return {"parameters": parameters}
         state = model.state_dict()
         other = [
             name for name, value in case["initial"].items() if not torch.equal(value, state[name])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from archsearch.arch import Arch
-from archsearch.cost import count_macs, count_params
+from archsearch.cost import count_macs
 from archsearch.errors import RunError
 from archsearch.model import build_model
 
@@ -27,25 +27,38 @@ class ExportError(RunError):
 def prove_python(sources: Sequence[tuple[Arch, str]]) -> None:
     """Check Python files: in a fresh process without archsearch, their logits must be bit-equal.
 
-    Every file gets weights drawn at random, running statistics included, and random images in
-    two batch sizes. The parameters and what is trained of them, the initial weights that a seed
-    gives, and the MACs must be equal too.
-
     Args:
-        sources: architectures and the text of their files. Several share the fresh process.
+        sources: architectures and the text of their files.
 
     Raises:
-        ExportError: a file fails to run, or anything differs.
+        ExportError: a file fails to run, or anything differs; see `differences`.
+    """
+    for (arch, _), difference in zip(sources, differences(sources), strict=True):
+        if difference:
+            raise ExportError(f"the exported file of {arch.digest[:12]} {difference}")
+
+
+def differences(sources: Sequence[tuple[Arch, str]]) -> list[str]:
+    """Return for each file what is not as in the network that it was made from; empty for nothing.
+
+    Every file gets weights drawn at random, running statistics included, and random images in
+    two batch sizes; logits must be bit-equal. The parameters and what is trained of them, the
+    initial weights that a seed gives, and the MACs must be equal too. All files share one fresh
+    process that cannot import archsearch.
+
+    Args:
+        sources: architectures and the text of their files.
     """
     cases: list[dict[str, Any]] = []
     expected: list[list[Tensor]] = []
+    found: list[str] = []
     with tempfile.TemporaryDirectory(prefix="archsearch-") as name:
         folder = Path(name)
         for index, (arch, text) in enumerate(sources):
             model = build_model(arch, seed=index).eval()
             initial = {name: value.clone() for name, value in model.state_dict().items()}
             randomize(model, seed=index)
-            _compare_counts(arch, model, text)
+            found.append(_other_macs(arch, model, text))
             inputs = random_images(arch, seed=index)
             path = folder / f"model_{index}.py"
             path.write_text(text, encoding="utf-8")
@@ -62,25 +75,22 @@ def prove_python(sources: Sequence[tuple[Arch, str]]) -> None:
             with torch.no_grad():
                 expected.append([model(x) for x in inputs])
         answers = _ask(folder, cases)
-    for (arch, _), case, logits, answer in zip(sources, cases, expected, answers, strict=True):
-        if "error" in answer:
-            raise ExportError(f"the exported file of {arch.digest[:12]} fails: {answer['error']}")
-        if answer["parameters"] != case["parameters"]:
-            raise ExportError(
-                f"the exported file of {arch.digest[:12]} has other parameters: "
-                f"{_difference(case['parameters'], answer['parameters'])}"
-            )
-        if answer["other_initial"]:
-            raise ExportError(
-                f"the exported file of {arch.digest[:12]} starts with other weights: "
-                f"{', '.join(answer['other_initial'][:3])}"
-            )
-        for ours, theirs in zip(logits, answer["logits"], strict=True):
-            if not torch.equal(ours, theirs):
-                raise ExportError(
-                    f"the exported file of {arch.digest[:12]} computes other logits: they differ "
-                    f"by up to {(ours - theirs).abs().max().item():.3g}"
-                )
+    checked = zip(cases, answers, expected, found, strict=True)
+    return [_difference(case, answer, logits) or macs for case, answer, logits, macs in checked]
+
+
+def _difference(case: dict[str, Any], answer: dict[str, Any], logits: list[Tensor]) -> str:
+    if "error" in answer:
+        return f"fails: {answer['error']}"
+    if answer["parameters"] != case["parameters"]:
+        return f"has other parameters: {_names(case['parameters'], answer['parameters'])}"
+    if answer["other_initial"]:
+        return f"starts with other weights: {', '.join(answer['other_initial'][:3])}"
+    for ours, theirs in zip(logits, answer["logits"], strict=True):
+        if not torch.equal(ours, theirs):
+            gap = (ours - theirs).abs().max().item()
+            return f"computes other logits: they differ by up to {gap:.3g}"
+    return ""
 
 
 def random_images(arch: Arch, seed: int) -> list[Tensor]:
@@ -107,18 +117,14 @@ def load_source(text: str, name: str = "exported") -> types.ModuleType:
     return module
 
 
-def _compare_counts(arch: Arch, model: nn.Module, text: str) -> None:
-    exported = load_source(text).create_model().eval()
+def _other_macs(arch: Arch, model: nn.Module, text: str) -> str:
     shape = (1, arch.in_channels, arch.image_size, arch.image_size)
-    for what, ours, theirs in (
-        ("parameters", count_params(model), count_params(exported)),
-        ("MACs", count_macs(model, shape).total, count_macs(exported, shape).total),
-    ):
-        if ours != theirs:
-            raise ExportError(
-                f"the exported file of {arch.digest[:12]} has {theirs:,} {what}, the network "
-                f"{ours:,}"
-            )
+    ours = count_macs(model, shape).total
+    try:
+        theirs = count_macs(load_source(text).create_model().eval(), shape).total
+    except Exception as error:
+        return f"fails: {error!r}"
+    return "" if ours == theirs else f"has {theirs:,} MACs, the network {ours:,}"
 
 
 def _shapes(model: nn.Module) -> dict[str, tuple[list[int], bool]]:
@@ -127,7 +133,7 @@ def _shapes(model: nn.Module) -> dict[str, tuple[list[int], bool]]:
     }
 
 
-def _difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+def _names(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
     names = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
     return ", ".join(names[:3]) or "another order"
 

@@ -25,6 +25,8 @@ def shorten_docstrings(node: ast.AST, *, carries_tokens: bool, keep: str = "") -
         text = inspect.cleandoc(str(first.value.value)).split("\n\n")[0]
         if isinstance(inner, ast.FunctionDef):
             text = _without_missing_names(text, inner)
+            if inner.returns is not None and ast.unparse(inner.returns) == "Tensor":
+                text = text.replace(" and the extra tokens", "")
         first.value.value = text if carries_tokens else _without_tokens(text)
 
 
