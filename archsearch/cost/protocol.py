@@ -51,9 +51,16 @@ class LatencyProtocol(Spec):
     max_drift: Positive = 0.03
 
 
-#: a first look at a candidate: about a quarter of a second for a network of 5 ms
+#: a first look at a candidate: about a quarter of a second for a network of 5 ms. It tolerates a
+#: machine that is not quite quiet: on a shared virtual machine the strict 3 % rejected two thirds
+#: of the candidates and took 0.8 s for each
 GATE = LatencyProtocol(
-    interval_share=0.05, min_blocks=6, block_ms=15.0, time_limit_s=0.5, warmup_limit_s=0.3
+    interval_share=0.08,
+    min_blocks=6,
+    block_ms=12.0,
+    time_limit_s=0.3,
+    warmup_limit_s=0.2,
+    max_drift=0.1,
 )
 #: a number to publish: one to two seconds
 FINAL = LatencyProtocol(min_blocks=30, block_ms=20.0, time_limit_s=4.0)

@@ -3,10 +3,10 @@
 import ast
 import copy
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
 
 from archsearch.export.facts import PRESENT, is_none
 from archsearch.export.program import INITIALIZE, Program, import_lines, names_in
@@ -17,7 +17,12 @@ from archsearch.export.walk import walk
 _TEST, _CUT = "_note_test", "_note_cut"
 
 
-def decide_branches(program: Program, root: str, image_shape: tuple[int, int, int]) -> None:
+def decide_branches(
+    program: Program,
+    root: str,
+    image_shape: tuple[int, int, int],
+    imports: Mapping[str, str],
+) -> None:
     """Put the outcome of each test in its place where it is the same in every run.
 
     The program is run with images of one size, in evaluation and in training, in several batch
@@ -28,26 +33,25 @@ def decide_branches(program: Program, root: str, image_shape: tuple[int, int, in
         program: is changed in place.
         root: the network's class.
         image_shape: ``(C, H, W)``.
+        imports: names that ``root`` needs beyond the library's, with their imports.
     """
-    sites = _number_sites(program)
-    outcomes = _run(program, root, image_shape)
+    _number_sites(program, root)
+    outcomes = _run(program, root, image_shape, imports)
     decide = _Decide({site: seen.pop() for site, seen in outcomes.items() if len(seen) == 1})
     for node in program.values():
         decide.visit(node)
-    assert outcomes.keys() <= set(range(sites))
 
 
-def _number_sites(program: Program) -> int:
+def _number_sites(program: Program, root: str) -> None:
     """Give every test and every slice a number, which copies of the node carry on."""
     count = 0
     for name, definition in program.items():
-        if name == INITIALIZE:
+        if name in (INITIALIZE, root):
             continue
         for node in walk(definition):
             if _is_open_test(node) or _is_cut(node):
                 node.site = count  # type: ignore[attr-defined]
                 count += 1
-    return count
 
 
 def _is_open_test(node: ast.AST) -> bool:
@@ -138,7 +142,9 @@ def _shown_tuple(test: ast.expr, outcome: bool) -> set[str]:
     return set()
 
 
-def _run(program: Program, root: str, image_shape: tuple[int, int, int]) -> dict[int, set[bool]]:
+def _run(
+    program: Program, root: str, image_shape: tuple[int, int, int], imports: Mapping[str, str]
+) -> dict[int, set[bool]]:
     """Run the program and return the outcomes of each site."""
     outcomes: dict[int, set[bool]] = defaultdict(set)
 
@@ -153,20 +159,29 @@ def _run(program: Program, root: str, image_shape: tuple[int, int, int]) -> dict
     namespace: dict[str, Any] = {_TEST: note_test, _CUT: note_cut, "__name__": "observed"}
     definitions = [_Instrument().visit(copy.deepcopy(node)) for node in program.values()]
     read = {name for node in program.values() for name in names_in(node)}
-    imports = ast.parse("\n".join(import_lines(read))).body
-    tree = ast.fix_missing_locations(ast.Module([*imports, *definitions], []))
+    lines = [*import_lines(read), *imports.values()]
+    tree = ast.parse("\n".join(lines))
+    tree.body += definitions
+    ast.fix_missing_locations(tree)
     with torch.random.fork_rng(devices=[]):
         exec(compile(tree, "observed", "exec"), namespace)
         network = namespace[root]
-        _exercise(network(), image_shape)
+        model = network()
+        _exercise(model, image_shape)
         # without a classifier: what depends on it is to stay open
         network(0)
+        if hasattr(model, "reset_classifier"):
+            for num_classes in (0, 3):
+                model.reset_classifier(num_classes)
     return outcomes
 
 
-def _exercise(model: nn.Module, image_shape: tuple[int, int, int]) -> None:
+def _exercise(model: Any, image_shape: tuple[int, int, int]) -> None:
     with torch.no_grad():
         model.train()(torch.zeros(2, *image_shape))
         model.eval()
         for batch in (1, 3):
             model(torch.zeros(batch, *image_shape))
+        if hasattr(model, "forward_head"):
+            images = torch.zeros(1, *image_shape)
+            model.forward_head(model.forward_features(images), pre_logits=True)

@@ -1,7 +1,7 @@
 """Which calls of a program reach which functions, and what they pass."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from archsearch.export.facts import Facts, Owner
@@ -44,9 +44,9 @@ class CallGraph:
         return [site for site in self.sites if owner in site.targets]
 
 
-def call_graph(program: Program, facts: Facts) -> CallGraph:
-    """Find every call between the functions of ``program``."""
-    graph = CallGraph(dict(functions_of(program)))
+def call_graph(program: Program, facts: Facts, public: Iterable[Owner] = ()) -> CallGraph:
+    """Find every call between the functions of ``program``; ``public`` ones have others too."""
+    graph = CallGraph(dict(functions_of(program)), escaping=set(public))
     for owner, function in graph.functions.items():
         cls = owner[0]
         loops = module_loops(function, facts, cls)

@@ -15,12 +15,12 @@ _SHORT = 24
 _KEPT = ("__init__", "forward", "forward_features")
 
 
-def inline_helpers(program: Program) -> None:
+def inline_helpers(program: Program, public: set[Owner]) -> None:
     """Write out one helper of one expression that is short or called once.
 
     Calls are out of date after it; the next pass goes on.
     """
-    graph = call_graph(program, Facts())
+    graph = call_graph(program, Facts(), public)
     for owner, function in graph.functions.items():
         sites = graph.of(owner)
         if not sites or owner[1] in _KEPT or owner in graph.escaping:

@@ -2,15 +2,13 @@
 
 import ast
 
-from archsearch.export.calls import CallGraph, call_graph
-from archsearch.export.facts import Facts, Owner
-from archsearch.export.program import Program
+from archsearch.export.calls import CallGraph
+from archsearch.export.facts import Owner
 from archsearch.export.walk import walk
 
 
-def drop_unread_tokens(program: Program, facts: Facts, pair_functions: set[Owner]) -> None:
+def drop_unread_tokens(graph: CallGraph, pair_functions: set[Owner]) -> None:
     """Let functions whose second result is read nowhere return the first alone."""
-    graph = call_graph(program, facts)
     unread = _unread_calls(graph)
     droppable = {
         owner

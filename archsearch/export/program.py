@@ -10,7 +10,7 @@ from functools import lru_cache
 from archsearch import blocks
 from archsearch.export.source import parse_with_comments
 
-Definition = ast.ClassDef | ast.FunctionDef | ast.Assign
+Definition = ast.stmt
 #: by name, in the order of the file
 Program = dict[str, Definition]
 #: sets the weights of torch's layers of every kind, whichever a network has
@@ -21,7 +21,7 @@ INITIALIZE = "initialize"
 def _library() -> tuple[Program, dict[str, str]]:
     """Return what the block library defines, and the import behind each name it imports."""
     found: Program = {}
-    imports = {"json": "import json"}
+    imports: dict[str, str] = {}
     for module in pkgutil.iter_modules(blocks.__path__):
         source = inspect.getsource(importlib.import_module(f"{blocks.__name__}.{module.name}"))
         for node in parse_with_comments(source).body:

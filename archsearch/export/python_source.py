@@ -1,4 +1,4 @@
-"""An architecture as the text of one Python file that needs torch alone."""
+"""An architecture as the text of one Python file."""
 
 from archsearch.arch import Arch
 from archsearch.export.branches import decide_branches
@@ -8,42 +8,52 @@ from archsearch.export.join import join_lines
 from archsearch.export.observation import observe
 from archsearch.export.program import Definition, import_lines, library, names_in
 from archsearch.export.prose import shorten_docstrings
-from archsearch.export.skeleton import CREATE_MODEL, ROOT, network_class
-from archsearch.export.source import emit, format_source, parse_with_comments
+from archsearch.export.skeleton import ROOT, Filling, Skeleton, network_class, tail_of
+from archsearch.export.skeleton_torch import PLAIN
+from archsearch.export.source import emit, format_source
 from archsearch.export.specialize import specialize
 
 
-def python_source(arch: Arch, docstring: str, *, any_size: bool = False) -> str:
+def python_source(
+    arch: Arch,
+    docstring: str,
+    *,
+    any_size: bool = False,
+    skeleton: Skeleton = PLAIN,
+    name: str = "model",
+) -> str:
     """Return the file; ``docstring`` goes to its top.
 
     Args:
         arch: the architecture.
         docstring: of the file.
         any_size: keep what images of another size than the architecture's need.
+        skeleton: what stands around the classes of the library.
+        name: of the model, a Python identifier.
     """
     arch = arch.canonical()
     construction = Construction(arch)
     seen = observe(construction.network, ROOT)
+    filling = Filling(arch, construction, any_size, seen.carries_tokens, name)
     program = library()
-    program[ROOT] = network_class(
-        arch, construction, any_size=any_size, carries_tokens=seen.carries_tokens
-    )
+    program[ROOT] = network_class(skeleton, filling)
     fold_repeats(program[ROOT])
-    program = specialize(program, ROOT, seen)
+    program = specialize(program, ROOT, seen, skeleton.public)
     if not any_size:
-        decide_branches(program, ROOT, (arch.in_channels, arch.image_size, arch.image_size))
-        program = specialize(program, ROOT, seen)
+        shape = (arch.in_channels, arch.image_size, arch.image_size)
+        decide_branches(program, ROOT, shape, skeleton.imports)
+        program = specialize(program, ROOT, seen, skeleton.public)
     compact(program, ROOT)
     join_lines(program)
     for node in program.values():
         shorten_docstrings(node, carries_tokens=seen.carries_tokens, keep=ROOT)
-    tail = parse_with_comments(CREATE_MODEL.format(num_classes=arch.num_classes)).body
-    definitions: list[Definition] = [*program.values(), *reversed(tail)]  # type: ignore[list-item]
-    return format_source(_assemble(docstring, definitions))
+    definitions: list[Definition] = [*program.values(), *tail_of(skeleton, filling)]
+    return format_source(_assemble(docstring, definitions, skeleton))
 
 
-def _assemble(docstring: str, definitions: list[Definition]) -> str:
+def _assemble(docstring: str, definitions: list[Definition], skeleton: Skeleton) -> str:
     read = {name for node in definitions for name in names_in(node)}
-    head = [f'"""{docstring}\n"""', "\n".join(import_lines(read))]
+    imports = [*import_lines(read), *(skeleton.imports[name] for name in skeleton.imports)]
+    head = [f'"""{docstring}\n"""', "\n".join(imports)]
     blocks = ["\n".join(emit([node])) for node in definitions]
     return "\n\n\n".join([*head, *blocks]) + "\n"

@@ -1,79 +1,107 @@
-"""The network class and `create_model` of an exported file, ahead of specialisation."""
+"""What stands around the classes of the library in an exported file, ahead of specialisation."""
 
 import ast
 import re
 import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from archsearch.arch import Arch
 from archsearch.export.construction import Construction
 from archsearch.export.source import parse_with_comments
+from archsearch.model.network import timm_config
 
 #: name of the network's class
 ROOT = "VisionTransformer"
 
-_NETWORK = '''
-class VisionTransformer(nn.Module):
-    """Stem, stages, head: ``(B, {in_channels}, {size}, {size}) -> (B, num_classes)``.
 
-{layout}
+@dataclass(frozen=True)
+class Skeleton:
+    """A template of the network's class and of what follows it.
+
+    In both, words in braces are filled in. In the class, ``STEM``, ``STAGES`` and ``HEAD`` stand
+    for the constructor calls; its constructor has ``num_classes`` and may have ``in_chans``.
+
+    Attributes:
+        network: the class.
+        tail: what follows it.
+        imports: names that it uses beyond the library's, with their imports.
+        public: methods of the class that others call.
     """
 
-    def __init__(self, num_classes: int = {num_classes}) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        self.num_features = {num_features}
-        self.stem = STEM
-        self.stages = nn.ModuleList(STAGES)
-        self.head = HEAD
-        self.apply(initialize)
-
-    def forward_features(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the last map ``(B, {width}, {side}, {side})`` and the extra tokens."""
-        if x.shape[2:] != ({size}, {size}):
-            raise ValueError(f"images must be {size} x {size}, but got {{tuple(x.shape[2:])}}")
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
-        tokens = None
-        for stage in self.stages:
-            x, tokens = stage(x, tokens)
-        return x, tokens
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits."""
-        x, tokens = self.forward_features(x)
-        return self.head(x, tokens)
-'''
-
-CREATE_MODEL = '''
-def create_model(
-    num_classes: int = {num_classes}, pretrained_path: str | None = None
-) -> VisionTransformer:
-    """Build the network; weights for other classes are taken without their classifier."""
-    model = VisionTransformer(num_classes)
-    if pretrained_path is not None:
-        state = load_weights(pretrained_path)
-        if len(state["head.classifier.bias"]) != num_classes:
-            state = {{name: state[name] for name in state if "classifier" not in name}}
-            own = model.state_dict()
-            state |= {{name: own[name] for name in own if "classifier" in name}}
-        model.load_state_dict(state)
-    return model
+    network: str
+    tail: str
+    imports: Mapping[str, str] = field(default_factory=dict)
+    public: frozenset[str] = frozenset()
 
 
-def load_weights(path: str) -> dict[str, Tensor]:
-    """Read a state dict: ``.safetensors``, or what `torch.save` wrote."""
-    if not path.endswith(".safetensors"):
-        return torch.load(path, map_location="cpu", weights_only=True)
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        data = bytearray(file.read())
-    dtypes = {{"F32": torch.float32, "I64": torch.int64}}
-    header.pop("__metadata__", None)
-    state = {{}}
-    for name, entry in header.items():
-        flat = torch.frombuffer(data[slice(*entry["data_offsets"])], dtype=dtypes[entry["dtype"]])
-        state[name] = flat.reshape(entry["shape"])
-    return state
-'''
+@dataclass(frozen=True)
+class Filling:
+    """What the words in braces stand for.
+
+    Attributes:
+        arch: the architecture, in canonical form.
+        construction: how its network is made.
+        any_size: images may have any size.
+        carries_tokens: some maps have extra tokens beside them.
+        name: of the model, a Python identifier.
+    """
+
+    arch: Arch
+    construction: Construction
+    any_size: bool
+    carries_tokens: bool
+    name: str
+
+    def words(self) -> dict[str, object]:
+        """Return each word in braces with its text."""
+        arch, network = self.arch, self.construction.network
+        reads_tokens = arch.head.pooling != "mean" and network.stages[-1].tokens is not None
+        config = timm_config(arch) | {"fixed_input_size": not self.any_size}
+        del config["architecture"]
+        return {
+            "name": self.name,
+            "in_channels": arch.in_channels,
+            "num_classes": arch.num_classes,
+            "num_features": network.num_features,
+            "head_hidden_size": network.head_hidden_size,
+            "width": arch.stages[-1].width,
+            "size": arch.image_size,
+            "side": arch.map_sizes[-1],
+            "feature_info": network.feature_info,
+            "out_indices": tuple(range(len(arch.stages))),
+            "config": config,
+            "layout": _layout(self.carries_tokens),
+            "features": "tuple[Tensor, Tensor | None]" if reads_tokens else "Tensor",
+            "result": "x, tokens" if reads_tokens else "x",
+            "unpacked": "*features" if reads_tokens else "features, None",
+            "and_tokens": " and the extra tokens" if reads_tokens else "",
+        }
+
+
+def network_class(skeleton: Skeleton, filling: Filling) -> ast.ClassDef:
+    """Return the network's class; every constructor call in it is written out."""
+    text = skeleton.network.format(**filling.words())
+    if filling.any_size:
+        text = _without_size_check(text)
+    node = parse_with_comments(text.strip()).body[0]
+    construction, network = filling.construction, filling.construction.network
+    stem, head = construction.expression(network.stem), construction.expression(network.head)
+    assert isinstance(stem, ast.Call)
+    assert isinstance(head, ast.Call)
+    head.args[1] = ast.Name("num_classes", ast.Load())
+    if "in_chans" in text:
+        stem.args[0] = ast.Name("in_chans", ast.Load())
+    stages: list[ast.expr] = [construction.expression(stage) for stage in network.stages]
+    parts = {"STEM": stem, "STAGES": ast.List(stages, ast.Load()), "HEAD": head}
+    filled = _Fill(parts).visit(node)
+    assert isinstance(filled, ast.ClassDef)
+    return filled
+
+
+def tail_of(skeleton: Skeleton, filling: Filling) -> list[ast.stmt]:
+    """Return what follows the network's class."""
+    return parse_with_comments(skeleton.tail.format(**filling.words()).strip() + "\n").body
 
 
 def _without_size_check(text: str) -> str:
@@ -98,35 +126,3 @@ class _Fill(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._parts.get(node.id, node)
-
-
-def network_class(
-    arch: Arch, construction: Construction, *, any_size: bool, carries_tokens: bool
-) -> ast.ClassDef:
-    """Return the network's class; every constructor call in it is written out."""
-    network = construction.network
-    text = _NETWORK.format(
-        in_channels=arch.in_channels,
-        num_classes=arch.num_classes,
-        num_features=network.head_hidden_size,
-        width=arch.stages[-1].width,
-        size=arch.image_size,
-        side=arch.map_sizes[-1],
-        layout=_layout(carries_tokens),
-    )
-    if any_size:
-        text = _without_size_check(text)
-    node = parse_with_comments(text.strip()).body[0]
-    assert isinstance(node, ast.ClassDef)
-    head = construction.expression(network.head)
-    assert isinstance(head, ast.Call)
-    head.args[1] = ast.Name("num_classes", ast.Load())
-    stages = [construction.expression(stage) for stage in network.stages]
-    parts = {
-        "STEM": construction.expression(network.stem),
-        "STAGES": ast.List(stages, ast.Load()),
-        "HEAD": head,
-    }
-    filled = _Fill(parts).visit(node)
-    assert isinstance(filled, ast.ClassDef)
-    return filled

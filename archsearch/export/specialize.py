@@ -2,6 +2,7 @@
 
 import ast
 import copy
+from collections.abc import Iterable
 
 from archsearch.export.calls import CallGraph, CallSite, call_graph, module_loops
 from archsearch.export.facts import (
@@ -37,8 +38,12 @@ PAIR = "tuple[Tensor, Tensor | None]"
 _MAX_PASSES = 30
 
 
-def specialize(program: Program, root: str, seen: Observation) -> Program:
+def specialize(
+    program: Program, root: str, seen: Observation, public: Iterable[str] = ()
+) -> Program:
     """Return the part of ``program`` that ``root`` needs, written for this network alone.
+
+    ``public`` are methods of ``root`` that others may call in any way.
 
     Parameters that are the same in every call take their value, branches on what is known are
     decided, and what nothing uses any more goes: parameters, attributes, methods, functions,
@@ -47,7 +52,7 @@ def specialize(program: Program, root: str, seen: Observation) -> Program:
     program = {name: copy.deepcopy(node) for name, node in reachable(program, root).items()}
     for _ in range(_MAX_PASSES):
         before = _dump(program)
-        _one_pass(program, root, seen)
+        _one_pass(program, root, seen, public)
         program = reachable(program, root)
         if _dump(program) == before:
             return program
@@ -58,7 +63,7 @@ def _dump(program: Program) -> str:
     return "\n".join(ast.dump(node) for node in program.values())
 
 
-def _one_pass(program: Program, root: str, seen: Observation) -> None:
+def _one_pass(program: Program, root: str, seen: Observation, public: Iterable[str]) -> None:
     facts = Facts(
         tables=_tables(program), submodules=seen.submodules, collapsed=not seen.carries_tokens
     )
@@ -67,7 +72,8 @@ def _one_pass(program: Program, root: str, seen: Observation) -> None:
         for owner, function in functions_of(program)
         if owner in seen.pair_functions
     }
-    graph = call_graph(program, facts)
+    open_to_all = {(root, name) for name in public}
+    graph = call_graph(program, facts, open_to_all)
     for owner, function in graph.functions.items():
         facts.params[owner] = _parameter_facts(owner, function, graph, seen)
     _hand_on_facts(graph, facts)
@@ -94,11 +100,11 @@ def _one_pass(program: Program, root: str, seen: Observation) -> None:
         function.body = fold_body(function, facts, owner, facts.params[owner], loops)
         if facts.collapsed and owner in seen.pair_functions:
             function.returns = ast.Name("Tensor", ast.Load())
-    graph = call_graph(program, facts)
+    graph = call_graph(program, facts, open_to_all)
     _drop_parameters(graph, facts)
-    drop_unread_tokens(program, facts, seen.pair_functions)
+    drop_unread_tokens(call_graph(program, facts, open_to_all), seen.pair_functions)
     sweep(program, root, facts.identities)
-    tidy(program)
+    tidy(program, open_to_all)
 
 
 def _tables(program: Program) -> dict[str, ast.Dict]:

@@ -5,6 +5,7 @@ import copy
 from collections import Counter
 from collections.abc import Iterable
 
+from archsearch.export.facts import Owner
 from archsearch.export.inline import inline_helpers
 from archsearch.export.program import Program, functions_of
 from archsearch.export.signature import parameters_of
@@ -15,7 +16,7 @@ from archsearch.export.walk import walk
 _LINE = 72
 
 
-def tidy(program: Program) -> None:
+def tidy(program: Program, public: set[Owner]) -> None:
     """Shorten every function: no aliases, no counters that nothing reads, no one-line helpers."""
     counts = _attribute_reads(program.values())
     for node in program.values():
@@ -30,7 +31,7 @@ def tidy(program: Program) -> None:
         for loop in walk(function):
             if isinstance(loop, ast.For):
                 _drop_counter(loop, function)
-    inline_helpers(program)
+    inline_helpers(program, public)
 
 
 def _drop_counter(loop: ast.For, function: ast.FunctionDef) -> None:

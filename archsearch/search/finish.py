@@ -39,7 +39,7 @@ def confirm_front(
         if not unknown:
             return [by_number[number] for number in sorted(by_number)], notes
         listener.line(f"measuring {len(unknown)} front members again in quiet")
-        results = gate.measure([record.arch for record in unknown], FINAL)
+        results = gate.measure([record.arch for record in unknown], FINAL, attempts=2)
         for record, result in zip(unknown, results, strict=True):
             if isinstance(result, TrialError):
                 raise result

@@ -14,7 +14,7 @@ from archsearch.search.config import LatencyTarget
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPTS = 3
+_FAILURES = 3
 
 
 @dataclass
@@ -54,9 +54,15 @@ class Gate:
         return count_arch(arch)
 
     def measure(
-        self, archs: Sequence[Arch], protocol: LatencyProtocol = GATE
+        self, archs: Sequence[Arch], protocol: LatencyProtocol = GATE, attempts: int = 1
     ) -> list[LatencyResult | TrialError]:
         """Measure each of ``archs``, holding the machine once for all of them.
+
+        Args:
+            archs: what to measure.
+            protocol: how; device and number format are the target's.
+            attempts: measurements of one network, of which the most believable counts; the first
+                steady one ends them.
 
         Returns:
             for each a result, or why this network cannot be measured.
@@ -76,27 +82,36 @@ class Gate:
         )
         with self._quiet.measuring() as waited:
             began = time.perf_counter()
-            results = [self._measure_one(arch, protocol) for arch in archs]
+            results = [self._measure_one(arch, protocol, attempts) for arch in archs]
             self.time.measuring += time.perf_counter() - began
         self.time.waiting += waited
         self.time.measured += len(archs)
         self.time.pauses += 1
         return results
 
-    def _measure_one(self, arch: Arch, protocol: LatencyProtocol) -> LatencyResult | TrialError:
-        """Measure one network, again when the probe died or not one moment was quiet."""
-        result: LatencyResult | None = None
-        for attempt in range(1, _ATTEMPTS + 1):
+    def _measure_one(
+        self, arch: Arch, protocol: LatencyProtocol, attempts: int
+    ) -> LatencyResult | TrialError:
+        """Measure one network until a number is steady; else return the narrowest of a few."""
+        results: list[LatencyResult] = []
+        failures = 0
+        while len(results) < attempts:
             try:
-                result = self._probe.measure(arch, protocol)
+                results.append(self._probe.measure(arch, protocol))
             except TrialError as error:
                 return error
             except ProbeError as error:
-                logger.warning("latency probe, attempt %d of %d: %s", attempt, _ATTEMPTS, error)
-                if attempt == _ATTEMPTS and result is None:
+                failures += 1
+                logger.warning("latency probe, failure %d of %d: %s", failures, _FAILURES, error)
+                if failures == _FAILURES:
                     raise
                 continue
-            if result.verdict != "rejected":
-                return result
-        assert result is not None
-        return result
+            if results[-1].verdict == "steady":
+                break
+        return min(results, key=_doubt)
+
+
+def _doubt(result: LatencyResult) -> tuple[int, float]:
+    """Order results from the most to the least believable."""
+    low, high = result.interval_ms
+    return ("steady", "noisy", "rejected").index(result.verdict), (high - low) / result.median_ms

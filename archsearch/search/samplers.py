@@ -35,7 +35,8 @@ def _evolution(
         known = [pair[0] for pair in guesses if pair is not None]
         if len(known) < len(children):
             return 0
-        low, high = guess.fastest_ms, min(limit or np.inf, guess.slowest_ms)
+        # somewhat below the fastest known: the front's fast end should move
+        low, high = 0.8 * guess.fastest_ms, min(limit or np.inf, guess.slowest_ms)
         wanted = np.log(low) + rng.random() * (np.log(max(low, high)) - np.log(low))
         return int(np.argmin(np.abs(np.log(known) - wanted)))
 
