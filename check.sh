@@ -5,4 +5,4 @@ cd "$(dirname "$0")"
 ruff format --check .
 ruff check .
 mypy
-pytest -m "not slow" "$@"
+pytest -m "not slow" -n 2 --dist worksteal "$@"

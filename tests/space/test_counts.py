@@ -64,7 +64,7 @@ def test_closed_form_of_the_main_space() -> None:
     attention = 4 + 2 + 4 + 2 + 2 + 1
     ffn = 3 + 3 + 3 * (1 + 2 + 1)
     one = 6 * 3 * position * local * attention * ffn
-    stem, head, downsample = 2 + 1 + 1, 2 + 2, sizes["downsample"]
+    stem, head, downsample = 1 + 1 + 1, 2 + 2, sizes["downsample"]
     assert space.count() == stem * head * downsample * (one**3 + one**4)
     assert space.count() > 10**6
 

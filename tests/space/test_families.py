@@ -29,7 +29,7 @@ def test_family_space_holds(path: Path) -> None:
 
 SCALED = {
     "lightvit": """\
-stem: {type: conv, stride: 2}
+stem: {type: conv, stride: 4}
 stages:
   - depth: 1
     width: 32
@@ -87,7 +87,7 @@ stages:
   - {depth: 2, width: 96, head_dim: 16, downsample: conv, position: learned, blocks: *local}
 """,
     "sepvit": """\
-stem: {type: patch, patch_size: 2, kernel_size: 3}
+stem: {type: patch, patch_size: 4, kernel_size: 7}
 stages:
   - depth: 1
     width: 16
