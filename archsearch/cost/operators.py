@@ -65,6 +65,10 @@ def _convolution(args: Sequence[Any], out: Any) -> int:
     return convolution_macs(args[0].shape, args[1].shape, out.shape, bool(args[6]))
 
 
+def _linear(args: Sequence[Any], out: Any) -> int:
+    return product_macs(args[0].shape, args[1].t().shape)
+
+
 def _attention(args: Sequence[Any], out: Any) -> int:
     return attention_macs(args[0].shape, args[1].shape, args[2].shape)
 
@@ -88,6 +92,10 @@ MAC_HANDLES: dict[Any, MacHandle] = {
     aten._scaled_dot_product_cudnn_attention: _attention,
     aten._scaled_dot_product_fused_attention_overrideable: _attention,
 }
+
+if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    # what `archsearch.model.use_onednn` calls; builds of PyTorch without oneDNN do not have it
+    MAC_HANDLES[torch.ops.mkldnn._linear_pointwise] = _linear
 
 #: operators without multiply-adds by the convention above, beside views and pointwise ones
 _ZERO_MAC_NAMES = """
