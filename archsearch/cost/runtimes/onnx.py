@@ -1,6 +1,5 @@
 """ONNX Runtime."""
 
-import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,8 @@ import torch
 from torch import nn
 
 from archsearch.cost.runtimes.extra import load_extra
-from archsearch.errors import InputError, Problem, TrialError
+from archsearch.cost.runtimes.onnx_graph import write_onnx
+from archsearch.errors import InputError, Problem
 
 
 def prepare_onnxruntime(
@@ -42,7 +42,7 @@ def prepare_onnxruntime(
     options.inter_op_num_threads = 1
     with tempfile.TemporaryDirectory(prefix="archsearch-") as folder:
         file = Path(folder) / "model.onnx"
-        _export(model, inputs, file)
+        write_onnx(model, inputs, file)
         try:
             session = onnxruntime.InferenceSession(str(file), options, providers=[provider])
         except Exception as error:
@@ -61,34 +61,6 @@ def prepare_onnxruntime(
         return session.run(None, feed)
 
     return run
-
-
-def _export(model: nn.Module, inputs: torch.Tensor, file: Path) -> None:
-    try:
-        torch.onnx.export(model, (inputs,), str(file), dynamo=True, verbose=False)
-    except Exception as error:
-        raise TrialError(
-            f"the network cannot be exported to ONNX{named_operator(error)}: {_first_line(error)}"
-        ) from error
-
-
-def named_operator(error: BaseException) -> str:
-    """Return `` because of operator X`` if the error, or one it came from, names one."""
-    seen: BaseException | None = error
-    while seen is not None:
-        found = re.search(r"\b(?:aten|torchvision|prims)(?:\.|::)\w+(?:\.\w+)?", str(seen))
-        if found:
-            return f" because of operator {found.group().replace('::', '.')}"
-        seen = seen.__cause__ or seen.__context__
-    return ""
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the first line of what an error started from."""
-    while (origin := error.__cause__ or error.__context__) is not None:
-        error = origin
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
 
 
 def _array(inputs: torch.Tensor) -> Any:

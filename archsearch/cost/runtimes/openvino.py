@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from archsearch.cost.runtimes.extra import load_extra
-from archsearch.cost.runtimes.onnx import named_operator
+from archsearch.cost.runtimes.onnx_graph import named_operator
 from archsearch.errors import InputError, Problem, TrialError
 
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}

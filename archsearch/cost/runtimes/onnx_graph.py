@@ -1,0 +1,68 @@
+"""A network as an ONNX graph."""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from archsearch.errors import TrialError
+
+#: version of ONNX's operators; ONNX Runtime has it since 1.14
+OPSET = 18
+
+
+def write_onnx(
+    model: nn.Module, images: torch.Tensor, file: Path, *, dynamic_batch: bool = False
+) -> None:
+    """Write ``model`` as one ONNX file with the input ``images`` and the output ``logits``.
+
+    Args:
+        model: in evaluation mode.
+        images: an example input; with ``dynamic_batch`` of at least two images.
+        file: to write.
+        dynamic_batch: let the graph take any number of images.
+
+    Raises:
+        TrialError: the network cannot be exported; names the operator.
+    """
+    batch = {0: torch.export.Dim("batch")} if dynamic_batch else None
+    try:
+        # other backends are taken apart into views that their results' strides do not allow
+        with sdpa_kernel([SDPBackend.MATH]):
+            torch.onnx.export(
+                model,
+                (images,),
+                str(file),
+                dynamo=True,
+                verbose=False,
+                external_data=False,
+                opset_version=OPSET,
+                dynamic_shapes=None if batch is None else (batch,),
+                input_names=["images"],
+                output_names=["logits"],
+            )
+    except Exception as error:
+        raise TrialError(
+            f"the network cannot be exported to ONNX{named_operator(error)}: {_first_line(error)}"
+        ) from error
+
+
+def named_operator(error: BaseException) -> str:
+    """Return `` because of operator X`` if the error, or one it came from, names one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        found = re.search(r"\b(?:aten|torchvision|prims)(?:\.|::)\w+(?:\.\w+)?", str(seen))
+        if found:
+            return f" because of operator {found.group().replace('::', '.')}"
+        seen = seen.__cause__ or seen.__context__
+    return ""
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the first line of what an error started from."""
+    while (origin := error.__cause__ or error.__context__) is not None:
+        error = origin
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
