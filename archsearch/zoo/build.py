@@ -1,12 +1,15 @@
 """Build the networks of the zoo."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from archsearch.arch import Arch
-from archsearch.model import Network, build_model
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.model import Network, build_model, onednn_is_faster, use_onednn
 from archsearch.zoo.catalog import arch as zoo_arch
 from archsearch.zoo.overrides import with_overrides
 from archsearch.zoo.resize import check_image_size, resize
+
+Kernels = Literal["auto", "torch", "onednn"]
 
 
 def build(
@@ -16,6 +19,7 @@ def build(
     *,
     drop_path: float = 0.0,
     seed: int | None = None,
+    kernels: Kernels = "auto",
     **overrides: Any,
 ) -> Network:
     """Build a network of the zoo.
@@ -27,6 +31,8 @@ def build(
         image_size: side of the images in pixels; None takes the model's own (224 in the zoo).
         drop_path: stochastic depth of the last block of a new network.
         seed: seed of the new weights.
+        kernels: ``torch`` for plain modules, ``onednn`` for those of `use_onednn`, ``auto`` for
+            the faster of the two on this CPU; `use_torch` goes back.
         overrides: values of the architecture to change; see `archsearch.zoo.arch`.
 
     Raises:
@@ -34,7 +40,7 @@ def build(
             the last stage.
     """
     if isinstance(model, Network):
-        return _rebuilt(model, num_classes, image_size)
+        return with_kernels(_rebuilt(model, num_classes, image_size), kernels)
     declared = zoo_arch(model) if isinstance(model, str) else model
     changes = dict(overrides)
     if num_classes:
@@ -46,6 +52,20 @@ def build(
     network = build_model(declared, drop_path=drop_path, seed=seed)
     if num_classes == 0:
         network.reset_classifier(0)
+    return with_kernels(network, kernels)
+
+
+def with_kernels(network: Network, kernels: Kernels) -> Network:
+    """Return ``network``, its linear layers computing as ``kernels`` says.
+
+    Raises:
+        InputError: there are no such kernels.
+    """
+    if kernels not in get_args(Kernels):
+        known = nearest(kernels, get_args(Kernels))
+        raise InputError(Problem("kernels", "there are none of this name", kernels, known))
+    if kernels == "onednn" or (kernels == "auto" and onednn_is_faster()):
+        use_onednn(network)
     return network
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from archsearch.arch import Arch, diff
 from archsearch.errors import InputError, Problem
 from archsearch.model import Network, build_model
+from archsearch.zoo.build import Kernels, with_kernels
 from archsearch.zoo.catalog import arch as zoo_arch
 from archsearch.zoo.checkpoint import read_checkpoint
 from archsearch.zoo.official import FAMILIES, Family, KeyMap, ShapeError, Shapes
@@ -25,6 +26,7 @@ def load_official(
     checkpoint: Mapping[str, Any] | str | Path,
     *,
     image_size: int | None = None,
+    kernels: Kernels = "auto",
     **overrides: Any,
 ) -> Network:
     """Build a network with the weights of an official checkpoint of its family.
@@ -40,6 +42,7 @@ def load_official(
         model: name of a zoo model, or an architecture of the family.
         checkpoint: state dict with official keys, or a file of one.
         image_size: image size of the returned network; None keeps the checkpoint's.
+        kernels: what linear layers compute by; see `archsearch.zoo.build`.
         overrides: values that win over the checkpoint and the named model; see
             `archsearch.zoo.arch`.
 
@@ -63,7 +66,9 @@ def load_official(
         if not found:
             _tell(named, arch)
             network = _load(family.key_map(arch.canonical()), arch, state)
-            return network if image_size in (None, arch.image_size) else resize(network, image_size)
+            if image_size not in (None, arch.image_size):
+                network = resize(network, image_size)
+            return with_kernels(network, kernels)
         if not problems or len(found) <= len(problems):
             problems = found
     raise InputError(problems)

@@ -6,6 +6,7 @@ import torch
 from archsearch import zoo
 from archsearch.arch import load_arch
 from archsearch.arch.parts import SinusoidPosition
+from archsearch.errors import InputError
 
 EVERY = pytest.mark.parametrize("name", zoo.names())
 #: wider or deeper siblings of models that are tested every time
@@ -146,3 +147,21 @@ def test_compiled_code_agrees(name):
     x = images(size=224)
     with torch.no_grad():
         assert close(torch.compile(network, fullgraph=True)(x), network(x), 1e-4)
+
+
+@pytest.mark.parametrize("name", ["lightvit_tiny", "edgevit_xxs", "localvit_tnt", "sepvit_lite"])
+def test_kernels_change_the_last_bits_only(name):
+    plain = zoo.build(name, image_size=SIZE, seed=0, kernels="torch").eval()
+    fast = zoo.build(name, image_size=SIZE, seed=0, kernels="onednn").eval()
+    assert {type(each) for each in plain.modules()} != {type(each) for each in fast.modules()}
+    with torch.no_grad():
+        assert close(fast(images()), plain(images()), 1e-5)
+    for network in (plain.train(), fast.train()):
+        network(images()).square().sum().backward()
+    for (key, a), b in zip(fast.named_parameters(), plain.parameters(), strict=True):
+        assert a.grad is None or close(a.grad, b.grad, 1e-3) or b.grad.abs().max() < 1e-6, key
+
+
+def test_unknown_kernels_are_told():
+    with pytest.raises(InputError, match="did you mean 'onednn'"):
+        zoo.build("deit_tiny", kernels="onedn")
