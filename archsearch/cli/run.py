@@ -90,7 +90,7 @@ def run(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(help="Candidates to train in all. [default: 40]", rich_help_panel="Search"),
+        typer.Option(help="Candidates to train in all. [default: 48]", rich_help_panel="Search"),
     ] = None,
     time_limit: Annotated[
         str | None,

@@ -70,7 +70,7 @@ class Execution(Spec):
         address: Ray cluster to join; empty starts one on this machine.
     """
 
-    trials: Count = 40
+    trials: Count = 48
     time_limit_s: Positive | None = None
     workers: Count | None = None
     threads_per_worker: Count = 1
