@@ -1,7 +1,5 @@
 """Proof that an exported file is the same network, taken before anybody gets the file."""
 
-import subprocess
-import sys
 import tempfile
 import types
 from collections.abc import Sequence
@@ -13,58 +11,60 @@ from torch import Tensor, nn
 
 from archsearch.arch import Arch
 from archsearch.cost import count_macs
-from archsearch.errors import RunError
-from archsearch.model import build_model
-
-_BATCH_SIZES = (1, 3)
-_SCRIPT = Path(__file__).with_name("isolated_check.py")
+from archsearch.export.isolated import ExportError, random_images, run_isolated
+from archsearch.model import Network, build_model
 
 
-class ExportError(RunError):
-    """An export is not the network that it was made from; nothing was written."""
-
-
-def prove_python(sources: Sequence[tuple[Arch, str]]) -> None:
+def prove_python(sources: Sequence[tuple[Arch, str]], kind: str = "python", name: str = "") -> None:
     """Check Python files: in a fresh process without archsearch, their logits must be bit-equal.
 
     Args:
         sources: architectures and the text of their files.
+        kind: ``python``, or ``timm`` for files that register a model.
+        name: of the registered model.
 
     Raises:
         ExportError: a file fails to run, or anything differs; see `differences`.
     """
-    for (arch, _), difference in zip(sources, differences(sources), strict=True):
+    for (arch, _), difference in zip(sources, differences(sources, kind, name), strict=True):
         if difference:
             raise ExportError(f"the exported file of {arch.digest[:12]} {difference}")
 
 
-def differences(sources: Sequence[tuple[Arch, str]]) -> list[str]:
+def differences(
+    sources: Sequence[tuple[Arch, str]], kind: str = "python", name: str = ""
+) -> list[str]:
     """Return for each file what is not as in the network that it was made from; empty for nothing.
 
     Every file gets weights drawn at random, running statistics included, and random images in
     two batch sizes; logits must be bit-equal. The parameters and what is trained of them, the
     initial weights that a seed gives, and the MACs must be equal too. All files share one fresh
-    process that cannot import archsearch.
+    process that cannot import archsearch. Files for timm must give equal maps of every stage with
+    ``features_only`` too.
 
     Args:
         sources: architectures and the text of their files.
+        kind: ``python``, or ``timm`` for files that register a model.
+        name: of the registered model.
     """
     cases: list[dict[str, Any]] = []
-    expected: list[list[Tensor]] = []
+    expected: list[tuple[list[Tensor], list[Tensor]]] = []
     found: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="archsearch-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="archsearch-") as place:
+        folder = Path(place)
         for index, (arch, text) in enumerate(sources):
             model = build_model(arch, seed=index).eval()
-            initial = {name: value.clone() for name, value in model.state_dict().items()}
+            initial = {key: value.clone() for key, value in model.state_dict().items()}
             randomize(model, seed=index)
-            found.append(_other_macs(arch, model, text))
+            found.append(_other_macs(arch, model, text) if kind == "python" else "")
             inputs = random_images(arch, seed=index)
             path = folder / f"model_{index}.py"
             path.write_text(text, encoding="utf-8")
             cases.append(
                 {
-                    "source": str(path),
+                    "kind": kind,
+                    "name": name,
+                    "file": str(path),
                     "seed": index,
                     "initial": initial,
                     "weights": model.state_dict(),
@@ -72,32 +72,39 @@ def differences(sources: Sequence[tuple[Arch, str]]) -> list[str]:
                     "parameters": _shapes(model),
                 }
             )
-            with torch.no_grad():
-                expected.append([model(x) for x in inputs])
-        answers = _ask(folder, cases)
+            expected.append(_expected(model, inputs, kind))
+        answers = run_isolated(folder, cases)
     checked = zip(cases, answers, expected, found, strict=True)
     return [_difference(case, answer, logits) or macs for case, answer, logits, macs in checked]
 
 
-def _difference(case: dict[str, Any], answer: dict[str, Any], logits: list[Tensor]) -> str:
+def _expected(model: Network, inputs: list[Tensor], kind: str) -> tuple[list[Tensor], list[Tensor]]:
+    """Return logits and, for timm, the map of each stage."""
+    with torch.no_grad():
+        logits = [model(x) for x in inputs]
+        if kind == "python":
+            return logits, []
+        return logits, model.forward_intermediates(inputs[0], intermediates_only=True)
+
+
+def _difference(
+    case: dict[str, Any], answer: dict[str, Any], expected: tuple[list[Tensor], list[Tensor]]
+) -> str:
     if "error" in answer:
         return f"fails: {answer['error']}"
     if answer["parameters"] != case["parameters"]:
         return f"has other parameters: {_names(case['parameters'], answer['parameters'])}"
     if answer["other_initial"]:
         return f"starts with other weights: {', '.join(answer['other_initial'][:3])}"
-    for ours, theirs in zip(logits, answer["logits"], strict=True):
-        if not torch.equal(ours, theirs):
-            gap = (ours - theirs).abs().max().item()
-            return f"computes other logits: they differ by up to {gap:.3g}"
+    for what, ours, theirs in (
+        ("logits", expected[0], answer["logits"]),
+        ("maps", expected[1], answer.get("maps", [])),
+    ):
+        for one, other in zip(ours, theirs, strict=True):
+            if not torch.equal(one, other):
+                gap = (one - other).abs().max().item()
+                return f"computes other {what}: they differ by up to {gap:.3g}"
     return ""
-
-
-def random_images(arch: Arch, seed: int) -> list[Tensor]:
-    """Return batches of random images of the architecture's size."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (arch.in_channels, arch.image_size, arch.image_size)
-    return [torch.randn(batch, *shape, generator=generator) for batch in _BATCH_SIZES]
 
 
 def randomize(model: nn.Module, seed: int) -> None:
@@ -136,19 +143,3 @@ def _shapes(model: nn.Module) -> dict[str, tuple[list[int], bool]]:
 def _names(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
     names = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
     return ", ".join(names[:3]) or "another order"
-
-
-def _ask(folder: Path, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    request, answer = folder / "request.pt", folder / "answer.pt"
-    torch.save({"threads": torch.get_num_threads(), "cases": cases}, request)
-    done = subprocess.run(
-        [sys.executable, "-I", str(_SCRIPT), str(request), str(answer)],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
-    if done.returncode:
-        raise ExportError(f"the check of the exported file failed: {done.stderr.strip()[-2000:]}")
-    answers: list[dict[str, Any]] = torch.load(answer, weights_only=True)
-    return answers

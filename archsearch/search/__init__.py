@@ -8,9 +8,9 @@ from archsearch.search.config import (
     StudyFile,
 )
 from archsearch.search.finish import write_json
-from archsearch.search.load_run import load_run
 from archsearch.search.plan import describe_plan
 from archsearch.search.prepare import Place, Prepared, default_name, prepare
+from archsearch.search.read_run import load_run
 from archsearch.search.run import run_search
 from archsearch.search.run_folder import RunFolder, find_run
 from archsearch.search.samplers import SAMPLERS

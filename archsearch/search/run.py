@@ -25,10 +25,10 @@ from archsearch.search.config import SearchConfig
 from archsearch.search.finish import confirm_front, evaluate_front
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
-from archsearch.search.load_run import run_record
 from archsearch.search.loop import SearchLoop
 from archsearch.search.plan import describe_cost, epoch_cost
 from archsearch.search.prepare import Place, Prepared, prepare
+from archsearch.search.read_run import run_record
 from archsearch.search.samplers import build_sampler
 from archsearch.search.status import Listener, SilentListener
 from archsearch.search.stopping import DominanceRule
