@@ -9,6 +9,7 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Transform
 
+from archsearch.train.batch_norm import follow_statistics
 from archsearch.train.optimization import build_optimizer, build_schedule
 from archsearch.train.precision import PrecisionChoice, arithmetic
 from archsearch.train.recipe import Recipe
@@ -38,6 +39,7 @@ class Learner:
         self._recipe = recipe
         self._mixing = mixing
         self._device = device
+        follow_statistics(model, steps_per_epoch)
         self._optimizer = build_optimizer(model, recipe)
         self._schedule = build_schedule(self._optimizer, recipe, steps_per_epoch)
         self._average = None
