@@ -1,29 +1,22 @@
 """``archsearch export``: take a model away."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from archsearch.analysis import choose
-from archsearch.arch import Arch, load_arch
-from archsearch.cli.console import out
-from archsearch.export import export_python, export_yaml
-from archsearch.record import RunRecord, TrialRecord
-from archsearch.search import load_run
+from archsearch.cli.console import err, out
+from archsearch.cost import FINAL, Probe
+from archsearch.errors import InputError, Problem
+from archsearch.export import Format, Selection, export_model, python_text, select, yaml_text
 
-
-class Format(StrEnum):
-    """What to write."""
-
-    PYTHON = "python"
-    YAML = "yaml"
+_RUNTIMES = {Format.ONNX: "onnxruntime"}
 
 
 def export(
     source: Annotated[
-        str, typer.Argument(help="Folder or name of a run, or an Arch file (.yaml).")
+        str,
+        typer.Argument(help="Folder or name of a run, an Arch file (.yaml), or zoo:NAME."),
     ],
     trial: Annotated[
         str, typer.Option(help="best, knee, or the number of a trial; for a run.")
@@ -32,26 +25,70 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File. [default: standard output]")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Weights (.safetensors). [default: those that the run kept]"),
+    ] = None,
+    initial_weights: Annotated[
+        bool, typer.Option(help="Let onnx and pt2 hold untrained weights.")
+    ] = False,
+    any_size: Annotated[
+        bool, typer.Option(help="Keep the code that images of another size need.")
+    ] = False,
+    companions: Annotated[
+        bool, typer.Option(help="Write weights and a model card beside the file.")
+    ] = True,
+    latency: Annotated[bool, typer.Option(help="Measure it in its runtime.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
 ) -> None:
     """Export a model definition that needs nothing of archsearch; it is checked first."""
-    arch, run, record = _chosen(source, trial, runs_dir)
-    if form is Format.YAML:
-        text = export_yaml(arch, output, force=force, run=run, trial=record)
-    else:
-        text = export_python(arch, output, force=force, run=run, trial=record)
+    chosen = select(source, trial, runs_dir)
     if output is None:
-        print(text, end="")
-    else:
-        out.print(f"{form.value}: {output}", soft_wrap=True)
+        print(_text(chosen, form, any_size), end="")
+        return
+    done = export_model(
+        chosen.arch,
+        form,
+        output,
+        origin=chosen.origin,
+        weights=weights or chosen.weights,
+        initial_weights=initial_weights,
+        any_size=any_size,
+        companions=companions,
+        force=force,
+    )
+    for path in done.files:
+        out.print(str(path), soft_wrap=True, markup=False)
+    if done.error is not None:
+        err.print(f"logits within {done.error:.1e} of the network's")
+    elif form is not Format.YAML:
+        err.print("logits bit-equal to the network's")
+    if latency and form is not Format.YAML:
+        _print_latency(chosen, form)
 
 
-def _chosen(
-    source: str, trial: str, runs_dir: Path
-) -> tuple[Arch, RunRecord | None, TrialRecord | None]:
-    if source.endswith((".yaml", ".yml")):
-        return load_arch(source), None, None
-    run = load_run(source, runs_dir)
-    record = choose(run, trial)
-    return record.arch, run, record
+def _text(chosen: Selection, form: Format, any_size: bool) -> str:
+    if form.holds_weights:
+        raise InputError(
+            Problem("output", f"{form.value} is no text", remedy="name a file with --output")
+        )
+    if form is Format.YAML:
+        return yaml_text(chosen.arch, chosen.origin)
+    return python_text(chosen.arch, chosen.origin, form.value, "model", any_size=any_size)
+
+
+def _print_latency(chosen: Selection, form: Format) -> None:
+    run = chosen.origin.run
+    device = run.environment.device_kind if run else "cpu"
+    protocol = FINAL.model_copy(update={"runtime": _RUNTIMES.get(form, "eager")})
+    with Probe(device) as probe:
+        result = probe.measure(chosen.arch, protocol)
+    low, high = result.interval_ms
+    budget = f"; budget {run.budget_ms:g} ms" if run and run.budget_ms else ""
+    err.print(
+        f"latency {result.median_ms:.3g} ms ({low:.3g} to {high:.3g}), {result.runtime}, "
+        f"{result.device}{budget}",
+        markup=False,
+        soft_wrap=True,
+    )

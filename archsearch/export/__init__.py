@@ -1,6 +1,21 @@
 """Model definitions that need nothing of archsearch, checked before they are written."""
 
+from archsearch.export.description import Origin
 from archsearch.export.isolated import ExportError
-from archsearch.export.python_file import export_python, export_yaml
+from archsearch.export.model_export import Exported, Format, export_model
+from archsearch.export.python_file import export_python, export_yaml, python_text, yaml_text
+from archsearch.export.selection import Selection, select
 
-__all__ = ["ExportError", "export_python", "export_yaml"]
+__all__ = [
+    "ExportError",
+    "Exported",
+    "Format",
+    "Origin",
+    "Selection",
+    "export_model",
+    "export_python",
+    "export_yaml",
+    "python_text",
+    "select",
+    "yaml_text",
+]

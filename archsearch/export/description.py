@@ -26,13 +26,22 @@ class Origin:
     trial: TrialRecord | None = None
     name: str = ""
 
+    @property
+    def normalization(self) -> dict[str, tuple[float, ...]]:
+        """Mean and deviation of the training images, one value a channel; empty if unknown."""
+        data = self.run.config.get("data") if self.run else None
+        if not isinstance(data, dict) or not (data.get("mean") and data.get("std")):
+            return {}
+        return {key: tuple(round(float(v), 4) for v in data[key]) for key in ("mean", "std")}
+
 
 def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
     """Return what is known, each fact with its name."""
     counts = count_arch(arch)
     head, *stages = summary(arch).split(" | ")
+    channels = "1 channel" if arch.in_channels == 1 else f"{arch.in_channels} channels"
     facts = [
-        ("Architecture", f"{head}, {arch.in_channels} channels, {arch.num_classes} classes"),
+        ("Architecture", f"{head}, {channels}, {arch.num_classes} classes"),
         *[(f"Stage {index}", stage) for index, stage in enumerate(stages, 1)],
         ("Parameters", f"{counts.params:,}"),
         ("MACs", f"{counts.macs:,} for one image (1 multiply-add = 1 MAC)"),
@@ -45,6 +54,9 @@ def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
         accuracy = accuracy_text(trial, run)
         if accuracy:
             facts.append(("Accuracy", accuracy))
+    if origin.normalization:
+        mean, std = (", ".join(map(str, each)) for each in origin.normalization.values())
+        facts.append(("Images", f"scaled to 0..1, then mean {mean} and deviation {std} taken out"))
     if run is not None and trial is not None:
         epochs = f", {len(trial.curve)} epochs" if trial.curve else ""
         facts.append(("Run", f"{run.name}, trial {trial.number}, seed {trial.seed}{epochs}"))
@@ -84,21 +96,22 @@ def data_name(run: RunRecord) -> str:
     return data.replace("\\", "/").rstrip("/").split("/")[-1].removeprefix("folder:")
 
 
-def module_docstring(arch: Arch, origin: Origin) -> str:
-    """Return the docstring of an exported Python file."""
+def module_docstring(arch: Arch, origin: Origin, timm_name: str = "") -> str:
+    """Return the docstring of an exported Python file; of one for timm, with the model's name."""
     facts = facts_of(arch, origin)
     column = max(len(name) for name, _ in facts) + 2
     lines = [_title(origin), ""]
     for name, text in facts:
         lines += _wrapped(f"{name:<{column}}", text)
+    needs = "timm" if timm_name else "PyTorch alone"
     lines += [
         "",
-        f"Written by archsearch {__version__}; needs PyTorch alone. The state dict has the keys of",
-        "archsearch's own model, so that weights move both ways:",
-        "",
-        "    model = create_model(num_classes=100)",
-        '    model = create_model(pretrained_path="model.safetensors")',
+        f"Written by archsearch {__version__}, whose state dict has the same keys; needs {needs}.",
     ]
+    if timm_name:
+        lines.append(
+            f'Import this file, then: timm.create_model("{timm_name}", features_only=True)'
+        )
     return "\n".join(lines)
 
 

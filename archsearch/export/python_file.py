@@ -6,6 +6,8 @@ from archsearch.arch import Arch
 from archsearch.export.description import Origin, facts_of, module_docstring
 from archsearch.export.proof import prove_python
 from archsearch.export.python_source import python_source
+from archsearch.export.skeleton_timm import TIMM
+from archsearch.export.skeleton_torch import PLAIN
 from archsearch.export.target import check_target, write_target
 from archsearch.record import RunRecord, TrialRecord
 
@@ -15,6 +17,7 @@ def export_python(
     output: str | Path | None = None,
     *,
     force: bool = False,
+    any_size: bool = False,
     run: RunRecord | None = None,
     trial: TrialRecord | None = None,
     name: str = "",
@@ -29,6 +32,7 @@ def export_python(
         arch: the architecture.
         output: file; None writes none.
         force: replace an existing file.
+        any_size: keep what images of another size than the architecture's need.
         run: the run that found it, for the docstring.
         trial: its trial in that run.
         name: name of a published model, for the docstring.
@@ -39,8 +43,7 @@ def export_python(
     """
     path = None if output is None else Path(output)
     check_target(path, force=force)
-    text = python_source(arch, module_docstring(arch, Origin(run, trial, name)))
-    prove_python([(arch, text)])
+    text = python_text(arch, Origin(run, trial, name), "python", "model", any_size=any_size)
     if path is not None:
         write_target(path, text)
     return text
@@ -62,10 +65,35 @@ def export_yaml(
     """
     path = None if output is None else Path(output)
     check_target(path, force=force)
-    facts = facts_of(arch, Origin(run, trial, name))
-    column = max(len(label) for label, _ in facts) + 2
-    comments = "\n".join(f"# {label:<{column}}{text}" for label, text in facts)
-    text = f"{comments}\n{arch.to_yaml()}"
+    text = yaml_text(arch, Origin(run, trial, name))
     if path is not None:
         write_target(path, text)
     return text
+
+
+def python_text(arch: Arch, origin: Origin, kind: str, name: str, *, any_size: bool = False) -> str:
+    """Return the text of a Python file, proved; ``kind`` is ``python`` or ``timm``.
+
+    Raises:
+        ExportError: the file does not compute the same.
+    """
+    skeleton = TIMM if kind == "timm" else PLAIN
+    docstring = module_docstring(arch, origin, timm_name=name if kind == "timm" else "")
+    text = python_source(
+        arch,
+        docstring,
+        any_size=any_size,
+        skeleton=skeleton,
+        name=name,
+        normalization=origin.normalization,
+    )
+    prove_python([(arch, text)], kind, name)
+    return text
+
+
+def yaml_text(arch: Arch, origin: Origin) -> str:
+    """Return an architecture as YAML, with what is known about it in comments."""
+    facts = facts_of(arch, origin)
+    column = max(len(label) for label, _ in facts) + 2
+    comments = "\n".join(f"# {label:<{column}}{text}" for label, text in facts)
+    return f"{comments}\n{arch.to_yaml()}"

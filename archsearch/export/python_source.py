@@ -1,5 +1,7 @@
 """An architecture as the text of one Python file."""
 
+from collections.abc import Mapping
+
 from archsearch.arch import Arch
 from archsearch.export.branches import decide_branches
 from archsearch.export.compact import compact, fold_repeats
@@ -21,6 +23,7 @@ def python_source(
     any_size: bool = False,
     skeleton: Skeleton = PLAIN,
     name: str = "model",
+    normalization: Mapping[str, tuple[float, ...]] | None = None,
 ) -> str:
     """Return the file; ``docstring`` goes to its top.
 
@@ -30,11 +33,12 @@ def python_source(
         any_size: keep what images of another size than the architecture's need.
         skeleton: what stands around the classes of the library.
         name: of the model, a Python identifier.
+        normalization: ``mean`` and ``std`` of the training images; None or empty for ImageNet's.
     """
     arch = arch.canonical()
     construction = Construction(arch)
     seen = observe(construction.network, ROOT)
-    filling = Filling(arch, construction, any_size, seen.carries_tokens, name)
+    filling = Filling(arch, construction, any_size, seen.carries_tokens, name, normalization or {})
     program = library()
     program[ROOT] = network_class(skeleton, filling)
     fold_repeats(program[ROOT])

@@ -45,6 +45,7 @@ class Filling:
         any_size: images may have any size.
         carries_tokens: some maps have extra tokens beside them.
         name: of the model, a Python identifier.
+        normalization: ``mean`` and ``std`` of the training images; empty for ImageNet's.
     """
 
     arch: Arch
@@ -52,12 +53,14 @@ class Filling:
     any_size: bool
     carries_tokens: bool
     name: str
+    normalization: Mapping[str, tuple[float, ...]]
 
     def words(self) -> dict[str, object]:
         """Return each word in braces with its text."""
         arch, network = self.arch, self.construction.network
         reads_tokens = arch.head.pooling != "mean" and network.stages[-1].tokens is not None
         config = timm_config(arch) | {"fixed_input_size": not self.any_size}
+        config |= self.normalization
         del config["architecture"]
         return {
             "name": self.name,

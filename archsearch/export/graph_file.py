@@ -1,0 +1,87 @@
+"""Export weights and graph together: ONNX, and PyTorch's own ExportedProgram (``.pt2``)."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from archsearch.arch import Arch
+from archsearch.cost.runtimes.extra import load_extra
+from archsearch.cost.runtimes.onnx_graph import named_operator, write_onnx
+from archsearch.errors import TrialError
+from archsearch.export.isolated import ExportError, random_images, run_isolated
+
+#: how far logits may be off, as a share of the largest logit or of 1
+TOLERANCE = {"onnx": 1e-4, "pt2": 1e-5}
+
+
+def export_graph(arch: Arch, model: nn.Module, kind: str, output: Path) -> float:
+    """Write ``model`` as an ONNX or pt2 file for any number of images; return its largest error.
+
+    The file is loaded in a fresh process without archsearch and fed random images in two batch
+    sizes. It replaces ``output`` only if all logits are within `TOLERANCE` of the network's.
+
+    Args:
+        arch: what ``model`` was built from.
+        model: in evaluation mode.
+        kind: ``onnx`` or ``pt2``.
+        output: file to write.
+
+    Raises:
+        InputError: what ONNX needs is not installed.
+        ExportError: the network has no such graph, naming the operator; or logits are off.
+    """
+    if kind == "onnx":
+        for package in ("onnx", "onnxscript", "onnxruntime"):
+            load_extra(package, "onnx", "onnx")
+    with tempfile.TemporaryDirectory(prefix=".archsearch-", dir=output.parent.resolve()) as place:
+        file = Path(place) / f"model.{kind}"
+        images = random_images(arch, seed=0)
+        if kind == "onnx":
+            _write_onnx(model, images[-1], file)
+        else:
+            _write_pt2(model, images[-1], file)
+        case = {"kind": kind, "file": str(file), "inputs": images}
+        (answer,) = run_isolated(Path(place), [case])
+        error = _error(model, images, answer)
+        if not error <= TOLERANCE[kind]:
+            raise ExportError(
+                f"the {kind} file computes other logits: off by {error:.3g} of the largest, "
+                f"more than {TOLERANCE[kind]:g}"
+            )
+        file.replace(output)
+    return error
+
+
+def _write_onnx(model: nn.Module, images: torch.Tensor, file: Path) -> None:
+    try:
+        write_onnx(model, images, file, dynamic_batch=True)
+    except TrialError as error:
+        raise ExportError(str(error)) from error
+
+
+def _write_pt2(model: nn.Module, images: torch.Tensor, file: Path) -> None:
+    shapes = ({0: torch.export.Dim("batch")},)
+    try:
+        program = torch.export.export(model, (images,), dynamic_shapes=shapes)
+    except Exception as error:
+        raise ExportError(
+            f"the network cannot be exported to pt2{named_operator(error)}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    torch.export.save(program, file)
+
+
+def _error(model: nn.Module, images: list[torch.Tensor], answer: dict[str, object]) -> float:
+    if "error" in answer:
+        raise ExportError(f"the exported file fails: {answer['error']}")
+    logits = answer["logits"]
+    assert isinstance(logits, list)
+    worst = 0.0
+    for x, theirs in zip(images, logits, strict=True):
+        with torch.no_grad():
+            ours = model(x)
+        scale = max(1.0, ours.abs().max().item())
+        worst = max(worst, (ours - theirs).abs().max().item() / scale)
+    return worst

@@ -1,0 +1,161 @@
+"""A model card: what it is, how it was trained, what was measured, how to load it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from archsearch import __version__
+from archsearch.arch import Arch
+from archsearch.cost.runtimes.onnx_graph import OPSET
+from archsearch.export.description import Origin, data_name, facts_of
+from archsearch.export.graph_file import TOLERANCE
+from archsearch.record import Environment
+
+_LOADING = {
+    "python": """from {module} import create_model
+
+model = create_model({weights}).eval()""",
+    "timm": """import timm
+import {module}  # registers the model
+
+model = timm.create_model("{name}"{overlay}).eval()
+backbone = timm.create_model("{name}", features_only=True)""",
+    "onnx": """import onnxruntime
+
+session = onnxruntime.InferenceSession("{file}")
+logits = session.run(["logits"], {{"images": images}})[0]  # float32 (B, {shape})""",
+    "pt2": """import torch
+
+model = torch.export.load("{file}").module()
+logits = model(images)  # float32 (B, {shape})""",
+    "yaml": """from archsearch.arch import load_arch
+from archsearch.model import build_model
+
+model = build_model(load_arch("{file}"))""",
+}
+_EXACTNESS = {
+    "python": "Logits are bit-equal to archsearch's network with the same weights.",
+    "timm": "Logits and the maps of every stage are bit-equal to archsearch's network.",
+    "yaml": "The file is the architecture; archsearch builds the network from it.",
+}
+
+
+def model_card(
+    arch: Arch,
+    origin: Origin,
+    kind: str,
+    output: Path,
+    *,
+    name: str = "model",
+    weights: Path | None = None,
+    error: float | None = None,
+) -> str:
+    """Return the card of an export as Markdown.
+
+    Args:
+        arch: the architecture.
+        origin: where it comes from.
+        kind: format of the export.
+        output: its file.
+        name: that timm knows it by.
+        weights: file of the weights beside it; None for none.
+        error: how far the logits of a graph are off.
+    """
+    parts = [
+        f"# {origin.name or output.stem}",
+        _opening(arch, origin),
+        _table(facts_of(arch, origin)),
+        _images(arch, origin),
+        _training(origin),
+        _environment(origin.run.environment) if origin.run else "",
+        f"## Loading\n\n```python\n{_loading(arch, kind, output, name, weights)}\n```",
+        _checked(kind, error),
+        "## Licence\n\nThe definition was written by archsearch "
+        f"{__version__} (Apache-2.0). Weights are subject to the terms of the data they were "
+        "trained on.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _opening(arch: Arch, origin: Origin) -> str:
+    what = f"An image classifier for {arch.image_size} x {arch.image_size} pixels"
+    if origin.run is not None and origin.trial is not None:
+        budget = f" within {origin.run.budget_ms:g} ms" if origin.run.budget_ms else ""
+        return f"{what}, found by an architecture search{budget} on {data_name(origin.run)}."
+    return f"{what}."
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    lines = [f"| {label} | {text.replace('|', '/')} |" for label, text in rows]
+    return "\n".join(["| | |", "| --- | --- |", *lines])
+
+
+def _images(arch: Arch, origin: Origin) -> str:
+    data = _section(origin, "data")
+    text = (
+        f"## Images\n\nFloat32 of shape (B, {arch.in_channels}, {arch.image_size}, "
+        f"{arch.image_size}), scaled to 0..1"
+    )
+    if data.get("mean") and data.get("std"):
+        mean, std = (", ".join(f"{value:.4f}" for value in data[key]) for key in ("mean", "std"))
+        text += f", then minus the mean ({mean}) and divided by the deviation ({std})"
+    classes = data.get("class_names") or []
+    shown = ", ".join(str(each) for each in classes[:20]) + (", ..." if len(classes) > 20 else "")
+    return f"{text}." + (f" Classes in order: {shown}." if classes else "")
+
+
+def _training(origin: Origin) -> str:
+    recipe = _section(origin, "recipe")
+    if not recipe or origin.trial is None:
+        return ""
+    data = _section(origin, "data")
+    text = (
+        f"## Training\n\n{len(origin.trial.curve)} epochs of {data.get('train', '?')} images, seed "
+        f"{origin.trial.seed}, as one candidate of a search: brief training, meant for comparing "
+        "architectures. Train it further before you rely on its accuracy."
+    )
+    rows = [(key, str(value)) for key, value in recipe.items() if not isinstance(value, Mapping)]
+    rows += [
+        (f"{key}.{inner}", str(value))
+        for key, values in recipe.items()
+        if isinstance(values, Mapping)
+        for inner, value in values.items()
+    ]
+    return f"{text}\n\n{_table(rows)}"
+
+
+def _environment(environment: Environment) -> str:
+    rows = [
+        (key, str(value)) for key, value in environment.model_dump().items() if value not in ("", 0)
+    ]
+    return f"## Machine\n\n{_table(rows)}"
+
+
+def _loading(arch: Arch, kind: str, output: Path, name: str, weights: Path | None) -> str:
+    return _LOADING[kind].format(
+        module=output.stem,
+        file=output.name,
+        name=name,
+        weights=f'pretrained_path="{weights.name}"' if weights else "",
+        overlay=(
+            f', pretrained=True, pretrained_cfg_overlay={{"file": "{weights.name}"}}'
+            if weights
+            else ""
+        ),
+        shape=f"{arch.in_channels}, {arch.image_size}, {arch.image_size}",
+    )
+
+
+def _checked(kind: str, error: float | None) -> str:
+    if error is None:
+        return f"## Checked\n\n{_EXACTNESS[kind]}"
+    opset = f" Operators: opset {OPSET}." if kind == "onnx" else ""
+    return (
+        f"## Checked\n\nLogits of random images in two batch sizes are within {error:.1e} of the "
+        f"network's (allowed: {TOLERANCE[kind]:g}). Any number of images.{opset}"
+    )
+
+
+def _section(origin: Origin, name: str) -> Mapping[str, Any]:
+    section = origin.run.config.get(name) if origin.run else None
+    return section if isinstance(section, Mapping) else {}

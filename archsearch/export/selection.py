@@ -1,0 +1,59 @@
+"""What to export: a trial of a run, an architecture file, or a model of the zoo."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from archsearch import zoo
+from archsearch.analysis import choose
+from archsearch.arch import Arch, load_arch
+from archsearch.export.description import Origin
+from archsearch.search import load_run
+from archsearch.search.run_folder import find_run
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to export.
+
+    Attributes:
+        arch: the architecture.
+        origin: where it comes from.
+        weights: trained weights that were kept with it; None for none.
+    """
+
+    arch: Arch
+    origin: Origin
+    weights: Path | None = None
+
+
+def select(source: str, trial: str = "best", runs_dir: str | Path = "runs") -> Selection:
+    """Find what to export.
+
+    Args:
+        source: ``zoo:NAME``, an architecture file (``.yaml``), or a run: its folder or name.
+        trial: ``best``, ``knee`` or a number; for a run.
+        runs_dir: folder of all runs.
+
+    Raises:
+        InputError: there is no such model, file, run or trial; or the run has no finished trial.
+    """
+    if source.startswith("zoo:"):
+        name = source.removeprefix("zoo:")
+        return Selection(zoo.arch(name), Origin(name=name))
+    if source.endswith((".yaml", ".yml")):
+        return Selection(load_arch(source), Origin(name=Path(source).stem))
+    run = load_run(source, runs_dir)
+    record = choose(run, trial)
+    weights = find_run(source, runs_dir).checkpoint(record.digest)
+    return Selection(
+        record.arch,
+        Origin(run, record, f"{run.name}-trial{record.number}"),
+        weights if weights.is_file() else None,
+    )
+
+
+def identifier(name: str) -> str:
+    """Return ``name`` as a name for a Python function: ``my-run`` becomes ``my_run``."""
+    word = re.sub(r"\W+", "_", name).strip("_").lower() or "model"
+    return f"model_{word}" if word[0].isdigit() else word
