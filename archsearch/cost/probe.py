@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NoReturn
 
+from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.channel import receive, send
 from archsearch.cost.environment import device_kind
@@ -168,6 +169,24 @@ class Probe:
             ProbeError: the process died or hangs.
         """
         return self.compare([target], protocol, input_shape=input_shape).results[0]
+
+    def prepare(self, target: Arch | str, protocol: LatencyProtocol = GATE) -> None:
+        """Build a network ahead of `measure` with the same protocol, which then only measures.
+
+        Building disturbs nobody's numbers, so it need not wait until the machine is quiet.
+
+        Raises:
+            InputError: the target or the protocol is wrong.
+            TrialError: this network cannot be built or run.
+            ProbeError: the process died or hangs.
+        """
+        self._check(protocol)
+        request = {
+            "operation": "prepare",
+            "targets": [pack(target, None, Path())],
+            "protocol": protocol.model_dump(mode="json"),
+        }
+        self._ask(request, self._limit_s(protocol, 1))
 
     def compare(
         self,

@@ -55,11 +55,11 @@ class LatencyProtocol(Spec):
 #: machine that is not quite quiet: on a shared virtual machine the strict 3 % rejected two thirds
 #: of the candidates and took 0.8 s for each
 GATE = LatencyProtocol(
-    interval_share=0.08,
+    interval_share=0.1,
     min_blocks=6,
-    block_ms=12.0,
-    time_limit_s=0.3,
-    warmup_limit_s=0.2,
+    block_ms=10.0,
+    time_limit_s=0.15,
+    warmup_limit_s=0.1,
     max_drift=0.1,
 )
 #: a number to publish: one to two seconds

@@ -1,5 +1,6 @@
 """What is known about a candidate before it is trained: counts, and latency measured in quiet."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ class Gate:
     ) -> list[LatencyResult | TrialError]:
         """Measure each of ``archs``, holding the machine once for all of them.
 
+        The networks are built before, while training goes on.
+
         Args:
             archs: what to measure.
             protocol: how; device and number format are the target's.
@@ -80,6 +83,10 @@ class Gate:
                 "runtime": self._target.runtime,
             }
         )
+        for arch in archs:
+            # what fails here fails again below, where it is reported
+            with contextlib.suppress(TrialError, ProbeError):
+                self._probe.prepare(arch, protocol)
         with self._quiet.measuring() as waited:
             began = time.perf_counter()
             results = [self._measure_one(arch, protocol, attempts) for arch in archs]

@@ -15,10 +15,10 @@ from archsearch.search.store import Proposal, StudyStore
 from archsearch.space import SearchSpace
 
 #: measured candidates, none within the budget, before the fastest one is looked for on purpose
-_MAX_INFEASIBLE_START = 24
-_FASTEST_POOL = 400
-_FASTEST_BATCH = 16
-_FASTEST_ROUNDS = 3
+_MAX_INFEASIBLE_START = 16
+_FASTEST_POOL = 300
+_FASTEST_BATCH = 8
+_FASTEST_ROUNDS = 2
 
 
 class Intake:

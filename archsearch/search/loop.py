@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 from archsearch.analysis import pareto_front
 from archsearch.cluster import EpochEvent, Event, Executor, FailedEvent, FinishedEvent, Job
@@ -35,7 +36,10 @@ class SearchLoop:
         space: what is searched.
         store: the study.
         gate: counts and latency.
-        executor: trains candidates; its stop rule must be ``rule``'s.
+        start_executor: starts what trains candidates, when there is one to train; its stop rule
+            must be ``rule``'s. Until then the machine is the probe's, and a run that finds nothing
+            within the budget starts no worker.
+        num_workers: candidates trained at the same time.
         rule: decides on early stopping; None trains everything to the end.
         guess: latency model shared with the sampler.
         folder: where weights are kept.
@@ -50,7 +54,8 @@ class SearchLoop:
         space: SearchSpace,
         store: StudyStore,
         gate: Gate,
-        executor: Executor,
+        start_executor: Callable[[], Executor],
+        num_workers: int,
         rule: DominanceRule | None,
         guess: LatencyGuess,
         folder: RunFolder,
@@ -59,7 +64,9 @@ class SearchLoop:
     ) -> None:
         self._config = config
         self._recipe = recipe
-        self._executor = executor
+        self._start_executor = start_executor
+        self._num_workers = num_workers
+        self._executor: Executor | None = None
         self._rule = rule
         self._folder = folder
         self._listener = listener or SilentListener()
@@ -89,7 +96,7 @@ class SearchLoop:
             self._feed()
             if not self._in_flight:
                 break
-            event = self._executor.next_event(timeout_s=0.1)
+            event = self._executor.next_event(timeout_s=0.1) if self._executor else None
             if event is not None:
                 self._handle(event)
             self._show("searching")
@@ -102,7 +109,7 @@ class SearchLoop:
 
     def _feed(self) -> None:
         """Put candidates before the workers while they have too little ahead."""
-        if self._executor.waiting >= max(1, self._executor.num_workers // 2):
+        if self._waiting >= max(1, self._num_workers // 2):
             return
         while (wanted := self._wanted()) > 0:
             in_flight = {candidate.digest for candidate in self._in_flight.values()}
@@ -126,13 +133,19 @@ class SearchLoop:
         late = execution.time_limit_s is not None and spent >= execution.time_limit_s
         if left <= 0 or late or self._intake.exhausted:
             return 0
-        return min(left, 2 * self._executor.num_workers - self._executor.waiting)
+        return min(left, 2 * self._num_workers - self._waiting)
+
+    @property
+    def _waiting(self) -> int:
+        return self._executor.waiting if self._executor else 0
 
     def _submit(self, candidate: Candidate) -> None:
         assert candidate.latency is not None, "what is trained was measured first"
         if self._rule is not None:
             self._rule.expect(candidate.number, candidate.latency.median_ms)
         self._in_flight[candidate.number] = candidate
+        if self._executor is None:
+            self._executor = self._start_executor()
         job = Job(candidate.number, candidate.arch, self._recipe, self._config.seed)
         self._executor.submit(job)
 
@@ -201,7 +214,7 @@ class SearchLoop:
                 phase=phase,
                 trials=self._config.execution.trials,
                 trained=ledger.trained,
-                running=self._executor.running,
+                running=self._executor.running if self._executor else 0,
                 complete=counts["complete"],
                 pruned=counts["pruned"],
                 infeasible=counts["infeasible"],

@@ -5,7 +5,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,28 +76,37 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     with Probe(prepared.device, config.latency.threads) as probe:
         gate = Gate(probe, quiet, config.latency)
         if _work_left(store, config):
-            listener.line(describe_cost(prepared, epoch_cost(prepared), _num_workers(prepared)))
-            executor = _executor(prepared, rule, quiet)
+            opened: list[Executor] = []
+
+            def start() -> Executor:
+                listener.line(describe_cost(prepared, epoch_cost(prepared), num_workers))
+                opened.append(_executor(prepared, rule, quiet))
+                if isinstance(opened[0], RayPool):
+                    listener.line(f"starting {num_workers} workers")
+                    opened[0].wait_ready()
+                return opened[0]
+
+            num_workers = _num_workers(prepared)
+            loop = SearchLoop(
+                config,
+                prepared.recipe,
+                prepared.space,
+                store,
+                gate,
+                start,
+                num_workers,
+                rule,
+                guess,
+                folder,
+                listener,
+                before_s,
+            )
             try:
-                if isinstance(executor, RayPool):
-                    listener.line(f"starting {executor.num_workers} workers")
-                    executor.wait_ready()
-                SearchLoop(
-                    config,
-                    prepared.recipe,
-                    prepared.space,
-                    store,
-                    gate,
-                    executor,
-                    rule,
-                    guess,
-                    folder,
-                    listener,
-                    before_s,
-                ).run()
+                loop.run()
             finally:
-                _add_times(store, executor, gate, before_s + time.perf_counter() - began)
-                executor.close()
+                _add_times(store, opened, gate, before_s + time.perf_counter() - began)
+                for executor in opened:
+                    executor.close()
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
 
@@ -177,10 +186,11 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
     return RayPool(prepared.data, options, stop)
 
 
-def _add_times(store: StudyStore, executor: Executor, gate: Gate, wall_s: float) -> None:
+def _add_times(store: StudyStore, executors: Sequence[Executor], gate: Gate, wall_s: float) -> None:
     times = dict(store.attribute("time_by_cause", {}))
-    for cause, seconds in executor.time.as_dict().items():
-        times[cause] = times.get(cause, 0.0) + seconds
+    for executor in executors:
+        for cause, seconds in executor.time.as_dict().items():
+            times[cause] = times.get(cause, 0.0) + seconds
     measured = {"measuring": gate.time.measuring, "waiting_for_quiet": gate.time.waiting}
     for cause, seconds in measured.items():
         times[cause] = times.get(cause, 0.0) + seconds

@@ -191,7 +191,8 @@ class Bench:
             self.space,
             self.opened,
             self.gate,  # type: ignore[arg-type]
-            self.executor,
+            lambda: self.executor,
+            FakeExecutor.num_workers,
             rule,
             self.guess,
             self.folder,
