@@ -17,6 +17,8 @@ _REFERENCE_RUNS = 3
 #: time a network runs off the clock at the start of its block
 _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
+#: of the corrected blocks on a noisy machine: lower end, latency, upper end
+_NOISY_PERCENTILES = (5, 25, 75)
 
 
 @dataclass(frozen=True)
@@ -44,114 +46,124 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class Round:
-    """One block of every network, between two blocks of the reference."""
+class Sighting:
+    """One block of a network, between two blocks of the reference.
 
-    blocks: tuple[TimedBlock, ...]
+    Attributes:
+        block: the network's.
+        before_ms: latency of the reference just before.
+        after_ms: and just after.
+    """
+
+    block: TimedBlock
     before_ms: float
     after_ms: float
 
-    def disturbance(self, calibration_ms: float) -> float:
-        """Return how far the reference was off, plus the time that networks were set aside."""
-        drift = max(abs(ms / calibration_ms - 1) for ms in (self.before_ms, self.after_ms))
-        return drift + max(1 - (block.busy or 1.0) for block in self.blocks)
-
-    def accepted(self, calibration_ms: float, max_drift: float, busiest: Sequence[float]) -> bool:
-        """Return whether the machine was quiet: reference on its mark, no block set aside.
+    def accepted(self, calibration_ms: float, max_drift: float, busiest: float) -> bool:
+        """Return whether the machine was quiet: reference on its mark, block not set aside.
 
         Args:
             calibration_ms: latency of the reference in quiet.
             max_drift: how far, as a share, it may be off.
-            busiest: for each network, the highest busy share seen.
+            busiest: the highest busy share of this network's blocks.
         """
         on_mark = all(
             abs(reference / calibration_ms - 1) <= max_drift
             for reference in (self.before_ms, self.after_ms)
         )
-        return on_mark and all(
-            block.busy is None or block.busy >= _MIN_BUSY * best
-            for block, best in zip(self.blocks, busiest, strict=True)
-        )
+        return on_mark and (self.block.busy is None or self.block.busy >= _MIN_BUSY * busiest)
+
+    def corrected_ms(self, calibration_ms: float) -> float:
+        """Return the block's latency with the reference's slowdown divided out."""
+        return 2 * self.block.median_ms * calibration_ms / (self.before_ms + self.after_ms)
 
 
 @dataclass
 class Measurement:
-    """Rounds of interleaved blocks, and what they say.
+    """Interleaved blocks of networks, and what they say.
+
+    A steady machine gives the median of the accepted blocks. On a noisy one so few blocks are
+    undisturbed that all are used: each is divided by how much slower the reference was beside
+    it, and, because what disturbs a network disturbs the small reference less, the lower quartile
+    of these stands for the latency in quiet (``docs/latency.md`` has the measured errors).
 
     Attributes:
         protocol: how they were taken.
         calibration_ms: latency of the reference in quiet.
         warmups: inferences before the clock started, for each network.
-        rounds: all of them, rejected ones included.
-        settled: enough rounds were accepted and every interval is narrow enough.
+        rounds: one block of every network each.
+        settled: enough blocks were accepted and every interval is narrow enough.
     """
 
     protocol: LatencyProtocol
     calibration_ms: float
     warmups: tuple[int, ...] = ()
-    rounds: list[Round] = field(default_factory=list)
+    rounds: list[tuple[Sighting, ...]] = field(default_factory=list)
     settled: bool = False
 
-    @property
-    def accepted(self) -> list[Round]:
-        """Rounds during which the machine was quiet."""
-        busiest = [
-            max((round_.blocks[i].busy or 0.0 for round_ in self.rounds), default=0.0)
-            for i in range(len(self.warmups))
-        ]
+    def accepted(self, index: int) -> list[Sighting]:
+        """Return the blocks of one network during which the machine was quiet."""
+        seen = [round_[index] for round_ in self.rounds]
+        busiest = max((each.block.busy or 0.0 for each in seen), default=0.0)
         limit = self.protocol.max_drift
-        return [r for r in self.rounds if r.accepted(self.calibration_ms, limit, busiest)]
+        return [each for each in seen if each.accepted(self.calibration_ms, limit, busiest)]
 
-    @property
-    def believed(self) -> list[Round]:
-        """Accepted rounds; if there is none (the verdict says so), the least disturbed quarter."""
-        quiet = self.accepted
-        if quiet:
-            return quiet
-        ordered = sorted(self.rounds, key=lambda each: each.disturbance(self.calibration_ms))
-        return ordered[: (len(ordered) + 3) // 4]
+    def believed(self, index: int) -> list[Sighting]:
+        """Return the blocks of one network that its latency comes from."""
+        return self.accepted(index) if self.settled else [each[index] for each in self.rounds]
 
-    @property
-    def verdict(self) -> Verdict:
-        """``steady``, ``noisy``, or ``rejected`` when not one round was quiet."""
+    def verdict(self, index: int) -> Verdict:
+        """Return ``steady``, ``noisy``, or ``rejected`` when not one block was quiet."""
         if self.settled:
             return "steady"
-        return "noisy" if self.accepted else "rejected"
+        return "noisy" if self.accepted(index) else "rejected"
 
-    def medians(self, index: int) -> list[float]:
-        """Return the block medians of one network in milliseconds."""
-        return [round_.blocks[index].median_ms for round_ in self.believed]
+    def estimate(self, index: int) -> tuple[float, tuple[float, float]]:
+        """Return the latency of one network and its interval, in milliseconds."""
+        if self.settled:
+            medians = [each.block.median_ms for each in self.believed(index)]
+            return median(medians), median_interval(medians)
+        corrected = [each.corrected_ms(self.calibration_ms) for each in self.believed(index)]
+        low, middle, high = (percentile(corrected, percent) for percent in _NOISY_PERCENTILES)
+        return middle, (low, high)
 
-    @property
-    def reference_ms(self) -> float:
-        """Latency of the reference during the believed rounds."""
-        return median(ms for r in self.believed for ms in (r.before_ms, r.after_ms))
+    def reference_ms(self, index: int) -> float:
+        """Return the latency of the reference beside the believed blocks of one network."""
+        return median(ms for e in self.believed(index) for ms in (e.before_ms, e.after_ms))
 
-    @property
-    def drift(self) -> float:
-        """Reference over its calibration, minus 1."""
-        return self.reference_ms / self.calibration_ms - 1
+    def drift(self, index: int = 0) -> float:
+        """Return the reference over its calibration, minus 1."""
+        return self.reference_ms(index) / self.calibration_ms - 1
 
     def summary(self, index: int) -> dict[str, object]:
         """Return the fields of a `LatencyResult` that come from the clock."""
-        medians = self.medians(index)
-        singles = [ms for r in self.believed for ms in r.blocks[index].times_ms]
-        middle = median(medians)
+        singles = [ms for each in self.believed(index) for ms in each.block.times_ms]
+        middle, interval = self.estimate(index)
+        reference = self.reference_ms(index) if self.settled else self.calibration_ms
         return {
             "median_ms": middle,
             "p10_ms": percentile(singles, 10),
             "p90_ms": percentile(singles, 90),
-            "interval_ms": median_interval(medians),
+            "interval_ms": interval,
             "num_inferences": len(singles),
             "num_warmup": self.warmups[index],
-            "reference_ratio": middle / self.reference_ms,
-            "reference_drift": self.drift,
-            "verdict": self.verdict,
+            "reference_ratio": middle / reference,
+            "reference_drift": self.drift(index),
+            "verdict": self.verdict(index),
         }
 
     def ratio(self, index: int, base: int = 0) -> tuple[float, tuple[float, float]]:
         """Return the paired ratio of two networks' latencies and its confidence interval."""
-        ratios = [r.blocks[index].median_ms / r.blocks[base].median_ms for r in self.believed]
+        quiet = [set(map(id, self.believed(i))) for i in (index, base)]
+        pairs = [
+            (each[index], each[base])
+            for each in self.rounds
+            if id(each[index]) in quiet[0] and id(each[base]) in quiet[1]
+        ]
+        ratios = [
+            one.corrected_ms(1.0) / other.corrected_ms(1.0)
+            for one, other in pairs or [(each[index], each[base]) for each in self.rounds]
+        ]
         return median(ratios), median_interval(ratios)
 
 
@@ -164,27 +176,29 @@ def measure(
 ) -> Measurement:
     """Warm up, then time interleaved blocks until the intervals are narrow or time is up.
 
-    The time limit is stretched for networks so slow that ``min_blocks`` single inferences do
-    not fit into it.
+    Every network has the protocol's time limit, spent in turns. The limit is stretched for
+    networks so slow that ``min_blocks`` single inferences do not fit into it.
     """
     warm = [warm_up(network, protocol, clock) for network in networks]
     result = Measurement(protocol, calibration_ms, tuple(count for count, _ in warm))
     sizes = [block_size(ms, protocol.block_ms) for _, ms in warm]
     needed_s = protocol.min_blocks * sum(ms for _, ms in warm) / 1000
-    deadline = clock() + max(protocol.time_limit_s, 1.5 * needed_s)
+    deadline = clock() + max(len(networks) * protocol.time_limit_s, 1.5 * needed_s)
     leads = [min(size, round(_LEAD_MS / ms)) for size, (_, ms) in zip(sizes, warm, strict=True)]
     before = reference_ms(reference)
     while True:
-        blocks = tuple(
-            network(size, lead) for network, size, lead in zip(networks, sizes, leads, strict=True)
-        )
-        after = reference_ms(reference)
-        result.rounds.append(Round(blocks, before, after))
-        before = after
-        accepted = result.accepted
-        result.settled = len(accepted) >= protocol.min_blocks and all(
-            is_narrow([r.blocks[i].median_ms for r in accepted], protocol.interval_share)
-            for i in range(len(networks))
+        round_: list[Sighting] = []
+        for network, size, lead in zip(networks, sizes, leads, strict=True):
+            block = network(size, lead)
+            after = reference_ms(reference)
+            round_.append(Sighting(block, before, after))
+            before = after
+        result.rounds.append(tuple(round_))
+        quiet = [result.accepted(index) for index in range(len(networks))]
+        result.settled = all(
+            len(seen) >= protocol.min_blocks
+            and is_narrow([each.block.median_ms for each in seen], protocol.interval_share)
+            for seen in quiet
         )
         if result.settled or clock() >= deadline:
             return result

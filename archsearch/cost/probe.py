@@ -271,7 +271,7 @@ class Probe:
             build = self._hang_s
         else:
             build = _BUILD_LIMIT_S.get(protocol.runtime, _SLOW_BUILD_LIMIT_S)
-        return networks * build + _INFERENCE_ALLOWANCE * protocol.time_limit_s
+        return networks * (build + _INFERENCE_ALLOWANCE * protocol.time_limit_s)
 
     def _ask(self, request: dict[str, Any], limit_s: float) -> dict[str, Any]:
         with self._lock:

@@ -94,11 +94,7 @@ class ProbeServer:
         protocol = LatencyProtocol.model_validate(request["protocol"])
         threads = protocol.threads or self.threads
         torch.set_num_threads(threads)
-        timers = [
-            self._prepared.pop(_key(target, protocol), None)
-            or self._timer(unpack(target), protocol)
-            for target in request["targets"]
-        ]
+        timers = [self._ready_timer(target, protocol) for target in request["targets"]]
         gc.collect()
         gc.disable()
         try:
@@ -120,6 +116,13 @@ class ProbeServer:
             "ratios": [{"ratio": ratio, "interval": interval} for ratio, interval in ratios],
         }
 
+    def _ready_timer(self, target: dict[str, Any], protocol: LatencyProtocol) -> Timer:
+        """Return what was prepared, or prepare it."""
+        key = _key(target, protocol)
+        if key in self._prepared:
+            return self._prepared.pop(key)
+        return self._timer(unpack(target), protocol)
+
     def _measure_quietly(
         self, timers: list[Timer], protocol: LatencyProtocol, threads: int
     ) -> Measurement:
@@ -127,7 +130,7 @@ class ProbeServer:
         clock = time.perf_counter
         known = self._calibrations.get(threads) or self._calibrate(threads)
         result = measure(timers, self._reference, known, protocol, clock)
-        if result.verdict != "steady" and result.drift < -protocol.max_drift:
+        if not result.settled and result.drift() < -protocol.max_drift:
             again = self._calibrate(threads)
             result = measure(timers, self._reference, again, protocol, clock)
         return result

@@ -58,7 +58,7 @@ GATE = LatencyProtocol(
     interval_share=0.1,
     min_blocks=6,
     block_ms=10.0,
-    time_limit_s=0.15,
+    time_limit_s=0.2,
     warmup_limit_s=0.1,
     max_drift=0.1,
 )

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import pareto_front
-from archsearch.cost import FINAL
-from archsearch.errors import TrialError
 from archsearch.record import TrialRecord
 from archsearch.search.gate import Gate
 from archsearch.search.run_folder import RunFolder
@@ -39,10 +37,8 @@ def confirm_front(
         if not unknown:
             return [by_number[number] for number in sorted(by_number)], notes
         listener.line(f"measuring {len(unknown)} front members again in quiet")
-        results = gate.measure([record.arch for record in unknown], FINAL, attempts=2)
+        results = gate.confirm([record.arch for record in unknown])
         for record, result in zip(unknown, results, strict=True):
-            if isinstance(result, TrialError):
-                raise result
             by_number[record.number] = record.model_copy(update={"final_latency": result})
             if budget_ms is not None and result.median_ms > budget_ms:
                 notes.append(

@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from archsearch.arch import Arch
 from archsearch.cluster import QuietLock
-from archsearch.cost import GATE, ArchCounts, LatencyProtocol, Probe, count_arch
+from archsearch.cost import FINAL, GATE, ArchCounts, LatencyProtocol, Probe, count_arch
 from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyResult
 from archsearch.search.config import LatencyTarget
@@ -16,6 +17,7 @@ from archsearch.search.config import LatencyTarget
 logger = logging.getLogger(__name__)
 
 _FAILURES = 3
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -54,18 +56,13 @@ class Gate:
         """Return parameters and multiply-adds, exactly."""
         return count_arch(arch)
 
-    def measure(
-        self, archs: Sequence[Arch], protocol: LatencyProtocol = GATE, attempts: int = 1
-    ) -> list[LatencyResult | TrialError]:
-        """Measure each of ``archs``, holding the machine once for all of them.
+    def measure(self, archs: Sequence[Arch]) -> list[LatencyResult | TrialError]:
+        """Take a first look at each of ``archs``, holding the machine once for all of them.
 
         The networks are built before, while training goes on.
 
         Args:
             archs: what to measure.
-            protocol: how; device and number format are the target's.
-            attempts: measurements of one network, of which the most believable counts; the first
-                steady one ends them.
 
         Returns:
             for each a result, or why this network cannot be measured.
@@ -73,52 +70,64 @@ class Gate:
         Raises:
             ProbeError: the probe failed several times in a row on one of them.
         """
-        if not archs:
-            return []
-        protocol = protocol.model_copy(
-            update={
-                "batch_size": self._target.batch_size,
-                "threads": self._target.threads,
-                "dtype": self._target.dtype,
-                "runtime": self._target.runtime,
-            }
-        )
+        protocol = self._protocol(GATE)
         for arch in archs:
             # what fails here fails again below, where it is reported
             with contextlib.suppress(TrialError, ProbeError):
                 self._probe.prepare(arch, protocol)
+        with self._held(len(archs)):
+            return [self._measure_one(arch, protocol) for arch in archs]
+
+    def confirm(self, archs: Sequence[Arch]) -> list[LatencyResult]:
+        """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.
+
+        Raises:
+            TrialError: one of them cannot be measured.
+            ProbeError: the probe failed several times in a row.
+        """
+        protocol = self._protocol(FINAL)
+        with self._held(len(archs)):
+            return list(_retry(lambda: self._probe.compare(archs, protocol).results))
+
+    def _protocol(self, preset: LatencyProtocol) -> LatencyProtocol:
+        target = self._target
+        return preset.model_copy(
+            update={
+                "batch_size": target.batch_size,
+                "threads": target.threads,
+                "dtype": target.dtype,
+                "runtime": target.runtime,
+            }
+        )
+
+    @contextlib.contextmanager
+    def _held(self, networks: int) -> Iterator[None]:
+        """Hold the machine, and keep account of the time."""
+        if not networks:
+            yield
+            return
         with self._quiet.measuring() as waited:
             began = time.perf_counter()
-            results = [self._measure_one(arch, protocol, attempts) for arch in archs]
+            yield
             self.time.measuring += time.perf_counter() - began
         self.time.waiting += waited
-        self.time.measured += len(archs)
+        self.time.measured += networks
         self.time.pauses += 1
-        return results
 
-    def _measure_one(
-        self, arch: Arch, protocol: LatencyProtocol, attempts: int
-    ) -> LatencyResult | TrialError:
-        """Measure one network until a number is steady; else return the narrowest of a few."""
-        results: list[LatencyResult] = []
-        failures = 0
-        while len(results) < attempts:
-            try:
-                results.append(self._probe.measure(arch, protocol))
-            except TrialError as error:
-                return error
-            except ProbeError as error:
-                failures += 1
-                logger.warning("latency probe, failure %d of %d: %s", failures, _FAILURES, error)
-                if failures == _FAILURES:
-                    raise
-                continue
-            if results[-1].verdict == "steady":
-                break
-        return min(results, key=_doubt)
+    def _measure_one(self, arch: Arch, protocol: LatencyProtocol) -> LatencyResult | TrialError:
+        try:
+            return _retry(lambda: self._probe.measure(arch, protocol))
+        except TrialError as error:
+            return error
 
 
-def _doubt(result: LatencyResult) -> tuple[int, float]:
-    """Order results from the most to the least believable."""
-    low, high = result.interval_ms
-    return ("steady", "noisy", "rejected").index(result.verdict), (high - low) / result.median_ms
+def _retry(measure: Callable[[], Result]) -> Result:
+    """Measure; on a fault of the probe, which starts afresh by itself, try again."""
+    for failures in range(1, _FAILURES + 1):
+        try:
+            return measure()
+        except ProbeError as error:
+            logger.warning("latency probe, failure %d of %d: %s", failures, _FAILURES, error)
+            if failures == _FAILURES:
+                raise
+    raise AssertionError("the loop returns or raises")

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from archsearch.arch import summary
 from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.search.config import SearchConfig
 from archsearch.search.gate import Gate
@@ -16,9 +17,9 @@ from archsearch.space import SearchSpace
 
 #: measured candidates, none within the budget, before the fastest one is looked for on purpose
 _MAX_INFEASIBLE_START = 16
-_FASTEST_POOL = 300
+_FASTEST_POOL = 400
 _FASTEST_BATCH = 8
-_FASTEST_ROUNDS = 2
+_FASTEST_ROUNDS = 4
 
 
 class Intake:
@@ -123,7 +124,7 @@ class Intake:
         raise BudgetUnreachableError(
             f"no architecture of {self._space.name} is under {limit:g} ms on "
             f"{fastest.latency.device}; the fastest found takes {fastest_ms:.3g} ms "
-            f"(trial {fastest.number}); raise --budget-ms, or search smaller widths and depths"
+            f"({summary(fastest.arch)}); raise --budget-ms, or search smaller widths and depths"
         )
 
     def _feasible_share(self, in_flight: int) -> float:
@@ -156,7 +157,15 @@ class Intake:
     def _fastest_guesses(self) -> list[Candidate]:
         """Return new candidates that are guessed to be the fastest of many."""
         rng = np.random.default_rng((self._config.seed, len(self._ledger.records)))
-        pool = [self._space.sample(rng) for _ in range(_FASTEST_POOL)]
+        fastest = min(
+            (each for each in self._ledger.records if each.latency is not None),
+            key=lambda each: each.latency.median_ms if each.latency else math.inf,
+        )
+        # half from anywhere, half from around the fastest so far
+        pool = [self._space.sample(rng) for _ in range(_FASTEST_POOL // 2)]
+        near = self._space.params_of(fastest.arch)
+        if near is not None:
+            pool += [self._space.mutate(near, rng, n=3) for _ in range(_FASTEST_POOL // 2)]
         pool.sort(key=lambda params: (self._guess.predict(params) or (math.inf, 0.0))[0])
         batch: dict[str, Candidate] = {}
         for params in pool:

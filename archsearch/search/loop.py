@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 #: a run whose first candidates all fail is stopped after this many
 _MAX_FIRST_FAILURES = 5
+_LAYERS_KEPT = 4
 _STATUS_EVERY_S = 0.25
 
 
@@ -190,11 +191,12 @@ class SearchLoop:
             )
 
     def _keep_weights(self, record: TrialRecord, event: FinishedEvent) -> None:
-        """Keep weights of the first two non-dominated layers; drop those that fell off.
+        """Keep weights of the first non-dominated layers; drop those that fell off.
 
-        The second layer is kept because the final measurement may drop a point of the first.
+        Lower layers are kept until the end because the final measurement may drop points of the
+        first.
         """
-        kept = {each.digest for each in self._ledger.layers(2)}
+        kept = {each.digest for each in self._ledger.layers(_LAYERS_KEPT)}
         if record.digest in kept:
             try:
                 self._folder.write_weights(record.digest, event.weights())

@@ -134,6 +134,7 @@ def _finish(
         return trainer.evaluate("test").accuracy
 
     tested, more = evaluate_front(front, prepared.folder, test, listener)
+    prepared.folder.drop_weights_but({record.digest for record in front})
     by_number = {record.number: record for record in [*records, *tested]}
     fields = ("final_latency", "test_accuracy", "checkpoint")
     finals = {

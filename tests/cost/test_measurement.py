@@ -70,15 +70,15 @@ def test_quiet_machine_stops_early():
 def test_a_loaded_machine_is_rejected():
     machine = Machine(load=lambda t: 1.3)
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    assert result.verdict == "rejected"
-    assert result.accepted == []
-    assert result.drift == pytest.approx(0.3, abs=0.02)
+    assert result.verdict(0) == "rejected"
+    assert result.accepted(0) == []
+    assert result.drift() == pytest.approx(0.3, abs=0.02)
 
 
 def test_disturbed_rounds_do_not_count():
     machine = Machine(load=lambda t: 1.4 if int(t / 0.1) % 2 else 1.0)
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    assert 0 < len(result.accepted) < len(result.rounds)
+    assert 0 < len(result.accepted(0)) < len(result.rounds)
     assert result.summary(0)["median_ms"] == pytest.approx(4.0, rel=0.01)
 
 
@@ -87,31 +87,51 @@ def test_preempted_blocks_do_not_count():
     machine = Machine(preempted=lambda t: 1.0 if int(t / 0.05) % 2 else 0.0)
     reference = Machine().network(0.4)
     result = measure([machine.network(4.0)], reference, 0.4, QUICK, machine.clock)
-    assert len(result.accepted) < len(result.rounds)
+    assert len(result.accepted(0)) < len(result.rounds)
     assert result.summary(0)["median_ms"] == pytest.approx(4.0, rel=0.01)
 
 
-def test_rejected_rounds_give_the_least_disturbed():
-    # half of the time disturbs by 5 % only, the rest by 60 %
+def test_on_a_loaded_machine_the_reference_is_divided_out():
     machine = Machine(load=lambda t: 1.05 if int(t / 0.1) % 2 == 0 else 1.6)
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    assert result.verdict == "rejected"
-    assert result.summary(0)["median_ms"] == pytest.approx(4.2, rel=0.05)
+    assert result.verdict(0) == "rejected"
+    summary = result.summary(0)
+    assert summary["median_ms"] == pytest.approx(4.0, rel=0.01)
+    assert summary["p90_ms"] > 6
+    lower, upper = summary["interval_ms"]
+    assert lower <= summary["median_ms"] <= upper
+
+
+def test_networks_measured_together_have_a_reference_of_their_own():
+    # only the first of two networks is disturbed, every time
+    machine = Machine()
+    first = machine.network(2.0)
+
+    def disturbed(count, lead):
+        machine.load = lambda t: 1.5
+        block = first(count, lead)
+        machine.load = lambda t: 1.0
+        return block
+
+    reference = machine.network(0.4)
+    result = measure([machine.network(3.0), disturbed], reference, 0.4, QUICK, machine.clock)
+    assert len(result.accepted(0)) == len(result.rounds)
+    assert result.summary(0)["median_ms"] == pytest.approx(3.0, rel=0.01)
 
 
 def test_noise_that_the_reference_does_not_see_is_noisy():
     machine = Machine(noise=0.2)
     reference = Machine(noise=0.0).network(0.4)
     result = measure([machine.network(4.0)], reference, 0.4, QUICK, machine.clock)
-    assert result.verdict == "noisy"
+    assert result.verdict(0) == "noisy"
 
 
 def test_too_few_blocks_are_noisy():
     # quiet for 60 ms only
     machine = Machine(load=lambda t: 1.0 if t < 0.06 else 2.0)
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    assert 0 < len(result.accepted) < QUICK.min_blocks
-    assert result.verdict == "noisy"
+    assert 0 < len(result.accepted(0)) < QUICK.min_blocks
+    assert result.verdict(0) == "noisy"
 
 
 def test_time_limit_ends_it():
@@ -123,15 +143,15 @@ def test_time_limit_ends_it():
 def test_a_slow_network_gets_the_time_that_its_blocks_need():
     machine = Machine()
     result = measure([machine.network(700.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    assert result.verdict == "steady"
-    assert len(result.accepted) == QUICK.min_blocks
+    assert result.verdict(0) == "steady"
+    assert len(result.accepted(0)) == QUICK.min_blocks
 
 
 def test_a_faster_machine_than_at_calibration_is_not_steady():
     machine = Machine()
     result = measure([machine.network(4.0)], machine.network(0.4), 0.5, QUICK, machine.clock)
-    assert result.verdict == "rejected"
-    assert result.drift == pytest.approx(-0.2, abs=0.01)
+    assert result.verdict(0) == "rejected"
+    assert result.drift() == pytest.approx(-0.2, abs=0.01)
 
 
 def test_networks_are_interleaved_and_paired():
