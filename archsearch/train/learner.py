@@ -40,6 +40,7 @@ class Learner:
         self._mixing = mixing
         self._device = device
         follow_statistics(model, steps_per_epoch)
+        self._parameters = list(model.parameters())
         self._optimizer = build_optimizer(model, recipe)
         self._schedule = build_schedule(self._optimizer, recipe, steps_per_epoch)
         self._average = None
@@ -86,7 +87,7 @@ class Learner:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self._recipe.clip_norm is not None:
             self._scaler.unscale_(self._optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self._recipe.clip_norm)
+            nn.utils.clip_grad_norm_(self._parameters, self._recipe.clip_norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.step_update(updates)

@@ -5,6 +5,7 @@ from optuna.trial import TrialState
 
 from archsearch.analysis import pareto_front
 from archsearch.errors import BudgetUnreachableError, RunError
+from archsearch.search import loop
 from archsearch.search.samplers import SAMPLERS
 from tests.search.conftest import Bench, FakeExecutor, FakeGate, accuracy_of, latency_of
 
@@ -103,12 +104,16 @@ def test_a_space_that_is_used_up_ends_the_run(bench: Bench) -> None:
     assert all(trial.state.is_finished() for trial in bench.opened.study.trials)
 
 
-def test_weights_are_kept_for_two_layers_of_the_front_and_no_others(bench: Bench) -> None:
+def test_weights_are_kept_for_the_first_layers_and_no_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_LAYERS_KEPT", 2)
     bench.loop(trials=12).run()
     records = bench.opened.records()
     front = pareto_front(records)
     second = pareto_front([record for record in records if record not in front])
     wanted = {bench.folder.checkpoint(record.digest).name for record in (*front, *second)}
+    assert wanted < {bench.folder.checkpoint(record.digest).name for record in records}
     assert {path.name for path in bench.folder.checkpoints.iterdir()} == wanted
 
 
