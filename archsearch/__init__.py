@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archsearch.errors import ArchsearchError, InputError
     from archsearch.model import build_model
     from archsearch.search import SearchConfig, load_run, run_search
-    from archsearch.space import SearchSpace, load_space
+    from archsearch.space import SearchSpace, flat_space, load_space
     from archsearch.train import Recipe, Trainer
 
 try:
@@ -41,6 +41,7 @@ _HOMES = {
     "load_data": "data",
     "load_run": "search",
     "load_space": "space",
+    "flat_space": "space",
     "run_search": "search",
     "summary": "arch",
 }
@@ -59,6 +60,7 @@ __all__ = [
     "build_model",
     "count_arch",
     "diff",
+    "flat_space",
     "load_arch",
     "load_data",
     "load_run",
@@ -71,6 +73,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load the part of the package that ``name`` lives in (PEP 562)."""
     home = _HOMES.get(name)
+    if name == "search":
+        # a package that can be called as well
+        return importlib.import_module("archsearch.search")
     if home is None:
         raise AttributeError(f"module 'archsearch' has no attribute {name!r}")
     return getattr(importlib.import_module(f"archsearch.{home}"), name)

@@ -102,7 +102,8 @@ def run(
     sampler: Annotated[
         str | None,
         typer.Option(
-            help="evolution, nsga2, random or tpe. [default: evolution]", rich_help_panel="Search"
+            help="model, evolution, nsga2, random or tpe. [default: model]",
+            rich_help_panel="Search",
         ),
     ] = None,
     early_stopping: Annotated[

@@ -1,5 +1,8 @@
 """The search: samplers, the loop (ask -> gate -> train -> tell), runs on disk. Home of optuna."""
 
+import sys
+import types
+
 from archsearch.search.config import (
     Budgets,
     Execution,
@@ -7,6 +10,7 @@ from archsearch.search.config import (
     SearchConfig,
     StudyFile,
 )
+from archsearch.search.engine import Evaluation, SearchResult, search
 from archsearch.search.finish import write_json
 from archsearch.search.plan import describe_plan
 from archsearch.search.prepare import Place, Prepared, default_name, prepare
@@ -19,6 +23,7 @@ from archsearch.search.status import Listener, SearchStatus, SilentListener
 __all__ = [
     "SAMPLERS",
     "Budgets",
+    "Evaluation",
     "Execution",
     "LatencyTarget",
     "Listener",
@@ -26,6 +31,7 @@ __all__ = [
     "Prepared",
     "RunFolder",
     "SearchConfig",
+    "SearchResult",
     "SearchStatus",
     "SilentListener",
     "StudyFile",
@@ -35,5 +41,15 @@ __all__ = [
     "load_run",
     "prepare",
     "run_search",
+    "search",
     "write_json",
 ]
+
+
+class _CallableModule(types.ModuleType):
+    """Lets people write ``archsearch.search(space, evaluate, ...)``."""
+
+    __call__ = staticmethod(search)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -104,7 +104,7 @@ class SearchConfig(Spec):
     recipe: Recipe | None = None
     budgets: Budgets = Budgets()
     latency: LatencyTarget = LatencyTarget()
-    sampler: str = "evolution"
+    sampler: str = "model"
     early_stopping: Flag = True
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     execution: Execution = Execution()

@@ -1,28 +1,80 @@
 """Samplers by name: Optuna's own, and ours."""
 
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
+from optuna.trial import FrozenTrial, TrialState
 
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.config import Budgets
 from archsearch.search.evolution import EvolutionSampler
 from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.model_based import Accept, Known, ModelSampler
+from archsearch.search.store import RECORD
 from archsearch.space import Params, SearchSpace
 
 Builder = Callable[[SearchSpace, int, LatencyGuess, Budgets], optuna.samplers.BaseSampler]
+
+
+def _affordable(guess: LatencyGuess, limit: float | None) -> Callable[[Params], bool]:
+    def accept(params: Params) -> bool:
+        """Refuse what is guessed to be over the budget by more than the guess's own error."""
+        guessed = guess.predict(params) if limit is not None else None
+        return guessed is None or limit is None or guessed[0] <= limit * (1 + guessed[1])
+
+    return accept
+
+
+def _model(
+    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets
+) -> optuna.samplers.BaseSampler:
+    def latency_ms(params: Params) -> float | None:
+        guessed = guess.predict(params)
+        return None if guessed is None else guessed[0]
+
+    return ModelSampler(
+        space,
+        seed,
+        known={1: latency_ms},
+        ideal={0: 1.0},
+        accept=_affordable(guess, budgets.latency_ms),
+        observe=CurveObserver(),
+    )
+
+
+class CurveObserver:
+    """Reads trials of a run; one that was stopped early counts as if it had gone on.
+
+    Its accuracy at the end is its last one plus what complete trials gained, in the median, from
+    that epoch on.
+    """
+
+    def __init__(self) -> None:
+        self._curves: list[list[float]] = []
+
+    def __call__(self, trial: FrozenTrial) -> Sequence[float] | None:
+        """Return accuracy and latency of a finished trial; None when it was not trained."""
+        record = trial.user_attrs.get(RECORD)
+        curve = [epoch["accuracy"] for epoch in record.get("curve", [])] if record else []
+        if trial.state == TrialState.COMPLETE:
+            self._curves.append(curve)
+            return list(trial.values)
+        latency = record.get("latency") if record else None
+        if trial.state != TrialState.PRUNED or not curve or not latency or not self._curves:
+            return None
+        at = len(curve) - 1
+        gains = [whole[-1] - whole[at] for whole in self._curves if len(whole) > at]
+        gain = statistics.median(gains) if gains else 0.0
+        return min(1.0, curve[-1] + max(0.0, gain)), latency["median_ms"]
 
 
 def _evolution(
     space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets
 ) -> optuna.samplers.BaseSampler:
     limit = budgets.latency_ms
-
-    def accept(params: Params) -> bool:
-        """Refuse what is guessed to be over the budget by more than the guess's own error."""
-        guessed = guess.predict(params) if limit is not None else None
-        return guessed is None or limit is None or guessed[0] <= limit * (1 + guessed[1])
 
     def choose(children: Sequence[Params], rng: np.random.Generator) -> int:
         """Choose the child whose guessed latency is nearest to one drawn from the whole range.
@@ -40,7 +92,7 @@ def _evolution(
         wanted = np.log(low) + rng.random() * (np.log(max(low, high)) - np.log(low))
         return int(np.argmin(np.abs(np.log(known) - wanted)))
 
-    return EvolutionSampler(space, seed, accept=accept, choose=choose)
+    return EvolutionSampler(space, seed, accept=_affordable(guess, limit), choose=choose)
 
 
 def _random(
@@ -62,10 +114,41 @@ def _tpe(
 
 
 SAMPLERS: dict[str, Builder] = {
+    "model": _model,
     "evolution": _evolution,
     "nsga2": _nsga2,
     "random": _random,
     "tpe": _tpe,
+}
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """What a sampler of the library is told of the problem.
+
+    Attributes:
+        known: objectives, by position, that need no evaluation.
+        accept: refuses what is known to be infeasible.
+        limits: upper limits on user attributes of trials.
+    """
+
+    known: Mapping[int, Known]
+    accept: Accept
+    limits: Mapping[str, float]
+
+
+LibraryBuilder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.BaseSampler]
+
+#: samplers of `archsearch.search.engine.search`
+LIBRARY_SAMPLERS: dict[str, LibraryBuilder] = {
+    "model": lambda space, seed, options: ModelSampler(
+        space, seed, known=options.known, accept=options.accept, limits=options.limits
+    ),
+    "evolution": lambda space, seed, options: EvolutionSampler(space, seed, accept=options.accept),
+    "random": lambda space, seed, options: optuna.samplers.RandomSampler(seed=seed),
+    "nsga2": lambda space, seed, options: optuna.samplers.NSGAIISampler(seed=seed),
+    "tpe": lambda space, seed, options: optuna.samplers.TPESampler(seed=seed, multivariate=True),
+    "gp": lambda space, seed, options: optuna.samplers.GPSampler(seed=seed),
 }
 
 
@@ -96,5 +179,5 @@ def build_sampler(
         InputError: there is no such sampler.
     """
     check_sampler(name)
-    derived = seed if name == "evolution" else seed * 1_000_003 + told
+    derived = seed if name in ("model", "evolution") else seed * 1_000_003 + told
     return SAMPLERS[name](space, derived, guess, budgets)

@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 OBJECTIVES = ("accuracy", "latency_ms")
 _DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
-_RECORD = "record"
+#: user attribute of a finished trial that holds its `TrialRecord`
+RECORD = "record"
 _ORIGIN = "origin"
 _FINALS = "finals"
 _REPEAT_OF = "repeat_of"
@@ -80,7 +81,7 @@ class StudyStore:
     def ask(self) -> Proposal:
         """Return the next proposal: one that was interrupted, else the sampler's."""
         trial = self.study.ask()
-        params = self._space.walk(lambda parameter: _suggest(trial, parameter))
+        params = self._space.walk(lambda parameter: suggest(trial, parameter))
         # queued trials bring their origin along
         origin = trial.user_attrs.get(_ORIGIN)
         if origin is None:
@@ -97,7 +98,7 @@ class StudyStore:
         self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]
     ) -> None:
         """Finish a trial with what is known about it."""
-        proposal.trial.set_user_attr(_RECORD, record.to_dict())
+        proposal.trial.set_user_attr(RECORD, record.to_dict())
         self._finish(proposal, record, violations)
 
     def _finish(
@@ -165,7 +166,8 @@ class StudyStore:
         self.study.set_user_attr(name, value)
 
 
-def _suggest(trial: Trial, parameter: Parameter) -> Value:
+def suggest(trial: Trial, parameter: Parameter) -> Value:
+    """Ask a trial for the value of one parameter."""
     value = trial.suggest_categorical(parameter.name, list(parameter.values))
     assert value is not None, "no parameter has None among its values"
     return value
@@ -176,8 +178,8 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
     finals = study.user_attrs.get(_FINALS, {})
     return [
         TrialRecord.model_validate(
-            {**trial.user_attrs[_RECORD], **finals.get(str(trial.number), {})}
+            {**trial.user_attrs[RECORD], **finals.get(str(trial.number), {})}
         )
         for trial in study.get_trials(deepcopy=False)
-        if _RECORD in trial.user_attrs and trial.state.is_finished()
+        if RECORD in trial.user_attrs and trial.state.is_finished()
     ]

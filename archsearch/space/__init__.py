@@ -2,7 +2,7 @@
 
 from archsearch.space.adapt import adapted
 from archsearch.space.encoding import Encoding
-from archsearch.space.load import load_space, space_from
+from archsearch.space.load import flat_space, load_space, space_from
 from archsearch.space.parameter import Parameter, Params, Value
 from archsearch.space.rules import SearchRules
 from archsearch.space.search_space import SearchSpace
@@ -18,6 +18,7 @@ __all__ = [
     "Spread",
     "Value",
     "adapted",
+    "flat_space",
     "load_space",
     "space_from",
     "space_stats",

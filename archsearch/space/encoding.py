@@ -17,23 +17,32 @@ class Encoding:
 
     Attributes:
         columns: what each column says, e.g. ``stages.0.depth`` or ``stages.0.ffn=mlp``.
+        groups: (C,) index of the parameter that each column belongs to.
+        weights: (C,) that make two values of an unordered parameter 1 apart in city blocks, as
+            the ends of an ordered one are.
     """
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
         columns: list[str] = []
+        groups: list[int] = []
+        weights: list[float] = []
         self._parameters: list[tuple[Parameter, int, int]] = []
-        for parameter in parameters:
+        for index, parameter in enumerate(parameters):
             active = len(columns) if parameter.conditional else -1
             if parameter.conditional:
                 columns.append(f"{parameter.name} is active")
             self._parameters.append((parameter, active, len(columns)))
-            if len(parameter.values) < 2:
-                continue
-            if parameter.ordered:
-                columns.append(parameter.name)
-            else:
-                columns.extend(f"{parameter.name}={value}" for value in parameter.values)
+            if len(parameter.values) >= 2:
+                if parameter.ordered:
+                    columns.append(parameter.name)
+                else:
+                    columns.extend(f"{parameter.name}={value}" for value in parameter.values)
+            added = len(columns) - len(groups)
+            groups += [index] * added
+            weights += [0.5 if "=" in name else 1.0 for name in columns[-added:]] if added else []
         self.columns = tuple(columns)
+        self.groups = np.array(groups, dtype=np.int64)
+        self.weights = np.array(weights)
         self._ranks = {
             parameter.name: {
                 (isinstance(value, bool), value): parameter.rank(value)

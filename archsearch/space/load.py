@@ -1,6 +1,7 @@
 """Read space files."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ from archsearch.errors import InputError, Problem, nearest
 from archsearch.resources import find_yaml
 from archsearch.space.check import arch_space_problems
 from archsearch.space.nodes import INVALID, Choice, Constant, Fields, Items, Node, Scaled
+from archsearch.space.parameter import Value
 from archsearch.space.parse import Parser
 from archsearch.space.rules import SearchRules
 from archsearch.space.search_space import SearchSpace
@@ -34,6 +36,26 @@ def load_space(path_or_name: str | Path) -> SearchSpace:
     """
     path = find_yaml(path_or_name, "spaces")
     return space_from(load_yaml(path), path.stem)
+
+
+def flat_space(
+    parameters: Mapping[str, Sequence[Value] | Mapping[str, Any]], name: str = "space"
+) -> SearchSpace:
+    """Return a space of plain parameters, for tables, simulators and functions.
+
+    Args:
+        parameters: for each a list of values, or a domain as a space file has it, such as
+            ``{"int": [1, 8]}``.
+        name: of the space.
+
+    Raises:
+        InputError: with every problem.
+    """
+    data = {
+        key: dict(domain) if isinstance(domain, Mapping) else {"choice": list(domain)}
+        for key, domain in parameters.items()
+    }
+    return space_from(YamlSource(name, {"parameters": data}), name)
 
 
 def space_from(source: YamlSource, name: str) -> SearchSpace:

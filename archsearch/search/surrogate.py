@@ -1,0 +1,125 @@
+"""A Gaussian process over configurations: what an objective may be where nobody has looked.
+
+The covariance is the sum of a linear part, the effects of single choices, and an exponential of
+the weighted number of choices that differ, their interactions (Rasmussen and Williams 2006,
+chapters 4 and 5). A choice that matters more in a linear fit counts more in the distance. The few
+settings left are taken from a grid by marginal likelihood, so that equal data give equal models.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.spatial.distance import cdist
+
+from archsearch.space import Encoding
+
+Floats = NDArray[np.float64]
+
+_LENGTHS = (0.5, 1.0, 2.0, 4.0)
+_LINEAR_SHARES = (0.0, 0.3, 0.7, 0.95)
+_NOISES = (1e-4, 1e-2, 1e-1)
+_MIN_RELEVANCE = 0.1
+_JITTER = 1e-8
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Length of the distance, share of the linear part, noise variance over signal variance."""
+
+    length: float
+    linear: float
+    noise: float
+
+
+class GaussianProcess:
+    """Predicts one objective from encoded configurations.
+
+    Args:
+        encoding: of the configurations.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._groups = encoding.groups
+        self._column_weights = encoding.weights
+        self._num_parameters = int(self._groups.max()) + 1 if len(self._groups) else 1
+        self._settings: _Settings | None = None
+        self._fitted_at = 0
+
+    def fit(self, x: Floats, y: Floats) -> None:
+        """Learn from configurations (N, C) and values (N,); settings follow every tenth more."""
+        self._mean, self._scale = float(y.mean()), float(y.std()) or 1.0
+        z = (y - self._mean) / self._scale
+        self._x = x
+        if self._settings is None or len(y) >= 1.1 * self._fitted_at:
+            self._fitted_at = len(y)
+            self._weights = self._relevance(x, z)
+            self._choose_settings(x, z)
+        assert self._settings is not None
+        self._factor = np.linalg.cholesky(self._covariance_of(x, self._settings))
+        half = solve_triangular(self._factor, z, lower=True)
+        self._variance = float(half @ half) / len(z)
+        self._alpha = solve_triangular(self._factor.T, half, lower=False)
+
+    def predict(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean (M,) and standard deviation (M,) at configurations (M, C)."""
+        assert self._settings is not None, "fit() comes first"
+        cross = self._covariance(x, self._x, self._settings)
+        reduced = solve_triangular(self._factor, cross.T, lower=True)
+        prior = self._prior(x, self._settings)
+        variance = self._variance * np.maximum(prior - (reduced**2).sum(axis=0), 1e-10)
+        mean = cross @ self._alpha * self._scale + self._mean
+        return mean, np.sqrt(variance) * self._scale
+
+    def _relevance(self, x: Floats, z: Floats) -> Floats:
+        """Return a weight for each column: the span of its parameter's effects, mean 1."""
+        centered = x - x.mean(axis=0)
+        gram = centered.T @ centered + np.eye(x.shape[1])
+        effects = np.linalg.solve(gram, centered.T @ z)
+        span = np.zeros(self._num_parameters)
+        low = np.zeros(self._num_parameters)
+        np.maximum.at(span, self._groups, effects)
+        np.minimum.at(low, self._groups, effects)
+        span -= low
+        weights = span / (span.mean() or 1.0) + _MIN_RELEVANCE
+        weights /= weights.mean()
+        return np.asarray(weights[self._groups] * self._column_weights)
+
+    def _choose_settings(self, x: Floats, z: Floats) -> None:
+        best = -np.inf
+        # the two parts do not depend on all settings: computed once each
+        distances, linear = self._distance(x, x), self._linear(x, x)
+        for length, share, noise in itertools.product(_LENGTHS, _LINEAR_SHARES, _NOISES):
+            matrix = (1 - share) * np.exp(-distances / length) + share * linear
+            matrix[np.diag_indices_from(matrix)] += noise
+            try:
+                factor = np.linalg.cholesky(matrix)
+            except np.linalg.LinAlgError:
+                continue
+            half = solve_triangular(factor, z, lower=True)
+            scale = max(float(half @ half) / len(z), 1e-12)
+            likelihood = -0.5 * len(z) * np.log(scale) - np.log(np.diag(factor)).sum()
+            if likelihood > best:
+                best, self._settings = float(likelihood), _Settings(length, share, noise)
+
+    def _distance(self, a: Floats, b: Floats) -> Floats:
+        return np.asarray(cdist(a * self._weights, b * self._weights, "cityblock"))
+
+    def _linear(self, a: Floats, b: Floats) -> Floats:
+        return np.asarray(a @ b.T) / self._num_parameters
+
+    def _covariance(self, a: Floats, b: Floats, settings: _Settings) -> Floats:
+        share = settings.linear
+        smooth = np.exp(-self._distance(a, b) / settings.length)
+        return np.asarray((1 - share) * smooth + share * self._linear(a, b))
+
+    def _covariance_of(self, x: Floats, settings: _Settings) -> Floats:
+        matrix = self._covariance(x, x, settings)
+        matrix[np.diag_indices_from(matrix)] += settings.noise + _JITTER
+        return matrix
+
+    def _prior(self, x: Floats, settings: _Settings) -> Floats:
+        share = settings.linear
+        return np.asarray((1 - share) + share * (x**2).sum(axis=1) / self._num_parameters)
