@@ -166,7 +166,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
                 None if values is None else signs * np.asarray(values, dtype=float),
                 attributes,
             )
-            self._pool.mark_seen(self._space.digest_of(params))
+            self._pool.mark_seen(params)
 
     # -- the proposal
 
@@ -210,7 +210,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         if not gain.any():
             # nothing is expected to gain: look where least is known
             gain = deviation.sum(axis=1)
-        return params[int(np.argmax(gain))]
+        return self._pool.first_new(params[i] for i in np.argsort(-gain, kind="stable"))
 
     def _predict(
         self,

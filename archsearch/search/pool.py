@@ -1,6 +1,6 @@
 """Candidates to choose from: valid, unseen and not known to be infeasible."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ Floats = NDArray[np.float64]
 
 #: spaces up to this size are listed once, and every candidate is looked at
 _LISTED = 20_000
-#: of larger spaces: random candidates kept, drawn anew each time, and relatives of the best
-_KEPT = 512
-_FRESH = 64
-_RELATIVES = 192
+#: of larger spaces: random candidates at first, and what each proposal adds
+_FIRST = 384
+_FRESH = 32
+_RELATIVES = 96
+#: candidates that stay for the next proposals, the latest
+_KEPT = 768
 _CROSSOVER = 0.35
 _MAX_TRIES = 400
 
@@ -27,6 +29,9 @@ class SpaceExhaustedError(RunError):
 class CandidatePool:
     """Draws candidates and remembers which were seen.
 
+    Two configurations may make one network: encodings tell candidates apart cheaply, and the
+    identity that counts is computed for those that are about to be proposed.
+
     Args:
         space: what is searched.
         accept: refuses candidates that are known to be infeasible.
@@ -36,12 +41,13 @@ class CandidatePool:
         self._space = space
         self._accept = accept
         self._seen: set[str] = set()
-        self._all: _Rows | None = None
-        self._kept = _Rows()
+        self._rows: dict[bytes, tuple[Params, Floats]] = {}
+        self._is_listed = space.count() <= _LISTED
 
-    def mark_seen(self, digest: str) -> None:
-        """Never offer what has this identity again."""
-        self._seen.add(digest)
+    def mark_seen(self, params: Params) -> None:
+        """Never offer what makes the same network again."""
+        self._seen.add(self._space.digest_of(params))
+        self._rows.pop(self._space.encode(params).tobytes(), None)
 
     def draw(self, rng: np.random.Generator) -> Params:
         """Return one random candidate.
@@ -51,10 +57,22 @@ class CandidatePool:
         """
         for _ in range(_MAX_TRIES):
             params = self._space.sample(rng)
-            if self._space.digest_of(params) not in self._seen and self._accept(params):
+            if self._is_new(params) and self._accept(params):
                 return params
-        rows, _ = self._listed() if self._is_listed else self.candidates(rng, [])
-        return rows[int(rng.integers(len(rows)))]
+        candidates, _ = self.candidates(rng, [])
+        return self.first_new(candidates[i] for i in rng.permutation(len(candidates)))
+
+    def first_new(self, candidates: Iterator[Params]) -> Params:
+        """Return the first candidate whose network was not seen; forget those before it.
+
+        Raises:
+            SpaceExhaustedError: there is none.
+        """
+        for params in candidates:
+            if self._is_new(params):
+                return params
+            self._rows.pop(self._space.encoding.encode(params).tobytes(), None)
+        raise SpaceExhaustedError("every configuration of the space has been tried")
 
     def candidates(
         self, rng: np.random.Generator, relatives: Sequence[Params]
@@ -69,79 +87,37 @@ class CandidatePool:
         Raises:
             SpaceExhaustedError: none is left.
         """
-        if self._is_listed:
-            return self._listed()
         space = self._space
-        self._kept = self._kept.without(self._seen)
-        for _ in range(_FRESH if len(self._kept) else _KEPT):
-            self._add(self._kept, space.sample(rng))
-        self._kept = self._kept.last(_KEPT)
-        rows = self._kept.copy()
-        for _ in range(_RELATIVES if relatives else 0):
-            # the best are chosen more often: half of the draws fall on the first fifth
-            first, second = (relatives[int(len(relatives) * rng.random() ** 2.3)] for _ in "ab")
-            if rng.random() < _CROSSOVER:
-                child = space.crossover(first, second, rng)
-            else:
-                child = space.mutate(first, rng, n=1 + int(rng.random() < 0.4))
-            self._add(rows, child)
-        if not len(rows):
-            raise SpaceExhaustedError("no unseen configuration was found")
-        return rows.params, np.array(rows.encoded)
-
-    @property
-    def _is_listed(self) -> bool:
-        return self._space.count() <= _LISTED
-
-    def _listed(self) -> tuple[list[Params], Floats]:
-        if self._all is None:
-            self._all = _Rows()
-            for params in self._space.enumerate():
-                self._add(self._all, params)
-        self._all = self._all.without(self._seen)
-        if not len(self._all):
+        if not self._is_listed:
+            for _ in range(_FRESH if self._rows else _FIRST):
+                self._add(space.sample(rng))
+            for _ in range(_RELATIVES if relatives else 0):
+                # the best are chosen more often: half of the draws fall on the first fifth
+                first, second = (relatives[int(len(relatives) * rng.random() ** 2.3)] for _ in "ab")
+                if rng.random() < _CROSSOVER:
+                    self._add(space.crossover(first, second, rng))
+                else:
+                    self._add(space.mutate(first, rng, n=1 + int(rng.random() < 0.4)))
+            for key in list(self._rows)[:-_KEPT]:
+                del self._rows[key]
+        elif not self._rows:
+            for params in space.enumerate():
+                if self._is_new(params):
+                    self._add(params)
+        if not self._rows:
             raise SpaceExhaustedError("every configuration of the space has been tried")
-        return self._all.params, np.array(self._all.encoded)
+        params_of, encoded = zip(*self._rows.values(), strict=True)
+        return list(params_of), np.array(encoded)
 
-    def _add(self, rows: "_Rows", params: Params) -> None:
-        digest = self._space.digest_of(params)
-        if digest not in self._seen and digest not in rows.digests and self._accept(params):
-            rows.add(digest, params, self._space.encode(params))
+    def _is_new(self, params: Params) -> bool:
+        return self._space.digest_of(params) not in self._seen
 
-
-class _Rows:
-    """Candidates with identity and encoding, in the order in which they came."""
-
-    def __init__(self) -> None:
-        self.params: list[Params] = []
-        self.encoded: list[Floats] = []
-        self.digests: dict[str, None] = {}
-
-    def __len__(self) -> int:
-        return len(self.params)
-
-    def add(self, digest: str, params: Params, encoded: Floats) -> None:
-        self.params.append(params)
-        self.encoded.append(encoded)
-        self.digests[digest] = None
-
-    def copy(self) -> "_Rows":
-        return self.without(set())
-
-    def without(self, digests: set[str]) -> "_Rows":
-        rows = _Rows()
-        for digest, params, encoded in zip(self.digests, self.params, self.encoded, strict=True):
-            if digest not in digests:
-                rows.add(digest, params, encoded)
-        return rows
-
-    def last(self, count: int) -> "_Rows":
-        if len(self) <= count:
-            return self
-        rows = _Rows()
-        start = len(self) - count
-        for digest, params, encoded in zip(
-            list(self.digests)[start:], self.params[start:], self.encoded[start:], strict=True
-        ):
-            rows.add(digest, params, encoded)
-        return rows
+    def _add(self, params: Params) -> None:
+        # what the space's moves return is active and complete
+        encoded = self._space.encoding.encode(params)
+        key = encoded.tobytes()
+        if key in self._rows:
+            # a relative that came up again stays longer
+            self._rows[key] = self._rows.pop(key)
+        elif self._accept(params):
+            self._rows[key] = (params, encoded)
