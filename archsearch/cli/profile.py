@@ -20,7 +20,8 @@ def profile(
     target: Annotated[
         str,
         typer.Argument(
-            help="Arch file, run (with --trial), zoo:NAME, timm:NAME, or package.module:function."
+            help="Arch file, run (with --trial), zoo:NAME, timm:NAME, package.module:function, "
+            "or an exported file (model.py, model.py:create_model)."
         ),
     ],
     trial: Annotated[
@@ -68,6 +69,8 @@ def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> 
         arch = zoo.arch(target.removeprefix("zoo:"))
     elif target.endswith((".yaml", ".yml")):
         arch = load_arch(target)
+    elif target.endswith(".py"):
+        return f"{target}:create_model"
     elif ":" in target:
         return target
     else:

@@ -31,7 +31,8 @@ def select(source: str, trial: str = "best", runs_dir: str | Path = "runs") -> S
     """Find what to export.
 
     Args:
-        source: ``zoo:NAME``, an architecture file (``.yaml``), or a run: its folder or name.
+        source: ``zoo:NAME``, an architecture file (``.yaml``; weights of the same name beside it
+            belong to it), or a run: its folder or name.
         trial: ``best``, ``knee`` or a number; for a run.
         runs_dir: folder of all runs.
 
@@ -42,7 +43,9 @@ def select(source: str, trial: str = "best", runs_dir: str | Path = "runs") -> S
         name = source.removeprefix("zoo:")
         return Selection(zoo.arch(name), Origin(name=name))
     if source.endswith((".yaml", ".yml")):
-        return Selection(load_arch(source), Origin(name=Path(source).stem))
+        beside = Path(source).with_suffix(".safetensors")
+        origin = Origin(name=Path(source).stem)
+        return Selection(load_arch(source), origin, beside if beside.is_file() else None)
     run = load_run(source, runs_dir)
     record = choose(run, trial)
     weights = find_run(source, runs_dir).checkpoint(record.digest)
