@@ -26,7 +26,9 @@ def chain_stages(network: ast.stmt) -> None:
             assert isinstance(made, ast.Call)
             stages = made.args[0]
             chained = ast.Attribute(ast.Name("nn", ast.Load()), "Sequential", ast.Load())
-            items = stages.elts if isinstance(stages, ast.List) else [ast.Starred(stages)]
+            items: list[ast.expr] = [ast.Starred(stages)]
+            if isinstance(stages, ast.List):
+                items = stages.elts
             node.value = ast.Call(chained, items, [])
 
 

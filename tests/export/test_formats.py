@@ -103,6 +103,21 @@ def test_graph_takes_any_number_of_images(kind, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [f"model.{kind}"]
 
 
+def test_fused_graph_is_within_tolerance_of_the_network(tmp_path):
+    arch = ARCHS["locality"]
+    model = build_model(arch, seed=0).eval()
+    randomize(model, seed=0)
+    error = export_graph(arch, model, "pt2", tmp_path / "model.pt2", fused=True)
+    assert 0 < error <= graph_file.FUSED_TOLERANCE
+    state = torch.export.load(tmp_path / "model.pt2").state_dict
+    assert not any("running_mean" in name for name in state)
+
+
+def test_only_files_with_weights_are_fused(tmp_path):
+    with pytest.raises(InputError, match="fuse: must be off where a file holds no weights"):
+        export_model(ARCHS["locality"], Format.PYTHON, tmp_path / "model.py", fused=True)
+
+
 def test_graph_that_is_off_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setitem(graph_file.TOLERANCE, "pt2", -1.0)
     arch = ARCHS["self_attention"]
