@@ -111,7 +111,9 @@ def export_model(
         save_weights(model, beside)
         files.append(beside)
     if card is not None:
-        text = model_card(arch, origin, form.value, output, name=name, weights=beside, error=error)
+        text = model_card(
+            arch, origin, form.value, output, name=name, weights=beside, error=error, fused=fused
+        )
         write_target(card, text)
         files.append(card)
     return Exported(tuple(files), error)

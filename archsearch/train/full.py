@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from archsearch.arch import Spec
 from archsearch.record import EpochMetrics
@@ -56,5 +57,22 @@ def train_fully(
         val=trainer.evaluate("val"), test=trainer.evaluate("test"), epochs=tuple(epochs)
     )
     trainer.save_weights(folder.weights)
-    folder.write(folder.result, json.dumps(result.to_dict(), indent=2) + "\n")
+    text = json.dumps({**_about(trainer), **result.to_dict()}, indent=2)
+    folder.write(folder.result, text + "\n")
     return result
+
+
+def _about(trainer: Trainer) -> dict[str, Any]:
+    """Return what an export says about how weights came to be."""
+    data = trainer.data
+    return {
+        "data": {
+            "name": data.name,
+            "train": len(data.train),
+            "mean": data.mean,
+            "std": data.std,
+            "class_names": data.class_names,
+        },
+        "recipe": trainer.recipe.to_dict(),
+        "seed": trainer.seed,
+    }

@@ -95,6 +95,11 @@ class Trainer:
         return self._learner.evaluated
 
     @property
+    def data(self) -> DataSplits:
+        """What it is trained on."""
+        return self._data
+
+    @property
     def done(self) -> bool:
         """Whether every epoch is finished."""
         return self.epoch >= self.recipe.epochs

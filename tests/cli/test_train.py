@@ -82,6 +82,11 @@ def test_killed_and_started_again_equals_uninterrupted(words, tmp_path, capsys):
     assert load_arch(arch) == SMALL.canonical()
     run(["export", arch, "-o", tmp_path / "away.py", "--no-latency"])
     assert (tmp_path / "away.safetensors").is_file()
+    card = (tmp_path / "away.md").read_text()
+    assert "8 epochs of 320 images of digits, seed 5." in card
+    assert "minus the mean" in card
+    assert "Classes in order: 0, 1, 2" in card
+    assert "(test)" in (tmp_path / "away.py").read_text()
 
 
 def test_an_exported_file_is_trained_and_profiled(tmp_path, capsys, monkeypatch):
