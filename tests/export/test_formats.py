@@ -118,12 +118,33 @@ def test_only_files_with_weights_are_fused(tmp_path):
         export_model(ARCHS["locality"], Format.PYTHON, tmp_path / "model.py", fused=True)
 
 
+def test_onnx_keeps_the_epsilon_of_performers(tmp_path):
+    arch = ARCHS["tokens_to_token"]
+    model = build_model(arch, seed=0).eval()
+    randomize(model, seed=0)
+    attention = model.stem.attention1
+    with torch.no_grad():
+        # keys and queries so long that their features are smaller than the epsilon
+        attention.kqv.weight.mul_(6 / attention.kqv.weight.std() / attention.kqv.in_features**0.5)
+    error = export_graph(arch, model, "onnx", tmp_path / "model.onnx")
+    assert error <= graph_file.TOLERANCE["onnx"]
+
+
 def test_graph_that_is_off_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setitem(graph_file.TOLERANCE, "pt2", -1.0)
     arch = ARCHS["self_attention"]
     with pytest.raises(ExportError, match="computes other logits: off by"):
         export_graph(arch, build_model(arch).eval(), "pt2", tmp_path / "model.pt2")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_graph_without_finite_logits_is_not_written(tmp_path):
+    arch = ARCHS["self_attention"]
+    model = build_model(arch).eval()
+    with torch.no_grad():
+        model.head.classifier.bias.fill_(float("nan"))
+    with pytest.raises(ExportError, match="computes other logits: off by inf"):
+        export_graph(arch, model, "pt2", tmp_path / "model.pt2")
 
 
 def test_operator_without_a_graph_is_named(tmp_path):
