@@ -1,4 +1,4 @@
-"""Find the spaces, studies and dashboards that ship with archsearch.
+"""Find the spaces, studies, recipes and dashboards that ship with archsearch.
 
 In a source tree they are folders beside the package; in a wheel they are inside it.
 """
@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def resource_dir(kind: str) -> Path:
-    """Return the folder of ``kind``: ``spaces``, ``studies`` or ``dashboards``."""
+    """Return the folder of ``kind``: ``spaces``, ``studies``, ``recipes`` or ``dashboards``."""
     inside = _PACKAGE / kind
     return inside if inside.is_dir() else _PACKAGE.parent / kind
 

@@ -4,18 +4,16 @@ from torch import nn
 
 
 def initialize(module: nn.Module) -> None:
-    """Set the weights of one linear, convolution or norm layer (for `nn.Module.apply`).
+    """Set the weights of one linear or convolution layer (for `nn.Module.apply`).
 
     Linear layers: truncated normal of deviation 0.02; convolutions: normal, variance 2 / fan-out;
-    norms: 1; biases: 0. Tokens and tables are set by the blocks that own them.
+    biases: 0. Norms keep PyTorch's 1 and 0. Tokens and tables are set by the blocks that own them.
     """
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
     elif isinstance(module, (nn.Conv1d, nn.Conv2d)):
         fan_out = module.kernel_size[0] ** len(module.kernel_size) * module.out_channels
         nn.init.normal_(module.weight, std=(2.0 * module.groups / fan_out) ** 0.5)
-    elif isinstance(module, (nn.LayerNorm, nn.modules.batchnorm._BatchNorm)):
-        nn.init.ones_(module.weight)
     else:
         return
     if module.bias is not None:

@@ -8,7 +8,8 @@ import typer
 from archsearch.cli.console import err, out
 from archsearch.cost import FINAL, Probe
 from archsearch.errors import InputError, Problem
-from archsearch.export import Format, Selection, export_model, python_text, select, yaml_text
+from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
+from archsearch.model import build_model
 
 _RUNTIMES = {Format.ONNX: "onnxruntime"}
 
@@ -38,6 +39,12 @@ def export(
     companions: Annotated[
         bool, typer.Option(help="Write weights and a model card beside the file.")
     ] = True,
+    fused: Annotated[
+        bool,
+        typer.Option(
+            "--fuse", help="Of onnx and pt2: fold batch norms and more into convolutions."
+        ),
+    ] = False,
     latency: Annotated[bool, typer.Option(help="Measure it in its runtime.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
@@ -56,6 +63,7 @@ def export(
         initial_weights=initial_weights,
         any_size=any_size,
         companions=companions,
+        fused=fused,
         force=force,
     )
     for path in done.files:
@@ -65,7 +73,7 @@ def export(
     elif form is not Format.YAML:
         err.print("logits bit-equal to the network's")
     if latency and form is not Format.YAML:
-        _print_latency(chosen, form)
+        _print_latency(chosen, form, fused)
 
 
 def _text(chosen: Selection, form: Format, any_size: bool) -> str:
@@ -78,12 +86,13 @@ def _text(chosen: Selection, form: Format, any_size: bool) -> str:
     return python_text(chosen.arch, chosen.origin, form.value, "model", any_size=any_size)
 
 
-def _print_latency(chosen: Selection, form: Format) -> None:
+def _print_latency(chosen: Selection, form: Format, fused: bool) -> None:
     run = chosen.origin.run
     device = run.environment.device_kind if run else "cpu"
     protocol = FINAL.model_copy(update={"runtime": _RUNTIMES.get(form, "eager")})
+    target = fuse(build_model(chosen.arch, seed=0)) if fused else chosen.arch
     with Probe(device) as probe:
-        result = probe.measure(chosen.arch, protocol)
+        result = probe.measure(target, protocol)
     low, high = result.interval_ms
     budget = f"; budget {run.budget_ms:g} ms" if run and run.budget_ms else ""
     err.print(

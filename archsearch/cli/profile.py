@@ -12,6 +12,9 @@ from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
 from archsearch.cli.console import err, out
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
+from archsearch.errors import InputError, Problem
+from archsearch.export import fuse
+from archsearch.model import build_model
 from archsearch.search import load_run
 from archsearch.yaml_source import YamlSource
 
@@ -20,7 +23,8 @@ def profile(
     target: Annotated[
         str,
         typer.Argument(
-            help="Arch file, run (with --trial), zoo:NAME, timm:NAME, or package.module:function."
+            help="Arch file, run (with --trial), zoo:NAME, timm:NAME, package.module:function, "
+            "or an exported file (model.py, model.py:create_model)."
         ),
     ],
     trial: Annotated[
@@ -36,6 +40,9 @@ def profile(
     image_size: Annotated[
         int | None, typer.Option(help="Side of the image. [default: the network's own]")
     ] = None,
+    fused: Annotated[
+        bool, typer.Option("--fuse", help="Fold batch norms and more into convolutions first.")
+    ] = False,
     latency: Annotated[
         bool, typer.Option("--latency/--no-latency", help="Measure, or only count.")
     ] = True,
@@ -44,7 +51,8 @@ def profile(
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
 ) -> None:
     """Print parameters, multiply-adds, memory and latency of a network, whole and by part."""
-    chosen = _chosen(target, trial, image_size, runs_dir)
+    named = _chosen(target, trial, image_size, runs_dir)
+    chosen = _fused(named) if fused else named
     wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
     shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
@@ -56,8 +64,8 @@ def profile(
     if as_json:
         print(result.model_dump_json(indent=2))
         return
-    if isinstance(chosen, Arch):
-        out.print(summary(chosen), soft_wrap=True)
+    if isinstance(named, Arch):
+        out.print(summary(named), soft_wrap=True)
     out.print(_whole(result))
     if parts:
         out.print(_parts(result))
@@ -68,11 +76,21 @@ def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> 
         arch = zoo.arch(target.removeprefix("zoo:"))
     elif target.endswith((".yaml", ".yml")):
         arch = load_arch(target)
+    elif target.endswith(".py"):
+        return f"{target}:create_model"
     elif ":" in target:
         return target
     else:
         arch = choose(load_run(target, runs_dir), trial).arch
     return arch.model_copy(update={"image_size": image_size}) if image_size else arch
+
+
+def _fused(target: Target) -> Target:
+    if not isinstance(target, Arch):
+        raise InputError(
+            Problem("--fuse", "knows archsearch's own blocks", str(target), "name an Arch file")
+        )
+    return fuse(build_model(target, seed=0))
 
 
 def _whole(profile: Profile) -> Table:

@@ -1,7 +1,10 @@
 """What is to be measured: an architecture, a name, or a module, and how it crosses the pipe."""
 
+import hashlib
 import importlib
-from collections.abc import Sequence
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.model import build_model
 
-#: an architecture; ``timm:NAME``; ``package.module:function``; or a module
+#: an architecture; ``timm:NAME``; ``package.module:function`` or ``file.py:function``; or a module
 Target = Arch | str | nn.Module
 
 
@@ -51,7 +54,7 @@ def build_target(target: Target, input_shape: Sequence[int] | None = None) -> Bu
         model = build_timm(target.removeprefix("timm:"))
         own = _own_shape(model)
     else:
-        made = _call(target)
+        made = builder(target)()
         model, own = made if isinstance(made, tuple) else (made, _own_shape(made))
         if not isinstance(model, nn.Module):
             raise InputError(
@@ -124,20 +127,58 @@ def unpack(data: dict[str, Any]) -> BuiltTarget:
 
 
 def _own_shape(model: object) -> tuple[int, ...] | None:
-    """Return the input shape that a model declares, as timm's and ours do."""
+    """Return the input shape that a model declares, as timm's, ours and exported ones do."""
     config = getattr(model, "default_cfg", None)
-    shape = config.get("input_size") if isinstance(config, dict) else None
+    # exported files have the attribute
+    declared = getattr(model, "input_size", None)
+    shape = config.get("input_size") if isinstance(config, dict) else declared
     return tuple(shape) if shape else None
 
 
-def _call(name: str) -> object:
-    module_name, _, function = name.partition(":")
+def builder(name: str) -> Callable[..., Any]:
+    """Return the function that ``package.module:function`` or ``file.py:function`` stands for.
+
+    Raises:
+        InputError: there is no such file, module or function, or importing it fails.
+    """
+    module_name, _, function = name.rpartition(":")
     if not module_name or not function:
-        raise InputError(Problem("", "must be 'timm:NAME' or 'package.module:function'", name))
+        raise InputError(
+            Problem(
+                "", "must be 'timm:NAME', 'package.module:function' or 'file.py:function'", name
+            )
+        )
+    if module_name.endswith(".py"):
+        module = _from_file(Path(module_name))
+    else:
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise InputError(Problem("", f"cannot be imported ({error})", name)) from None
+    made = getattr(module, function, None)
+    if not callable(made):
+        known = [each for each, value in vars(module).items() if callable(value)]
+        raise InputError(
+            Problem("", f"{module_name} has no '{function}'", name, nearest(function, known))
+        )
+    found: Callable[..., Any] = made
+    return found
+
+
+def _from_file(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(Problem("", "there is no such file", str(path)))
+    # a name of its own: two files of one name are two modules, one file is one
+    name = f"file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # classes are looked up by the name of their module
+    sys.modules[name] = module
     try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise InputError(Problem("", f"cannot be imported ({error})", name)) from None
-    if not hasattr(module, function):
-        raise InputError(Problem("", f"{module_name} has no '{function}'", name))
-    return getattr(module, function)()
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise InputError(Problem("", f"cannot be imported ({error!r})", str(path))) from None
+    return module

@@ -5,6 +5,7 @@ from archsearch.export.isolated import ExportError
 from archsearch.export.model_export import Exported, Format, export_model
 from archsearch.export.python_file import export_python, export_yaml, python_text, yaml_text
 from archsearch.export.selection import Selection, select
+from archsearch.model.fusion import fuse
 
 __all__ = [
     "ExportError",
@@ -15,6 +16,7 @@ __all__ = [
     "export_model",
     "export_python",
     "export_yaml",
+    "fuse",
     "python_text",
     "select",
     "yaml_text",

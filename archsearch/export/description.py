@@ -1,8 +1,9 @@
 """What is known about an exported network, as lines of text."""
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from archsearch import __version__
 from archsearch.arch import Arch, summary
@@ -20,17 +21,24 @@ class Origin:
         run: the run that found it; None for an architecture of its own.
         trial: its trial in that run.
         name: name of a published model, or of the file; empty for none.
+        training: what `archsearch train` wrote about it; empty for none.
     """
 
     run: RunRecord | None = None
     trial: TrialRecord | None = None
     name: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """Return ``data`` or ``recipe`` of its training; empty if unknown."""
+        section = (self.run.config if self.run else self.training).get(name)
+        return section if isinstance(section, Mapping) else {}
 
     @property
     def normalization(self) -> dict[str, tuple[float, ...]]:
         """Mean and deviation of the training images, one value a channel; empty if unknown."""
-        data = self.run.config.get("data") if self.run else None
-        if not isinstance(data, dict) or not (data.get("mean") and data.get("std")):
+        data = self.section("data")
+        if not (data.get("mean") and data.get("std")):
             return {}
         return {key: tuple(round(float(v), 4) for v in data[key]) for key in ("mean", "std")}
 
@@ -54,6 +62,9 @@ def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
         accuracy = accuracy_text(trial, run)
         if accuracy:
             facts.append(("Accuracy", accuracy))
+    if origin.training:
+        val, test = (_accuracy(origin.training[split]) for split in ("val", "test"))
+        facts.append(("Accuracy", f"{test} (test), {val} (validation)"))
     if origin.normalization:
         mean, std = (", ".join(map(str, each)) for each in origin.normalization.values())
         facts.append(("Images", f"scaled to 0..1, then mean {mean} and deviation {std} taken out"))
@@ -131,3 +142,7 @@ def _wrapped(label: str, text: str) -> Sequence[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _accuracy(evaluation: Mapping[str, Any]) -> str:
+    return f"{evaluation['accuracy']:.4f} of {evaluation['n']} images"

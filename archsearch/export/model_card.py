@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from archsearch import __version__
 from archsearch.arch import Arch
 from archsearch.cost.runtimes.onnx_graph import OPSET
 from archsearch.export.description import Origin, data_name, facts_of
-from archsearch.export.graph_file import TOLERANCE
+from archsearch.export.graph_file import FUSED_TOLERANCE, TOLERANCE
 from archsearch.record import Environment
 
 _LOADING = {
@@ -49,6 +48,7 @@ def model_card(
     name: str = "model",
     weights: Path | None = None,
     error: float | None = None,
+    fused: bool = False,
 ) -> str:
     """Return the card of an export as Markdown.
 
@@ -60,6 +60,7 @@ def model_card(
         name: that timm knows it by.
         weights: file of the weights beside it; None for none.
         error: how far the logits of a graph are off.
+        fused: the graph is fused.
     """
     parts = [
         f"# {origin.name or output.stem}",
@@ -69,7 +70,7 @@ def model_card(
         _training(origin),
         _environment(origin.run.environment) if origin.run else "",
         f"## Loading\n\n```python\n{_loading(arch, kind, output, name, weights)}\n```",
-        _checked(kind, error),
+        _checked(kind, error, fused),
         "## Licence\n\nThe definition was written by archsearch "
         f"{__version__} (Apache-2.0). Weights are subject to the terms of the data they were "
         "trained on.",
@@ -91,7 +92,7 @@ def _table(rows: list[tuple[str, str]]) -> str:
 
 
 def _images(arch: Arch, origin: Origin) -> str:
-    data = _section(origin, "data")
+    data = origin.section("data")
     text = (
         f"## Images\n\nFloat32 of shape (B, {arch.in_channels}, {arch.image_size}, "
         f"{arch.image_size}), scaled to 0..1"
@@ -105,15 +106,19 @@ def _images(arch: Arch, origin: Origin) -> str:
 
 
 def _training(origin: Origin) -> str:
-    recipe = _section(origin, "recipe")
-    if not recipe or origin.trial is None:
+    recipe = origin.section("recipe")
+    if not recipe or not (origin.trial or origin.training):
         return ""
-    data = _section(origin, "data")
-    text = (
-        f"## Training\n\n{len(origin.trial.curve)} epochs of {data.get('train', '?')} images, seed "
-        f"{origin.trial.seed}, as one candidate of a search: brief training, meant for comparing "
-        "architectures. Train it further before you rely on its accuracy."
-    )
+    data = origin.section("data")
+    epochs, seed, rest = origin.training.get("epochs", ()), origin.training.get("seed"), "."
+    if origin.trial is not None:
+        epochs, seed = origin.trial.curve, origin.trial.seed
+        rest = (
+            ", as one candidate of a search: brief training, meant for comparing architectures. "
+            "Train it further before you rely on its accuracy."
+        )
+    images = f"{data.get('train', '?')} images" + (f" of {data['name']}" if "name" in data else "")
+    text = f"## Training\n\n{len(epochs)} epochs of {images}, seed {seed}{rest}"
     rows = [(key, str(value)) for key, value in recipe.items() if not isinstance(value, Mapping)]
     rows += [
         (f"{key}.{inner}", str(value))
@@ -146,16 +151,13 @@ def _loading(arch: Arch, kind: str, output: Path, name: str, weights: Path | Non
     )
 
 
-def _checked(kind: str, error: float | None) -> str:
+def _checked(kind: str, error: float | None, fused: bool) -> str:
     if error is None:
         return f"## Checked\n\n{_EXACTNESS[kind]}"
     opset = f" Operators: opset {OPSET}." if kind == "onnx" else ""
+    folded = " Batch norms are folded into convolutions." if fused else ""
     return (
         f"## Checked\n\nLogits of random images in two batch sizes are within {error:.1e} of the "
-        f"network's (allowed: {TOLERANCE[kind]:g}). Any number of images.{opset}"
+        f"network's (allowed: {FUSED_TOLERANCE if fused else TOLERANCE[kind]:g}). Any number of "
+        f"images.{opset}{folded}"
     )
-
-
-def _section(origin: Origin, name: str) -> Mapping[str, Any]:
-    section = origin.run.config.get(name) if origin.run else None
-    return section if isinstance(section, Mapping) else {}

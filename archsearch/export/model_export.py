@@ -59,6 +59,7 @@ def export_model(
     initial_weights: bool = False,
     any_size: bool = False,
     companions: bool = True,
+    fused: bool = False,
     force: bool = False,
 ) -> Exported:
     """Write ``arch`` in one format, checked; its weights and a model card go beside it.
@@ -71,6 +72,7 @@ def export_model(
         weights: file of trained weights; None for none.
         initial_weights: let formats that hold weights hold initial ones.
         any_size: of Python and timm files: keep what images of another size need.
+        fused: of onnx and pt2: fold batch norms and other linear steps into convolutions.
         companions: write weights and card beside the definition.
         force: replace existing files.
 
@@ -85,6 +87,10 @@ def export_model(
     card = output.with_suffix(".md") if companions else None
     for path in (output, beside, card):
         check_target(path, force=force)
+    if fused and not form.holds_weights:
+        raise InputError(
+            Problem("fuse", "must be off where a file holds no weights", form.value, "onnx or pt2")
+        )
     if form.holds_weights and weights is None and not initial_weights:
         raise InputError(_missing_weights(form, origin))
     name = identifier(origin.name or output.stem)
@@ -95,7 +101,7 @@ def export_model(
     error = None
     if form.holds_weights:
         assert model is not None
-        error = export_graph(arch, model, form.value, output)
+        error = export_graph(arch, model, form.value, output, fused=fused)
     elif form is Format.YAML:
         write_target(output, yaml_text(arch, origin))
     else:
@@ -105,7 +111,9 @@ def export_model(
         save_weights(model, beside)
         files.append(beside)
     if card is not None:
-        text = model_card(arch, origin, form.value, output, name=name, weights=beside, error=error)
+        text = model_card(
+            arch, origin, form.value, output, name=name, weights=beside, error=error, fused=fused
+        )
         write_target(card, text)
         files.append(card)
     return Exported(tuple(files), error)

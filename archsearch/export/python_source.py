@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from archsearch.arch import Arch
 from archsearch.export.branches import decide_branches
+from archsearch.export.chain import chain_stages
 from archsearch.export.compact import compact, fold_repeats
 from archsearch.export.construction import Construction
 from archsearch.export.join import join_lines
@@ -48,6 +49,8 @@ def python_source(
         decide_branches(program, ROOT, shape, skeleton.imports)
         program = specialize(program, ROOT, seen, skeleton.public)
     compact(program, ROOT)
+    if skeleton.joins_stages:
+        chain_stages(program[ROOT])
     join_lines(program)
     for node in program.values():
         shorten_docstrings(node, carries_tokens=seen.carries_tokens, keep=ROOT)

@@ -1,8 +1,10 @@
 """What to export: a trial of a run, an architecture file, or a model of the zoo."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from archsearch import zoo
 from archsearch.analysis import choose
@@ -10,6 +12,7 @@ from archsearch.arch import Arch, load_arch
 from archsearch.export.description import Origin
 from archsearch.search import load_run
 from archsearch.search.run_folder import find_run
+from archsearch.train import TrainingFolder
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ def select(source: str, trial: str = "best", runs_dir: str | Path = "runs") -> S
     """Find what to export.
 
     Args:
-        source: ``zoo:NAME``, an architecture file (``.yaml``), or a run: its folder or name.
+        source: ``zoo:NAME``, an architecture file (``.yaml``; weights of the same name beside it
+            belong to it), or a run: its folder or name.
         trial: ``best``, ``knee`` or a number; for a run.
         runs_dir: folder of all runs.
 
@@ -42,7 +46,9 @@ def select(source: str, trial: str = "best", runs_dir: str | Path = "runs") -> S
         name = source.removeprefix("zoo:")
         return Selection(zoo.arch(name), Origin(name=name))
     if source.endswith((".yaml", ".yml")):
-        return Selection(load_arch(source), Origin(name=Path(source).stem))
+        beside = Path(source).with_suffix(".safetensors")
+        origin = Origin(name=Path(source).stem, training=_training(Path(source)))
+        return Selection(load_arch(source), origin, beside if beside.is_file() else None)
     run = load_run(source, runs_dir)
     record = choose(run, trial)
     weights = find_run(source, runs_dir).checkpoint(record.digest)
@@ -51,6 +57,15 @@ def select(source: str, trial: str = "best", runs_dir: str | Path = "runs") -> S
         Origin(run, record, f"{run.name}-trial{record.number}"),
         weights if weights.is_file() else None,
     )
+
+
+def _training(arch: Path) -> dict[str, Any]:
+    """Return what `archsearch train` wrote beside an architecture; empty for none."""
+    folder = TrainingFolder(arch.parent)
+    if folder.arch != arch or not folder.result.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(folder.result.read_text(encoding="utf-8"))
+    return found
 
 
 def identifier(name: str) -> str:

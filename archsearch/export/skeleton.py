@@ -27,12 +27,14 @@ class Skeleton:
         tail: what follows it.
         imports: names that it uses beyond the library's, with their imports.
         public: methods of the class that others call.
+        joins_stages: stages that only hand a map on may be one ``nn.Sequential``.
     """
 
     network: str
     tail: str
     imports: Mapping[str, str] = field(default_factory=dict)
     public: frozenset[str] = frozenset()
+    joins_stages: bool = False
 
 
 @dataclass(frozen=True)

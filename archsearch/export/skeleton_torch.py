@@ -13,6 +13,7 @@ class VisionTransformer(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         self.num_features = {head_hidden_size}
+        self.input_size = ({in_channels}, {size}, {size})
         self.stem = STEM
         self.stages = nn.ModuleList(STAGES)
         self.head = HEAD
@@ -44,11 +45,10 @@ def load_weights(path: str) -> dict[str, Tensor]:
         data = bytearray(file.read())
     dtypes = {{"F32": torch.float32, "I64": torch.int64}}
     header.pop("__metadata__", None)
-    state = {{}}
     for name, entry in header.items():
         flat = torch.frombuffer(data[slice(*entry["data_offsets"])], dtype=dtypes[entry["dtype"]])
-        state[name] = flat.reshape(entry["shape"])
-    return state
+        header[name] = flat.reshape(entry["shape"])
+    return header
 
 
 def create_model(
@@ -59,11 +59,10 @@ def create_model(
     if pretrained_path is not None:
         state = load_weights(pretrained_path)
         if len(state["head.classifier.bias"]) != num_classes:
-            state = {{name: state[name] for name in state if "classifier" not in name}}
             own = model.state_dict()
-            state |= {{name: own[name] for name in own if "classifier" in name}}
+            state = {{name: (own if "classifier" in name else state)[name] for name in own}}
         model.load_state_dict(state)
     return model
 '''
 
-PLAIN = Skeleton(_NETWORK, _TAIL, imports={"json": "import json"})
+PLAIN = Skeleton(_NETWORK, _TAIL, imports={"json": "import json"}, joins_stages=True)

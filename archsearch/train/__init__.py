@@ -2,6 +2,8 @@
 
 from archsearch.train.defaults import default_augmentation, default_recipe
 from archsearch.train.evaluation import Evaluation
+from archsearch.train.full import TrainingResult, train_fully
+from archsearch.train.model_file import ModelFile, open_model_file
 from archsearch.train.precision import PrecisionChoice, choose_precision
 from archsearch.train.recipe import (
     Augmentation,
@@ -12,21 +14,27 @@ from archsearch.train.recipe import (
 )
 from archsearch.train.seeding import derive_seed
 from archsearch.train.trainer import Trainer
+from archsearch.train.training_folder import TrainingFolder
 from archsearch.train.weights import load_weights, save_weights
 
 __all__ = [
     "Augmentation",
     "Evaluation",
+    "ModelFile",
     "PrecisionChoice",
     "Recipe",
     "Trainer",
+    "TrainingFolder",
+    "TrainingResult",
     "choose_precision",
     "default_augmentation",
     "default_recipe",
     "derive_seed",
     "load_recipe",
     "load_weights",
+    "open_model_file",
     "recipe_from",
     "recipe_problems",
     "save_weights",
+    "train_fully",
 ]

@@ -1,15 +1,32 @@
 """Check that architecture, data, recipe and device belong together, before any work is done."""
 
+from typing import Protocol
+
 import torch
 
-from archsearch.arch import Arch
 from archsearch.data import DataSplits
 from archsearch.errors import Problem
 from archsearch.train.recipe import Recipe, recipe_problems
 
 
+class TakesImages(Protocol):
+    """What is known of a network before it is built; an architecture is one."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square images in pixels."""
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the images."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits."""
+
+
 def fit_problems(
-    arch: Arch, data: DataSplits, recipe: Recipe, device: torch.device
+    arch: TakesImages, data: DataSplits, recipe: Recipe, device: torch.device
 ) -> list[Problem]:
     """Return everything that keeps ``arch`` from being trained so."""
     problems = [

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archsearch.arch import Arch
 from archsearch.data import DataSplits
 from archsearch.errors import DivergedError, InputError, Problem
 from archsearch.model import build_model
@@ -18,7 +17,7 @@ from archsearch.record import EpochMetrics
 from archsearch.train.defaults import resolved
 from archsearch.train.evaluation import Evaluation, Examination, Tally
 from archsearch.train.feed import open_feed
-from archsearch.train.fit import fit_problems
+from archsearch.train.fit import TakesImages, fit_problems
 from archsearch.train.inputs import Normalization, augmented, build_mixing, plan_epoch
 from archsearch.train.learner import Learner
 from archsearch.train.precision import PrecisionChoice, choose_precision
@@ -42,7 +41,7 @@ class Trainer:
     (seed, epoch), what the network itself draws on (seed, epoch, step).
 
     Args:
-        arch: the candidate.
+        arch: the candidate, usually an architecture; ``build`` makes the network of it.
         data: what it is trained on; its size, channels and classes must be those of ``arch``.
         recipe: how it is trained.
         seed: of initialisation, order, augmentation and stochastic depth.
@@ -60,7 +59,7 @@ class Trainer:
 
     def __init__(
         self,
-        arch: Arch,
+        arch: TakesImages,
         data: DataSplits,
         recipe: Recipe,
         *,
@@ -94,6 +93,11 @@ class Trainer:
     def model(self) -> nn.Module:
         """The network that is evaluated and kept: the average of weights if there is one."""
         return self._learner.evaluated
+
+    @property
+    def data(self) -> DataSplits:
+        """What it is trained on."""
+        return self._data
 
     @property
     def done(self) -> bool:

@@ -97,7 +97,7 @@ def test_calibration(probe):
     ("target", "message"),
     [
         ("timm:mobilenetv9", "timm has no such model.*did you mean"),
-        ("resnet", "must be 'timm:NAME' or 'package.module:function'"),
+        ("resnet", "must be 'timm:NAME', 'package.module:function' or 'file.py:function'"),
         ("no_such_module:build", "cannot be imported"),
         ("tests.cost.probe_models:smal", "has no 'smal'"),
         ("tests.cost.probe_models:not_a_module", "must return a module"),

@@ -1,0 +1,192 @@
+"""``archsearch train``: train one network to the end."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from archsearch.arch import Arch
+from archsearch.cli.console import err, out
+from archsearch.cli.progress import clock
+from archsearch.cost import count_params
+from archsearch.data import DataSplits, load_data
+from archsearch.errors import InputError, Problem
+from archsearch.export import select
+from archsearch.record import EpochMetrics
+from archsearch.resources import find_yaml
+from archsearch.train import (
+    ModelFile,
+    Recipe,
+    Trainer,
+    TrainingFolder,
+    TrainingResult,
+    default_recipe,
+    load_recipe,
+    open_model_file,
+    train_fully,
+)
+from archsearch.zoo.overrides import with_overrides
+
+
+def train(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="Arch file (.yaml), zoo:NAME, run (with --trial), or an exported file (model.py, "
+            "model.py:create_model)."
+        ),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/."
+        ),
+    ] = "digits",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="YAML file, or lightvit, edgevit, localvit or sepvit. [default: suits the data]"
+        ),
+    ] = None,
+    trial: Annotated[
+        str, typer.Option(help="best, knee, or the number of a trial; for a run.")
+    ] = "best",
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="In place of the recipe's; a longer warm-up is cut to a quarter of it."),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Images a step; the learning rate goes along in proportion."),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the images. [default: the network's own]")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder. [default: trained/NAME-DATA]"),
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of a torchvision data set.")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch a missing data set.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(help="Use at most this many images for training and validation.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Intra-op threads, and threads that decode.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of weights, order, augmentation and splits.")] = 0,
+    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+) -> None:
+    """Train a network to the end; the same command goes on with a training that was stopped."""
+    chosen = _chosen(target, trial, image_size, runs_dir)
+    splits = load_data(
+        data,
+        image_size=chosen.network.image_size,
+        root=data_root,
+        download=download,
+        seed=seed,
+        limit=limit,
+        channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
+    )
+    network = _fitted(chosen.network, splits)
+    wanted = _recipe(recipe, data, epochs, batch)
+    build = {"build": network.build} if isinstance(network, ModelFile) else {}
+    trainer = Trainer(network, splits, wanted, seed=seed, device=device, threads=threads, **build)
+    folder = TrainingFolder(output or Path("trained") / f"{chosen.name}-{data.partition(':')[0]}")
+    folder.open(
+        {
+            "network": _identity(network),
+            "data": {"name": data, "limit": limit, "image_size": network.image_size},
+            "recipe": trainer.recipe.to_dict(),
+            "seed": seed,
+        }
+    )
+    if isinstance(network, ModelFile):
+        folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
+    else:
+        folder.write(folder.arch, network.to_yaml())
+    _finish(trainer, folder, network)
+
+
+def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile) -> None:
+    total = trainer.recipe.epochs
+
+    def show(metrics: EpochMetrics) -> None:
+        left = clock((total - metrics.epoch) * metrics.seconds)
+        err.print(
+            f"epoch {metrics.epoch}/{total}  loss {metrics.train_loss:.4f}  val accuracy "
+            f"{metrics.accuracy:.4f}  {metrics.images_per_s:.0f} images/s  {left} left",
+            soft_wrap=True,
+        )
+        status.update(f"epoch {metrics.epoch + 1}/{total}")
+
+    with err.status("training") as status:
+        result = train_fully(trainer, folder, show)
+    out.print(_table(result, trainer, folder))
+    if isinstance(network, Arch):
+        out.print(f"take it away: archsearch export {folder.arch} -o model.py", soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    network: Arch | ModelFile
+    name: str
+
+
+def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> _Chosen:
+    place, _, function = target.rpartition(":")
+    if target.endswith(".py") or place.endswith(".py"):
+        path = Path(target if target.endswith(".py") else place)
+        found = open_model_file(f"{path}:{'create_model' if place == '' else function}")
+        if image_size not in (None, found.image_size):
+            raise InputError(
+                Problem("--image-size", f"must be {found.image_size}, as in {path}", image_size)
+            )
+        return _Chosen(found, path.stem)
+    selected = select(target, trial, runs_dir)
+    arch = with_overrides(selected.arch, {"image_size": image_size} if image_size else {})
+    return _Chosen(arch, selected.origin.name)
+
+
+def _fitted(network: Arch | ModelFile, data: DataSplits) -> Arch | ModelFile:
+    """Return the network for the classes and channels of the data."""
+    if isinstance(network, ModelFile):
+        return open_model_file(f"{network.path}:{network.function}", data.num_classes)
+    fitting = {"num_classes": data.num_classes, "in_channels": data.in_channels}
+    return network.model_copy(update=fitting).canonical()
+
+
+def _identity(network: Arch | ModelFile) -> dict[str, Any]:
+    if isinstance(network, Arch):
+        return {"arch": network.digest}
+    return {"file": network.digest, "function": network.function}
+
+
+def _recipe(name: str | None, data: str, epochs: int | None, batch: int | None) -> Recipe:
+    recipe = default_recipe(data) if name is None else load_recipe(find_yaml(name, "recipes"))
+    for option, value in (("--epochs", epochs), ("--batch", batch)):
+        if value is not None and value < 1:
+            raise InputError(Problem(option, "must be at least 1", value))
+    changes: dict[str, Any] = {}
+    if epochs is not None:
+        warmup = min(recipe.warmup_epochs, epochs / 4)
+        changes |= {"epochs": epochs, "warmup_epochs": warmup}
+    if batch is not None:
+        rate = recipe.learning_rate * batch / recipe.batch_size
+        changes |= {"batch_size": batch, "learning_rate": rate}
+    return recipe.model_copy(update=changes)
+
+
+def _table(result: TrainingResult, trainer: Trainer, folder: TrainingFolder) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, found in (("val", result.val), ("test", result.test)):
+        table.add_row(f"{name} accuracy", f"{found.accuracy:.4f} of {found.n} images")
+    table.add_row("epochs", str(len(result.epochs)))
+    table.add_row("params", f"{count_params(trainer.model):,}")
+    table.add_row("precision", f"{trainer.precision.precision} ({trainer.precision.reason})")
+    table.add_row("time", clock(sum(each.seconds for each in result.epochs)))
+    table.add_row("weights", str(folder.weights))
+    return table

@@ -1,0 +1,85 @@
+"""A network that a Python file defines, to be trained like an architecture."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from archsearch.cost.target import builder
+from archsearch.errors import InputError, Problem
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A function in a Python file that makes a network, and the images that it takes.
+
+    Attributes:
+        path: the file.
+        function: called as ``function(num_classes=...)``.
+        image_size: side of the square images in pixels.
+        in_channels: of the images.
+        num_classes: asked of the function.
+        digest: SHA-256 of the file.
+    """
+
+    path: Path
+    function: str
+    image_size: int
+    in_channels: int
+    num_classes: int
+    digest: str
+
+    def build(self, _: object, *, drop_path: float = 0.0, seed: int | None = None) -> nn.Module:
+        """Return the network with the initial weights of ``seed``.
+
+        Raises:
+            InputError: ``drop_path`` is not 0, which files do not know.
+        """
+        if drop_path:
+            raise InputError(
+                Problem(
+                    "recipe.drop_path",
+                    "must be 0 for an exported file, which is written without stochastic depth",
+                    drop_path,
+                    "train the architecture (.yaml) instead: its weights fit the file",
+                )
+            )
+        with torch.random.fork_rng(devices=[]):
+            if seed is not None:
+                torch.manual_seed(seed)
+            model: nn.Module = builder(f"{self.path}:{self.function}")(num_classes=self.num_classes)
+        return model
+
+
+def open_model_file(name: str, num_classes: int | None = None) -> ModelFile:
+    """Return the network of ``file.py:function``; ``num_classes`` None takes its own.
+
+    Raises:
+        InputError: there is no such file or function, it takes no ``num_classes``, or the network
+            does not say what images it takes.
+    """
+    path, _, function = name.rpartition(":")
+    make = builder(name)
+    try:
+        model: Any = make() if num_classes is None else make(num_classes=num_classes)
+    except TypeError as error:
+        raise InputError(
+            Problem("", f"must be called as function(num_classes=...) ({error})", name)
+        ) from None
+    config = getattr(model, "default_cfg", None) or {}
+    shape = tuple(getattr(model, "input_size", None) or config.get("input_size") or ())
+    if not isinstance(model, nn.Module) or len(shape) != 3 or shape[1] != shape[2]:
+        raise InputError(
+            Problem(
+                "",
+                "must return a network with an attribute input_size, (C, S, S)",
+                name,
+                "export the file again, or set the attribute",
+            )
+        )
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    classes = num_classes or int(getattr(model, "num_classes", 0))
+    return ModelFile(Path(path), function, shape[1], shape[0], classes, digest)

@@ -1,0 +1,121 @@
+"""The folder of one full training: what it is, where it stands, what came out."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archsearch.errors import InputError, Problem
+from archsearch.record import EpochMetrics
+from archsearch.train.trainer import Trainer
+
+#: a checkpoint at the end of each epoch, and within longer ones after so many seconds
+CHECKPOINT_SECONDS = 600.0
+_NO_VALUE = object()
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """Files of one training: ``config.json``, ``checkpoint.pt``, and what is written at the end.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        """Trained weights."""
+        return self.path / "model.safetensors"
+
+    @property
+    def arch(self) -> Path:
+        """The architecture."""
+        return self.path / "model.yaml"
+
+    @property
+    def definition(self) -> Path:
+        """The Python file, where that was trained."""
+        return self.path / "model.py"
+
+    @property
+    def result(self) -> Path:
+        """Accuracies and what each epoch showed."""
+        return self.path / "result.json"
+
+    @property
+    def _config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    def open(self, config: dict[str, Any]) -> None:
+        """Begin here, or go on if what is here was begun with an equal ``config``.
+
+        Raises:
+            InputError: it was begun with another, or the folder holds something else.
+        """
+        config = json.loads(json.dumps(config))
+        if self._config.is_file():
+            begun = json.loads(self._config.read_text(encoding="utf-8"))
+            if problems := _differences(begun, config, str(self.path)):
+                raise InputError(problems)
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise InputError(
+                Problem("--output", "must be a new folder or one of a training", str(self.path))
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write(self._config, json.dumps(config, indent=2) + "\n")
+
+    def resume(self, trainer: Trainer) -> list[EpochMetrics]:
+        """Bring ``trainer`` to where this training stands; return what its epochs showed."""
+        if not self._checkpoint.is_file():
+            return []
+        saved = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
+        trainer.load_state_dict(saved["trainer"])
+        return [EpochMetrics(**each) for each in saved["epochs"]]
+
+    def save(self, trainer: Trainer, epochs: list[EpochMetrics]) -> None:
+        """Write a checkpoint in one move: a kill leaves this one or the one before."""
+        partial = self._checkpoint.with_suffix(f".{os.getpid()}.tmp")
+        with partial.open("wb") as file:
+            shown = [each.model_dump() for each in epochs]
+            torch.save({"trainer": trainer.state_dict(), "epochs": shown}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self._checkpoint)
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a text file of this folder in one move."""
+        partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+
+def _differences(begun: object, now: object, folder: str, key: str = "") -> list[Problem]:
+    """Return a problem for each value that is not as it was."""
+    if isinstance(begun, dict) and isinstance(now, dict):
+        found = []
+        for name in begun | now:
+            inner = f"{key}.{name}" if key else name
+            was, value = begun.get(name, _NO_VALUE), now.get(name, _NO_VALUE)
+            found += _differences(was, value, folder, inner)
+        return found
+    if begun == now:
+        return []
+    was = "absent" if begun is _NO_VALUE else repr(begun)
+    return [
+        Problem(
+            key,
+            f"must be {was}, as in the training in {folder}",
+            None if now is _NO_VALUE else now,
+            "name another folder with --output",
+        )
+    ]
