@@ -2,10 +2,10 @@
 
     python benchmarks/engine_scale.py [--sizes 100 1000 10000] [--batches 6]
 
-A study on SQLite is filled with so many told trials (random ones, written in bulk); then batches of
-4 proposals are asked for and told by the default sampler of `archsearch.search`, two objectives, one
-known. Printed: milliseconds a trial (ask, suggest, tell), and the rival, Optuna's multivariate TPE,
-in the same study. Then front and hypervolume of 10^5 random points.
+A study on SQLite is filled with so many told trials (random ones, written in bulk); then batches
+of 4 proposals are asked for and told by the default sampler of `archsearch.search`, two objectives,
+one known. Printed: milliseconds a trial (ask, suggest, tell), and the rival, Optuna's multivariate
+TPE, in the same study. Then front and hypervolume of 10^5 random points.
 """
 
 import argparse
