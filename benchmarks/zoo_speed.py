@@ -136,6 +136,7 @@ class Process:
         raise WorkerError(lines[-1][:200] if lines else "the worker ended")
 
     def close(self) -> None:
+        """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
