@@ -66,11 +66,12 @@ def main() -> None:
                 measured = {"error": str(error)}
             results.setdefault(name, {})[column] = measured
             print(line(name, column, measured), flush=True)
+            if options.json:
+                told = {"machine": machine(), "results": results}
+                options.json.write_text(json.dumps(told, indent=1))
         with_reference.close()
     print()
     print(table(results, options.columns))
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
 
 
 def arguments() -> argparse.Namespace:
