@@ -45,25 +45,20 @@ class BiDimensionalFfn(nn.Module):
 
     def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the updates of the map and of the extra tokens."""
-        x = self.fc2(F.gelu(self.fc1(self.norm(x))))
-        normed = self.gate_norm(x)
+        z = x.flatten(1, 2)
+        if tokens is not None:  # one sequence: few tokens alone cost as many calls as the map
+            z = torch.cat([tokens, z], dim=1)
+        z = self._gate(self.fc2(F.gelu(self.fc1(self.norm(z)))))
         if tokens is None:
-            summary = self._summary(normed.mean(dim=(1, 2)))
-            return self._gate(x, normed, summary[:, None, None]), None
-        tokens = self.fc2(F.gelu(self.fc1(self.norm(tokens))))
-        normed_tokens = self.gate_norm(tokens)
-        total = normed.sum(dim=(1, 2)) + normed_tokens.sum(dim=1)
-        count = x.shape[1] * x.shape[2] + tokens.shape[1]
-        summary = self._summary(total / count)
-        update = self._gate(x, normed, summary[:, None, None])
-        return update, self._gate(tokens, normed_tokens, summary[:, None])
+            return z.reshape(x.shape), None
+        tokens, z = z.tensor_split((tokens.shape[1],), dim=1)
+        return z.reshape(x.shape), tokens
 
-    def _summary(self, mean: Tensor) -> Tensor:
-        """Return what both gates know of the whole map, ``(B, C) -> (B, C / reduction)``."""
-        return F.gelu(self.global_reduce(mean))
-
-    def _gate(self, x: Tensor, normed: Tensor, summary: Tensor) -> Tensor:
-        """Multiply ``(B, ..., C)`` by the gates; ``summary`` is ``(B, 1..., C / reduction)``."""
+    def _gate(self, x: Tensor) -> Tensor:
+        """Multiply tokens ``(B, N, C)`` by both gates."""
+        normed = self.gate_norm(x)
+        # what both gates know of the whole map, (B, 1, C / reduction)
+        summary = F.gelu(self.global_reduce(normed.mean(dim=1, keepdim=True)))
         if self.local_reduce is not None and self.spatial_select is not None:
             # the linear layer over [local, summary], without writing the summary for every token
             reduced = summary.shape[-1]

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 Module = TypeVar("Module", bound=nn.Module)
 
+#: multiply-adds below which oneDNN's cost of a call (about 13 us) is more than it saves
+_WORTH_A_CALL = 1_000_000
+
 
 def onednn_is_faster() -> bool:
     """Return whether oneDNN multiplies float32 matrices faster than PyTorch's own path here."""
@@ -107,10 +110,10 @@ def _can(x: Tensor, weight: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
-        and x.numel() > 0
         and not torch.compiler.is_compiling()
         and torch._C._get_tracing_state() is None
         and not torch.is_autocast_enabled("cpu")
+        and x.numel() * weight.shape[0] >= _WORTH_A_CALL
     )
 
 

@@ -70,7 +70,7 @@ def with_kernels(network: Network, kernels: Kernels) -> Network:
 
 
 def _rebuilt(network: Network, num_classes: int | None, image_size: int | None) -> Network:
-    resized = resize(network, image_size or network.arch.image_size)
+    resized = resize(network, network.arch.image_size if image_size is None else image_size)
     if num_classes is not None and num_classes != network.num_classes:
         resized.reset_classifier(num_classes)
     return resized

@@ -34,9 +34,10 @@ def load_official(
     The whole family converts: widths, depths, token counts, windows, expansions, classes and
     whatever else shapes tell are taken from the checkpoint, the rest from the named model. What
     shapes cannot tell are the heads of attentions without a position table (DeiT, PVT, T2T-ViT,
-    TNT, EdgeViT, SepViT: heads as wide as the named model's are assumed), activations, and the
-    image size of LightViT, EdgeViT and SepViT. Say those where they differ: ``num_heads=6``,
-    ``activation="relu6"``; or give a whole architecture, which is then taken as it is.
+    TNT, EdgeViT, SepViT: heads as wide as the named model's are assumed), activations without a
+    gate behind them, and the image size of LightViT, EdgeViT and SepViT. Say those where they
+    differ: ``num_heads=6``, ``activation="relu6"``; or give a whole architecture, which is then
+    taken as it is.
 
     Args:
         model: name of a zoo model, or an architecture of the family.
@@ -58,7 +59,7 @@ def load_official(
     if isinstance(model, Arch):
         candidates = [with_overrides(model, overrides)]
     else:
-        sizes = [named.image_size, *([image_size] if image_size else [])]
+        sizes = [named.image_size, *([] if image_size is None else [image_size])]
         candidates = _candidates(family, state, named, overrides, sizes)
     problems: list[Problem] = []
     for arch in candidates:

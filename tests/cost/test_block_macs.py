@@ -84,12 +84,10 @@ def mlp(t, dim=DIM, hidden=16, tokens=N):
 def bi_dimensional(t, channel=True, spatial=True, reduction=4):
     reduced = DIM // reduction
     total = mlp(t) + linear(1, DIM, reduced)
-    if channel:  # one gate for map and one for extra tokens
-        total += linear(1 + bool(t), reduced, DIM)
-    if spatial:
-        # each token's own half; the half of the mean once for map and once for extra tokens
-        total += linear(N + t, DIM, reduced) + linear(N + t, reduced, 1)
-        total += linear(1 + bool(t), reduced, 1)
+    if channel:
+        total += linear(1, reduced, DIM)
+    if spatial:  # each token's own half, and the half of the mean once
+        total += linear(N + t, DIM, reduced) + linear(N + t, reduced, 1) + linear(1, reduced, 1)
     return total
 
 

@@ -19,6 +19,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def every_product(monkeypatch):
+    """Let oneDNN compute the small products of these tests too."""
+    monkeypatch.setattr("archsearch.model.kernels._WORTH_A_CALL", 1)
+
+
+def test_small_products_are_left_to_torch(monkeypatch):
+    linear = use_onednn(nn.Linear(8, 8))
+    calls = []
+    monkeypatch.setattr("archsearch.model.kernels.onednn_linear", lambda x, *_: calls.append(x))
+    linear(torch.randn(2, 8))
+    assert len(calls) == 1
+    monkeypatch.setattr("archsearch.model.kernels._WORTH_A_CALL", 1_000_000)
+    assert linear(torch.randn(2, 8)).shape == (2, 8)
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("shape", [(5,), (2, 7), (2, 3, 4)])
 @pytest.mark.parametrize("bias", [True, False])
 def test_linear_and_its_gradients(shape, bias):

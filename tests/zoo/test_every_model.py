@@ -113,6 +113,17 @@ def test_export(name):
     check_export(zoo.build(name, depth=2, image_size=SIZE, seed=0).eval(), images())
 
 
+@pytest.mark.parametrize("name", ["lightvit_tiny", "edgevit_xxs", "sepvit_lite", "localvit_swin"])
+@pytest.mark.filterwarnings("ignore")
+def test_one_graph_holds_the_whole_network(name):
+    torch._dynamo.reset()
+    network = zoo.build(name, depth=2, image_size=SIZE, seed=0)
+    compiled = torch.compile(network, fullgraph=True, backend="eager")
+    for training in (False, True):
+        network.train(training)
+        assert close(compiled(images()).detach(), network(images()).detach(), 1e-4)
+
+
 def check_export(network, x):
     exported = torch.export.export(network, (x,)).module()
     with torch.no_grad():

@@ -128,5 +128,9 @@ def test_too_small_images_are_refused():
         zoo.build("lightvit_tiny", image_size=16)
     with pytest.raises(InputError, match="image_size: must be greater than or equal to 1"):
         zoo.build("deit_tiny", image_size=0)
+    with pytest.raises(InputError, match=r"image_size: must be at least 32.*but got 0"):
+        zoo.build(zoo.build("edgevit_xxs", depth=1), image_size=0)
+    with pytest.raises(InputError, match=r"image_size: must be at least 32.*but got 16"):
+        zoo.load_official("edgevit_xxs", official_state("edgevit_xxs"), image_size=16)
     with pytest.raises(InputError, match="at least 32"):
         zoo.resize(zoo.build("edgevit_xxs"), 31)

@@ -29,6 +29,12 @@ VARIANTS = {
         },
         {},
     ),
+    "lightvit_window_8": ("lightvit_tiny", {"window_size": 8, "image_size": 256}, {}),
+    "lightvit_heads": (
+        "lightvit_small",
+        {"width": (32, 64, 96), "num_heads": (4, 2, 6), "global_tokens": 24},
+        {},
+    ),
     "lightvit_no_bias": ("lightvit_base", {"qkv_bias": False, "depth": 1, "num_classes": 7}, {}),
     "edgevit": (
         "edgevit_xxs",
@@ -41,6 +47,9 @@ VARIANTS = {
         },
         {"head_dim": 12},
     ),
+    "edgevit_all_full": ("edgevit_xxs", {"sample_rate": 1}, {}),
+    "edgevit_rate_7": ("edgevit_xxs", {"sample_rate": (7, 4, 2, 1)}, {}),
+    "edgevit_published_blocks": ("edgevit_s", {"depth": (1, 2, 3, 2)}, {}),
     "edgevit_wide": ("edgevit_xs", {"width": (96, 144, 192, 240), "ffn__expansion": 3}, {}),
     "localvit_g2": (
         "localvit_tiny",
@@ -69,6 +78,7 @@ VARIANTS = {
         {"depth": (1, 2, 1, 1), "width": (32, 64, 160, 256), "num_heads": (1, 2, 5, 8)},
         {"num_heads": (1, 2, 5, 8)},
     ),
+    "pvt_rates": ("pvt_tiny", {"attention__reduction": (4, 2, 1, 1)}, {}),
     "localvit_pvt": ("localvit_pvt", {"depth": (1, 1, 2, 1), "gate__reduction": 16}, {}),
     "swin": (
         "swin_tiny",
@@ -81,6 +91,7 @@ VARIANTS = {
         {"width": (32, 64, 96, 128), "depth": (2, 1, 3, 1), "group_count": 1},
         {},
     ),
+    "sepvit_all_7": ("sepvit_lite", {"window_size": 7, "group_count": 1}, {}),
     "sepvit_windows": (
         "sepvit_tiny",
         {
@@ -116,6 +127,43 @@ def test_whole_families_convert(variant):
     for key, value in source.state_dict().items():
         assert torch.equal(network.state_dict()[key], value), key
     assert diff(zoo.load_official(arch, checkpoint).arch, arch) == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "other"),
+    [
+        ("edgevit_xxs", "edgevit_xs"),
+        ("edgevit_xxs", "edgevit_s"),
+        ("edgevit_s", "edgevit_xxs"),
+        ("lightvit_base", "lightvit_tiny"),
+        ("sepvit_base", "sepvit_lite"),
+        ("localvit_tiny", "localvit_small"),
+        ("localvit_tiny", "localvit_tiny_se4"),
+        ("localvit_tiny_relu6_g6", "localvit_tiny"),
+        ("pvt_tiny", "localvit_pvt"),
+        ("swin_tiny", "localvit_swin"),
+        ("localvit_tnt", "tnt_tiny"),
+        ("localvit_t2t", "t2t_vit_7"),
+    ],
+)
+def test_any_model_of_a_family_names_it(named, other):
+    """Heads included, which the logits tell: shapes do not."""
+    source = randomised(zoo.build(other))
+    loaded = zoo.load_official(named, zoo.to_official(source)).eval()
+    assert diff(loaded.arch, source.arch) == ()
+
+
+def test_pixel_heads_of_larger_tnts():
+    arch = zoo.arch("tnt_tiny", width=384, stem__width=24, inner__num_heads=4, depth=1, num_heads=6)
+    loaded = zoo.load_official("localvit_tnt", zoo.to_official(zoo.build(arch)))
+    assert diff(loaded.arch, arch) == ()
+
+
+def test_masks_tell_the_image_size_of_swin():
+    arch = zoo.arch("swin_tiny", depth=(1, 2, 1, 1), window_size=8, image_size=256)
+    state = zoo.to_official(zoo.build(arch))
+    state["layers.1.blocks.1.attn_mask"] = torch.zeros(16, 64, 64)
+    assert diff(zoo.load_official("swin_tiny", state).arch, arch) == ()
 
 
 def test_eca_gates_convert():

@@ -19,10 +19,12 @@ from archsearch.zoo.official.shapes import Shapes, heads_like, like_at
 
 def _infer(shapes: Shapes, like: Arch) -> Arch:
     stages = []
-    for index in range(shapes.count("patch_embed#.proj.weight")):
+    count = shapes.count("patch_embed#.proj.weight")
+    widths = [shapes.size(f"patch_embed{index + 1}.proj.weight", 0) for index in range(count)]
+    heads = _heads(widths, like)
+    for index, width in enumerate(widths):
         theirs = f"blocks{index + 1}"
         block = f"{theirs}.0"
-        width = shapes.size(f"patch_embed{index + 1}.proj.weight", 0)
         attention = f"{block}.SelfAttn.attn"
         rate = 1
         if f"{attention}.LocalProp.weight" in shapes:
@@ -37,7 +39,7 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
             Stage(
                 depth=shapes.count(f"{theirs}.#."),
                 width=width,
-                num_heads=heads_like(like_at(like.stages, index), width),
+                num_heads=heads[index],
                 downsample=ConvDownsample() if index else None,
                 position=ConditionalPosition(
                     kernel_size=shapes.size(f"{block}.SelfAttn.pos_embed.weight", 2),
@@ -64,6 +66,19 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
             "stages": tuple(stages),
         }
     )
+
+
+def _heads(widths: list[int], like: Arch) -> list[int]:
+    """Return the heads of each stage: as wide as the named model's, or all as the first stage.
+
+    The official models have one head in their first stage, and heads of that width in all.
+    """
+    head_dims = {stage.width // stage.heads for stage in like.stages}
+    if any(width % head_dim for width in widths for head_dim in head_dims) and not any(
+        width % widths[0] for width in widths
+    ):
+        return [width // widths[0] for width in widths]
+    return [heads_like(like_at(like.stages, index), width) for index, width in enumerate(widths)]
 
 
 def _key_map(arch: Arch) -> KeyMap:

@@ -46,12 +46,23 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
         )
     return like.model_copy(
         update={
+            "image_size": _image_size(stages, like),
             "in_channels": shapes.size("patch_embed.stem.0.weight", 1),
             "num_classes": shapes.size("head.weight", 0),
             "stages": tuple(stages),
             "head": NeckHead(width=shapes.size("neck.0.weight", 0)),
         }
     )
+
+
+def _image_size(stages: list[Stage], like: Arch) -> int:
+    """Return the named model's image size, or a larger one where its maps hold no whole window."""
+    sizes = [like.image_size]
+    for index, stage in enumerate(stages):
+        attention = stage.blocks[0].attention
+        assert isinstance(attention, WindowGlobalAttention)
+        sizes.append(attention.window_size * like.stem_stride * 2**index)
+    return max(sizes)
 
 
 def _key_map(arch: Arch) -> KeyMap:

@@ -87,8 +87,6 @@ class Shapes:
             if self.size(f"{prefix}.3.weight", 1) == 1 and hidden > 1:
                 options |= {"depthwise": True, "kernel_size": spatial}
                 index = 6
-        if isinstance(like, LocalityFfn):
-            options["activation"] = like.activation
         gate: Gate = NoGate()
         if f"{prefix}.{index}.fc.0.weight" in self:
             gate = SqueezeExcitation(
@@ -98,6 +96,11 @@ class Shapes:
             gate = EfficientChannelAttention()
             if isinstance(like, LocalityFfn) and isinstance(like.gate, EfficientChannelAttention):
                 gate = like.gate
+        # LocalViT's code has gates after h-swish only: a named model without one cannot know better
+        if isinstance(like, LocalityFfn) and (
+            isinstance(gate, NoGate) or not isinstance(like.gate, NoGate)
+        ):
+            options["activation"] = like.activation
         return LocalityFfn(gate=gate, **options)
 
 

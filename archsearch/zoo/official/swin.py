@@ -41,10 +41,12 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
 
 def _image_size(shapes: Shapes, patch: int) -> int | None:
     """Return the image size that the mask of the first shifted block was made for."""
-    mask = "layers.0.blocks.1.attn_mask"
-    if mask not in shapes:
-        return None
-    return shapes.square_side(mask, 0) * isqrt(shapes.size(mask, 1)) * patch
+    for stage in range(shapes.count("layers.#.")):
+        mask = f"layers.{stage}.blocks.1.attn_mask"
+        if mask in shapes:
+            side = shapes.square_side(mask, 0) * isqrt(shapes.size(mask, 1))
+            return (side << stage) * patch
+    return None
 
 
 def _infer_block(shapes: Shapes, block: str, like: Stage, shift: bool) -> Block:

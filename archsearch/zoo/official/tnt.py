@@ -6,6 +6,9 @@ from archsearch.zoo.official.family import Family
 from archsearch.zoo.official.key_map import KeyMap
 from archsearch.zoo.official.shapes import ShapeError, Shapes, heads_like
 
+#: heads among pixels of TNT-S and TNT-B; TNT-T, with 12 channels a pixel, has 3
+_PIXEL_HEADS = 4
+
 
 def _infer(shapes: Shapes, like: Arch) -> Arch:
     pixel_size = (shapes.size("pixel_embed.proj.weight", 2) + 1) // 2
@@ -19,9 +22,12 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
     blocks = []
     for index in range(shapes.count("blocks.#.")):
         same = pattern[min(index, len(pattern) - 1)]
-        if same.inner is None:
+        if same.inner is None or not isinstance(like.stem, PixelStem):
             raise ShapeError("pixel_pos")
-        blocks.append(_infer_block(shapes, f"blocks.{index}", width, stem, same, same.inner))
+        heads = same.inner.num_heads
+        if stem.width != like.stem.width and stem.width % _PIXEL_HEADS == 0:
+            heads = _PIXEL_HEADS
+        blocks.append(_infer_block(shapes, f"blocks.{index}", width, stem, same, heads))
     stage = like.stages[0].model_copy(
         update={
             "depth": len(blocks),
@@ -43,13 +49,13 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
 
 
 def _infer_block(
-    shapes: Shapes, block: str, width: int, stem: PixelStem, like: Block, inner: PixelTransformer
+    shapes: Shapes, block: str, width: int, stem: PixelStem, like: Block, heads: int
 ) -> Block:
     return Block(
         attention=SelfAttention(qkv_bias=shapes.any_has(".attn_out.qk.bias")),
         ffn=shapes.ffn(block, width, like.ffn),
         inner=PixelTransformer(
-            num_heads=inner.num_heads,
+            num_heads=heads,
             expansion=shapes.size(f"{block}.mlp_in.fc1.weight", 0) / stem.width,
             qkv_bias=shapes.any_has(".attn_in.qk.bias"),
         ),
