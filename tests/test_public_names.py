@@ -21,6 +21,7 @@ NAMES = [
     "build_model",
     "count_arch",
     "diff",
+    "flat_space",
     "load_arch",
     "load_data",
     "load_run",
