@@ -87,6 +87,18 @@ class LatencyResult(Spec):
     verdict: Verdict = "steady"
 
 
+class LatencyPrediction(Spec):
+    """What the latency table expected before anything was measured.
+
+    Attributes:
+        ms: expected latency.
+        interval_ms: 95 % interval of what would be measured.
+    """
+
+    ms: float
+    interval_ms: tuple[float, float]
+
+
 class EpochMetrics(Spec):
     """What one epoch of training showed.
 
@@ -119,6 +131,7 @@ class TrialRecord(Spec):
         origin: how it was proposed, e.g. ``random``, ``mutation``, ``crossover``.
         params: number of parameters; None until counted.
         macs: multiply-adds of one image; None until counted.
+        predicted: by the latency table, before anything was measured; None without a table.
         latency: measured before training; None when nothing was measured.
         final_latency: measured again in quiet at the end of the run; front members only.
         accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
@@ -138,6 +151,7 @@ class TrialRecord(Spec):
     origin: str = ""
     params: int | None = None
     macs: int | None = None
+    predicted: LatencyPrediction | None = None
     latency: LatencyResult | None = None
     final_latency: LatencyResult | None = None
     accuracy: float | None = None

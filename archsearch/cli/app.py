@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "Train a network to the end; the same command goes on with a stopped training.",
     "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
+    "calibrate": "Measure the sub-blocks of a space, so that latency can be predicted.",
     "space": "Check a space, and print its size and the costs in it.",
     "zoo": "List the models of the four papers; compare them measured here and published.",
 }

@@ -11,6 +11,7 @@ from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
 from archsearch.cli.console import err, out
+from archsearch.cluster import machine_lock
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
@@ -57,7 +58,7 @@ def profile(
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
     shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
     if latency:
-        with err.status("measuring"), Probe(device, threads) as probe:
+        with err.status("measuring"), Probe(device, threads) as probe, machine_lock().measuring():
             result = profile_target(chosen, probe, protocol, input_shape=shape)
     else:
         result = profile_target(chosen, None, protocol, input_shape=shape)

@@ -137,6 +137,30 @@ def run(
             help="Images of the measured inference. [default: 1]", rich_help_panel="Machine"
         ),
     ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="Number type of the measured inference: float32, bfloat16 or float16. "
+            "[default: float32]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help="What runs the measured inference: eager, compiled, cuda_graph, onnxruntime or "
+            "openvino. [default: eager]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    calibration: Annotated[
+        float | None,
+        typer.Option(
+            help="Longest calibration of the latency table in seconds, where it does not know the "
+            "space yet; 0 measures every candidate instead. [default: 30]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -197,8 +221,11 @@ def run(
         "latency.device": device,
         "latency.threads": threads,
         "latency.batch_size": batch,
+        "latency.dtype": dtype,
+        "latency.runtime": runtime,
         "execution.trials": trials,
         "execution.time_limit_s": seconds(time_limit) if time_limit else None,
+        "execution.calibration_s": calibration,
         "execution.workers": workers,
         "execution.executor": executor,
         "execution.address": address,
@@ -270,8 +297,11 @@ _OPTIONS = {
     "latency.device": "--device",
     "latency.threads": "--threads",
     "latency.batch_size": "--batch",
+    "latency.dtype": "--dtype",
+    "latency.runtime": "--runtime",
     "execution.trials": "--trials",
     "execution.time_limit_s": "--time-limit",
+    "execution.calibration_s": "--calibration",
     "execution.workers": "--workers",
     "execution.executor": "--executor",
     "image_size": "--image-size",

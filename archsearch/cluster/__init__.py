@@ -11,7 +11,7 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
-from archsearch.cluster.quiet import QuietLock
+from archsearch.cluster.quiet import QuietLock, machine_lock
 
 __all__ = [
     "EpochEvent",
@@ -25,5 +25,6 @@ __all__ = [
     "QuietLock",
     "StopRule",
     "WorkerTime",
+    "machine_lock",
     "never_stop",
 ]

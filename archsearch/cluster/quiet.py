@@ -8,6 +8,7 @@ so that no new slice starts, then waits until the running slices have left the r
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,12 @@ class QuietLock:
             yield descriptor
         finally:
             os.close(descriptor)  # closing drops the lock
+
+
+def machine_lock() -> QuietLock:
+    """Return the lock that all runs of this user on this machine share."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return QuietLock(Path(tempfile.gettempdir()) / f"archsearch-quiet-{user}")
 
 
 def _lock(descriptor: int, *, shared: bool) -> None:

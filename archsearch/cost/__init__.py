@@ -8,7 +8,7 @@ from archsearch.cost.memory import ActivationMemory, activation_memory, weight_b
 from archsearch.cost.probe import Comparison, Probe, Ratio
 from archsearch.cost.profile import Profile, UnitProfile, profile_target
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
-from archsearch.cost.table import LatencyTable, Prediction, TableKey
+from archsearch.cost.table import LatencyTable, Prediction, TableKey, table_path
 from archsearch.cost.target import BuiltTarget, Target, build_target
 
 __all__ = [
@@ -38,5 +38,6 @@ __all__ = [
     "count_params",
     "current_environment",
     "profile_target",
+    "table_path",
     "weight_bytes",
 ]

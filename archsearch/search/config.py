@@ -57,6 +57,11 @@ class LatencyTarget(Spec):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     runtime: str = "eager"
 
+    def protocol_fields(self) -> dict[str, Any]:
+        """Return what a `LatencyProtocol` takes from here."""
+        names = ("batch_size", "threads", "dtype", "runtime")
+        return {name: getattr(self, name) for name in names}
+
 
 class Execution(Spec):
     """How a run is carried out; may differ each time the run is resumed.
@@ -68,6 +73,8 @@ class Execution(Spec):
         threads_per_worker: intra-op threads of each worker.
         executor: Ray actors, or the calling process.
         address: Ray cluster to join; empty starts one on this machine.
+        calibration_s: longest calibration of the latency table, when the table of this machine
+            does not know the space yet; 0 does without a table.
     """
 
     trials: Count = 48
@@ -76,6 +83,7 @@ class Execution(Spec):
     threads_per_worker: Count = 1
     executor: Literal["ray", "inline"] = "ray"
     address: str = ""
+    calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
 
 
 class SearchConfig(Spec):

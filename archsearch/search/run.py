@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from archsearch.cluster import (
     PoolOptions,
     QuietLock,
     StopRule,
+    machine_lock,
     never_stop,
 )
 from archsearch.cluster.ray_pool import RayPool
@@ -25,6 +25,7 @@ from archsearch.search.config import SearchConfig
 from archsearch.search.finish import confirm_front, evaluate_front
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.latency_table import open_table, prepare_table
 from archsearch.search.loop import SearchLoop
 from archsearch.search.plan import describe_cost, epoch_cost
 from archsearch.search.prepare import Place, Prepared, prepare
@@ -72,10 +73,23 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     )
     before_s = store.attribute("wall_s", 0.0)
     rule = DominanceRule(len(data.val), prepared.recipe.epochs) if config.early_stopping else None
-    quiet = QuietLock(_quiet_folder())
+    quiet = machine_lock()
     with Probe(prepared.device, config.latency.threads) as probe:
-        gate = Gate(probe, quiet, config.latency)
+        limit_s = config.execution.calibration_s
+        table = open_table(config.latency, prepared.device) if limit_s > 0 else None
+        gate = Gate(probe, quiet, config.latency, table)
         if _work_left(store, config):
+            if table is not None:
+                prepare_table(
+                    table,
+                    prepared.space,
+                    gate,
+                    guess,
+                    limit_s,
+                    config.seed,
+                    listener,
+                    config.execution.trials,
+                )
             opened: list[Executor] = []
 
             def start() -> Executor:
@@ -107,6 +121,8 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                 _add_times(store, opened, gate, before_s + time.perf_counter() - began)
                 for executor in opened:
                     executor.close()
+                if table is not None:
+                    table.save()
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
 
@@ -197,12 +213,6 @@ def _add_times(store: StudyStore, executors: Sequence[Executor], gate: Gate, wal
         times[cause] = times.get(cause, 0.0) + seconds
     store.set_attribute("time_by_cause", times)
     store.set_attribute("wall_s", wall_s)
-
-
-def _quiet_folder() -> Path:
-    """Return one folder for all runs of this user on a machine: they keep each other quiet."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    return Path(tempfile.gettempdir()) / f"archsearch-quiet-{user}"
 
 
 @contextlib.contextmanager
