@@ -170,7 +170,8 @@ def _places(
         if not (name == "downsample" and owner is Stage and stage == 0):
             yield stage, data, owner
         return
-    below = {"stages": Stage, "blocks": Block}.get(name)
+    items: dict[str, type[Spec]] = {"stages": Stage, "blocks": Block}
+    below = items.get(name)
     child = data[name]
     if below is None and owner is not None and isinstance(child, dict):
         below = class_of(owner, name, child.get("type"))

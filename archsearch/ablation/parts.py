@@ -99,7 +99,8 @@ def class_of(owner: type[Spec], name: str, kind: Any) -> type[Spec] | None:
 
 def _sibling(owner: type[Spec], kind: Any) -> type[Spec] | None:
     """Return the class of type ``kind`` that can stand where ``owner`` stands."""
-    for spec in (Arch, Stage, Block, *_all_parts()):
+    holders: list[type[Spec]] = [Arch, Stage, Block, *_all_parts()]
+    for spec in holders:
         for name in spec.model_fields:
             options = _classes(spec, name)
             if owner in options:
@@ -108,7 +109,8 @@ def _sibling(owner: type[Spec], kind: Any) -> type[Spec] | None:
 
 
 def _all_parts() -> Iterator[type[Spec]]:
-    for spec in (Arch, Block):
+    holders: list[type[Spec]] = [Arch, Block]
+    for spec in holders:
         for name in spec.model_fields:
             yield from _classes(spec, name)
 
