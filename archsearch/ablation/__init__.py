@@ -3,3 +3,30 @@
 The values that runner, analysis and report share are in `archsearch.ablation_record`, so that the
 analysis need not import the runner.
 """
+
+from archsearch.ablation.folder import load_ablation
+from archsearch.ablation.networks import Network, Networks, open_study
+from archsearch.ablation.prepare import AblationPlace, PreparedAblation, prepare_ablation
+from archsearch.ablation.run import MoreSeeds, run_ablation
+from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
+from archsearch.ablation.study import Study
+from archsearch.ablation.study_file import is_ablation, scale_names, study_texts
+
+__all__ = [
+    "AblationListener",
+    "AblationPlace",
+    "AblationStatus",
+    "MoreSeeds",
+    "Network",
+    "Networks",
+    "PreparedAblation",
+    "SilentAblationListener",
+    "Study",
+    "is_ablation",
+    "load_ablation",
+    "open_study",
+    "prepare_ablation",
+    "run_ablation",
+    "scale_names",
+    "study_texts",
+]

@@ -10,7 +10,8 @@ from typing import Any
 from archsearch.ablation.base import find_arch
 from archsearch.ablation.fraction import fractional_factorial
 from archsearch.ablation.overrides import overridden
-from archsearch.ablation.study import Change, Factor, Study
+from archsearch.ablation.study import DESIGNS, Change, Factor, Study
+from archsearch.ablation.study_file import FULL, read_study
 from archsearch.ablation_record import Design, Published
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem, nearest
@@ -70,6 +71,29 @@ def networks_of(study: Study, source: YamlSource, runs_dir: str | Path = "runs")
         InputError: with every variant that cannot be made, or is no variant.
     """
     return _Maker(study, source, runs_dir).made()
+
+
+def open_study(
+    path_or_name: str | Path,
+    scale: str = FULL,
+    changes: dict[str, Any] | None = None,
+    runs_dir: str | Path = "runs",
+) -> tuple[Study, Networks]:
+    """Read a study at one of its scales, and make its networks; see `read_study`.
+
+    Raises:
+        InputError: with every problem of the file and of its networks.
+    """
+    study, source, problems = read_study(path_or_name, scale, changes)
+    networks = None
+    if len([design for design in DESIGNS if getattr(study, design)]) == 1:
+        try:
+            networks = networks_of(study, source, runs_dir)
+        except InputError as error:
+            problems += error.problems
+    if problems or networks is None:
+        raise InputError(problems)
+    return study, networks
 
 
 class _Maker:

@@ -20,19 +20,20 @@ FULL = "full"
 
 def read_study(
     path_or_name: str | Path, scale: str = FULL, changes: dict[str, Any] | None = None
-) -> tuple[Study, YamlSource]:
+) -> tuple[Study, YamlSource, list[Problem]]:
     """Read a study at one of its scales.
 
     Args:
         path_or_name: YAML file, or the name of a shipped study.
         scale: ``full``, or one that the file declares.
-        changes: key to a value that takes the place of the file's, e.g. from the command line.
+        changes: dotted key to a value in place of the file's, e.g. from the command line.
 
     Returns:
-        The study, and its data with the line of every key for further checks.
+        The study; its data with the line of every key, for further checks; and what is wrong
+        between its values.
 
     Raises:
-        InputError: with every problem of the file.
+        InputError: with every problem of the file, where there is no study for them.
     """
     source = load_yaml(find_yaml(path_or_name, "studies"))
     if not isinstance(source.data, dict):
@@ -45,19 +46,23 @@ def read_study(
     whole = _at_scale(written(source.data), scale, source)
     whole, problems = _normal(whole, source)
     source = _located(whole, source)
-    source.data.update(changes or {})
+    for key, value in (changes or {}).items():
+        *parents, last = key.split(".")
+        target = source.data
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[last] = value
     problems += _resolve_recipe(source)
     try:
         study = value_from(Study, source)
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
-    if problems := [*problems, *study_problems(study, source)]:
-        raise InputError(problems)
+    problems += study_problems(study, source)
     if study.epochs is not None and study.recipe is not None:
         warmup = min(study.recipe.warmup_epochs, study.epochs / 4)
         recipe = study.recipe.model_copy(update={"epochs": study.epochs, "warmup_epochs": warmup})
         study = study.model_copy(update={"recipe": recipe})
-    return study, source
+    return study, source, problems
 
 
 def scale_names(path_or_name: str | Path) -> tuple[str, ...]:
@@ -65,6 +70,12 @@ def scale_names(path_or_name: str | Path) -> tuple[str, ...]:
     data = load_yaml(find_yaml(path_or_name, "studies")).data
     scales = data.get("scales") if isinstance(data, dict) else None
     return (FULL, *map(key_text, scales)) if isinstance(scales, dict) else (FULL,)
+
+
+def study_texts(path: Path) -> tuple[str, str]:
+    """Return question and cost of a study file."""
+    data = load_yaml(path).data
+    return str(data["question"]).strip(), str(data["cost"]).strip()
 
 
 def is_ablation(path: Path) -> bool:

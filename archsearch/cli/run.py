@@ -7,7 +7,7 @@ import typer
 
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
-from archsearch.cli.progress import LiveProgress, clock
+from archsearch.cli.progress import LiveProgress, clock, describe
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
 from archsearch.report import front_points, front_table, front_text, headline, write_report
@@ -213,7 +213,7 @@ def run(
         for line in describe_plan(prepare(config, place)):
             out.print(line, soft_wrap=True)
         return
-    with LiveProgress(err, quiet) as progress:
+    with LiveProgress(err, describe, quiet) as progress:
         record = run_search(config, place, progress)
     finished(record, runs_dir / record.name)
 
