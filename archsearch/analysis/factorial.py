@@ -6,12 +6,11 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from archsearch.analysis.cells import Cells, collapse
 from archsearch.analysis.regression import Estimate, Fit, Floats, has_full_rank
 from archsearch.errors import InputError, Problem
-
-Ints = NDArray[np.int64]
 
 
 class Effect(NamedTuple):
@@ -85,9 +84,9 @@ def factorial_effects(
     Raises:
         InputError: a factor has one level or an unknown one, or there are too few combinations.
     """
-    cells, means, counts, noise, noise_df = _collapse(factors, rows, values, seeds)
+    cells = collapse(factors, rows, values, seeds)
     possible = math.prod(len(levels) for levels in factors.values())
-    model = _Model(factors, cells, means, counts, len(cells) / possible, noise, noise_df)
+    model = _Model(factors, cells, len(cells.means) / possible)
     main, steps = model.main(confidence)
     interactions, unclear = model.interactions(confidence)
     return Effects(
@@ -96,10 +95,10 @@ def factorial_effects(
         steps=steps,
         interactions=interactions,
         unclear=unclear,
-        num_cells=len(cells),
+        num_cells=len(cells.means),
         num_possible=possible,
-        noise=None if noise is None else math.sqrt(noise),
-        method=_method(len(cells), possible, noise is not None, confidence),
+        noise=None if cells.noise is None else math.sqrt(cells.noise),
+        method=_method(len(cells.means), possible, cells.noise is not None, confidence),
     )
 
 
@@ -115,24 +114,15 @@ def holm(p: Sequence[float]) -> list[float]:
 class _Model:
     """The regressions over combinations; see `factorial_effects`."""
 
-    def __init__(
-        self,
-        factors: Mapping[str, Sequence[str]],
-        cells: Ints,
-        means: Floats,
-        counts: Floats,
-        share: float,
-        noise: float | None,
-        noise_df: float,
-    ) -> None:
+    def __init__(self, factors: Mapping[str, Sequence[str]], cells: Cells, share: float) -> None:
         self.factors = {name: tuple(levels) for name, levels in factors.items()}
-        self.cells, self.means, self.counts = cells, means, counts
-        self.share, self.noise, self.noise_df = share, noise, noise_df
+        self.cells, self.means, self.counts = cells.levels, cells.means, cells.counts
+        self.share, self.noise, self.noise_df = share, cells.noise, cells.noise_df
         self.codes = [_coding(len(levels)) for levels in self.factors.values()]
-        self.blocks = [code[cells[:, j]] for j, code in enumerate(self.codes)]
-        self.columns = np.hstack([np.ones((len(cells), 1)), *self.blocks])
+        self.blocks = [code[self.cells[:, j]] for j, code in enumerate(self.codes)]
+        self.columns = np.hstack([np.ones((len(self.cells), 1)), *self.blocks])
         self._check()
-        self.fit = Fit(self.columns, means)
+        self.fit = Fit(self.columns, self.means)
 
     def _check(self) -> None:
         needed = self.columns.shape[1]
@@ -187,9 +177,7 @@ class _Model:
         left, right = self.blocks[a], self.blocks[b]
         return np.asarray((left[:, :, None] * right[:, None, :]).reshape(len(self.cells), -1))
 
-    def _aliases(
-        self, a: int, b: int, known: list[tuple[int, int]], names: list[str]
-    ) -> list[str]:
+    def _aliases(self, a: int, b: int, known: list[tuple[int, int]], names: list[str]) -> list[str]:
         """Return which earlier interactions the products of a and b cannot be told from."""
         # a random sample of many combinations never aliases, and would make this slow
         if len(self.cells) > 4 * self.columns.shape[1] + 40:
@@ -223,7 +211,7 @@ class _Model:
 
 
 def _effects(
-    found: list[tuple[tuple[str, ...], tuple[str, ...], Estimate]], confidence: float
+    found: Sequence[tuple[tuple[str, ...], tuple[str, ...], Estimate]], confidence: float
 ) -> tuple[Effect, ...]:
     adjusted = holm([estimate.p for _, _, estimate in found])
     return tuple(
@@ -237,58 +225,6 @@ def _coding(num_levels: int) -> Floats:
     return np.vstack([np.eye(num_levels - 1), -np.ones((1, num_levels - 1))])
 
 
-def _collapse(
-    factors: Mapping[str, Sequence[str]],
-    rows: Sequence[Mapping[str, str]],
-    values: ArrayLike,
-    seeds: Sequence[int] | None,
-) -> tuple[Ints, Floats, Floats, float | None, float]:
-    """Return combinations, their means and counts, and variance and df between seeds."""
-    y = np.asarray(values, dtype=np.float64)
-    if len(y) != len(rows) or (seeds is not None and len(seeds) != len(rows)):
-        raise ValueError("`rows`, `values` and `seeds` must be equally long")
-    problems = [
-        Problem(name, "a factor needs at least two levels", list(levels), "drop it, or add a level")
-        for name, levels in factors.items()
-        if len(set(levels)) < 2
-    ]
-    for name, levels in factors.items():
-        seen = {row.get(name, "") for row in rows}
-        problems += [
-            Problem(name, f"must be one of {', '.join(levels)}", level)
-            for level in sorted(seen - set(levels))
-        ]
-    if problems or not len(y):
-        raise InputError(problems or Problem("", "there is no evaluation to learn from"))
-    places = {name: {level: i for i, level in enumerate(ls)} for name, ls in factors.items()}
-    levels = np.array([[places[name][row[name]] for name in factors] for row in rows])
-    cells, index = np.unique(levels, axis=0, return_inverse=True)
-    index = index.ravel()
-    counts = np.bincount(index).astype(np.float64)
-    means = np.bincount(index, y) / counts
-    noise, df = _noise(index, y, seeds)
-    return cells, means, counts, noise, df
-
-
-def _noise(index: Ints, y: Floats, seeds: Sequence[int] | None) -> tuple[float | None, float]:
-    """Return variance and degrees of freedom of evaluations of one combination."""
-    columns = np.eye(index.max() + 1)[index]
-    repeated = np.bincount(index)[index] > 1
-    if not repeated.any():
-        return None, 0.0
-    if seeds is not None:
-        _, seed_index = np.unique(np.asarray(seeds)[repeated], return_inverse=True)
-        blocks = np.zeros((len(y), seed_index.max() + 1))
-        blocks[repeated] = np.eye(seed_index.max() + 1)[seed_index]
-        columns = np.hstack([columns, blocks])
-    columns, y = columns[repeated], y[repeated]
-    fitted, _, rank, _ = np.linalg.lstsq(columns, y, rcond=None)
-    df = len(y) - int(rank)
-    if df <= 0:
-        return None, 0.0
-    return float(((y - columns @ fitted) ** 2).sum() / df), float(df)
-
-
 def _method(cells: int, possible: int, repeated: bool, confidence: float) -> str:
     start = f"Each interval covers {100 * confidence:g} % by itself; p-values are Holm's. "
     if cells == possible:
@@ -298,4 +234,4 @@ def _method(cells: int, possible: int, repeated: bool, confidence: float) -> str
     sample = f"{cells:,} of {possible:,} combinations: "
     if repeated:
         return start + sample + "the noise is that between combinations and between seeds."
-    return start + sample + "heteroscedastic variance (HC2, Bell-McCaffrey degrees of freedom)."
+    return start + sample + "variance from the residuals (HC3), which include higher interactions."

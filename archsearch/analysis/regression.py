@@ -85,9 +85,11 @@ class Fit:
     def estimate(self, contrast: ArrayLike) -> Estimate:
         """Return ``contrast @ coefficients`` with its standard error.
 
-        Squared residuals are divided by 1 - leverage (HC2: MacKinnon and White, J. Econometrics
-        29, 1985); the degrees of freedom match the mean and variance that this variance would
-        have under equal noise (Bell and McCaffrey, Survey Methodology 28, 2002).
+        Residuals are divided by 1 - leverage (HC3: MacKinnon and White, J. Econometrics 29, 1985).
+        The degrees of freedom match the variance that this variance estimate has: what equal
+        normal noise would give it (Bell and McCaffrey, Survey Methodology 28, 2002), or, where
+        that is fewer, what the fourth moments of the residuals say. With heavy tails (a few
+        combinations that fail to learn) the second is what keeps the intervals honest.
 
         Args:
             contrast: (P,).
@@ -97,12 +99,16 @@ class Fit:
         # a row that the model passes through says nothing of the noise
         used = share > 1e-9
         scale = np.zeros(len(self.y))
-        scale[used] = self.weights(contrast)[used] ** 2 / share[used]
-        variance = float(scale @ self.residuals**2)
-        mean = float(scale @ share)
-        spread = float(scale @ self._maker**2 @ scale)
+        scale[used] = self.weights(contrast)[used] / share[used]
+        parts = scale * self.residuals
+        variance = float(parts @ parts)
+        value = float(contrast @ self.coefficients)
+        mean, spread = float(scale**2 @ share), float(scale**2 @ self._maker**2 @ scale**2)
         df = mean**2 / spread if spread > 0 else 0.0
-        return Estimate(float(contrast @ self.coefficients), math.sqrt(variance), df)
+        excess = float((parts**4).sum()) - variance**2 / len(parts)
+        if excess > 0:
+            df = min(df, max(1.0, 2.0 * variance**2 / excess))
+        return Estimate(value, math.sqrt(variance), df)
 
 
 def has_full_rank(x: Floats) -> bool:
