@@ -78,6 +78,10 @@ class AblationRecord(Spec):
         num_train: training images.
         recipe: how every network was trained, plain data.
         seeds: in the order in which they are trained.
+        planned_seeds: seeds that the study asks of every network; what a network has beyond them
+            was added because it would settle a difference. 0 when unknown.
+        until_clear: seeds were to be added where they would settle a difference. Looking at
+            verdicts to decide on more data has its price: `archsearch.analysis.answers` counts it.
         environment: where latency was measured.
         protocol: how latency was measured, plain data.
         wall_s: seconds spent over all sessions.
@@ -99,6 +103,8 @@ class AblationRecord(Spec):
     num_train: int
     recipe: dict[str, Any]
     seeds: tuple[int, ...]
+    planned_seeds: int = 0
+    until_clear: bool = False
     environment: Environment
     protocol: dict[str, Any] = Field(default_factory=dict)
     wall_s: float = 0.0
