@@ -118,7 +118,7 @@ def _normal(whole: Written, source: YamlSource) -> tuple[Written, list[Problem]]
         value["one_factor"] = _factors(value["one_factor"], source, problems)
     factorial = value.get("factorial")
     if factorial is not None and isinstance(factorial.value, dict):
-        own = dict(factorial.value)
+        own = {key: child for key, child in factorial.value.items() if child.value is not None}
         if "factors" in own:
             own["factors"] = _factors(own["factors"], source, problems)
         value["factorial"] = Written(own, factorial.origin)
