@@ -5,13 +5,16 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, nct
+from scipy.special import ndtr
+from scipy.stats import chi2
 from scipy.stats import t as student
 
 Floats = NDArray[np.float64]
 Key = tuple[tuple[float, ...], ...]
 
 _DRAWS = 1 << 17
+#: points of an integral over the noise
+_POINTS = 1000
 #: draws are made anew in every process, always the same ones: an analysis can be repeated
 _SEED = 20_190_531
 
@@ -53,7 +56,9 @@ def power(effect: float, error: float, df: float, critical: float) -> float:
         critical: what |t| must exceed.
     """
     shift = abs(effect) / error
-    return float(nct.sf(critical, df, shift) + nct.cdf(-critical, df, shift))
+    # the noncentral t of scipy fails for large effects; its definition does not
+    limit = critical * _chi(df, _POINTS)
+    return float(np.mean(ndtr(shift - limit) + ndtr(-shift - limit)))
 
 
 @lru_cache(maxsize=1024)
@@ -61,7 +66,7 @@ def _critical(key: Key, df: float, confidence: float) -> float:
     return float(np.quantile(_largest(key) / _chi(df), confidence))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _largest(key: Key) -> Floats:
     """Return draws of the largest |z_i| for a correlation."""
     values, vectors = np.linalg.eigh(np.array(key))
@@ -75,12 +80,12 @@ def _largest(key: Key) -> Floats:
     return np.concatenate(parts)
 
 
-@lru_cache(maxsize=64)
-def _chi(df: float) -> Floats:
-    """Return as many evenly spread quantiles of sqrt(chi-squared / df) as there are draws."""
+@lru_cache(maxsize=32)
+def _chi(df: float, count: int = _DRAWS) -> Floats:
+    """Return ``count`` evenly spread quantiles of sqrt(chi-squared / df)."""
     if math.isinf(df):
-        return np.ones(_DRAWS)
-    return np.asarray(np.sqrt(chi2.ppf((np.arange(_DRAWS) + 0.5) / _DRAWS, df) / df))
+        return np.ones(count)
+    return np.asarray(np.sqrt(chi2.ppf((np.arange(count) + 0.5) / count, df) / df))
 
 
 def _key(correlation: Floats) -> Key:
