@@ -55,7 +55,13 @@ class PlainTable(NamedTuple):
             show_edge=False,
         )
         for index, heading in enumerate(self.headings):
-            table.add_column(Text(heading), justify="right" if index else "left", overflow="fold")
+            words = [word for row in self.rows for word in row[index].split()]
+            table.add_column(
+                Text(heading),
+                justify="right" if index else "left",
+                # break between words only
+                min_width=max(map(len, words), default=0),
+            )
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))
         return table

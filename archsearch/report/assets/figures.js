@@ -25,6 +25,10 @@ function prepared(key) {
       trace.text = trace.customdata.map((number) => tidy(line(number)));
     }
   }
+  // numbers beside the marks, for which a phone has no room; they stand in the table too
+  if (narrow.matches && figure.layout.annotations) {
+    figure.layout.annotations = figure.layout.annotations.filter((each) => each.name !== "wide");
+  }
   Object.assign(figure.layout, {
     autosize: true,
     showlegend: false,
@@ -103,6 +107,7 @@ function symbol(trace) {
     line: `<path d="M1 7H13" stroke="${color}" stroke-width="2"/>`,
     circle: `<circle cx="7" cy="7" r="${trace.mode.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
     "triangle-down-open": `<path d="M3 4.5H11L7 11Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
+    "diamond-open": `<path d="M7 2.5L11.5 7L7 11.5L2.5 7Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "line-ns-open": `<path d="M5 3V11M9 3V11" stroke="${color}" stroke-width="1.4"/>`,
   }[kind];
   return `<svg width="14" height="14" aria-hidden="true">${shape}</svg>`;
