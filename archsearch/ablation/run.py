@@ -59,8 +59,9 @@ def run_ablation(
         try:
             session.run(more_seeds)
         finally:
-            session.close()
-        return session.record()
+            record = session.close()
+        assert record is not None, "what is measured has a record"
+        return record
 
 
 class _Session:
@@ -91,6 +92,7 @@ class _Session:
         self._seeds = {each.name: list(prepared.study.seeds) for each in prepared.networks.all}
         self._trained: dict[TrainingKey, Training] = {}
         self._reused = 0
+        self._until_clear = False
         self._spent_s: list[float] = []
         self._executor: Executor | None = None
         self._environment: Environment | None = None
@@ -100,6 +102,7 @@ class _Session:
         self._last_status = 0.0
 
     def run(self, more_seeds: MoreSeeds | None) -> None:
+        self._until_clear = more_seeds is not None
         found = measure_latencies(self._prepared, self._folder, self._quiet, self._listener)
         self._environment, self._latencies, self._notes = found
         self._train()
@@ -113,13 +116,16 @@ class _Session:
             self._add_seeds(wanted)
             self._train()
 
-    def close(self) -> None:
-        """Stop the workers and remember the time."""
+    def close(self) -> AblationRecord | None:
+        """Stop the workers; write and return the record, if there is something to record."""
         if self._executor is not None:
             self._executor.close()
         self._folder.write_state(self._wall_s, self._failures)
-        if self._environment is not None and self._trained:
-            self._folder.write_record(self.record())
+        if self._environment is None:
+            return None
+        record = self.record()
+        self._folder.write_record(record)
+        return record
 
     def record(self) -> AblationRecord:
         """Return everything known so far."""
@@ -143,6 +149,8 @@ class _Session:
             num_train=len(prepared.data.train),
             recipe=prepared.recipe.model_dump(mode="json"),
             seeds=tuple(seeds),
+            planned_seeds=len(study.seeds),
+            until_clear=self._until_clear,
             environment=self._environment,
             protocol=protocol_of(study.latency).model_dump(mode="json"),
             wall_s=self._wall_s,

@@ -16,6 +16,7 @@ from archsearch.ablation import (
     study_texts,
 )
 from archsearch.ablation_record import AblationRecord
+from archsearch.analysis import seeds_wanted
 from archsearch.cli.console import err, out
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
 from archsearch.cli.run import seconds
@@ -171,7 +172,8 @@ def ablate(
             out.print(line, soft_wrap=True)
         return
     with LiveProgress(err, describe_ablation, quiet) as progress:
-        record = run_ablation(prepared, progress, retry_failed=retry_failed)
+        more = seeds_wanted if until_clear else None
+        record = run_ablation(prepared, progress, more, retry_failed=retry_failed)
     _finished(record, prepared)
 
 
