@@ -53,6 +53,7 @@ class PreparedAblation:
         recipe: nothing left open.
         device: ``cpu`` or ``cuda``.
         folder: where its results live.
+        name: of the study.
         scale: that is run.
         execution: how the trainings are carried out.
     """
@@ -63,6 +64,7 @@ class PreparedAblation:
     recipe: Recipe
     device: str
     folder: RunFolder
+    name: str
     scale: str
     execution: Execution
 
@@ -96,15 +98,30 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
     }
     if problems:
         raise InputError(list(problems.values()))
-    return PreparedAblation(study, networks, data, recipe, device, folder, place.scale, execution)
+    return PreparedAblation(
+        study=study,
+        networks=networks,
+        data=data,
+        recipe=recipe,
+        device=device,
+        folder=folder,
+        name=Path(place.study).stem,
+        scale=place.scale,
+        execution=execution,
+    )
 
 
 def default_name(study: str, scale: str, data: str) -> str:
     """Return a name made from the study, its scale and the data set."""
-    kind, _, path = data.partition(":")
-    source = Path(path).name if path else kind
-    text = "-".join([Path(study).stem, *([] if scale == FULL else [scale]), source])
+    parts = [Path(study).stem, *([] if scale == FULL else [scale]), data_label(data)]
+    text = "-".join(parts)
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+
+
+def data_label(data: str) -> str:
+    """Return the name of a data set; of a folder only its last part."""
+    kind, _, path = data.partition(":")
+    return Path(path).name if path else kind
 
 
 def _fitted(networks: Networks, data: DataSplits) -> Networks:

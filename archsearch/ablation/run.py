@@ -10,7 +10,7 @@ from dataclasses import replace
 from archsearch.ablation.folder import AblationFolder
 from archsearch.ablation.latency import measure_latencies, protocol_of
 from archsearch.ablation.networks import Network
-from archsearch.ablation.prepare import PreparedAblation
+from archsearch.ablation.prepare import PreparedAblation, data_label
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
 from archsearch.ablation_record import AblationRecord, VariantRecord
@@ -134,7 +134,7 @@ class _Session:
         variants = tuple(self._variant(network) for network in prepared.networks.all)
         seeds = dict.fromkeys(seed for each in self._seeds.values() for seed in each)
         return AblationRecord(
-            name=prepared.folder.name,
+            name=prepared.name,
             question=study.question,
             cost=study.cost,
             published=study.published,
@@ -144,7 +144,7 @@ class _Session:
             variants=variants,
             factors=dict(prepared.networks.factors),
             num_images=len(prepared.data.val),
-            data=study.data,
+            data=data_label(study.data),
             image_size=prepared.data.image_size,
             num_train=len(prepared.data.train),
             recipe=prepared.recipe.model_dump(mode="json"),
@@ -298,7 +298,7 @@ class _Session:
         training = Training(
             arch=event.job.arch,
             recipe=prepared.recipe,
-            data=prepared.study.data,
+            data=data_label(prepared.study.data),
             seed=key.seed,
             curve=event.curve,
         )

@@ -16,16 +16,16 @@ from archsearch.ablation import (
     study_texts,
 )
 from archsearch.ablation_record import AblationRecord
-from archsearch.analysis import seeds_wanted
+from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
 from archsearch.cli.run import seconds
 from archsearch.cost import count_arch
-from archsearch.errors import InputError, Problem
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.report import ablation_tables, write_ablation, written
+from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_dir
 from archsearch.search import Execution
-
-FORMATS = ("table", "md", "latex", "csv", "json")
 
 
 def ablate(
@@ -148,7 +148,8 @@ def ablate(
     if list_:
         out.print(_studies())
         return
-    _check(study, format_, until_clear, time_limit)
+    counts = {"--seeds": seeds, "--epochs": epochs, "--limit": limit, "--workers": workers}
+    _check(study, format_, executor, until_clear, time_limit, counts)
     execution = Execution(
         time_limit_s=seconds(time_limit) if time_limit else None,
         workers=workers,
@@ -174,15 +175,28 @@ def ablate(
     with LiveProgress(err, describe_ablation, quiet) as progress:
         more = seeds_wanted if until_clear else None
         record = run_ablation(prepared, progress, more, retry_failed=retry_failed)
-    _finished(record, prepared)
+    _finished(record, prepared, format_)
 
 
-def _check(study: str, format_: str, until_clear: bool, time_limit: str | None) -> None:
+def _check(
+    study: str,
+    format_: str,
+    executor: str,
+    until_clear: bool,
+    time_limit: str | None,
+    counts: dict[str, int | None],
+) -> None:
     problems = []
     if not study:
         problems.append(Problem("STUDY", "is required", None, "archsearch ablate --list"))
     if format_ not in FORMATS:
-        problems.append(Problem("--format", f"must be one of {', '.join(FORMATS)}", format_))
+        rule = f"must be one of {', '.join(FORMATS)}"
+        problems.append(Problem("--format", rule, format_, nearest(format_, FORMATS)))
+    if executor not in ("ray", "inline"):
+        problems.append(Problem("--executor", "must be ray or inline", executor))
+    for option, value in counts.items():
+        if value is not None and value < 1:
+            problems.append(Problem(option, "must be at least 1", value))
     if until_clear and time_limit is None:
         rule = "needs a time limit: some differences are too small to be settled"
         problems.append(Problem("--until-clear", rule, None, "add --time-limit 30m"))
@@ -190,34 +204,22 @@ def _check(study: str, format_: str, until_clear: bool, time_limit: str | None) 
         raise InputError(problems)
 
 
-def _finished(record: AblationRecord, prepared: PreparedAblation) -> None:
-    """Write the report and print the table."""
-    out.print(_table(record))
-    for note in record.notes:
-        out.print(note, markup=False, soft_wrap=True)
-    err.print(f"record: {prepared.folder.path}   time: {clock(record.wall_s)}", soft_wrap=True)
-
-
-def _table(record: AblationRecord) -> Table:
-    table = Table(title=record.name)
-    for heading in ("variant", "n", "accuracy", "sd", "params", "MACs", "latency ms"):
-        table.add_column(heading, justify="left" if heading == "variant" else "right")
-    for variant in record.variants:
-        values = list(variant.accuracies.values())
-        mean = sum(values) / len(values) if values else float("nan")
-        spread = [(value - mean) ** 2 for value in values]
-        sd = (sum(spread) / (len(values) - 1)) ** 0.5 if len(values) > 1 else float("nan")
-        latency = variant.latency
-        table.add_row(
-            variant.name,
-            str(len(values)),
-            f"{mean:.4f}",
-            f"{sd:.4f}",
-            f"{variant.params / 1e3:,.1f} k",
-            f"{variant.macs / 1e6:,.1f} M",
-            f"{latency.median_ms:.3f}" if latency else "",
-        )
-    return table
+def _finished(record: AblationRecord, prepared: PreparedAblation, format_: str) -> None:
+    """Write the page and print the tables."""
+    found = answers(record)
+    page = write_ablation(record, prepared.folder.report, found=found)
+    tables = ablation_tables(record, found)
+    if format_ != "table":
+        # not through rich: a pipe gets what a file should hold
+        print(written(tables, format_))
+    else:
+        for table in tables:
+            out.print(table.rich())
+            for note in table.notes:
+                out.print(note, markup=False, soft_wrap=True)
+        for note in record.notes:
+            out.print(note, markup=False, soft_wrap=True)
+    err.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
 
 
 def _plan(prepared: PreparedAblation) -> list[str]:
