@@ -21,12 +21,12 @@ from archsearch.report.layout import Layout, Section
 LAYOUT = Layout(
     kind="Ablation",
     sections=(
-        Section("", (draw_effects,)),
+        Section("", (draw_main_effects, draw_effects)),
         Section("In words", (ablation_summary_panel, ablation_notes_panel)),
         Section("The variants", (variants_panel,)),
         Section(
             "The factors",
-            (draw_main_effects, draw_interactions, main_effects_panel, interactions_panel),
+            (draw_interactions, main_effects_panel, interactions_panel),
         ),
         Section("Gain and cost", (draw_costs,)),
         Section("Training", (draw_mean_curves,)),

@@ -99,14 +99,17 @@ def seeds_wanted(record: AblationRecord, most_seeds: int = 10) -> dict[str, int]
     except InputError:
         return {}
     planned = _planned(record)
+    tried = {each.name: len(each.accuracies) + len(each.failures) for each in record.others}
+    most = max(tried.values())
+    if most > 2 * planned:
+        return {}
+    least, limit = (0, 2 * planned) if most <= planned else (2 * planned + 1, 4 * planned)
     wanted = {}
     for row in comparison.variants:
         more = row.more_seeds or (1 if row.num_pairs < 2 else 0)
-        if more and row.num_seeds <= planned:
-            wanted[row.name] = min(more, planned)
-        elif more and row.num_seeds <= 2 * planned:
-            goal = min(max(row.num_seeds + more, 2 * planned + 1), 4 * planned)
-            wanted[row.name] = goal - row.num_seeds
+        if more:
+            goal = min(max(tried[row.name] + more, least), limit)
+            wanted[row.name] = goal - tried[row.name]
     return wanted
 
 

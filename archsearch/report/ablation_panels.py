@@ -136,5 +136,18 @@ def _table(key: str, table: PlainTable) -> Panel:
 
 def _row(headings: Sequence[str], cells: Sequence[str]) -> str:
     shown = zip(headings, cells, strict=True)
-    inside = "".join(f'<td data-label="{escape(h)}">{escape(cell)}</td>' for h, cell in shown)
+    inside = "".join(f"<td{_kind(h)}>{_cell(cell)}</td>" for h, cell in shown)
     return f"<tr>{inside}</tr>"
+
+
+def _kind(heading: str) -> str:
+    words = ' class="words"' if heading == "verdict" else ""
+    return f'{words} data-label="{escape(heading)}"'
+
+
+def _cell(text: str) -> str:
+    """Return a cell; what stands in brackets at its end goes on a line of its own."""
+    first, bracket, rest = text.partition(" (")
+    if not bracket or not rest.endswith(")"):
+        return escape(text)
+    return f"{escape(first)} <small>({escape(rest)}</small>"

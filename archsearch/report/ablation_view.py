@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
-from archsearch.analysis import Answers, Compared, answers
+from archsearch.analysis import Answers, Compared, Effects, answers
 from archsearch.report.units import duration_text, plural, points_text
 
 VERDICTS = ("better", "worse", "more seeds", "not distinguishable")
@@ -77,6 +77,8 @@ def agreement(view: AblationView) -> Agreement:
 
 def ablation_headline(view: AblationView) -> str:
     """Return the outcome in one sentence."""
+    if view.answers.effects is not None:
+        return _factors_headline(view.answers.effects)
     known = [row for _, row in view.rows if row is not None]
     if not known:
         return "Nothing can be compared yet."
@@ -92,6 +94,22 @@ def ablation_headline(view: AblationView) -> str:
     return (
         f"{lead} {verb} from {view.record.base}{most}: {largest.name}, "
         f"{points_text(largest.difference)} points ({low} to {high})."
+    )
+
+
+def _factors_headline(effects: Effects) -> str:
+    clear = [each for each in effects.steps if each.p < 0.05]
+    factors = {each.factors[0] for each in effects.steps}
+    if not clear:
+        return f"None of {plural(len(factors), 'factor')} has a main effect that can be told."
+    largest = max(clear, key=lambda each: abs(each.estimate.value))
+    low, high = (points_text(end) for end in largest.interval)
+    moving = {each.factors[0] for each in clear}
+    verb = "has a main effect" if len(moving) == 1 else "have main effects"
+    return (
+        f"{len(moving)} of {plural(len(factors), 'factor')} {verb}; the largest: "
+        f"{largest.factors[0]} {largest.levels[0]}, {points_text(largest.estimate.value)} points "
+        f"({low} to {high})."
     )
 
 
@@ -129,12 +147,12 @@ def _listed(view: AblationView, verdict: str, words: str) -> str:
     elif verdict == "not distinguishable":
         parts = [row.name for row in rows]
         gap = points_text(max(row.power_gap for row in rows)).lstrip("+")
-        return f"{words}: {', '.join(parts)}. A true gap of {gap} points would have been found " + (
+        return f"{words}: {'; '.join(parts)}. A true gap of {gap} points would have been found " + (
             "four times in five."
         )
     else:
         parts = [f"{row.name} ({points_text(row.difference)})" for row in rows]
-    return f"{words}: {', '.join(parts)}."
+    return f"{words}: {'; '.join(parts)}."
 
 
 def _against_paper(view: AblationView) -> str:

@@ -128,7 +128,7 @@ def written(tables: Sequence[PlainTable], kind: str) -> str:
 
 
 def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
 def _ampersands(cells: Sequence[str]) -> str:

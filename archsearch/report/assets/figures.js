@@ -18,6 +18,7 @@ function prepared(key) {
   const figure = themed(data.figures[key]);
   const style = getComputedStyle(document.documentElement);
   for (const trace of figure.data) {
+    if (narrow.matches && trace.mode === "markers+text") trace.mode = "markers";
     if (trace.meta?.text === "architecture") {
       // a phone has no room for it; there, a touch opens the card
       if (narrow.matches) continue;
@@ -26,14 +27,16 @@ function prepared(key) {
     }
   }
   // numbers beside the marks, for which a phone has no room; they stand in the table too
-  if (narrow.matches && figure.layout.annotations) {
-    figure.layout.annotations = figure.layout.annotations.filter((each) => each.name !== "wide");
+  const marks = figure.layout.annotations ?? [];
+  if (narrow.matches && marks.some((each) => each.name === "wide")) {
+    figure.layout.annotations = marks.filter((each) => each.name !== "wide");
+    figure.layout.xaxis.domain = [0, 1];
   }
   Object.assign(figure.layout, {
     autosize: true,
     showlegend: false,
     dragmode: window.matchMedia("(pointer: coarse)").matches ? false : figure.layout.dragmode,
-    margin: { l: 54, r: 12, t: key === "front" ? 22 : 10, b: 46 },
+    margin: { l: figure.layout.yaxis?.visible === false ? 10 : 54, r: 12, t: key === "front" ? 22 : 10, b: 46 },
   });
   figure.layout.hoverlabel = {
     ...figure.layout.hoverlabel,

@@ -110,7 +110,8 @@ def plot_effects(rows: Sequence[EffectRow], title: str, x: str) -> Any:
         figure.add_annotation(x=1, xanchor="right", text=text, name="wide", **common)
     low, high = min([0.0, *ends]), max([0.0, *ends])
     pad = 0.06 * (high - low or 1.0)
-    figure.update_xaxes(range=[low - pad, high + pad], zeroline=False)
+    # room for the numbers; where a phone has none, the page leaves them out
+    figure.update_xaxes(range=[low - pad, high + pad], zeroline=False, domain=[0, 0.8])
     figure.update_yaxes(visible=False, range=[-len(rows) + 0.5, 0.7], fixedrange=True)
     return figure
 

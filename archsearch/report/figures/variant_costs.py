@@ -9,6 +9,9 @@ from archsearch.report.ablation_view import AblationView
 from archsearch.report.figures.drawing import FRONT, OTHER, TEXT, Drawing, new_figure, plain
 from archsearch.report.units import ms_text, percent_text
 
+#: names of more networks than this would cover each other
+MOST_NAMES = 9
+
 
 class CostPoint(NamedTuple):
     """One network.
@@ -60,11 +63,12 @@ def plot_costs(points: tuple[CostPoint, ...], title: str) -> Any:
     """Return the figure; names appear beside their marks where there is room."""
     figure = new_figure(title, "latency (ms)", "validation accuracy (%)")
     base, others = points[0], points[1:]
+    places = label_places(points)
     for name, clear, colour in (("not distinguishable", False, OTHER), ("differs", True, FRONT)):
         chosen = [point for point in others if point.clear == clear]
         if chosen:
-            figure.add_trace(_marks(name, chosen, colour))
-    figure.add_trace(_marks("base", [base], TEXT))
+            figure.add_trace(_marks(name, chosen, colour, places))
+    figure.add_trace(_marks("base", [base], TEXT, places))
     for point in others:
         figure.add_annotation(
             x=point.latency_ms,
@@ -87,18 +91,43 @@ def plot_costs(points: tuple[CostPoint, ...], title: str) -> Any:
         )
     span = [end for point in points for end in point.interval_ms]
     pad = 0.08 * (max(span) - min(span) or 1.0)
-    figure.update_xaxes(range=[min(span) - pad, max(span) + 2.2 * pad])
+    figure.update_xaxes(range=[min(span) - pad, max(span) + pad])
     return figure
 
 
-def _marks(name: str, points: list[CostPoint], colour: str) -> Any:
+def label_places(points: tuple[CostPoint, ...]) -> dict[str, str]:
+    """Return where each name stands: towards the middle, and clear of its neighbours' names.
+
+    More than `MOST_NAMES` would cover each other; there are none then.
+    """
+    if len(points) > MOST_NAMES:
+        return {}
+    x, y = [p.latency_ms for p in points], [p.accuracy for p in points]
+    wide, high = max(x) - min(x) or 1.0, max(y) - min(y) or 1.0
+    middle = (max(x) + min(x)) / 2
+    places: dict[str, str] = {}
+    for point in sorted(points, key=lambda each: -each.accuracy):
+        near = [
+            places[other.name]
+            for other in points
+            if other.name in places
+            and abs(other.latency_ms - point.latency_ms) < 0.3 * wide
+            and abs(other.accuracy - point.accuracy) < 0.08 * high
+        ]
+        side = "left" if point.latency_ms > middle else "right"
+        place = f"top {side}"
+        places[point.name] = f"bottom {side}" if place in near else place
+    return places
+
+
+def _marks(name: str, points: list[CostPoint], colour: str, places: dict[str, str]) -> Any:
     return go.Scatter(
         name=name,
-        mode="markers+text",
+        mode="markers+text" if places else "markers",
         x=[point.latency_ms for point in points],
         y=[100 * point.accuracy for point in points],
         text=[plain(point.name) for point in points],
-        textposition="top right",
+        textposition=[places.get(point.name, "top right") for point in points],
         textfont={"size": 11, "color": colour},
         cliponaxis=False,
         marker={"symbol": "circle", "size": 8, "color": colour, "line_width": 0},
