@@ -4,7 +4,7 @@ The values that runner, analysis and report share are in `archsearch.ablation_re
 analysis need not import the runner.
 """
 
-from archsearch.ablation.folder import load_ablation
+from archsearch.ablation.folder import has_ablation, load_ablation
 from archsearch.ablation.networks import Network, Networks, open_study
 from archsearch.ablation.prepare import AblationPlace, PreparedAblation, prepare_ablation
 from archsearch.ablation.run import MoreSeeds, run_ablation
@@ -22,6 +22,7 @@ __all__ = [
     "PreparedAblation",
     "SilentAblationListener",
     "Study",
+    "has_ablation",
     "is_ablation",
     "load_ablation",
     "open_study",

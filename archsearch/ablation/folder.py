@@ -81,6 +81,11 @@ class AblationFolder:
         return self.folder.path / name
 
 
+def has_ablation(folder: Path) -> bool:
+    """Tell whether a folder holds the record of an ablation."""
+    return (folder / RECORD).is_file()
+
+
 def load_ablation(name: str | Path, runs_dir: str | Path = "runs") -> AblationRecord:
     """Read the record of an ablation.
 
@@ -91,13 +96,11 @@ def load_ablation(name: str | Path, runs_dir: str | Path = "runs") -> AblationRe
     Raises:
         InputError: there is none.
     """
-    path = Path(name) / RECORD
-    if not path.is_file():
-        path = find_run(name, runs_dir).path / RECORD
-    if not path.is_file():
+    folder = Path(name) if has_ablation(Path(name)) else find_run(name, runs_dir).path
+    if not has_ablation(folder):
         remedy = "archsearch ablate STUDY.yaml makes one"
         raise InputError(Problem("", "is not the folder of an ablation", None, remedy, str(name)))
-    return AblationRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    return AblationRecord.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
 
 
 def _key(environment: Environment, protocol: LatencyProtocol) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from archsearch.ablation import is_ablation
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
 from archsearch.cli.progress import LiveProgress, clock, describe
@@ -290,6 +291,9 @@ def _study(path_or_name: str) -> StudyFile | None:
         except InputError:
             raise missing from None
     source = load_yaml(path)
+    if is_ablation(path):
+        remedy = f"use archsearch ablate {path_or_name}"
+        raise InputError(source.problem(("base",), "is an ablation, not a search", None, remedy))
     if not isinstance(source.data, dict) or "search" not in source.data:
         return None
     return value_from(StudyFile, source)
