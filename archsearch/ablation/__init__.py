@@ -5,7 +5,9 @@ analysis need not import the runner.
 """
 
 from archsearch.ablation.folder import has_ablation, load_ablation
-from archsearch.ablation.networks import Network, Networks, open_study
+from archsearch.ablation.maker import Network, Networks
+from archsearch.ablation.networks import open_study
+from archsearch.ablation.plan import describe_ablation_plan
 from archsearch.ablation.prepare import AblationPlace, PreparedAblation, prepare_ablation
 from archsearch.ablation.run import MoreSeeds, run_ablation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
@@ -22,6 +24,7 @@ __all__ = [
     "PreparedAblation",
     "SilentAblationListener",
     "Study",
+    "describe_ablation_plan",
     "has_ablation",
     "is_ablation",
     "load_ablation",

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from archsearch.ablation.networks import Networks, open_study
+from archsearch.ablation.maker import Networks
+from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
 from archsearch.data import DataSplits, load_data

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from archsearch.ablation.folder import AblationFolder
 from archsearch.ablation.latency import measure_latencies, protocol_of
-from archsearch.ablation.networks import Network
+from archsearch.ablation.maker import Network
+from archsearch.ablation.plan import describe_cost
 from archsearch.ablation.prepare import PreparedAblation, data_label
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
@@ -20,8 +21,6 @@ from archsearch.cost import count_arch
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
 from archsearch.search.execution import log_to, num_workers, open_executor, quiet_folder
-from archsearch.search.plan import duration, epoch_seconds
-from archsearch.train import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -261,37 +260,13 @@ class _Session:
             return
         prepared = self._prepared
         workers = num_workers(prepared.execution, prepared.device)
-        self._listener.line(self._cost(trainings, workers))
+        self._listener.line(describe_cost(prepared, trainings, self._reused, workers))
         self._executor = open_executor(
             prepared.execution, prepared.device, prepared.data, self._quiet
         )
         if isinstance(self._executor, RayPool):
             self._listener.line(f"starting {workers} workers")
             self._executor.wait_ready()
-
-    def _cost(self, trainings: int, workers: int) -> str:
-        """Time some steps of the base; return one line on what an epoch, and the study, costs."""
-        prepared = self._prepared
-        base = prepared.networks.base
-        trainer = Trainer(
-            base.arch,
-            prepared.data,
-            prepared.recipe,
-            seed=prepared.study.seeds[0],
-            device=prepared.device,
-            threads=prepared.execution.threads_per_worker,
-        )
-        an_epoch, epochs = epoch_seconds(trainer), prepared.recipe.epochs
-        macs = [count_arch(each.arch).macs for each in prepared.networks.all]
-        ratio = sum(macs) / len(macs) / count_arch(base.arch).macs
-        total = trainings * epochs * an_epoch * ratio / workers
-        reused = f" ({self._reused} are there already)" if self._reused else ""
-        return (
-            f"one epoch of {base.name} ({count_arch(base.arch).macs / 1e6:.1f} M MACs, "
-            f"{len(prepared.data.train):,} images) takes about {duration(an_epoch)}; {trainings} "
-            f"trainings x {epochs} epochs{reused} on {workers} "
-            f"{'worker' if workers == 1 else 'workers'}: about {duration(total)}"
-        )
 
     def _finished(self, key: TrainingKey, event: FinishedEvent) -> None:
         prepared = self._prepared

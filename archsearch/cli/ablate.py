@@ -9,6 +9,7 @@ from rich.table import Table
 from archsearch.ablation import (
     AblationPlace,
     PreparedAblation,
+    describe_ablation_plan,
     is_ablation,
     prepare_ablation,
     run_ablation,
@@ -20,7 +21,6 @@ from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
 from archsearch.cli.run import seconds
-from archsearch.cost import count_arch
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.report import ablation_tables, write_ablation, written
 from archsearch.report.plain_table import FORMATS
@@ -169,7 +169,7 @@ def ablate(
     place = AblationPlace(study, scale, given, name, str(runs_dir), download)
     prepared = prepare_ablation(place, execution)
     if dry_run:
-        for line in _plan(prepared):
+        for line in describe_ablation_plan(prepared):
             out.print(line, soft_wrap=True)
         return
     with LiveProgress(err, describe_ablation, quiet) as progress:
@@ -220,27 +220,6 @@ def _finished(record: AblationRecord, prepared: PreparedAblation, format_: str) 
         for note in record.notes:
             out.print(note, markup=False, soft_wrap=True)
     err.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
-
-
-def _plan(prepared: PreparedAblation) -> list[str]:
-    """Return what would be run, line by line."""
-    study, data, recipe = prepared.study, prepared.data, prepared.recipe
-    lines = [
-        f"folder: {prepared.folder.path}",
-        f"question: {study.question}",
-        f"cost: {study.cost}",
-        f"data: {data.name}, {len(data.train):,} training and {len(data.val):,} validation images "
-        f"of {data.image_size} px, {data.num_classes} classes",
-        f"recipe: {recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.optimizer}, learning "
-        f"rate {recipe.learning_rate:g}",
-        f"trainings: {len(prepared.networks.all)} networks x {len(study.seeds)} seeds",
-    ]
-    for network in prepared.networks.all:
-        counts = count_arch(network.arch)
-        lines.append(
-            f"  {network.name}: {counts.params / 1e6:.3f} M params, {counts.macs / 1e6:.1f} M MACs"
-        )
-    return lines
 
 
 def _studies() -> Table:
