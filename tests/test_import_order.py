@@ -10,12 +10,13 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 #: parts may import from earlier rows, and from their own part
 ORDER = [
     {"__init__", "errors", "yaml_source", "resources"},
-    {"arch", "record", "blocks"},
+    {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data"},
     {"train"},
     {"analysis", "cluster"},
     {"search"},
+    {"ablation"},
     {"report", "export"},
     {"cli", "__main__"},
 ]
@@ -25,6 +26,8 @@ WITHIN = {
     ("__main__", "cli"),
     ("zoo", "cost"),
     ("record", "arch"),
+    ("ablation_record", "arch"),
+    ("ablation_record", "record"),
     ("yaml_source", "errors"),
     ("resources", "errors"),
 }

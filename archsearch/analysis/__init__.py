@@ -1,6 +1,9 @@
-"""What the records say: fronts, hypervolume, knee, progress, rank correlation, significance."""
+"""What the records say: fronts, progress, rank correlation, significance, ablation effects."""
 
+from archsearch.analysis.answers import Answers, CostChange, answers, seeds_wanted
 from archsearch.analysis.choice import best, choose, front_trials
+from archsearch.analysis.comparison import Compared, Comparison, compare
+from archsearch.analysis.factorial import Effect, Effects, factorial_effects
 from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
@@ -20,15 +23,24 @@ from archsearch.analysis.significance import (
 )
 
 __all__ = [
+    "Answers",
+    "Compared",
+    "Comparison",
+    "CostChange",
+    "Effect",
+    "Effects",
     "Progress",
     "RankCorrelation",
     "Reference",
     "accuracy_interval",
+    "answers",
     "best",
     "choose",
+    "compare",
     "difference_interval",
     "eligible",
     "epoch_correlations",
+    "factorial_effects",
     "front_trials",
     "hypervolume",
     "kendall_interval",
@@ -42,5 +54,6 @@ __all__ = [
     "progress",
     "rank_correlation",
     "reference_point",
+    "seeds_wanted",
     "ties_with",
 ]

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from archsearch.ablation import is_ablation
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
-from archsearch.cli.progress import LiveProgress, clock
+from archsearch.cli.progress import LiveProgress, clock, describe
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
 from archsearch.report import front_points, front_table, front_text, headline, write_report
@@ -240,7 +241,7 @@ def run(
         for line in describe_plan(prepare(config, place)):
             out.print(line, soft_wrap=True)
         return
-    with LiveProgress(err, quiet) as progress:
+    with LiveProgress(err, describe, quiet) as progress:
         record = run_search(config, place, progress)
     finished(record, runs_dir / record.name)
 
@@ -320,6 +321,9 @@ def _study(path_or_name: str) -> StudyFile | None:
         except InputError:
             raise missing from None
     source = load_yaml(path)
+    if is_ablation(path):
+        remedy = f"use archsearch ablate {path_or_name}"
+        raise InputError(source.problem(("base",), "is an ablation, not a search", None, remedy))
     if not isinstance(source.data, dict) or "search" not in source.data:
         return None
     return value_from(StudyFile, source)

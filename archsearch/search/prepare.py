@@ -78,7 +78,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
     space = adapted(
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
     )
-    device = _device(config.latency.device)
+    device = choose_device(config.latency.device)
     name = place.name or default_name(config, space)
     folder = run_folder(place.runs_dir, name)
     storage = place.storage or folder.storage
@@ -121,7 +121,7 @@ def default_name(config: SearchConfig, space: SearchSpace) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
 
 
-def _device(wanted: str) -> str:
+def choose_device(wanted: str) -> str:
     """Return the device to use.
 
     Raises:

@@ -1,27 +1,18 @@
 """One session of a run: set up, search, confirm the front, test it."""
 
-import contextlib
 import logging
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import pareto_front
-from archsearch.cluster import (
-    Executor,
-    InlineExecutor,
-    PoolOptions,
-    QuietLock,
-    StopRule,
-    machine_lock,
-    never_stop,
-)
+from archsearch.cluster import Executor, StopRule, machine_lock, never_stop
 from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost import Probe
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.search.config import SearchConfig
+from archsearch.search.execution import log_to, num_workers, open_executor
 from archsearch.search.finish import confirm_front, evaluate_front
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
@@ -52,7 +43,7 @@ def run_search(
     listener = listener or SilentListener()
     prepared = prepare(config, place or Place())
     folder = prepared.folder
-    with folder.lock(), _log_to(folder.log):
+    with folder.lock(), log_to(folder.log):
         if folder.exists():
             folder.check_same(prepared.identity)
         else:
@@ -93,14 +84,14 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
             opened: list[Executor] = []
 
             def start() -> Executor:
-                listener.line(describe_cost(prepared, epoch_cost(prepared), num_workers))
+                listener.line(describe_cost(prepared, epoch_cost(prepared), workers))
                 opened.append(_executor(prepared, rule, quiet))
                 if isinstance(opened[0], RayPool):
-                    listener.line(f"starting {num_workers} workers")
+                    listener.line(f"starting {workers} workers")
                     opened[0].wait_ready()
                 return opened[0]
 
-            num_workers = _num_workers(prepared)
+            workers = num_workers(config.execution, prepared.device)
             loop = SearchLoop(
                 config,
                 prepared.recipe,
@@ -108,7 +99,7 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                 store,
                 gate,
                 start,
-                num_workers,
+                workers,
                 rule,
                 guess,
                 folder,
@@ -168,29 +159,7 @@ def _finish(
     return run_record(prepared.folder, config, store.records(), store.study.user_attrs)
 
 
-def _num_workers(prepared: Prepared) -> int:
-    """Return how many candidates train at a time: by default one per core, or one on a GPU."""
-    execution = prepared.config.execution
-    if execution.executor == "inline":
-        return 1
-    if execution.workers is not None:
-        return execution.workers
-    if prepared.device == "cuda":
-        return 1
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, cores // execution.threads_per_worker)
-
-
 def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) -> Executor:
-    execution = prepared.config.execution
-    options = PoolOptions(
-        num_workers=_num_workers(prepared),
-        threads=execution.threads_per_worker,
-        device=prepared.device,
-        quiet_folder=str(quiet.folder),
-        address=execution.address,
-    )
     stop: StopRule = never_stop
     if rule is not None:
         chosen = rule
@@ -198,9 +167,8 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
         def stop(job: Any, curve: Any) -> str:
             return chosen.reason(job.trial, curve)
 
-    if execution.executor == "inline":
-        return InlineExecutor(prepared.data, options, stop)
-    return RayPool(prepared.data, options, stop)
+    execution = prepared.config.execution
+    return open_executor(execution, prepared.device, prepared.data, quiet, stop)
 
 
 def _add_times(store: StudyStore, executors: Sequence[Executor], gate: Gate, wall_s: float) -> None:
@@ -213,20 +181,3 @@ def _add_times(store: StudyStore, executors: Sequence[Executor], gate: Gate, wal
         times[cause] = times.get(cause, 0.0) + seconds
     store.set_attribute("time_by_cause", times)
     store.set_attribute("wall_s", wall_s)
-
-
-@contextlib.contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Write archsearch's log to ``path`` for a while."""
-    root = logging.getLogger("archsearch")
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-        handler.close()

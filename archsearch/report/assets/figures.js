@@ -18,6 +18,7 @@ function prepared(key) {
   const figure = themed(data.figures[key]);
   const style = getComputedStyle(document.documentElement);
   for (const trace of figure.data) {
+    if (narrow.matches && trace.mode === "markers+text") trace.mode = "markers";
     if (trace.meta?.text === "architecture") {
       // a phone has no room for it; there, a touch opens the card
       if (narrow.matches) continue;
@@ -25,11 +26,17 @@ function prepared(key) {
       trace.text = trace.customdata.map((number) => tidy(line(number)));
     }
   }
+  // numbers beside the marks, for which a phone has no room; they stand in the table too
+  const marks = figure.layout.annotations ?? [];
+  if (narrow.matches && marks.some((each) => each.name === "wide")) {
+    figure.layout.annotations = marks.filter((each) => each.name !== "wide");
+    figure.layout.xaxis.domain = [0, 1];
+  }
   Object.assign(figure.layout, {
     autosize: true,
     showlegend: false,
     dragmode: window.matchMedia("(pointer: coarse)").matches ? false : figure.layout.dragmode,
-    margin: { l: 54, r: 12, t: key === "front" ? 22 : 10, b: 46 },
+    margin: { l: figure.layout.yaxis?.visible === false ? 10 : 54, r: 12, t: key === "front" ? 22 : 10, b: 46 },
   });
   figure.layout.hoverlabel = {
     ...figure.layout.hoverlabel,
@@ -103,6 +110,7 @@ function symbol(trace) {
     line: `<path d="M1 7H13" stroke="${color}" stroke-width="2"/>`,
     circle: `<circle cx="7" cy="7" r="${trace.mode.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
     "triangle-down-open": `<path d="M3 4.5H11L7 11Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
+    "diamond-open": `<path d="M7 2.5L11.5 7L7 11.5L2.5 7Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "line-ns-open": `<path d="M5 3V11M9 3V11" stroke="${color}" stroke-width="1.4"/>`,
   }[kind];
   return `<svg width="14" height="14" aria-hidden="true">${shape}</svg>`;
