@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import pareto_front
-from archsearch.cluster import Executor, StopRule, machine_lock, never_stop
+from archsearch.cluster import Executor, QuietLock, StopRule, machine_lock, never_stop
 from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost import Probe
 from archsearch.record import RunRecord, TrialRecord
