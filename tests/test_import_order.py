@@ -33,7 +33,7 @@ WITHIN = {
 }
 
 HOME = {
-    "ray": {"cluster/ray_pool.py"},
+    "ray": {"cluster/ray_pool.py", "cluster/ray_start.py", "cluster/remote_probe.py"},
     "optuna": {"search"},
     "plotly": {"report"},
     "typer": {"cli"},

@@ -138,6 +138,15 @@ def run(
             help="Images of the measured inference. [default: 1]", rich_help_panel="Machine"
         ),
     ] = None,
+    target: Annotated[
+        bool | None,
+        typer.Option(
+            "--target/--no-target",
+            help="Measure latency on the node of the cluster (--address) that offers the resource "
+            "latency_target. [default: here]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -223,6 +232,7 @@ def run(
         "latency.threads": threads,
         "latency.batch_size": batch,
         "latency.dtype": dtype,
+        "latency.elsewhere": target,
         "latency.runtime": runtime,
         "execution.trials": trials,
         "execution.time_limit_s": seconds(time_limit) if time_limit else None,

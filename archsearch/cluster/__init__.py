@@ -11,7 +11,7 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
-from archsearch.cluster.quiet import QuietLock, machine_lock
+from archsearch.cluster.quiet import OtherMachine, Quiet, QuietLock, machine_lock
 
 __all__ = [
     "EpochEvent",
@@ -21,7 +21,9 @@ __all__ = [
     "FinishedEvent",
     "InlineExecutor",
     "Job",
+    "OtherMachine",
     "PoolOptions",
+    "Quiet",
     "QuietLock",
     "StopRule",
     "WorkerTime",

@@ -11,7 +11,9 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol
 
 from archsearch.errors import RunError
 
@@ -21,6 +23,23 @@ except ImportError:  # Windows: the in-process executor never trains while it me
     fcntl = None  # type: ignore[assignment]
 
 _POLL_S = 0.002
+
+
+class Quiet(Protocol):
+    """Makes training rest while a latency is measured."""
+
+    def measuring(self) -> AbstractContextManager[float]:
+        """Hold the machine alone; yield the seconds waited until training had paused."""
+        ...
+
+
+class OtherMachine:
+    """In place of a `QuietLock` where latency is measured elsewhere: nothing here has to rest."""
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[float]:
+        """Wait for nothing."""
+        yield 0.0
 
 
 class QuietLock:

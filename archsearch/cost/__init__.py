@@ -4,6 +4,7 @@ from archsearch.cost.calibration import Coverage, calibrate_table
 from archsearch.cost.counts import ArchCounts, MacCount, count_arch, count_macs, count_params
 from archsearch.cost.environment import current_environment
 from archsearch.cost.fvcore_counts import count_macs_fvcore
+from archsearch.cost.measurer import Measurer
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
 from archsearch.cost.probe import Comparison, Probe, Ratio
 from archsearch.cost.profile import Profile, UnitProfile, profile_target
@@ -22,6 +23,7 @@ __all__ = [
     "LatencyProtocol",
     "LatencyTable",
     "MacCount",
+    "Measurer",
     "Prediction",
     "Probe",
     "Profile",

@@ -49,6 +49,8 @@ class LatencyTarget(Spec):
         threads: intra-op threads on a CPU.
         dtype: number type of weights and activations.
         runtime: what executes the network.
+        elsewhere: on the node of the Ray cluster that offers the resource ``latency_target``;
+            ``device`` is then that node's.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -56,6 +58,7 @@ class LatencyTarget(Spec):
     threads: Count = 1
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     runtime: str = "eager"
+    elsewhere: Flag = False
 
     def protocol_fields(self) -> dict[str, Any]:
         """Return what a `LatencyProtocol` takes from here."""

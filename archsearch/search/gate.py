@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from archsearch.arch import Arch
-from archsearch.cluster import QuietLock
+from archsearch.cluster import Quiet
 from archsearch.cost import (
     FINAL,
     GATE,
@@ -16,7 +16,7 @@ from archsearch.cost import (
     Coverage,
     LatencyProtocol,
     LatencyTable,
-    Probe,
+    Measurer,
     calibrate_table,
     count_arch,
 )
@@ -59,8 +59,8 @@ class Gate:
 
     def __init__(
         self,
-        probe: Probe,
-        quiet: QuietLock,
+        probe: Measurer,
+        quiet: Quiet,
         target: LatencyTarget,
         table: LatencyTable | None = None,
     ) -> None:

@@ -4,8 +4,9 @@ import logging
 
 import numpy as np
 
-from archsearch.cost import GATE, Coverage, LatencyTable, TableKey, current_environment
+from archsearch.cost import GATE, Coverage, LatencyTable, TableKey
 from archsearch.errors import InputError, ProbeError
+from archsearch.record import Environment
 from archsearch.search.config import LatencyTarget
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
@@ -20,10 +21,10 @@ _POOL = 300
 _ENOUGH = 0.9
 
 
-def open_table(target: LatencyTarget, device: str) -> LatencyTable:
-    """Return the table of this machine and target; an empty one when there is none."""
+def open_table(target: LatencyTarget, environment: Environment) -> LatencyTable:
+    """Return the table of an environment and target; an empty one when there is none."""
     protocol = GATE.model_copy(update=target.protocol_fields())
-    key = TableKey.of(current_environment(device), protocol, target.threads)
+    key = TableKey.of(environment, protocol, target.threads)
     try:
         return LatencyTable.load(key)
     except InputError as error:
@@ -51,7 +52,7 @@ def prepare_table(
     known = table.known_share(archs)
     if known < _ENOUGH:
         listener.line(
-            f"calibrating the latency table of this machine for {space.name}: at most "
+            f"calibrating the latency table of {table.key.device} for {space.name}: at most "
             f"{limit_s:.0f} s, once (it knows {known:.0%} of the sub-blocks; --calibration 0 "
             "goes without)"
         )

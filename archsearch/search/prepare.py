@@ -7,9 +7,11 @@ from typing import Any
 import torch
 
 from archsearch import __version__
+from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
+from archsearch.record import Environment
 from archsearch.search.config import SearchConfig
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.search.samplers import check_sampler
@@ -45,6 +47,7 @@ class Prepared:
     device: str
     folder: RunFolder
     storage: str
+    environment: Environment
     identity: dict[str, Any]
     written: dict[str, Any]
 
@@ -78,7 +81,8 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
     space = adapted(
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
     )
-    device = choose_device(config.latency.device)
+    elsewhere = config.latency.elsewhere
+    device = choose_device("auto" if elsewhere else config.latency.device)
     name = place.name or default_name(config, space)
     folder = run_folder(place.runs_dir, name)
     storage = place.storage or folder.storage
@@ -87,6 +91,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         raise InputError(broken)
     if recipe.augmentation is None:
         recipe = recipe.model_copy(update={"augmentation": default_augmentation(data)})
+    environment = target_environment(config) if elsewhere else current_environment(device)
     identity = {**config.identity(), "space_digest": space.digest}
     written = {
         "archsearch": __version__,
@@ -107,9 +112,26 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         },
         "device": device,
         "storage": storage,
-        "environment": current_environment(device).model_dump(mode="json"),
+        "environment": environment.model_dump(mode="json"),
     }
-    return Prepared(config, space, data, recipe, device, folder, storage, identity, written)
+    return Prepared(
+        config, space, data, recipe, device, folder, storage, environment, identity, written
+    )
+
+
+def target_environment(config: SearchConfig) -> Environment:
+    """Ask the node where latency is to be measured what it is.
+
+    Raises:
+        InputError: no address was given, or no node of the cluster is the target.
+    """
+    address = config.execution.address
+    if not address:
+        raise InputError(
+            Problem("--target", "needs a Ray cluster", None, "say --address, e.g. auto")
+        )
+    with RemoteProbe(address, config.latency.device, config.latency.threads) as probe:
+        return probe.environment()
 
 
 def default_name(config: SearchConfig, space: SearchSpace) -> str:

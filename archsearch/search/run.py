@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import pareto_front
-from archsearch.cluster import Executor, QuietLock, StopRule, machine_lock, never_stop
+from archsearch.cluster import Executor, OtherMachine, QuietLock, StopRule, machine_lock, never_stop
 from archsearch.cluster.ray_pool import RayPool
+from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.search.config import SearchConfig
@@ -65,10 +66,11 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     before_s = store.attribute("wall_s", 0.0)
     rule = DominanceRule(len(data.val), prepared.recipe.epochs) if config.early_stopping else None
     quiet = machine_lock()
-    with Probe(prepared.device, config.latency.threads) as probe:
+    with _open_probe(prepared) as probe:
         limit_s = config.execution.calibration_s
-        table = open_table(config.latency, prepared.device) if limit_s > 0 else None
-        gate = Gate(probe, quiet, config.latency, table)
+        table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
+        resting = OtherMachine() if config.latency.elsewhere else quiet
+        gate = Gate(probe, resting, config.latency, table)
         if _work_left(store, config):
             if table is not None:
                 prepare_table(
@@ -116,6 +118,14 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                     table.save()
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
+
+
+def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
+    latency = prepared.config.latency
+    if latency.elsewhere:
+        address = prepared.config.execution.address
+        return RemoteProbe(address, latency.device, latency.threads)
+    return Probe(prepared.device, latency.threads)
 
 
 def _work_left(store: StudyStore, config: SearchConfig) -> bool:
