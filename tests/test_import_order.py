@@ -17,6 +17,7 @@ ORDER = [
     {"analysis", "cluster"},
     {"search"},
     {"report", "export"},
+    {"live"},
     {"cli", "__main__"},
 ]
 ROW = {part: row for row, parts in enumerate(ORDER) for part in parts}
@@ -32,6 +33,7 @@ WITHIN = {
 HOME = {
     "ray": {"cluster/ray_pool.py"},
     "optuna": {"search"},
+    "optuna_dashboard": {"live"},
     "plotly": {"report"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
