@@ -1,5 +1,6 @@
 """``archsearch dashboard``: Optuna's dashboard on a run."""
 
+import warnings
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,9 @@ def dashboard(
     browser: Annotated[bool, typer.Option("--browser", help="Open it in a browser.")] = False,
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
 ) -> None:
-    """Show a run in Optuna's dashboard, on this machine only; it may still be going on."""
+    """Show a run in Optuna's dashboard, on this machine; it may still be going on."""
+    # what its importances think of small studies belongs on the page, not on the terminal
+    warnings.filterwarnings("ignore", module=r"optuna\b.*")
     server = open_dashboard(run, runs_dir, port=port, editable=allow_edit)
     how = "changes are allowed" if allow_edit else "read-only"
     out.print(f"dashboard: {server.url}   ({how}; Ctrl-C ends it)", soft_wrap=True)

@@ -54,7 +54,13 @@ def _json(drawing: Drawing, run: RunRecord) -> str:
         lines = {trial.number: summary(trial.arch) for trial in run.trials[-_MOST_LINES:]}
         figure = plot_front(front_info(run), lines)
     # the dashboard has a dark theme, and our text is dark
-    figure.update_layout(paper_bgcolor="#ffffff", plot_bgcolor="#ffffff", height=460)
+    figure.update_layout(
+        paper_bgcolor="#ffffff",
+        plot_bgcolor="#ffffff",
+        height=460,
+        margin={"t": 60},
+        legend={"y": -0.16, "yanchor": "top"},
+    )
     text: str = figure.to_json()
     return text
 

@@ -54,7 +54,7 @@ A search of the space **{plain(config.get("space_name", ""))}** for the most acc
   budget is exceeded; such a trial is never among the best.
 - Each trial has its network as a note, and files: the architecture, its learning curve and, once
   the run has ended, the model as one Python file.
-- Our own figures stand on the page *Analytics*, under *User-defined plots*.
+- Our own figures stand on the first page, below *History*.
 
 ## Protocol
 

@@ -2,8 +2,9 @@
 
 It reads constraints where Optuna 5 no longer writes them, which `RunOverlay` answers by writing
 them where it looks; and it lists infeasible trials among the best, by a search that is quadratic
-from three objectives on. Both are answered here by replacing the one function that lists them. A
-third replacement keeps notes of trials from being looked for among all notes, for each trial.
+from three objectives on, which is answered here by replacing the one function that lists them. Two
+more replacements keep figures in order, and keep the note of each trial from being looked for among
+the notes of all.
 """
 
 import importlib
@@ -46,6 +47,7 @@ def load_dashboard() -> Any:
             )
         ) from None
     _replace(application, "get_pareto_front_trials", lambda original: best_trials)
+    _replace(application, "get_plotly_graph_objects", _in_order)
     _replace(notes, "get_note_from_system_attrs", _own_notes)
     return application
 
@@ -75,6 +77,14 @@ class NotedAttrs(dict[str, Any]):
     def __init__(self, attrs: Mapping[str, Any], note_of: Callable[[int], str]) -> None:
         super().__init__(attrs)
         self.note_of = note_of
+
+
+def _in_order(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def figures(system_attrs: dict[str, Any]) -> dict[str, str]:
+        return dict(sorted(original(system_attrs).items()))
+
+    return figures
 
 
 def _own_notes(original: Callable[..., Any]) -> Callable[..., Any]:
