@@ -156,6 +156,34 @@ class TrialRecord(Spec):
         return known.median_ms if known else None
 
 
+class BaselineRecord(Spec):
+    """A known network that was trained and measured as the candidates of a run were.
+
+    Attributes:
+        name: ``timm:NAME`` or ``zoo:NAME``.
+        arch: its architecture; None for one of timm's.
+        params: number of parameters; None when it could not be built.
+        macs: multiply-adds of one image.
+        latency: measured for publication, after the search.
+        accuracy: validation accuracy, 0 to 1, of the last epoch.
+        test_accuracy: after the last epoch.
+        curve: one entry an epoch.
+        seed: seed of initialisation and data order.
+        reason: why it failed; empty otherwise.
+    """
+
+    name: str
+    arch: Arch | None = None
+    params: int | None = None
+    macs: int | None = None
+    latency: LatencyResult | None = None
+    accuracy: float | None = None
+    test_accuracy: float | None = None
+    curve: tuple[EpochMetrics, ...] = ()
+    seed: int = 0
+    reason: str = ""
+
+
 class RunRecord(Spec):
     """A whole run, as read back from its folder.
 
@@ -169,6 +197,7 @@ class RunRecord(Spec):
         wall_s: seconds spent over all sessions of the run.
         time_by_cause: where worker and driver time went, in seconds.
         notes: lines that the run printed for the reader, e.g. dropped front members.
+        baselines: known networks beside the candidates, in the order of their names.
     """
 
     name: str
@@ -180,3 +209,4 @@ class RunRecord(Spec):
     wall_s: float = 0.0
     time_by_cause: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    baselines: tuple[BaselineRecord, ...] = ()

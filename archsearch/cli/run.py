@@ -106,6 +106,13 @@ def run(
             rich_help_panel="Search",
         ),
     ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train and measure this network too, timm:NAME or zoo:NAME; may be repeated.",
+            rich_help_panel="Search",
+        ),
+    ] = None,
     early_stopping: Annotated[
         bool | None,
         typer.Option(
@@ -202,6 +209,7 @@ def run(
         "execution.workers": workers,
         "execution.executor": executor,
         "execution.address": address,
+        "execution.baselines": baseline or None,
     }
     config = configuration(space, overrides)
     if recipe is not None:

@@ -68,6 +68,8 @@ class Execution(Spec):
         threads_per_worker: intra-op threads of each worker.
         executor: Ray actors, or the calling process.
         address: Ray cluster to join; empty starts one on this machine.
+        baselines: known networks to train and measure beside the candidates, ``timm:NAME`` or
+            ``zoo:NAME``.
     """
 
     trials: Count = 48
@@ -76,6 +78,7 @@ class Execution(Spec):
     threads_per_worker: Count = 1
     executor: Literal["ray", "inline"] = "ray"
     address: str = ""
+    baselines: tuple[str, ...] = ()
 
 
 class SearchConfig(Spec):

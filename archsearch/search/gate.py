@@ -10,6 +10,7 @@ from typing import TypeVar
 from archsearch.arch import Arch
 from archsearch.cluster import QuietLock
 from archsearch.cost import FINAL, GATE, ArchCounts, LatencyProtocol, Probe, count_arch
+from archsearch.cost.target import Target
 from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyResult
 from archsearch.search.config import LatencyTarget
@@ -78,7 +79,7 @@ class Gate:
         with self._held(len(archs)):
             return [self._measure_one(arch, protocol) for arch in archs]
 
-    def confirm(self, archs: Sequence[Arch]) -> list[LatencyResult]:
+    def confirm(self, archs: Sequence[Target]) -> list[LatencyResult]:
         """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.
 
         Raises:

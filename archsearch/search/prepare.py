@@ -10,6 +10,7 @@ from archsearch import __version__
 from archsearch.cost import current_environment
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
+from archsearch.search.baselines import Baseline, find_baselines
 from archsearch.search.config import SearchConfig
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.search.samplers import check_sampler
@@ -47,6 +48,7 @@ class Prepared:
     storage: str
     identity: dict[str, Any]
     written: dict[str, Any]
+    baselines: tuple[Baseline, ...] = ()
 
 
 def prepare(config: SearchConfig, place: Place) -> Prepared:
@@ -78,6 +80,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
     space = adapted(
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
     )
+    baselines = find_baselines(config.execution.baselines, data)
     device = _device(config.latency.device)
     name = place.name or default_name(config, space)
     folder = run_folder(place.runs_dir, name)
@@ -109,7 +112,18 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         "storage": storage,
         "environment": current_environment(device).model_dump(mode="json"),
     }
-    return Prepared(config, space, data, recipe, device, folder, storage, identity, written)
+    return Prepared(
+        config,
+        space,
+        data,
+        recipe,
+        device,
+        folder,
+        storage,
+        identity,
+        written,
+        tuple(baselines),
+    )
 
 
 def default_name(config: SearchConfig, space: SearchSpace) -> str:

@@ -7,7 +7,7 @@ import optuna
 
 from archsearch.analysis import pareto_front
 from archsearch.errors import InputError, Problem
-from archsearch.record import Environment, RunRecord
+from archsearch.record import BaselineRecord, Environment, RunRecord
 from archsearch.search.run_folder import RunFolder, find_run
 from archsearch.search.store import read_records
 
@@ -53,4 +53,8 @@ def run_record(
         wall_s=attributes.get("wall_s", 0.0),
         time_by_cause=attributes.get("time_by_cause", {}),
         notes=tuple(attributes.get("notes", ())),
+        baselines=tuple(
+            BaselineRecord.model_validate(each)
+            for _, each in sorted(attributes.get("baselines", {}).items())
+        ),
     )
