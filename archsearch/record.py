@@ -129,6 +129,7 @@ class TrialRecord(Spec):
         started_s: seconds from the start of the run to its first epoch.
         finished_s: seconds from the start of the run to its end.
         checkpoint: weights file, relative to the run folder; empty when none is kept.
+        choices: values of the space's parameters, as the study has them; empty where unknown.
     """
 
     number: int
@@ -148,6 +149,7 @@ class TrialRecord(Spec):
     started_s: float | None = None
     finished_s: float | None = None
     checkpoint: str = ""
+    choices: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @property
     def latency_ms(self) -> float | None:

@@ -1,6 +1,13 @@
 """What the records say: fronts, hypervolume, knee, progress, rank correlation, significance."""
 
 from archsearch.analysis.choice import best, choose, front_trials
+from archsearch.analysis.choice_effects import (
+    Explained,
+    choice_effects,
+    explained_share,
+    leave_one_out,
+    one_hot,
+)
 from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
@@ -18,29 +25,37 @@ from archsearch.analysis.significance import (
     num_images,
     ties_with,
 )
+from archsearch.analysis.versus import Versus, versus
 
 __all__ = [
+    "Explained",
     "Progress",
     "RankCorrelation",
     "Reference",
+    "Versus",
     "accuracy_interval",
     "best",
+    "choice_effects",
     "choose",
     "difference_interval",
     "eligible",
     "epoch_correlations",
+    "explained_share",
     "front_trials",
     "hypervolume",
     "kendall_interval",
     "kendall_tau",
     "knee",
     "knee_index",
+    "leave_one_out",
     "nondominated",
     "num_images",
     "objectives",
+    "one_hot",
     "pareto_front",
     "progress",
     "rank_correlation",
     "reference_point",
     "ties_with",
+    "versus",
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import out
-from archsearch.report import front_points, front_table, front_text
+from archsearch.report import baseline_table, front_points, front_table, front_text
 from archsearch.search import load_run
 
 
@@ -23,3 +23,6 @@ def front(
     else:
         out.print(front_table(record))
         out.print(front_text(record, width=min(72, out.width)), markup=False)
+        known = baseline_table(record)
+        if known is not None:
+            out.print(known)

@@ -10,7 +10,14 @@ from archsearch.cli.console import err, out
 from archsearch.cli.progress import LiveProgress, clock
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
-from archsearch.report import front_points, front_table, front_text, headline, write_report
+from archsearch.report import (
+    baseline_table,
+    front_points,
+    front_table,
+    front_text,
+    headline,
+    write_report,
+)
 from archsearch.resources import find_yaml
 from archsearch.search import (
     Place,
@@ -232,6 +239,9 @@ def finished(record: RunRecord, folder: Path) -> None:
     page = write_report(record, folder / "report.html")
     out.print(front_table(record))
     out.print(front_text(record, width=min(72, out.width)), markup=False)
+    known = baseline_table(record)
+    if known is not None:
+        out.print(known)
     out.print(headline(record), markup=False, soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(

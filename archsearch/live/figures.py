@@ -12,7 +12,10 @@ from archsearch.report.figures import (
     draw_correlation,
     draw_curves,
     draw_front,
+    draw_importance,
     draw_latency_check,
+    draw_latency_model,
+    draw_parallel,
     draw_progress_over_epochs,
     draw_progress_over_time,
     draw_time,
@@ -27,8 +30,11 @@ _DRAW = (
     draw_progress_over_time,
     draw_progress_over_epochs,
     draw_curves,
+    draw_importance,
+    draw_parallel,
     draw_correlation,
     draw_time,
+    draw_latency_model,
     draw_latency_check,
 )
 #: hover texts with the architecture for at most so many trials: they are sent with every request

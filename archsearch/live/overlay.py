@@ -148,7 +148,8 @@ class RunOverlay:
             stored = trial.user_attrs.get(RECORD) or self._raw.get(repeat_of)
             if stored is None or not trial.state.is_finished():
                 return None
-            record = {**stored, **self._finals.get(str(stored["number"]), {})}
+            finals = self._finals.get(str(stored["number"]), {})
+            record = {**stored, **finals, "choices": trial.params}
             self._raw[trial.number] = record
             self._ids[trial._trial_id] = trial.number
         return record

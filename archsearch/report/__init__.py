@@ -6,6 +6,7 @@
 import importlib
 from typing import Any
 
+from archsearch.report.baseline_table import baseline_points, baseline_table
 from archsearch.report.commands import export_command
 from archsearch.report.points import front_points
 from archsearch.report.sentences import headline, sentences
@@ -14,6 +15,8 @@ from archsearch.report.text_plot import front_text
 
 __all__ = [
     "FrontTable",
+    "baseline_points",
+    "baseline_table",
     "export_command",
     "front_points",
     "front_table",

@@ -180,7 +180,11 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
     finals = study.user_attrs.get(FINALS, {})
     return [
         TrialRecord.model_validate(
-            {**trial.user_attrs[RECORD], **finals.get(str(trial.number), {})}
+            {
+                **trial.user_attrs[RECORD],
+                **finals.get(str(trial.number), {}),
+                "choices": trial.params,
+            }
         )
         for trial in study.get_trials(deepcopy=False)
         if RECORD in trial.user_attrs and trial.state.is_finished()

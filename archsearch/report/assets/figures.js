@@ -98,10 +98,12 @@ function viewButton(element) {
 
 function symbol(trace) {
   const color = trace.marker?.color ?? trace.line.color;
-  const kind = trace.mode === "lines" ? "line" : trace.marker.symbol ?? "circle";
+  const kind = trace.type === "bar" ? "bar" : trace.mode === "lines" ? "line" : trace.marker.symbol ?? "circle";
   const shape = {
     line: `<path d="M1 7H13" stroke="${color}" stroke-width="2"/>`,
-    circle: `<circle cx="7" cy="7" r="${trace.mode.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
+    bar: `<path d="M2 3H12V11H2Z" fill="${color}"/>`,
+    diamond: `<path d="M7 1.5L12.5 7L7 12.5L1.5 7Z" fill="${color}"/>`,
+    circle: `<circle cx="7" cy="7" r="${trace.mode?.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
     "triangle-down-open": `<path d="M3 4.5H11L7 11Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "line-ns-open": `<path d="M5 3V11M9 3V11" stroke="${color}" stroke-width="1.4"/>`,
   }[kind];
