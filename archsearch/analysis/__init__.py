@@ -8,6 +8,18 @@ from archsearch.analysis.choice_effects import (
     leave_one_out,
     one_hot,
 )
+from archsearch.analysis.comparison import (
+    Dominated,
+    Estimate,
+    Ground,
+    common_reference,
+    comparable,
+    dominated_points,
+    ground,
+    hypervolume_difference,
+    hypervolume_draws,
+    hypervolume_estimate,
+)
 from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
@@ -28,7 +40,10 @@ from archsearch.analysis.significance import (
 from archsearch.analysis.versus import Versus, versus
 
 __all__ = [
+    "Dominated",
+    "Estimate",
     "Explained",
+    "Ground",
     "Progress",
     "RankCorrelation",
     "Reference",
@@ -37,12 +52,19 @@ __all__ = [
     "best",
     "choice_effects",
     "choose",
+    "common_reference",
+    "comparable",
     "difference_interval",
+    "dominated_points",
     "eligible",
     "epoch_correlations",
     "explained_share",
     "front_trials",
+    "ground",
     "hypervolume",
+    "hypervolume_difference",
+    "hypervolume_draws",
+    "hypervolume_estimate",
     "kendall_interval",
     "kendall_tau",
     "knee",

@@ -15,7 +15,7 @@ from archsearch.cli.console import exit_codes
 COMMANDS = {
     "run": "Search for the best accuracy within a latency budget, and print the Pareto front.",
     "front": "Print the Pareto front of a run; it may still be going on.",
-    "report": "Write a self-contained page about a run; it needs no network.",
+    "report": "Write a self-contained page about a run, or one that compares several.",
     "dashboard": "Show a run in Optuna's dashboard, on this machine; it may still be going on.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
     "export": "Export a model definition that needs nothing of archsearch; it is checked first.",

@@ -1,23 +1,59 @@
-"""``archsearch report``: one page about a run."""
+"""``archsearch report``: one page about a run, or one that compares several."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from archsearch.cli.console import out
+from archsearch.record import RunRecord
 from archsearch.report import write_report
+from archsearch.report.comparison import (
+    compare_runs,
+    comparison_points,
+    comparison_sentences,
+    comparison_table,
+)
+from archsearch.report.comparison_page import write_comparison
 from archsearch.search import find_run, load_run
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Folder of a run, or its name; several are compared.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File. [default: report.html in the run]")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File. [default: report.html in the run; comparison.html for several]",
+        ),
     ] = None,
+    layout: Annotated[
+        str, typer.Option(help="Page layout: a name, or a Python file of your own.")
+    ] = "search",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a comparison as JSON; write no page.")
+    ] = False,
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
 ) -> None:
-    """Write a self-contained page about a run; it needs no network."""
-    record = load_run(run, runs_dir)
-    path = output or find_run(run, runs_dir).report
-    out.print(f"report: {write_report(record, path)}", soft_wrap=True)
+    """Write a self-contained page about a run, or one that compares several."""
+    records = [load_run(run, runs_dir) for run in runs]
+    if len(records) == 1 and not as_json:
+        path = output or find_run(runs[0], runs_dir).report
+        out.print(f"report: {write_report(records[0], path, layout)}", soft_wrap=True)
+        return
+    _compare(records, output or Path("comparison.html"), as_json)
+
+
+def _compare(records: list[RunRecord], path: Path, as_json: bool) -> None:
+    info = compare_runs(records)
+    if as_json:
+        print(json.dumps(comparison_points(info), indent=2))
+        return
+    out.print(comparison_table(info))
+    for sentence in comparison_sentences(info):
+        out.print(sentence, markup=False, soft_wrap=True)
+    out.print(f"report: {write_comparison(records, path)}", soft_wrap=True)

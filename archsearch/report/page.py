@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,11 @@ def write_report(run: RunRecord, path: str | Path, layout: str | Path = "search"
     Raises:
         InputError: the layout does not exist or defines none.
     """
-    target = Path(path)
-    text = render_page(run, load_layout(layout))
+    return write_whole(Path(path), render_page(run, load_layout(layout)))
+
+
+def write_whole(target: Path, text: str) -> Path:
+    """Write a page that appears whole or not at all; return its path."""
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", text=False)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -66,7 +70,9 @@ def render_page(run: RunRecord, layout: Layout) -> str:
     for section in layout.sections:
         made = [item(run) for item in section.items]
         parts = [
-            _figure(each) if isinstance(each, Drawing) else _panel(each) for each in made if each
+            figure_html(each) if isinstance(each, Drawing) else _panel(each)
+            for each in made
+            if each
         ]
         if not parts:
             continue
@@ -76,24 +82,38 @@ def render_page(run: RunRecord, layout: Layout) -> str:
             f'<section>{title}<div class="grid" data-columns="{section.columns}">'
             f"{''.join(parts)}</div></section>"
         )
-    scripts = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    main = f'{_header(run, layout)}<main id="main">{"".join(body)}</main>{_footer(run)}'
+    title = f"{run.name}: {layout.kind}"
+    return document(title, main, _data(run, drawings), _SCRIPTS)
+
+
+def document(title: str, body: str, data: dict[str, Any], scripts: Sequence[str]) -> str:
+    """Return a page: style, the library and our scripts inside it, and nothing fetched.
+
+    Args:
+        title: of the window.
+        body: escaped HTML.
+        data: what the scripts read.
+        scripts: names of ours, in the order in which they are run.
+    """
+    known = script_json({"dark": DARK, **data})
+    code = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in scripts)
     head = (
         '<meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(run.name)}: {escape(layout.kind)}</title>"
+        f"<title>{escape(title)}</title>"
         f"<style>{(_ASSETS / 'page.css').read_text(encoding='utf-8')}</style>"
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>'
-        '<a class="skip" href="#main">Skip to the front</a>'
-        f'{_header(run, layout)}<main id="main">{"".join(body)}</main>{_footer(run)}'
+        f'<a class="skip" href="#main">Skip to the front</a>{body}'
         "<noscript><p>The figures and the table of all trials need JavaScript; the rest of this "
         "page does not.</p></noscript>"
-        f'<script type="application/json" id="data">{script_json(_data(run, drawings))}</script>\n'
+        f'<script type="application/json" id="data">{known}</script>\n'
         f"<script>{get_plotlyjs()}</script>\n"
-        f'<script>(() => {{\n"use strict";\n{scripts}\n}})();</script>\n'
+        f'<script>(() => {{\n"use strict";\n{code}\n}})();</script>\n'
         "</body></html>\n"
     )
 
@@ -115,7 +135,8 @@ def _footer(run: RunRecord) -> str:
     )
 
 
-def _figure(drawing: Drawing) -> str:
+def figure_html(drawing: Drawing) -> str:
+    """Return the place of a figure, with its title and its words."""
     key = escape(drawing.key)
     note = f'<p class="note">{escape(drawing.note)}</p>' if drawing.note else ""
     return (
@@ -148,13 +169,12 @@ def _data(run: RunRecord, drawings: list[Drawing]) -> dict[str, Any]:
         "best": top.number if top else None,
         "knee": bend.number if bend else None,
         "export": export_command(run, "@TRIAL@"),
-        "dark": DARK,
-        "figures": {drawing.key: _figure_data(drawing) for drawing in drawings},
+        "figures": {drawing.key: figure_data(drawing) for drawing in drawings},
         **trial_columns(run),
     }
 
 
-def _figure_data(drawing: Drawing) -> dict[str, Any]:
+def figure_data(drawing: Drawing) -> dict[str, Any]:
     """Return a figure for the page, where its title stands above it."""
     plain = drawing.figure.to_plotly_json()
     plain["layout"].pop("title", None)
