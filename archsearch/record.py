@@ -1,7 +1,8 @@
 """What is known about one evaluated architecture, and where the numbers were taken."""
 
 import hashlib
-from typing import Literal
+import importlib
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -212,3 +213,21 @@ class RunRecord(Spec):
     time_by_cause: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     baselines: tuple[BaselineRecord, ...] = ()
+
+    def frame(self) -> Any:
+        """Return the trials as a pandas frame; see `archsearch.report.notebook.run_frame`.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return _notebook().run_frame(self)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of the report as plotly objects, by key: ``front``, ``curves`` ..."""
+        figures: dict[str, Any] = _notebook().run_figures(self)
+        return figures
+
+
+def _notebook() -> Any:
+    """Return what draws runs; loaded when asked for, as records come before reports."""
+    return importlib.import_module("archsearch.report.notebook")

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from archsearch import __version__
-from archsearch.cli.console import exit_codes
+from archsearch.cli.console import exit_codes, set_loudness
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
@@ -64,8 +64,11 @@ def archsearch(
         is_eager=True,
         help="Print the version and exit.",
     ),
+    quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
+    verbose: bool = typer.Option(False, "--verbose", help="Print what is logged, too."),
 ) -> None:
     """Take the options that come before the command."""
+    set_loudness(quiet, verbose)
 
 
 def _load(name: str) -> Callable[..., Any]:

@@ -1,12 +1,12 @@
 """``archsearch report``: one page about a run, or one that compares several."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from archsearch.cli.console import out
+from archsearch.cli.plain import print_json
 from archsearch.record import RunRecord
 from archsearch.report import write_report
 from archsearch.report.comparison import (
@@ -51,7 +51,7 @@ def report(
 def _compare(records: list[RunRecord], path: Path, as_json: bool) -> None:
     info = compare_runs(records)
     if as_json:
-        print(json.dumps(comparison_points(info), indent=2))
+        print_json(comparison_points(info))
         return
     out.print(comparison_table(info))
     for sentence in comparison_sentences(info):

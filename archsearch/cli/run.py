@@ -7,6 +7,7 @@ import typer
 
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
+from archsearch.cli.plain import print_json
 from archsearch.cli.progress import LiveProgress, clock
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
@@ -192,6 +193,10 @@ def run(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
     ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the front as JSON, once.", rich_help_panel="Output"),
+    ] = False,
 ) -> None:
     """Search for the best accuracy within a latency budget, and print the Pareto front.
 
@@ -230,13 +235,16 @@ def run(
         return
     with LiveProgress(err, quiet) as progress:
         record = run_search(config, place, progress)
-    finished(record, runs_dir / record.name)
+    finished(record, runs_dir / record.name, as_json)
 
 
-def finished(record: RunRecord, folder: Path) -> None:
+def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
     write_json(folder / "front.json", front_points(record))
     page = write_report(record, folder / "report.html")
+    if as_json:
+        print_json(front_points(record))
+        return
     out.print(front_table(record))
     out.print(front_text(record, width=min(72, out.width)), markup=False)
     known = baseline_table(record)
