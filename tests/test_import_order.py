@@ -18,6 +18,7 @@ ORDER = [
     {"search"},
     {"ablation"},
     {"report", "export"},
+    {"live"},
     {"cli", "__main__"},
 ]
 ROW = {part: row for row, parts in enumerate(ORDER) for part in parts}
@@ -35,6 +36,7 @@ WITHIN = {
 HOME = {
     "ray": {"cluster/ray_pool.py", "cluster/ray_start.py", "cluster/remote_probe.py"},
     "optuna": {"search"},
+    "optuna_dashboard": {"live"},
     "plotly": {"report"},
     "typer": {"cli"},
     "rich": {"cli", "report"},

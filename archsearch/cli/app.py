@@ -8,14 +8,15 @@ from typing import Any
 import typer
 
 from archsearch import __version__
-from archsearch.cli.console import exit_codes
+from archsearch.cli.console import exit_codes, set_loudness
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
 COMMANDS = {
     "run": "Search for the best accuracy within a latency budget, and print the Pareto front.",
     "front": "Print the Pareto front of a run; it may still be going on.",
-    "report": "Write a self-contained page about a run; it needs no network.",
+    "report": "Write a self-contained page about a run or an ablation, or one that compares runs.",
+    "dashboard": "Show a run in Optuna's dashboard, on this machine; it may still be going on.",
     "ablate": "Compare variants of a network over several seeds; say which choice bought the gain.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
     "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
@@ -65,8 +66,11 @@ def archsearch(
         is_eager=True,
         help="Print the version and exit.",
     ),
+    quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
+    verbose: bool = typer.Option(False, "--verbose", help="Print what is logged, too."),
 ) -> None:
     """Take the options that come before the command."""
+    set_loudness(quiet, verbose)
 
 
 def _load(name: str) -> Callable[..., Any]:

@@ -8,10 +8,18 @@ import typer
 from archsearch.ablation import is_ablation
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
+from archsearch.cli.plain import print_json
 from archsearch.cli.progress import LiveProgress, clock, describe
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
-from archsearch.report import front_points, front_table, front_text, headline, write_report
+from archsearch.report import (
+    baseline_table,
+    front_points,
+    front_table,
+    front_text,
+    headline,
+    write_report,
+)
 from archsearch.resources import find_yaml
 from archsearch.search import (
     Place,
@@ -104,6 +112,13 @@ def run(
         str | None,
         typer.Option(
             help="model, evolution, nsga2, random or tpe. [default: model]",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train and measure this network too, timm:NAME or zoo:NAME; may be repeated.",
             rich_help_panel="Search",
         ),
     ] = None,
@@ -212,6 +227,10 @@ def run(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
     ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the front as JSON, once.", rich_help_panel="Output"),
+    ] = False,
 ) -> None:
     """Search for the best accuracy within a latency budget, and print the Pareto front.
 
@@ -240,6 +259,7 @@ def run(
         "execution.workers": workers,
         "execution.executor": executor,
         "execution.address": address,
+        "execution.baselines": baseline or None,
     }
     config = configuration(space, overrides)
     if recipe is not None:
@@ -253,15 +273,21 @@ def run(
         return
     with LiveProgress(err, describe, quiet) as progress:
         record = run_search(config, place, progress)
-    finished(record, runs_dir / record.name)
+    finished(record, runs_dir / record.name, as_json)
 
 
-def finished(record: RunRecord, folder: Path) -> None:
+def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
     write_json(folder / "front.json", front_points(record))
     page = write_report(record, folder / "report.html")
+    if as_json:
+        print_json(front_points(record))
+        return
     out.print(front_table(record))
     out.print(front_text(record, width=min(72, out.width)), markup=False)
+    known = baseline_table(record)
+    if known is not None:
+        out.print(known)
     out.print(headline(record), markup=False, soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(

@@ -15,6 +15,7 @@ from archsearch.cluster.ray_start import join_cluster
 from archsearch.cost import GATE, Comparison, LatencyProtocol, Probe, current_environment
 from archsearch.cost.breakdown import Breakdown
 from archsearch.cost.protocol import FINAL
+from archsearch.cost.target import Target
 from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem
 from archsearch.record import Environment, LatencyResult
 
@@ -82,9 +83,7 @@ class RemoteProbe:
         """Measure one network; see `Probe.measure`."""
         return self.compare([target], protocol).results[0]
 
-    def compare(
-        self, targets: Sequence[Arch | str], protocol: LatencyProtocol = FINAL
-    ) -> Comparison:
+    def compare(self, targets: Sequence[Target], protocol: LatencyProtocol = FINAL) -> Comparison:
         """Measure networks interleaved; see `Probe.compare`."""
         found: Comparison = self._ask("compare", list(targets), protocol)
         return found
@@ -144,7 +143,7 @@ class ProbeHost:
         """Build a network ahead."""
         self._own().prepare(target, protocol)
 
-    def compare(self, targets: Sequence[Arch | str], protocol: LatencyProtocol) -> Comparison:
+    def compare(self, targets: Sequence[Target], protocol: LatencyProtocol) -> Comparison:
         """Measure networks interleaved, in quiet."""
         return self._quietly(lambda probe: probe.compare(targets, protocol))
 

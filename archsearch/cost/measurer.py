@@ -7,6 +7,7 @@ from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
 from archsearch.cost.probe import Comparison
 from archsearch.cost.protocol import LatencyProtocol
+from archsearch.cost.target import Target
 from archsearch.record import LatencyResult
 
 
@@ -21,7 +22,7 @@ class Measurer(Protocol):
         """Measure one network."""
         ...
 
-    def compare(self, targets: Sequence[Arch], protocol: LatencyProtocol) -> Comparison:
+    def compare(self, targets: Sequence[Target], protocol: LatencyProtocol) -> Comparison:
         """Measure networks interleaved."""
         ...
 

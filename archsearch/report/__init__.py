@@ -12,6 +12,7 @@ from archsearch.report.ablation_tables import (
     effects_table,
     interactions_table,
 )
+from archsearch.report.baseline_table import baseline_points, baseline_table
 from archsearch.report.commands import export_command
 from archsearch.report.plain_table import PlainTable, written
 from archsearch.report.points import front_points
@@ -24,6 +25,8 @@ __all__ = [
     "PlainTable",
     "ablation_table",
     "ablation_tables",
+    "baseline_points",
+    "baseline_table",
     "effects_table",
     "export_command",
     "front_points",

@@ -79,7 +79,9 @@ def render(
     for section in layout.sections:
         made = [item(subject) for item in section.items]
         parts = [
-            _figure(each) if isinstance(each, Drawing) else _panel(each) for each in made if each
+            figure_html(each) if isinstance(each, Drawing) else _panel(each)
+            for each in made
+            if each
         ]
         if not parts:
             continue
@@ -89,24 +91,45 @@ def render(
             f'<section>{title}<div class="grid" data-columns="{section.columns}">'
             f"{''.join(parts)}</div></section>"
         )
+    figures = {drawing.key: figure_data(drawing) for drawing in drawings}
+    top = _header(heading, layout)
+    main = f'{top}<main id="main">{"".join(body)}</main>{_footer(where)}'
+    title = f"{heading.name}: {layout.kind}"
+    return document(title, main, {**data, "figures": figures}, scripts, heading.skip)
+
+
+def document(
+    title: str,
+    body: str,
+    data: dict[str, Any],
+    scripts: Sequence[str],
+    skip: str = "Skip to the content",
+) -> str:
+    """Return a page: style, the library and our scripts inside it, and nothing fetched.
+
+    Args:
+        title: of the window.
+        body: escaped HTML.
+        data: what the scripts read, colours excepted.
+        scripts: names of ours, in the order in which they are run.
+        skip: what the link for keyboards says.
+    """
     code = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in scripts)
-    figures = {drawing.key: _figure_data(drawing) for drawing in drawings}
     head = (
         '<meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(heading.name)}: {escape(layout.kind)}</title>"
+        f"<title>{escape(title)}</title>"
         f"<style>{(_ASSETS / 'page.css').read_text(encoding='utf-8')}</style>"
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>'
-        f'<a class="skip" href="#main">{escape(heading.skip)}</a>'
-        f'{_header(heading, layout)}<main id="main">{"".join(body)}</main>{_footer(where)}'
+        f'<a class="skip" href="#main">{escape(skip)}</a>{body}'
         "<noscript><p>The figures and the table of all trials need JavaScript; the rest of this "
         "page does not.</p></noscript>"
         '<script type="application/json" id="data">'
-        f"{script_json({**data, 'dark': DARK, 'figures': figures})}</script>\n"
+        f"{script_json({'dark': DARK, **data})}</script>\n"
         f"<script>{get_plotlyjs()}</script>\n"
         f'<script>(() => {{\n"use strict";\n{code}\n}})();</script>\n'
         "</body></html>\n"
@@ -129,7 +152,8 @@ def _footer(where: Environment) -> str:
     )
 
 
-def _figure(drawing: Drawing) -> str:
+def figure_html(drawing: Drawing) -> str:
+    """Return the place of a figure, with its title and its words."""
     key = escape(drawing.key)
     note = f'<p class="note">{escape(drawing.note)}</p>' if drawing.note else ""
     height = f' style="height: {drawing.height}px"' if drawing.height else ""
@@ -150,7 +174,7 @@ def _panel(panel: Drawing | Panel) -> str:
     return f'<div class="panel" id="panel-{escape(panel.key)}">{title}{panel.html}</div>'
 
 
-def _figure_data(drawing: Drawing) -> dict[str, Any]:
+def figure_data(drawing: Drawing) -> dict[str, Any]:
     """Return a figure for the page, where its title stands above it."""
     plain = drawing.figure.to_plotly_json()
     plain["layout"].pop("title", None)

@@ -78,6 +78,8 @@ class Execution(Spec):
         address: Ray cluster to join; empty starts one on this machine.
         calibration_s: longest calibration of the latency table, when the table of this machine
             does not know the space yet; 0 does without a table.
+        baselines: known networks to train and measure beside the candidates, ``timm:NAME`` or
+            ``zoo:NAME``.
     """
 
     trials: Count = 48
@@ -87,6 +89,7 @@ class Execution(Spec):
     executor: Literal["ray", "inline"] = "ray"
     address: str = ""
     calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
+    baselines: tuple[str, ...] = ()
 
 
 class SearchConfig(Spec):

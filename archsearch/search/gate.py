@@ -20,6 +20,7 @@ from archsearch.cost import (
     calibrate_table,
     count_arch,
 )
+from archsearch.cost.target import Target
 from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyPrediction, LatencyResult
 from archsearch.search.config import LatencyTarget
@@ -127,7 +128,7 @@ class Gate:
                     self._table.observe(arch, result)
         return results
 
-    def confirm(self, archs: Sequence[Arch]) -> list[LatencyResult]:
+    def confirm(self, archs: Sequence[Target]) -> list[LatencyResult]:
         """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.
 
         Raises:

@@ -12,6 +12,7 @@ from archsearch.cost import current_environment
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment
+from archsearch.search.baselines import Baseline, find_baselines
 from archsearch.search.config import SearchConfig
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.search.samplers import check_sampler
@@ -50,6 +51,7 @@ class Prepared:
     environment: Environment
     identity: dict[str, Any]
     written: dict[str, Any]
+    baselines: tuple[Baseline, ...] = ()
 
 
 def prepare(config: SearchConfig, place: Place) -> Prepared:
@@ -83,6 +85,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
     )
     elsewhere = config.latency.elsewhere
     device = choose_device("auto" if elsewhere else config.latency.device)
+    baselines = find_baselines(config.execution.baselines, data)
     name = place.name or default_name(config, space)
     folder = run_folder(place.runs_dir, name)
     storage = place.storage or folder.storage
@@ -115,7 +118,17 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         "environment": environment.model_dump(mode="json"),
     }
     return Prepared(
-        config, space, data, recipe, device, folder, storage, environment, identity, written
+        config,
+        space,
+        data,
+        recipe,
+        device,
+        folder,
+        storage,
+        environment,
+        identity,
+        written,
+        tuple(baselines),
     )
 
 

@@ -12,6 +12,7 @@ from archsearch.cluster.ray_pool import RayPool
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
 from archsearch.record import RunRecord, TrialRecord
+from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
 from archsearch.search.execution import log_to, num_workers, open_executor
 from archsearch.search.finish import confirm_front, evaluate_front
@@ -116,6 +117,7 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                     executor.close()
                 if table is not None:
                     table.save()
+        _run_baselines(prepared, store, gate, quiet, listener)
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
 
@@ -131,6 +133,28 @@ def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
 def _work_left(store: StudyStore, config: SearchConfig) -> bool:
     trained = sum(r.state in ("complete", "pruned", "failed") for r in store.records())
     return trained < config.execution.trials
+
+
+def _run_baselines(
+    prepared: Prepared, store: StudyStore, gate: Gate, quiet: QuietLock, listener: Listener
+) -> None:
+    if not prepared.baselines:
+        return
+    took = run_baselines(
+        prepared.baselines,
+        store.attribute("baselines", {}),
+        prepared.data,
+        prepared.recipe,
+        seed=prepared.config.seed,
+        device=prepared.device,
+        threads=prepared.config.execution.threads_per_worker,
+        quiet=quiet,
+        measure=gate.confirm,
+        keep=lambda records: store.set_attribute("baselines", dict(records)),
+        listener=listener,
+    )
+    times = store.attribute("time_by_cause", {})
+    store.set_attribute("time_by_cause", {**times, "baselines": times.get("baselines", 0.0) + took})
 
 
 def _finish(

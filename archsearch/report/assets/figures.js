@@ -105,10 +105,16 @@ function viewButton(element) {
 
 function symbol(trace) {
   const color = trace.marker?.color ?? trace.line.color;
-  const kind = trace.mode === "lines" ? "line" : trace.marker.symbol ?? "circle";
+  const kind = trace.type === "bar" ? "bar" : trace.mode === "lines" ? "line" : trace.marker.symbol ?? "circle";
   const shape = {
     line: `<path d="M1 7H13" stroke="${color}" stroke-width="2"/>`,
-    circle: `<circle cx="7" cy="7" r="${trace.mode.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
+    bar: `<path d="M2 3H12V11H2Z" fill="${color}"/>`,
+    diamond: `<path d="M7 1.5L12.5 7L7 12.5L1.5 7Z" fill="${color}"/>`,
+    square: `<path d="M3 3H11V11H3Z" fill="${color}"/>`,
+    "triangle-up": `<path d="M7 2L12 11H2Z" fill="${color}"/>`,
+    cross: `<path d="M7 2V12M2 7H12" stroke="${color}" stroke-width="3.4"/>`,
+    x: `<path d="M3 3L11 11M11 3L3 11" stroke="${color}" stroke-width="3"/>`,
+    circle: `<circle cx="7" cy="7" r="${trace.mode?.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
     "triangle-down-open": `<path d="M3 4.5H11L7 11Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "diamond-open": `<path d="M7 2.5L11.5 7L7 11.5L2.5 7Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "line-ns-open": `<path d="M5 3V11M9 3V11" stroke="${color}" stroke-width="1.4"/>`,

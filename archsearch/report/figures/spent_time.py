@@ -16,9 +16,10 @@ _WORDS = {
     "lost": "lost with a worker",
     "measuring": "measured latency",
     "waiting_for_quiet": "waited for workers to pause",
+    "baselines": "trained baselines",
 }
 #: causes of the driver: it works beside the workers, so its seconds are no share of theirs
-_DRIVER = ("measuring", "waiting_for_quiet")
+_DRIVER = ("measuring", "waiting_for_quiet", "baselines")
 
 
 class TimeInfo(NamedTuple):
