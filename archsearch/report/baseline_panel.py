@@ -46,6 +46,8 @@ def _row(run: RunRecord, each: BaselineRecord) -> str:
     return "".join(
         f'<td data-label="{escape(label)}" data-value="{"" if value is None else value}">'
         f"{html}</td>"
+        if label in _NUMBERS
+        else f'<td class="words" data-label="{escape(label)}">{html}</td>'
         for label, (value, html) in cells
     )
 

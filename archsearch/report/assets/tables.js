@@ -47,7 +47,8 @@ for (const table of document.querySelectorAll("table:has(th[data-kind])")) {
 
 const trialsTable = document.getElementById("trials-rows");
 if (trialsTable) {
-  const size = 25;
+  // a row of a phone is as tall as eight of a desk
+  const size = narrow.matches ? 6 : 25;
   const states = columns.number.map((_, place) => data.words[columns.state[place]]);
   const cells = [
     ["Trial", (i) => columns.number[i], (i) => make("button", { type: "button", class: "link", "data-trial": columns.number[i] }, String(columns.number[i]))],

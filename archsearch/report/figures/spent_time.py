@@ -76,7 +76,7 @@ def plot_time(info: TimeInfo) -> Any:
         )
     )
     figure.update_yaxes(autorange="reversed", ticks="", showline=False, ticksuffix="  ")
-    figure.update_xaxes(range=[0, 1.25 * max(info.seconds)])
+    figure.update_xaxes(range=[0, 1.4 * max(info.seconds)])
     figure.update_layout(bargap=0.35, showlegend=False)
     return figure
 
