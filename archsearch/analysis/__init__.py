@@ -7,6 +7,7 @@ from archsearch.analysis.factorial import Effect, Effects, factorial_effects
 from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
+from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.analysis.progress import Progress, progress
 from archsearch.analysis.rank_correlation import (
     RankCorrelation,
@@ -29,12 +30,14 @@ __all__ = [
     "CostChange",
     "Effect",
     "Effects",
+    "Marginal",
     "Progress",
     "RankCorrelation",
     "Reference",
     "accuracy_interval",
     "answers",
     "best",
+    "choice_marginals",
     "choose",
     "compare",
     "difference_interval",

@@ -17,6 +17,7 @@ COMMANDS = {
     "front": "Print the Pareto front of a run; it may still be going on.",
     "report": "Write a self-contained page about a run; it needs no network.",
     "ablate": "Compare variants of a network over several seeds; say which choice bought the gain.",
+    "importance": "Print which choices of a run mattered for accuracy and latency.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
     "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
