@@ -14,6 +14,7 @@ from archsearch.analysis.factorial import Effect, Effects, factorial_effects
 from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
+from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.analysis.progress import Progress, progress
 from archsearch.analysis.rank_correlation import (
     RankCorrelation,
@@ -53,6 +54,7 @@ __all__ = [
     "Estimate",
     "Explained",
     "Ground",
+    "Marginal",
     "Progress",
     "RankCorrelation",
     "Reference",
@@ -61,6 +63,7 @@ __all__ = [
     "answers",
     "best",
     "choice_effects",
+    "choice_marginals",
     "choose",
     "common_reference",
     "comparable",

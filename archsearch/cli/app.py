@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "Write a self-contained page about a run or an ablation, or one that compares runs.",
     "dashboard": "Show a run in Optuna's dashboard, on this machine; it may still be going on.",
     "ablate": "Compare variants of a network over several seeds; say which choice bought the gain.",
+    "importance": "Print which choices of a run mattered for accuracy and latency.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
     "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",

@@ -14,6 +14,7 @@ from archsearch.report.ablation_tables import (
 )
 from archsearch.report.baseline_table import baseline_points, baseline_table
 from archsearch.report.commands import export_command
+from archsearch.report.importance_tables import importance_table, marginals_table
 from archsearch.report.plain_table import PlainTable, written
 from archsearch.report.points import front_points
 from archsearch.report.sentences import headline, sentences
@@ -33,15 +34,22 @@ __all__ = [
     "front_table",
     "front_text",
     "headline",
+    "importance_table",
     "interactions_table",
+    "marginals_table",
     "sentences",
     "write_ablation",
+    "write_importance",
     "write_report",
     "written",
 ]
 
 
-_PAGES = {"write_ablation": "ablation_page", "write_report": "page"}
+_PAGES = {
+    "write_ablation": "ablation_page",
+    "write_importance": "importance_page",
+    "write_report": "page",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,5 @@
 """The parts of an ablation's page that are not figures, as HTML; everything is escaped."""
 
-from collections.abc import Sequence
 from html import escape
 
 import yaml
@@ -9,9 +8,7 @@ from archsearch.report.ablation_tables import ablation_table, effects_table, int
 from archsearch.report.ablation_view import AblationView, ablation_sentences
 from archsearch.report.layout import Panel
 from archsearch.report.panels import definitions, environment_rows
-from archsearch.report.plain_table import PlainTable, written
-
-_COPIES = (("md", "Copy as Markdown"), ("latex", "Copy as LaTeX"), ("csv", "Copy as CSV"))
+from archsearch.report.table_panel import table_panel
 
 
 def ablation_summary_panel(view: AblationView) -> Panel:
@@ -46,13 +43,13 @@ def published_panel(view: AblationView) -> Panel | None:
 
 def variants_panel(view: AblationView) -> Panel:
     """Return the table of variants, to read and to copy."""
-    return _table("variants", ablation_table(view.record, view.answers))
+    return table_panel("variants", ablation_table(view.record, view.answers))
 
 
 def main_effects_panel(view: AblationView) -> Panel | None:
     """Return the table of main effects; None for designs without factors."""
     table = effects_table(view.record, view.answers)
-    return _table("main-effects", table) if table else None
+    return table_panel("main-effects", table) if table else None
 
 
 def interactions_panel(view: AblationView) -> Panel | None:
@@ -60,7 +57,7 @@ def interactions_panel(view: AblationView) -> Panel | None:
     table = interactions_table(view.record, view.answers)
     if table is None:
         return None
-    panel = _table("interactions", table)
+    panel = table_panel("interactions", table)
     folded = f"<details><summary>All interactions</summary>{panel.html}</details>"
     return panel._replace(html=folded)
 
@@ -115,39 +112,3 @@ def recipe_panel(view: AblationView) -> Panel:
 
 def _overrides(overrides: dict[str, object]) -> str:
     return ", ".join(f"{key}: {value}" for key, value in overrides.items())
-
-
-def _table(key: str, table: PlainTable) -> Panel:
-    buttons = "".join(
-        f'<button type="button" data-copy="{escape(written([table], kind))}">{label}</button>'
-        for kind, label in _COPIES
-    )
-    heads = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in table.headings)
-    rows = "".join(_row(table.headings, row) for row in table.rows)
-    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
-    return Panel(
-        key,
-        "",
-        f'<div class="tools">{buttons}</div><table class="rows plain" id="{key}-rows">'
-        f'<caption class="unseen">{escape(table.title)}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>{notes}",
-    )
-
-
-def _row(headings: Sequence[str], cells: Sequence[str]) -> str:
-    shown = zip(headings, cells, strict=True)
-    inside = "".join(f"<td{_kind(h)}>{_cell(cell)}</td>" for h, cell in shown)
-    return f"<tr>{inside}</tr>"
-
-
-def _kind(heading: str) -> str:
-    words = ' class="words"' if heading == "verdict" else ""
-    return f'{words} data-label="{escape(heading)}"'
-
-
-def _cell(text: str) -> str:
-    """Return a cell; what stands in brackets at its end goes on a line of its own."""
-    first, bracket, rest = text.partition(" (")
-    if not bracket or not rest.endswith(")"):
-        return escape(text)
-    return f"{escape(first)} <small>({escape(rest)}</small>"

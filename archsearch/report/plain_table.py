@@ -45,6 +45,14 @@ class PlainTable(NamedTuple):
     values: tuple[dict[str, Any], ...]
     notes: tuple[str, ...] = ()
 
+    def head(self, count: int) -> "PlainTable":
+        """Return its first rows, with a note on how many are left out."""
+        left = len(self.rows) - count
+        if left <= 0:
+            return self
+        notes = (f"{left:,} more rows are left out here.", *self.notes)
+        return self._replace(rows=self.rows[:count], values=self.values[:count], notes=notes)
+
     def rich(self) -> Table:
         """Return it for the terminal."""
         table = Table(

@@ -12,6 +12,7 @@ from archsearch.search.config import (
 )
 from archsearch.search.engine import Evaluation, SearchResult, search
 from archsearch.search.finish import write_json
+from archsearch.search.importance import ParameterImportance, RunImportance, run_importance
 from archsearch.search.plan import describe_plan
 from archsearch.search.prepare import Place, Prepared, default_name, prepare
 from archsearch.search.read_run import load_run
@@ -27,9 +28,11 @@ __all__ = [
     "Execution",
     "LatencyTarget",
     "Listener",
+    "ParameterImportance",
     "Place",
     "Prepared",
     "RunFolder",
+    "RunImportance",
     "SearchConfig",
     "SearchResult",
     "SearchStatus",
@@ -40,6 +43,7 @@ __all__ = [
     "find_run",
     "load_run",
     "prepare",
+    "run_importance",
     "run_search",
     "search",
     "write_json",

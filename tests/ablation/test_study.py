@@ -7,8 +7,10 @@ import pytest
 
 from archsearch import zoo
 from archsearch.ablation import Networks, Study, open_study
+from archsearch.cost import current_environment
 from archsearch.errors import InputError
 from archsearch.export.description import Origin, module_docstring
+from archsearch.record import RunRecord, TrialRecord
 
 HEAD = """\
 question: what is it for?
@@ -120,6 +122,18 @@ def test_the_base_may_be_an_exported_file(tmp_path: Path, function: str) -> None
     text = HEAD.replace("zoo:edgevit_xxs", f"'model.py{function}'")
     _, networks = opened(tmp_path, text + "variants: {a: {overrides: {sampler: max}}}\n")
     assert networks.base.arch.digest == arch.digest
+
+
+def test_the_base_may_be_a_trial_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arch = zoo.arch("edgevit_xxs", image_size=64)
+    trial = TrialRecord(number=7, digest=arch.digest, arch=arch, state="complete")
+    found = RunRecord(name="r", config={}, environment=current_environment(), trials=(trial,))
+    monkeypatch.setattr("archsearch.ablation.base.load_run", lambda run, runs_dir: found)
+    text = HEAD.replace("zoo:edgevit_xxs", "run:r#7")
+    _, networks = opened(tmp_path, text + "variants: {a: {overrides: {sampler: max}}}\n")
+    assert networks.base.arch.digest == arch.digest
+    told = refused(tmp_path, text.replace("#7", "#8") + "variants: {a: {}}\n")
+    assert "s.yaml:4: base.arch: must be a trial of run 'r' (0 to 7), but got 8" in told
 
 
 def test_a_variant_may_have_an_architecture_of_its_own(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
 """Figures of a run: for each an info tuple, a plot made from it, and a drawing with its words."""
 
-from archsearch.report.figures.correlation import draw_correlation, plot_correlation
-from archsearch.report.figures.curves import CurvesInfo, curves_info, draw_curves, plot_curves
-from archsearch.report.figures.drawing import Drawing
-from archsearch.report.figures.front import draw_front, plot_front
-from archsearch.report.figures.importance import (
+from archsearch.report.figures.choices import (
     ImportanceInfo,
     draw_importance,
     importance_info,
     plot_importance,
 )
+from archsearch.report.figures.correlation import draw_correlation, plot_correlation
+from archsearch.report.figures.curves import CurvesInfo, curves_info, draw_curves, plot_curves
+from archsearch.report.figures.drawing import Drawing
+from archsearch.report.figures.front import draw_front, plot_front
 from archsearch.report.figures.latency_check import (
     LatencyCheckInfo,
     draw_latency_check,

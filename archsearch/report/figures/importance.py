@@ -1,129 +1,144 @@
-"""Which choices go along with accuracy and latency."""
+"""What mattered in a run: bars of importance, and a forest plot of each parameter's values."""
 
-import math
-from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import plotly.graph_objects as go
 
-from archsearch.analysis import choice_effects
-from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
-from archsearch.report.units import percent_text, plural
+from archsearch.report.figures.effects import REST, ROW, EffectRow, plot_effects
+from archsearch.report.units import percent_text, points_text
+from archsearch.search import ParameterImportance, RunImportance
 
-MOST_BARS = 12
-#: fewer trials than this say nothing about twenty choices
-FEWEST_TRIALS = 12
-
-
-class ImportanceInfo(NamedTuple):
-    """Share of the variance that each choice explains alone; all tuples are equally long.
-
-    Attributes:
-        names: parameters, the most telling first.
-        accuracy: share of the variance of accuracy, 0 to 1.
-        latency: share of the variance of the logarithm of latency.
-        n: trained trials behind the accuracies.
-        n_latency: measured trials behind the latencies.
-        left_out: parameters that are not shown.
-    """
-
-    names: tuple[str, ...]
-    accuracy: tuple[float, ...]
-    latency: tuple[float, ...]
-    n: int
-    n_latency: int
-    left_out: int
+#: parameters and choices beyond these are in the tables only
+MOST_BARS, MOST_CHOICES = 16, 24
 
 
-def importance_info(run: RunRecord, most: int = MOST_BARS) -> ImportanceInfo | None:
-    """Compute what the choices explain; None with too few trials whose choices are known."""
-    trained = [t for t in run.trials if t.choices and t.accuracy is not None]
-    measured = [t for t in run.trials if t.choices and t.latency_ms]
-    if len(trained) < FEWEST_TRIALS:
-        return None
-    accuracy = _shares(trained, [t.accuracy or 0.0 for t in trained])
-    latency = _shares(measured, [math.log(t.latency_ms or 1.0) for t in measured])
-    names = sorted(accuracy, key=lambda name: (-max(accuracy[name], latency.get(name, 0.0)), name))
-    shown = tuple(names[:most])
-    if not shown:
-        return None
-    return ImportanceInfo(
-        shown,
-        tuple(accuracy[name] for name in shown),
-        tuple(latency.get(name, 0.0) for name in shown),
-        len(trained),
-        len(measured),
-        len(names) - len(shown),
+def plot_importance(rows: tuple[ParameterImportance, ...], title: str) -> Any:
+    """Return bars of PED-ANOVA's shares, which every parameter has; fANOVA's as dots."""
+    figure = new_figure(title, "share of importance (%)", "")
+    groups = (
+        (
+            "latency",
+            BUDGET,
+            [row.latency_ped for row in rows],
+            [row.latency_fanova for row in rows],
+        ),
+        (
+            "accuracy",
+            FRONT,
+            [row.accuracy_ped for row in rows],
+            [row.accuracy_fanova for row in rows],
+        ),
     )
-
-
-def _shares(trials: list[TrialRecord], values: list[float]) -> dict[str, float]:
-    """Return the share of each parameter that at least half of the trials have.
-
-    What only few have tells mostly that they have it, which its parent tells already.
-    """
-    counts = Counter(name for trial in trials for name in trial.choices)
-    common = {name for name, count in counts.items() if 2 * count >= len(trials)}
-    known = [{k: v for k, v in trial.choices.items() if k in common} for trial in trials]
-    return {each.name: each.share for each in choice_effects(known, values)}
-
-
-def importance_title(info: ImportanceInfo) -> str:
-    """Return what the figure shows in one line."""
-    top = max(range(len(info.names)), key=lambda at: info.accuracy[at])
-    if info.accuracy[top] < 0.02:
-        return "No single choice explains accuracy"
-    share = percent_text(info.accuracy[top], 0)
-    return f"{info.names[top]} goes along with {share} % of the spread of accuracy"
-
-
-def plot_importance(info: ImportanceInfo) -> Any:
-    """Return the figure: two bars a choice."""
-    figure = new_figure(importance_title(info), "variance explained (%)", "")
-    labels = [plain(name) for name in info.names]
-    for name, shares, color in (
-        ("latency", info.latency, BUDGET),
-        ("accuracy", info.accuracy, FRONT),
-    ):
+    for shift, (name, colour, bars, dots) in zip((0.14, -0.14), groups, strict=True):
+        places = [-i - shift for i in range(len(rows))]
         figure.add_trace(
-            go.Bar(
+            go.Scatter(
                 name=name,
-                orientation="h",
-                y=labels,
-                x=[100 * share for share in shares],
-                marker={"color": color, "line_width": 0},
-                hovertemplate=f"%{{y}}: %{{x:.0f}} % of {name}<extra></extra>",
+                mode="markers",
+                x=[None if value is None else 100 * value for value in bars],
+                y=places,
+                marker={"symbol": "circle", "size": 8, "color": colour, "line_width": 0},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [0] * len(rows),
+                    "arrayminus": [100 * (value or 0.0) for value in bars],
+                    "color": colour,
+                    "thickness": 3,
+                    "width": 0,
+                },
+                text=[plain(row.name) for row in rows],
+                hovertemplate=f"%{{text}}: %{{x:.0f}} % of {name} (PED-ANOVA)<extra></extra>",
             )
         )
-    figure.update_yaxes(
-        autorange="reversed", ticks="", showline=False, ticksuffix="  ", tickfont_size=11.5
-    )
+        if any(value is not None for value in dots):
+            figure.add_trace(
+                go.Scatter(
+                    name=f"{name}, fANOVA",
+                    mode="markers",
+                    x=[None if value is None else 100 * value for value in dots],
+                    y=places,
+                    marker={
+                        "symbol": "diamond-open",
+                        "size": 9,
+                        "color": colour,
+                        "line_width": 1.6,
+                    },
+                    text=[plain(row.name) for row in rows],
+                    hovertemplate=f"%{{text}}: %{{x:.0f}} % of {name} (fANOVA)<extra></extra>",
+                )
+            )
+    for i, row in enumerate(rows):
+        figure.add_annotation(
+            x=0,
+            y=-i,
+            xref="paper",
+            xanchor="left",
+            yshift=17,
+            text=plain(row.name),
+            showarrow=False,
+            font_size=12.5,
+        )
     figure.update_xaxes(rangemode="tozero")
-    figure.update_layout(barmode="group", bargap=0.3, bargroupgap=0.05)
+    figure.update_yaxes(visible=False, range=[-len(rows) + 0.4, 0.75], fixedrange=True)
     return figure
 
 
-def draw_importance(run: RunRecord) -> Drawing | None:
-    """Draw what the choices of a run explain; None with too few trials."""
-    info = importance_info(run)
-    if info is None:
+def draw_importance(found: RunImportance) -> Drawing | None:
+    """Draw how much each parameter mattered; None when nothing could be assessed."""
+    rows = tuple(sorted(found.parameters, key=_largest, reverse=True)[:MOST_BARS])
+    if not rows:
         return None
-    rows = zip(info.names, info.accuracy, info.latency, strict=True)
-    listed = "; ".join(
-        f"{name}: {percent_text(a, 0)} % of accuracy, {percent_text(t, 0)} % of latency"
-        for name, a, t in rows
+    title = "What mattered for accuracy and for latency"
+    told = "; ".join(
+        f"{row.name}: {percent_text(row.accuracy_ped, 0)} % of accuracy, "
+        f"{percent_text(row.latency_ped, 0)} % of latency"
+        for row in rows
     )
-    more = f" {plural(info.left_out, 'weaker choice')} left out." if info.left_out else ""
+    left = len(found.parameters) - len(rows)
+    note = "Lines: PED-ANOVA, what sets the best tenth apart. Diamonds: fANOVA, share of variance."
+    if left:
+        note += f" {left} less important parameters are in the table only."
+    figure = plot_importance(rows, title)
+    return Drawing("importance", title, figure, f"PED-ANOVA. {told}.", note, 46 * len(rows) + REST)
+
+
+def _largest(row: ParameterImportance) -> float:
+    return max(share or 0.0 for share in row[2:])
+
+
+def choice_rows(found: RunImportance) -> tuple[EffectRow, ...]:
+    """Return the values that differ most clearly, parameter by parameter in the run's order."""
+    known = [row for row in found.marginals if row.at_latency.df > 0]
+    chosen = sorted(known, key=lambda row: row.at_latency.p)[:MOST_CHOICES]
+    rows = []
+    for row in known:
+        if row not in chosen:
+            continue
+        value = row.at_latency.value
+        low, high = row.at_latency.interval()
+        kind = "not distinguishable"
+        if row.p < 0.05:
+            kind = "better" if value > 0 else "worse"
+        name = f"{row.parameter}: {row.value}"
+        rows.append(EffectRow(name, 100 * value, (100 * low, 100 * high), kind))
+    return tuple(rows)
+
+
+def draw_choices(found: RunImportance) -> Drawing | None:
+    """Draw what each value goes with at equal latency; None when nothing can be told."""
+    rows = choice_rows(found)
+    if not rows:
+        return None
+    title = "Accuracy that goes with each choice, at equal latency"
+    told = "; ".join(f"{row.name}: {points_text(row.value / 100, 1)}" for row in rows)
     note = (
-        f"Each choice alone (omega squared), over {plural(info.n, 'trained trial')} and "
-        f"{info.n_latency:,} measured ones. The search prefers what looks good, so this tells "
-        f"what went along with it in this run; an ablation tells what causes it.{more}"
+        "Against the mean of the parameter's values; bars are 95 % intervals each, colours are by "
+        "p-values with Holm's correction. A search does not try values evenly: an ablation tells."
     )
-    return Drawing(
-        "importance",
-        importance_title(info),
-        plot_importance(info),
-        f"Bars of the variance that each choice explains alone. {listed}.",
-        note,
-    )
+    if len(rows) < len(found.marginals):
+        note += " The clearest are shown; the table has all."
+    figure = plot_effects(rows, title, "percentage points")
+    words = f"In percentage points, {told}."
+    return Drawing("choices", title, figure, words, note, ROW * len(rows) + REST)
