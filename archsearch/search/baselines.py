@@ -71,7 +71,8 @@ class Baseline:
             torch.manual_seed(seed or 0)
             model = self._from_timm(drop_path)
         # who measures it asks the network what images it takes
-        model.default_cfg = {**getattr(model, "default_cfg", {}), "input_size": self.shape}
+        known: Any = getattr(model, "default_cfg", {})
+        model.default_cfg = {**known, "input_size": self.shape}  # type: ignore[assignment]
         return model
 
     def _from_timm(self, drop_path: float) -> nn.Module:
@@ -79,7 +80,7 @@ class Baseline:
         fixed = {"in_chans": self.in_channels, "num_classes": self.num_classes}
         # convolutional networks take images of any size, and no such argument; neither do all
         # know stochastic depth
-        choices = [
+        choices: list[dict[str, Any]] = [
             {"img_size": self.image_size, "drop_path_rate": drop_path},
             {"drop_path_rate": drop_path},
             {"img_size": self.image_size},

@@ -9,7 +9,7 @@ from archsearch.report.comparison import compare_runs, comparison_points, compar
 from archsearch.report.comparison_page import render_comparison, write_comparison
 from archsearch.report.figures.drawing import DARK
 from archsearch.report.figures.fronts import draw_fronts, fronts_info
-from tests.analysis.test_comparison import A, B, moved
+from tests.analysis.test_run_comparison import A, B, moved
 from tests.report.conftest import HOSTILE
 from tests.report.synthetic_run import synthetic_run
 from tests.report.test_page import Tree, data_of

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from archsearch.analysis import front_trials
 from archsearch.record import RunRecord, TrialRecord
+from archsearch.report.figures.choices import importance_info
 from archsearch.report.figures.drawing import FRONT, LINE, OTHER, Drawing, new_figure, plain
-from archsearch.report.figures.importance import importance_info
 from archsearch.report.units import plural
 
 MOST_AXES = 7
