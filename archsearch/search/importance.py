@@ -82,9 +82,9 @@ class _Seen(NamedTuple):
 def run_importance(run: str | Path, runs_dir: str | Path = "runs") -> RunImportance:
     """Assess the choices of a run; it may still be going on.
 
-    fANOVA knows parameters that are active in every trial only; PED-ANOVA those of five or more. Accuracy is
-    that of the trials trained to the end; latency that of all measured, so that the budget does
-    not hide what is slow.
+    fANOVA knows parameters that are active in every trial only; PED-ANOVA those of five or more.
+    Accuracy is that of the trials trained to the end; latency that of all measured, so that the
+    budget does not hide what is slow.
 
     Args:
         run: folder of a run, or its name inside ``runs_dir``.
