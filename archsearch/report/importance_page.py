@@ -7,7 +7,7 @@ from archsearch.report.layout import Layout, Panel, load_layout
 from archsearch.report.panels import definitions, environment_rows
 from archsearch.report.shell import NO_TRIALS, Heading, render, write_whole
 from archsearch.report.table_panel import table_panel
-from archsearch.report.units import percent_text, plural
+from archsearch.report.units import plural
 from archsearch.search import RunImportance
 
 
@@ -44,14 +44,13 @@ def importance_headline(found: RunImportance) -> str:
     """Return what mattered most, in a sentence."""
     told = []
     for goal, shares in (
-        ("accuracy", {row.name: row.accuracy_ped for row in found.parameters}),
-        ("latency", {row.name: row.latency_ped for row in found.parameters}),
+        ("most accurate", {row.name: row.accuracy_ped or 0.0 for row in found.parameters}),
+        ("fastest", {row.name: row.latency_ped or 0.0 for row in found.parameters}),
     ):
-        known = {name: share for name, share in shares.items() if share is not None}
-        if known:
-            name = max(known, key=lambda each: known[each])
-            told.append(f"{name} most for {goal} ({percent_text(known[name], 0)} %)")
-    return f"Mattered: {', '.join(told)}." if told else "Nothing could be assessed."
+        name = max(shares, key=lambda each: shares[each], default="")
+        if name and shares[name] > 0:
+            told.append(f"{name} sets the {goal} apart the most")
+    return f"{'; '.join(told)}." if told else "Nothing could be assessed."
 
 
 def importance_panel(found: RunImportance) -> Panel:

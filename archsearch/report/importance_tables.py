@@ -1,16 +1,19 @@
 """What mattered in a run, as tables: parameters, and each of their values."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archsearch.analysis import Marginal
 from archsearch.analysis.regression import Estimate
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.units import percent_text, points_text
-from archsearch.search import RunImportance
+
+if TYPE_CHECKING:
+    # what made it loads torch, and a table needs none
+    from archsearch.search import RunImportance
 
 
-def importance_table(found: RunImportance) -> PlainTable:
+def importance_table(found: "RunImportance") -> PlainTable:
     """Return the share of each parameter, by two methods, on accuracy and on latency."""
     headings = (
         "parameter",
@@ -34,7 +37,7 @@ def importance_table(found: RunImportance) -> PlainTable:
     return PlainTable(f"{found.name}: importance", headings, rows, values, notes)
 
 
-def marginals_table(found: RunImportance, most_parameters: int | None = None) -> PlainTable:
+def marginals_table(found: "RunImportance", most_parameters: int | None = None) -> PlainTable:
     """Return each value's accuracy, as it came and at equal latency.
 
     Args:

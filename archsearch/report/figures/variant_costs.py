@@ -96,7 +96,7 @@ def plot_costs(points: tuple[CostPoint, ...], title: str) -> Any:
 
 
 def label_places(points: tuple[CostPoint, ...]) -> dict[str, str]:
-    """Return where each name stands: towards the middle, and clear of its neighbours' names.
+    """Return where each name stands: towards the middle, off the arrow and its neighbours' names.
 
     More than `MOST_NAMES` would cover each other; there are none then.
     """
@@ -115,8 +115,10 @@ def label_places(points: tuple[CostPoint, ...]) -> dict[str, str]:
             and abs(other.accuracy - point.accuracy) < 0.08 * high
         ]
         side = "left" if point.latency_ms > middle else "right"
-        place = f"top {side}"
-        places[point.name] = f"bottom {side}" if place in near else place
+        # arrows come from the base, the first point
+        first, second = ("top", "bottom") if point.accuracy >= y[0] else ("bottom", "top")
+        place = f"{first} {side}"
+        places[point.name] = f"{second} {side}" if place in near else place
     return places
 
 
