@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from archsearch import __version__
 from archsearch.analysis import ground
@@ -51,7 +52,7 @@ def render_comparison(info: ComparisonInfo) -> str:
     sections.insert(1, f'<section><h2>In words</h2><div class="prose">{words}</div></section>')
     sections.append(_differences_section(info))
     names = [run.name for run in info.runs]
-    data = {
+    data: dict[str, Any] = {
         "columns": {"number": []},
         "words": [],
         "parts": [],

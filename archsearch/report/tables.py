@@ -91,12 +91,13 @@ def run_cells(run: RunRecord) -> list[tuple[str, float | int | None, str]]:
     """Return a run in a row: heading, value to sort by, text."""
     front = front_trials(run)
     top = best(front)
+    accuracy, latency_ms = (top.accuracy, top.latency_ms) if top else (None, None)
     return [
         ("Run", None, run.name),
         ("Trials", len(run.trials), f"{len(run.trials):,}"),
         ("On the front", len(front), str(len(front))),
-        ("Best accuracy %", top.accuracy if top else None, percent_text(top and top.accuracy)),
-        ("At ms", top.latency_ms if top else None, ms_text(top and top.latency_ms)),
+        ("Best accuracy %", accuracy, percent_text(accuracy)),
+        ("At ms", latency_ms, ms_text(latency_ms)),
         ("Time", run.wall_s, duration_text(run.wall_s)),
     ]
 
