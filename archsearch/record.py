@@ -143,6 +143,8 @@ class TrialRecord(Spec):
         started_s: seconds from the start of the run to its first epoch.
         finished_s: seconds from the start of the run to its end.
         checkpoint: weights file, relative to the run folder; empty when none is kept.
+        time_share: share of an inference that ``stem``, ``stages.0`` ... and ``head`` take; front
+            members only.
         choices: values of the space's parameters, as the study has them; empty where unknown.
     """
 
@@ -164,6 +166,7 @@ class TrialRecord(Spec):
     started_s: float | None = None
     finished_s: float | None = None
     checkpoint: str = ""
+    time_share: dict[str, float] = Field(default_factory=dict)
     choices: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @property

@@ -91,8 +91,7 @@ def run_cells(run: RunRecord) -> list[tuple[str, float | int | None, str]]:
     """Return a run in a row: heading, value to sort by, text."""
     front = front_trials(run)
     top = best(front)
-    accuracy = top.accuracy if top else None
-    latency_ms = top.latency_ms if top else None
+    accuracy, latency_ms = (top.accuracy, top.latency_ms) if top else (None, None)
     return [
         ("Run", None, run.name),
         ("Trials", len(run.trials), f"{len(run.trials):,}"),

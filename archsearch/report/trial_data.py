@@ -38,7 +38,8 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
     ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
     ``final`` (1 when the latency is the final one), ``noisy``, ``accuracy``,
     ``accuracy_interval``, ``test``, ``curve`` (accuracies), ``digest`` (12 digits), ``line``
-    (places in ``parts`` that make the one-line architecture), ``net`` (see `_network`).
+    (places in ``parts`` that make the one-line architecture), ``net`` (see `_network`), ``share``
+    (of the time of stem, stages, head; None when unknown).
     """
     words, parts, blocks = _Table(), _Table(), _Table()
     n = num_images(run)
@@ -77,7 +78,17 @@ def _row(
         "digest": trial.digest[:12],
         "line": [parts.place(part) for part in summary(trial.arch).split(" | ")],
         "net": _network(trial.arch, words, blocks),
+        "share": _shares(trial),
     }
+
+
+def _shares(trial: TrialRecord) -> list[float | None] | None:
+    """Return the share of time of stem, stages and head, in this order; None when unknown."""
+    if not trial.time_share:
+        return None
+    stages = range(len(trial.arch.canonical().stages))
+    names = ["stem", *(f"stages.{index}" for index in stages), "head"]
+    return [trial.time_share.get(name) for name in names]
 
 
 def _network(arch: Arch, words: _Table, blocks: _Table) -> list[Any]:

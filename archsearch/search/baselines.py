@@ -70,14 +70,15 @@ class Baseline:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed or 0)
             model = self._from_timm(drop_path)
+        known = getattr(model, "default_cfg", None)
+        facts = dict(known) if isinstance(known, Mapping) else {}
         # who measures it asks the network what images it takes
-        known: Any = getattr(model, "default_cfg", {})
-        model.default_cfg = {**known, "input_size": self.shape}  # type: ignore[assignment]
+        setattr(model, "default_cfg", {**facts, "input_size": self.shape})  # noqa: B010
         return model
 
     def _from_timm(self, drop_path: float) -> nn.Module:
         name = self.name.removeprefix(_TIMM)
-        fixed = {"in_chans": self.in_channels, "num_classes": self.num_classes}
+        fixed: dict[str, Any] = {"in_chans": self.in_channels, "num_classes": self.num_classes}
         # convolutional networks take images of any size, and no such argument; neither do all
         # know stochastic depth
         choices: list[dict[str, Any]] = [

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import pareto_front
+from archsearch.errors import ArchsearchError
 from archsearch.record import TrialRecord
 from archsearch.search.gate import Gate
 from archsearch.search.run_folder import RunFolder
@@ -45,6 +46,24 @@ def confirm_front(
                     f"trial {record.number} left the front: {result.median_ms:.3g} ms when "
                     f"measured again, over the budget of {budget_ms:g} ms"
                 )
+
+
+def break_down(front: Sequence[TrialRecord], gate: Gate, listener: Listener) -> list[TrialRecord]:
+    """Return the front with ``time_share``; members that have it keep it."""
+    unknown = [record for record in front if not record.time_share]
+    if not unknown:
+        return list(front)
+    try:
+        shares = gate.time_shares([record.arch for record in unknown])
+    except ArchsearchError as error:
+        # a drawing without shares is no reason to lose a run
+        listener.line(f"where the front's networks spend their time was not measured: {error}")
+        return list(front)
+    known = {record.number: share for record, share in zip(unknown, shares, strict=True)}
+    return [
+        record.model_copy(update={"time_share": known.get(record.number, record.time_share)})
+        for record in front
+    ]
 
 
 def evaluate_front(

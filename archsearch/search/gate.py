@@ -143,6 +143,26 @@ class Gate:
         """Return ``preset`` with the batch, threads, type and runtime of the target."""
         return preset.model_copy(update=self._target.protocol_fields())
 
+    def time_shares(self, archs: Sequence[Arch]) -> list[dict[str, float]]:
+        """Return for each network the share of an inference that stem, stages and head take.
+
+        Keys: ``stem``, ``stages.0`` ..., ``head``; what none of them holds is missing from the
+        sum. Measured with clocks around the parts, in eager mode.
+
+        Raises:
+            TrialError: one of them cannot be measured.
+            ProbeError: the probe failed several times in a row.
+        """
+        protocol = self.protocol(GATE)
+        with self._held(len(archs)):
+            return [self._shares(arch, protocol) for arch in archs]
+
+    def _shares(self, arch: Arch, protocol: LatencyProtocol) -> dict[str, float]:
+        stages = range(len(arch.canonical().stages))
+        names = ["stem", *(f"stages.{index}" for index in stages), "head"]
+        found = _retry(lambda: self._probe.breakdown(arch, names, protocol))
+        return {name: found.unit_ms[name] / found.clocked_ms for name in names}
+
     @contextlib.contextmanager
     def _held(self, networks: int) -> Iterator[None]:
         """Hold the machine, and keep account of the time."""

@@ -15,7 +15,7 @@ from archsearch.record import RunRecord, TrialRecord
 from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
 from archsearch.search.execution import log_to, num_workers, open_executor
-from archsearch.search.finish import confirm_front, evaluate_front
+from archsearch.search.finish import break_down, confirm_front, evaluate_front
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.latency_table import open_table, prepare_table
@@ -167,7 +167,7 @@ def _finish(
 ) -> RunRecord:
     budget_ms = prepared.config.budgets.latency_ms
     records, notes = confirm_front(store.records(), gate, budget_ms, listener)
-    front = pareto_front(records, budget_ms)
+    front = break_down(pareto_front(records, budget_ms), gate, listener)
 
     def test(record: TrialRecord, weights: Path) -> float:
         trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
@@ -177,7 +177,7 @@ def _finish(
     tested, more = evaluate_front(front, prepared.folder, test, listener)
     prepared.folder.drop_weights_but({record.digest for record in front})
     by_number = {record.number: record for record in [*records, *tested]}
-    fields = ("final_latency", "test_accuracy", "checkpoint")
+    fields = ("final_latency", "test_accuracy", "checkpoint", "time_share")
     finals = {
         number: record.model_dump(mode="json", include=set(fields))
         for number, record in by_number.items()

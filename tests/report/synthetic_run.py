@@ -245,6 +245,14 @@ def _baselines(rng: np.random.Generator) -> tuple[BaselineRecord, ...]:
     return (*done, BaselineRecord(name="timm:vit_tiny", reason="ValueError: no <b>32</b> px"))
 
 
+def _shares(arch: Arch) -> dict[str, float]:
+    parts = ["stem", *(f"stages.{index}" for index in range(len(arch.stages))), "head"]
+    return {
+        part: (index + 1) / (len(parts) * (len(parts) + 1) / 2) * 0.96
+        for index, part in enumerate(parts)
+    }
+
+
 def _choices(arch: Arch) -> dict[str, str | int]:
     """Return what a space would have chosen; later stages are conditional."""
     found: dict[str, str | int] = {"stem": arch.stem.type, "num_stages": len(arch.stages)}
@@ -267,6 +275,7 @@ def _finalised(trial: TrialRecord, rng: np.random.Generator, num_val: int) -> Tr
         update={
             "final_latency": _latency(quiet, rng, 400),
             "test_accuracy": round(test * num_val) / num_val,
+            "time_share": _shares(trial.arch),
             "checkpoint": f"checkpoints/trial_{trial.number}.safetensors",
         }
     )

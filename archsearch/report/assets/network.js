@@ -61,22 +61,32 @@ function parts(number) {
   };
 }
 
+/** How much of an inference a part takes, as words and a bar; nothing when nobody measured it. */
+function timeShare(share) {
+  if (share === null || share === undefined) return null;
+  const whole = Math.round(100 * share);
+  const bar = make("i", { class: "share", "aria-hidden": "true" });
+  bar.style.setProperty("--share", String(share));
+  return make("p", { class: "spent" }, `${share > 0 && whole === 0 ? "under 1" : whole} % of the time`, bar);
+}
+
 /** A list of stages; what differs from `other` is marked. */
 function networkDrawing(number, other = null) {
   const own = parts(number);
   const theirs = other === null ? null : parts(other);
   const word = (text, same) => (theirs && !same ? make("mark", {}, times(text)) : times(text));
   const list = make("ol", { class: "net" });
-  const end = (title, lines, their) => {
-    const item = make("li", { class: "end" }, make("h4", {}, title));
+  const shares = columns.share?.[placeOf.get(number)] ?? [];
+  const end = (title, lines, their, share) => {
+    const item = make("li", { class: "end" }, make("h4", {}, title), timeShare(share));
     lines.forEach((text, i) => item.append(make("p", {}, word(text, their?.[i] === text))));
     list.append(item);
   };
   const largest = Math.max(...own.stages.map((stage) => stage.side));
-  end("Input", own.stem, theirs?.stem);
+  end("Input", own.stem, theirs?.stem, shares[0]);
   own.stages.forEach((stage, index) => {
     const their = theirs?.stages[index];
-    const item = make("li", {}, make("h4", {}, `Stage ${index + 1}: `, word(stage.depth.replaceAll(" ", "\u00a0"), their?.depth === stage.depth)));
+    const item = make("li", {}, make("h4", {}, `Stage ${index + 1}: `, word(stage.depth.replaceAll(" ", "\u00a0"), their?.depth === stage.depth)), timeShare(shares[index + 1]));
     const facts = make("p");
     stage.facts.forEach((text, i) => facts.append(i ? ", " : "", word(text, their?.facts.includes(text))));
     item.append(facts);
@@ -92,6 +102,6 @@ function networkDrawing(number, other = null) {
     });
     list.append(item);
   });
-  end("Head", own.head, theirs?.head);
+  end("Head", own.head, theirs?.head, shares.at(-1));
   return list;
 }
