@@ -137,11 +137,10 @@ def _base_row(base: VariantRecord, paper: bool) -> tuple[str, ...]:
         "base",
         count_text(base.params),
         count_text(base.macs),
-        ms_text(base.latency.median_ms if base.latency else None),
+        _latency(base),
         "",
     )
-    top1 = base.published.top1 if base.published else None
-    return (*cells, f"{top1:g} %" if top1 is not None else "") if paper else cells
+    return (*cells, _published(base, None)) if paper else cells
 
 
 def _row(
@@ -157,11 +156,20 @@ def _row(
         row.verdict_text if row else "no result",
         f"{count_text(variant.params)} ({change_text(cost.params, base.params)})",
         f"{count_text(variant.macs)} ({change_text(cost.macs, base.macs)})",
-        ms_text(variant.latency.median_ms if variant.latency else None),
+        _latency(variant),
         _latency_change(cost.latency_ms, cost.interval_ms),
     )
-    change = published_change(view, variant)
-    return (*cells, "" if change is None else f"{change:+g}") if paper else cells
+    return (*cells, _published(variant, published_change(view, variant))) if paper else cells
+
+
+def _published(variant: VariantRecord, change: float | None) -> str:
+    """Return the published change, else the published accuracy, else what is said in words."""
+    if variant.published is None:
+        return ""
+    if change is not None:
+        return f"{change:+g}"
+    top1 = variant.published.top1
+    return variant.published.text if top1 is None else f"{top1:g} %"
 
 
 def _base_values(base: VariantRecord) -> dict[str, Any]:
@@ -220,6 +228,7 @@ def _common(variant: VariantRecord, shares: list[float]) -> dict[str, Any]:
         "latency_ms": latency.median_ms if latency else None,
         "latency_low_ms": low,
         "latency_high_ms": high,
+        "latency_verdict": latency.verdict if latency else None,
     }
 
 
@@ -241,6 +250,13 @@ def _accuracy(variant: VariantRecord) -> str:
 
 def _interval(ends: tuple[float, float]) -> str:
     return f"{points_text(ends[0])} to {points_text(ends[1])}"
+
+
+def _latency(variant: VariantRecord) -> str:
+    if variant.latency is None:
+        return "-"
+    noisy = "" if variant.latency.verdict == "steady" else " (noisy)"
+    return ms_text(variant.latency.median_ms) + noisy
 
 
 def _latency_change(gap: float | None, ends: tuple[float, float] | None) -> str:

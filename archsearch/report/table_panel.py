@@ -40,7 +40,7 @@ def _row(headings: Sequence[str], cells: Sequence[str]) -> str:
 
 
 def _kind(heading: str) -> str:
-    words = ' class="words"' if heading == "verdict" else ""
+    words = ' class="words"' if heading in ("verdict", "published") else ""
     return f'{words} data-label="{escape(heading)}"'
 
 

@@ -124,7 +124,7 @@ def test_tables_and_page(found, tmp_path):
     assert text.startswith("### made: importance")
     assert "| attention | 90 |" in text
     assert len(importance_table(found).head(2).rows) == 2
-    assert draw_importance(found).description.startswith("PED-ANOVA. attention")
+    assert "attention: " in draw_importance(found).description
     page = write_importance(found, tmp_path / "importance.html").read_text(encoding="utf-8")
     assert "attention sets the most accurate apart the most" in page
 

@@ -89,9 +89,12 @@ def plot_costs(points: tuple[CostPoint, ...], title: str) -> Any:
             opacity=0.75,
             text="",
         )
-    span = [end for point in points for end in point.interval_ms]
-    pad = 0.08 * (max(span) - min(span) or 1.0)
-    figure.update_xaxes(range=[min(span) - pad, max(span) + pad])
+    medians = [point.latency_ms for point in points]
+    span = max(medians) - min(medians) or 1.0
+    # one measurement that did not settle must not squeeze all others
+    low = max(min(point.interval_ms[0] for point in points), min(medians) - 0.5 * span)
+    high = min(max(point.interval_ms[1] for point in points), max(medians) + 0.5 * span)
+    figure.update_xaxes(range=[low - 0.08 * span, high + 0.08 * span])
     return figure
 
 
