@@ -25,6 +25,7 @@ from archsearch.search.acquisition import (
 )
 from archsearch.search.pool import CandidatePool, SpaceExhaustedError
 from archsearch.search.surrogate import GaussianProcess
+from archsearch.search.warp import Warp
 from archsearch.space import Params, SearchSpace
 
 logger = logging.getLogger(__name__)
@@ -228,7 +229,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
                 return sign * np.array(values, dtype=float), np.zeros(len(params))
         model = self._models.setdefault(objective, GaussianProcess(self._space.encoding))
         ideal = self._ideal.get(objective)
-        warp = _Warp(y, None if ideal is None else sign * ideal)
+        warp = Warp(y, None if ideal is None else sign * ideal)
         model.fit(x, warp.forward(y))
         mean, deviation = model.predict(wanted)
         return warp.backward(mean, deviation)
@@ -278,26 +279,6 @@ class _Known:
 
     def feasible(self, limits: Mapping[str, float]) -> bool:
         return all(self.attributes.get(name, limit) <= limit for name, limit in limits.items())
-
-
-class _Warp:
-    """Logarithm of the distance from the best possible value, or of positive, spread values."""
-
-    def __init__(self, values: Floats, ideal: float | None) -> None:
-        low, high = float(values.min()), float(values.max())
-        self._log = ideal is not None or (low > 0 and high > 2 * low)
-        # a distance of 0 has no logarithm
-        self._origin = 0.0 if ideal is None else ideal - 0.01 * max(high - ideal, 1e-12)
-
-    def forward(self, values: Floats) -> Floats:
-        return np.log(values - self._origin) if self._log else values
-
-    def backward(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
-        """Return mean and deviation in the values' own unit."""
-        if not self._log:
-            return mean, deviation
-        middle = np.exp(mean)
-        return middle + self._origin, middle * deviation
 
 
 def _front_order(values: Floats, feasible: NDArray[np.bool_]) -> list[int]:
