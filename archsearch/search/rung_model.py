@@ -78,36 +78,42 @@ class RungModel:
                 guess = np.empty(len(values))
                 guess[known] = lower
                 if not known.all():
-                    guess[~known] = self._guess(level.x[~known], rung - 1)
+                    guess[~known] = self._climb(level.x[~known], rung - 1, None)[-1][0]
                 values = values - multiple * guess
             self._multiples.append(multiple)
             self._processes[rung].fit(level.x, values)
 
-    def predict(self, x: Floats, seen: Seen | None = None) -> tuple[Floats, Floats]:
-        """Return mean (M,) and deviation (M,) at the highest rung.
+    def predict(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean (M,) and deviation (M,) at the highest rung for configurations (M, C)."""
+        mean, deviation = self._climb(x, len(self._multiples) - 1, None)[-1]
+        return self._warps[-1].backward(mean, deviation)
+
+    def means(self, x: Floats, seen: Seen) -> list[Floats]:
+        """Return means (M,) at every rung, given results at lower ones.
 
         Args:
             x: (M, C) encoded configurations.
-            seen: what is known of them at lower rungs; None for nothing.
+            seen: what is known of them.
         """
-        mean, variance = self._climb(x, len(self._multiples) - 1, seen)
-        return self._warps[-1].backward(mean, np.sqrt(variance))
+        climbed = self._climb(x, len(self._multiples) - 1, seen)
+        return [
+            warp.backward(*each)[0] for warp, each in zip(self._warps, climbed, strict=True)
+        ]
 
-    def _guess(self, x: Floats, rung: int) -> Floats:
-        return self._climb(x, rung, None)[0]
-
-    def _climb(self, x: Floats, top: int, seen: Seen | None) -> tuple[Floats, Floats]:
-        mean, variance = np.zeros(len(x)), np.zeros(len(x))
+    def _climb(self, x: Floats, top: int, seen: Seen | None) -> list[tuple[Floats, Floats]]:
+        """Return mean and deviation at every rung up to ``top``, on the scales learnt."""
+        mean, deviation = np.zeros(len(x)), np.zeros(len(x))
+        climbed = []
         for rung in range(top + 1):
             multiple = self._multiples[rung]
-            added, deviation = self._processes[rung].predict(x)
+            added, spread = self._processes[rung].predict(x)
             mean = multiple * mean + added
-            variance = multiple**2 * variance + deviation**2
-            if seen is not None:
-                here = seen.rung == rung
+            deviation = np.hypot(multiple * deviation, spread)
+            if seen is not None and (here := seen.rung == rung).any():
                 mean[here] = self._warps[rung].forward(seen.value[here])
-                variance[here] = 0.0
-        return mean, variance
+                deviation[here] = 0.0
+            climbed.append((mean.copy(), deviation.copy()))
+        return climbed
 
 
 def _slope(lower: Floats, upper: Floats) -> float:
