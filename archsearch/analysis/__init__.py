@@ -7,6 +7,7 @@ from archsearch.analysis.knee import knee, knee_index
 from archsearch.analysis.progress import Progress, progress
 from archsearch.analysis.rank_correlation import (
     RankCorrelation,
+    correlation_of,
     epoch_correlations,
     kendall_interval,
     kendall_tau,
@@ -26,6 +27,7 @@ __all__ = [
     "accuracy_interval",
     "best",
     "choose",
+    "correlation_of",
     "difference_interval",
     "eligible",
     "epoch_correlations",

@@ -116,6 +116,8 @@ class ModelSampler(optuna.samplers.BaseSampler):
         )
         for told in self._book.update(study, trial.number, signs):
             self._pool.mark_seen(told)
+        if "fixed_params" in trial.system_attrs:
+            return {}  # a queued trial brings its parameters along
         rng = np.random.default_rng((self._seed, trial.number))
         try:
             params = self._propose(rng, signs)

@@ -12,8 +12,10 @@ from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.config import Budgets
 from archsearch.search.evolution import EvolutionSampler
 from archsearch.search.latency_guess import LatencyGuess
-from archsearch.search.model_based import Accept, Known, ModelSampler
+from archsearch.search.forecast import Known
+from archsearch.search.model_based import Accept, ModelSampler, observe_complete
 from archsearch.search.store import RECORD
+from archsearch.search.told import Observe
 from archsearch.space import Params, SearchSpace
 
 Builder = Callable[[SearchSpace, int, LatencyGuess, Budgets], optuna.samplers.BaseSampler]
@@ -130,11 +132,13 @@ class SamplerOptions:
         known: objectives, by position, that need no evaluation.
         accept: refuses what is known to be infeasible.
         limits: upper limits on user attributes of trials.
+        observe: reads a finished trial.
     """
 
     known: Mapping[int, Known]
     accept: Accept
     limits: Mapping[str, float]
+    observe: Observe = observe_complete
 
 
 LibraryBuilder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.BaseSampler]
@@ -142,7 +146,12 @@ LibraryBuilder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.Ba
 #: samplers of `archsearch.search.engine.search`
 LIBRARY_SAMPLERS: dict[str, LibraryBuilder] = {
     "model": lambda space, seed, options: ModelSampler(
-        space, seed, known=options.known, accept=options.accept, limits=options.limits
+        space,
+        seed,
+        known=options.known,
+        accept=options.accept,
+        limits=options.limits,
+        observe=options.observe,
     ),
     "evolution": lambda space, seed, options: EvolutionSampler(space, seed, accept=options.accept),
     "random": lambda space, seed, options: optuna.samplers.RandomSampler(seed=seed),
