@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.search.rung_model import Level, RungModel, Seen
+from archsearch.search.rung_model import RungProcess
+from archsearch.search.surrogate import GaussianProcess
 from archsearch.search.told import Told
-from archsearch.space import Params
+from archsearch.search.warp import Warp
+from archsearch.space import Encoding, Params
 
 Floats = NDArray[np.float64]
 #: value of something that needs no evaluation
@@ -45,14 +47,40 @@ def pending(levels: Sequence[Sequence[Told]], running: Sequence[Told]) -> list[P
     return list(found.values())
 
 
+class Learner:
+    """Learns one objective: from one rung by a `GaussianProcess`, from several by all of them.
+
+    Args:
+        encoding: of the configurations.
+        ideal: best possible value, where there is one; see `Warp`.
+    """
+
+    def __init__(self, encoding: Encoding, ideal: float | None) -> None:
+        self._ideal = ideal
+        self._plain = GaussianProcess(encoding)
+        self._runged = RungProcess(encoding)
+
+    def fit(self, x: Floats, rung: NDArray[np.int64], y: Floats) -> None:
+        """Learn from results (N,) of configurations (N, C) at their rungs (N,)."""
+        self._warp, self._has_rungs = Warp(y, self._ideal), bool(rung.any())
+        if self._has_rungs:
+            self._runged.fit(x, rung, self._warp.forward(y))
+        else:
+            self._plain.fit(x, self._warp.forward(y))
+
+    def predict(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean (M,) and deviation (M,) at the highest rung."""
+        return self._warp.backward(*(self._runged if self._has_rungs else self._plain).predict(x))
+
+
 class Forecast:
-    """One objective, smaller being better.
+    """One objective, smaller being better, at the highest of some rungs.
 
     Args:
         objective: its position.
         sign: -1 where the study maximises it.
         known: computes it without evaluating; None, or returning None, has it learnt.
-        model: learns it.
+        learner: learns it.
         levels: results, the lowest rung first.
         others: configurations that have no result at the highest rung.
 
@@ -65,17 +93,20 @@ class Forecast:
         objective: int,
         sign: float,
         known: Known | None,
-        model: RungModel,
+        learner: Learner,
         levels: Sequence[Sequence[Told]],
         others: Sequence[Pending],
     ) -> None:
-        self._sign, self._known, self._model = sign, known, model
-        self._data = _data(levels, objective)
+        self._sign, self._known, self._learner = sign, known, learner
+        told = [each for level in levels for each in level]
+        self._x = np.array([each.encoded for each in told])
+        self._rung = np.array([each.rung for each in told])
+        self._y = np.array([_value(each, objective) for each in told])
         self._is_fitted = False
         self.believed = np.empty(0)
         if others:
             computed = self._computed([each.told.params for each in others])
-            self.believed = self._believe(objective, others) if computed is None else computed
+            self.believed = self._believe(others) if computed is None else computed
 
     def predict(self, params: Sequence[Params], x: Floats) -> tuple[Floats, Floats]:
         """Return mean (M,) and deviation (M,) of configurations and their encodings (M, C)."""
@@ -83,9 +114,9 @@ class Forecast:
         if computed is not None:
             return computed, np.zeros(len(params))
         if not self._is_fitted:
-            self._model.fit(self._data)
+            self._learner.fit(self._x, self._rung, self._y)
             self._is_fitted = True
-        return self._model.predict(x)
+        return self._learner.predict(x)
 
     def _computed(self, params: Sequence[Params]) -> Floats | None:
         if self._known is None:
@@ -95,41 +126,19 @@ class Forecast:
             return None
         return self._sign * np.array(values, dtype=float)
 
-    def _believe(self, objective: int, others: Sequence[Pending]) -> Floats:
+    def _believe(self, others: Sequence[Pending]) -> Floats:
         """Predict ``others``; have those that are running count as if it had come so."""
         x = np.array([each.told.encoded for each in others])
-        rungs = np.array([each.rung for each in others])
-        reached = [np.nan if o.rung < 0 else _value(o.told, objective) for o in others]
-        self._model.fit(self._data)
-        means = self._model.means(x, Seen(rungs, np.array(reached)))
+        self._learner.fit(self._x, self._rung, self._y)
+        mean, _ = self._learner.predict(x)
         running = np.array([each.running for each in others])
-        extended = []
-        for rung, level in enumerate(self._data):
-            new = running & (rungs < rung)
-            below = means[rung - 1][new] if rung else np.full(int(new.sum()), np.nan)
-            extended.append(
-                Level(
-                    np.concatenate([level.x, x[new]]),
-                    np.append(level.y, means[rung][new]),
-                    np.append(level.below, below),
-                )
-            )
-        self._data = extended
-        return means[-1]
+        self._x = np.concatenate([self._x, x[running]])
+        top = np.full(int(running.sum()), self._rung.max(), dtype=np.int64)
+        self._rung = np.append(self._rung, top)
+        self._y = np.append(self._y, mean[running])
+        return mean
 
 
 def _value(told: Told, objective: int) -> float:
     assert told.values is not None, "only told trials have a rung"
     return float(told.values[objective])
-
-
-def _data(levels: Sequence[Sequence[Told]], objective: int) -> list[Level]:
-    data = []
-    lower: dict[bytes, float] = {}
-    for level in levels:
-        values = {each.key: _value(each, objective) for each in level}
-        below = np.array([lower.get(each.key, np.nan) for each in level])
-        x = np.array([each.encoded for each in level])
-        data.append(Level(x, np.array([_value(each, objective) for each in level]), below))
-        lower = values
-    return data

@@ -23,9 +23,8 @@ from archsearch.search.acquisition import (
     probability_below,
     scalarized_improvement,
 )
-from archsearch.search.forecast import Forecast, Known, pending
+from archsearch.search.forecast import Forecast, Known, Learner, pending
 from archsearch.search.pool import CandidatePool, SpaceExhaustedError
-from archsearch.search.rung_model import RungModel
 from archsearch.search.surrogate import GaussianProcess
 from archsearch.search.told import Book, Observe, Told, front_order, levels_of
 from archsearch.space import Params, SearchSpace
@@ -90,7 +89,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         self._num_initial = num_initial or min(16, max(10, width))
         self._pool = CandidatePool(space, accept)
         self._book = Book(space, observe, tuple(self._limits))
-        self._models: dict[int, RungModel] = {}
+        self._learners: dict[int, Learner] = {}
         self._limited: dict[str, GaussianProcess] = {}
         self.origin = "random"
         self.exhausted = False
@@ -156,7 +155,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         params, encoded = self._pool.candidates(rng, relatives)
         others = pending(levels, running)
         forecasts = [
-            Forecast(j, sign, self._known.get(j), self._model(j, sign), levels, others)
+            Forecast(j, sign, self._known.get(j), self._learner(j, sign), levels, others)
             for j, sign in enumerate(signs)
         ]
         if others:
@@ -175,13 +174,13 @@ class ModelSampler(optuna.samplers.BaseSampler):
             gain = deviation.sum(axis=1)
         return self._pool.first_new(params[i] for i in np.argsort(-gain, kind="stable"))
 
-    def _model(self, objective: int, sign: float) -> RungModel:
-        if objective not in self._models:
+    def _learner(self, objective: int, sign: float) -> Learner:
+        if objective not in self._learners:
             ideal = self._ideal.get(objective)
-            self._models[objective] = RungModel(
+            self._learners[objective] = Learner(
                 self._space.encoding, None if ideal is None else sign * ideal
             )
-        return self._models[objective]
+        return self._learners[objective]
 
     def _chance_of_limits(self, told: Sequence[Told], encoded: Floats) -> Floats:
         """Return the chance that configurations keep the limits that must be learnt: (M,)."""

@@ -1,125 +1,137 @@
-"""One objective at several fidelities: what the low rungs say about the next one is learnt.
+"""One objective at several fidelities: how well the low ones foretell the next is learnt.
 
-Each rung is a multiple of the one below plus a difference, both learnt, the difference by a
-Gaussian process over configurations (Kennedy and O'Hagan 2000, section 2; with candidates of a
-rung among those of the rung below the parts are fitted one after the other, Le Gratiet and Garnier
-2014, section 3). Where the rungs agree little, the multiple is small and the low rung counts little.
+Each rung is a multiple of the one below plus a difference of its own (Kennedy and O'Hagan 2000,
+section 2). With one covariance over configurations for all differences, the covariance of two
+results is that of their configurations times that of their rungs, and all rungs are learnt at once,
+each with a mean of its own. Where the rungs agree little, a low result counts little.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
-from archsearch.search.surrogate import GaussianProcess
-from archsearch.search.warp import Warp
+from archsearch.search.surrogate import Settings, Similarity, likeliest
 from archsearch.space import Encoding
 
 Floats = NDArray[np.float64]
+Rungs = NDArray[np.int64]
+
+#: multiple of the rung below, and variance of the difference over that of the lowest rung
+_MULTIPLES = (0.0, 0.4, 0.7, 1.0)
+_DIFFERENCES = (0.05, 0.2, 0.5, 1.0)
+_NOISES = (0.01, 0.1, 0.3)
+_JITTER = 1e-8
 
 
-@dataclass(frozen=True)
-class Level:
-    """Results of one rung.
-
-    Attributes:
-        x: (N, C) encoded configurations.
-        y: (N,) values, smaller is better.
-        below: (N,) values of the same configurations at the rung below; NaN where unknown.
-    """
-
-    x: Floats
-    y: Floats
-    below: Floats
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The highest rung at which configurations were evaluated, and what came of it.
-
-    Attributes:
-        rung: (M,) index of the rung; -1 for none.
-        value: (M,) at that rung; ignored where there is none.
-    """
-
-    rung: NDArray[np.int64]
-    value: Floats
-
-
-class RungModel:
-    """Predicts the value at the highest rung that is given.
+class RungProcess:
+    """Predicts one objective at the highest rung from results of all rungs.
 
     Args:
         encoding: of the configurations.
-        ideal: best possible value, where there is one; see `Warp`.
     """
 
-    def __init__(self, encoding: Encoding, ideal: float | None = None) -> None:
-        self._encoding = encoding
-        self._ideal = ideal
-        self._processes: list[GaussianProcess] = []
-        self._multiples: list[float] = []
-        self._warps: list[Warp] = []
+    def __init__(self, encoding: Encoding) -> None:
+        self._similarity = Similarity(encoding)
+        self._settings: Settings | None = None
+        self._between = np.ones((1, 1))
+        self._fitted_at = (0, 0)
 
-    def fit(self, levels: Sequence[Level]) -> None:
-        """Learn from results, the lowest rung first; each needs two results or more."""
-        while len(self._processes) < len(levels):
-            self._processes.append(GaussianProcess(self._encoding))
-        self._warps = [Warp(level.y, self._ideal) for level in levels]
-        self._multiples = []
-        for rung, level in enumerate(levels):
-            values, multiple = self._warps[rung].forward(level.y), 0.0
-            if rung:
-                known = ~np.isnan(level.below)
-                lower = self._warps[rung - 1].forward(level.below[known])
-                multiple = _slope(lower, values[known])
-                # a result without one below, as of an earlier session, is compared with the guess
-                guess = np.empty(len(values))
-                guess[known] = lower
-                if not known.all():
-                    guess[~known] = self._climb(level.x[~known], rung - 1, None)[-1][0]
-                values = values - multiple * guess
-            self._multiples.append(multiple)
-            self._processes[rung].fit(level.x, values)
-
-    def predict(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean (M,) and deviation (M,) at the highest rung for configurations (M, C)."""
-        mean, deviation = self._climb(x, len(self._multiples) - 1, None)[-1]
-        return self._warps[-1].backward(mean, deviation)
-
-    def means(self, x: Floats, seen: Seen) -> list[Floats]:
-        """Return means (M,) at every rung, given results at lower ones.
+    def fit(self, x: Floats, rung: Rungs, y: Floats) -> None:
+        """Learn from results; what is chosen by likelihood follows every tenth more of them.
 
         Args:
-            x: (M, C) encoded configurations.
-            seen: what is known of them.
+            x: (N, C) encoded configurations.
+            rung: (N,) where each was evaluated, 0 the lowest.
+            y: (N,) values.
         """
-        climbed = self._climb(x, len(self._multiples) - 1, seen)
-        return [
-            warp.backward(*each)[0] for warp, each in zip(self._warps, climbed, strict=True)
+        self._scale = float(y.std()) or 1.0
+        y = y / self._scale
+        self._x, self._rung, top = x, rung, int(rung.max())
+        # a mean for each rung
+        self._design = (rung[:, None] == np.arange(top + 1)).astype(np.float64)
+        size = (len(y), int((rung == top).sum()))
+        outgrown = any(new >= 1.1 * old for new, old in zip(size, self._fitted_at, strict=True))
+        if self._settings is None or len(self._between) != top + 1 or outgrown:
+            self._fitted_at = size
+            self._choose(x, rung, y, top + 1)
+        assert self._settings is not None
+        matrix = self._similarity.covariance(x, x, self._settings) * self._between[rung][:, rung]
+        matrix[np.diag_indices_from(matrix)] += self._settings.noise + _JITTER
+        self._factor = np.linalg.cholesky(matrix)
+        self._means, rest = _fit_means(self._factor, self._design, y)
+        self._variance = float(rest @ rest) / len(y)
+        self._alpha = solve_triangular(self._factor.T, rest, lower=False)
+
+    def predict(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean (M,) and deviation (M,) at the highest rung, for configurations (M, C)."""
+        assert self._settings is not None, "fit() comes first"
+        cross = self._similarity.covariance(x, self._x, self._settings)
+        cross = cross * self._between[-1][self._rung]
+        reduced = solve_triangular(self._factor, cross.T, lower=True)
+        prior = self._similarity.prior(x, self._settings) * self._between[-1, -1]
+        variance = self._variance * np.maximum(prior - (reduced**2).sum(axis=0), 1e-10)
+        mean = self._means[-1] + cross @ self._alpha
+        return mean * self._scale, np.sqrt(variance) * self._scale
+
+    def _choose(self, x: Floats, rung: Rungs, y: Floats, num_rungs: int) -> None:
+        """Choose the covariance of configurations from all results, then that of rungs."""
+        levelled = y - self._design @ _means_of_pairs(x, rung, y, num_rungs)
+        z = (levelled - levelled.mean()) / (levelled.std() or 1.0)
+        self._similarity.weigh(x, z)
+        settings = likeliest(self._similarity, x, z)
+        alike = self._similarity.covariance(x, x, settings)
+        best = -np.inf
+        for multiple, difference, noise in itertools.product(_MULTIPLES, _DIFFERENCES, _NOISES):
+            between = covariance_of_rungs(multiple, difference, num_rungs)
+            matrix = alike * between[rung][:, rung]
+            matrix[np.diag_indices_from(matrix)] += noise
+            factor = np.linalg.cholesky(matrix)
+            _, rest = _fit_means(factor, self._design, y)
+            scale = max(float(rest @ rest) / len(y), 1e-12)
+            likelihood = -0.5 * len(y) * np.log(scale) - np.log(np.diag(factor)).sum()
+            if likelihood > best:
+                best, self._between = float(likelihood), between
+                self._settings = Settings(settings.length, settings.linear, noise)
+
+
+def covariance_of_rungs(multiple: float, difference: float, count: int) -> Floats:
+    """Return (R, R): each rung is ``multiple`` of the one below plus its own difference."""
+    covariance = np.ones((count, count))
+    for rung in range(1, count):
+        covariance[rung, :rung] = multiple * covariance[rung - 1, :rung]
+        covariance[:rung, rung] = covariance[rung, :rung]
+        covariance[rung, rung] = multiple**2 * covariance[rung - 1, rung - 1] + difference
+    return covariance
+
+
+def _fit_means(factor: Floats, design: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return the means of the rungs by generalised least squares, and what is left, whitened."""
+    columns = solve_triangular(factor, design, lower=True)
+    whitened = solve_triangular(factor, y, lower=True)
+    gram = columns.T @ columns + 1e-9 * np.eye(design.shape[1])
+    means = np.linalg.solve(gram, columns.T @ whitened)
+    return means, whitened - columns @ means
+
+
+def _means_of_pairs(x: Floats, rung: Rungs, y: Floats, num_rungs: int) -> Floats:
+    """Return a mean for each rung: the lowest's, plus the steps of those that were promoted.
+
+    What is promoted is better than most; a plain mean would take that for the rung's doing.
+    """
+    means = np.zeros(num_rungs)
+    means[0] = y[rung == 0].mean() if (rung == 0).any() else y.mean()
+    for upper in range(1, num_rungs):
+        below = {
+            row.tobytes(): value
+            for row, value, at in zip(x, y, rung, strict=True)
+            if at == upper - 1
+        }
+        steps = [
+            value - below[row.tobytes()]
+            for row, value, at in zip(x, y, rung, strict=True)
+            if at == upper and row.tobytes() in below
         ]
-
-    def _climb(self, x: Floats, top: int, seen: Seen | None) -> list[tuple[Floats, Floats]]:
-        """Return mean and deviation at every rung up to ``top``, on the scales learnt."""
-        mean, deviation = np.zeros(len(x)), np.zeros(len(x))
-        climbed = []
-        for rung in range(top + 1):
-            multiple = self._multiples[rung]
-            added, spread = self._processes[rung].predict(x)
-            mean = multiple * mean + added
-            deviation = np.hypot(multiple * deviation, spread)
-            if seen is not None and (here := seen.rung == rung).any():
-                mean[here] = self._warps[rung].forward(seen.value[here])
-                deviation[here] = 0.0
-            climbed.append((mean.copy(), deviation.copy()))
-        return climbed
-
-
-def _slope(lower: Floats, upper: Floats) -> float:
-    """Return the least-squares slope, drawn towards 1 where there are few pairs."""
-    if len(lower) < 2:
-        return 1.0
-    a, b = lower - lower.mean(), upper - upper.mean()
-    prior = float(a @ a) / len(a) * 2 + 1e-12
-    return float((a @ b + prior) / (a @ a + prior))
+        means[upper] = means[upper - 1] + (float(np.mean(steps)) if steps else 0.0)
+    return means
