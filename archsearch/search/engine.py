@@ -517,10 +517,11 @@ class _Search:
         self._digests.add(self._task.space.digest_of(evaluation.params))
         point = self._task.point(evaluation.values) if evaluation.values else None
         self._rungs.tell(evaluation.candidate, rung, point, evaluation.feasible)
-        if rung == 0:
-            self._limits.patience.count()
+        patience = self._limits.patience
+        if rung == 0 and (patience.has_points or not self._has_rungs):
+            patience.count()
         if point is not None and evaluation.feasible and rung == len(self._rungs) - 1:
-            self._limits.patience.tell(point)
+            patience.tell(point)
         self._listener(evaluation)
 
     def _write_constraints(self, trial: optuna.Trial, values: Mapping[str, float]) -> None:

@@ -30,6 +30,11 @@ class Patience:
         """Whether there was no gain for too long."""
         return self.trials is not None and self._idle >= self.trials
 
+    @property
+    def has_points(self) -> bool:
+        """Whether there was a result yet."""
+        return bool(self._points)
+
     def count(self) -> None:
         """Note a trial, whatever came of it."""
         self._idle += 1

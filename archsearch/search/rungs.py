@@ -91,10 +91,6 @@ class Rungs:
         """Note that ``candidate`` is being evaluated at ``rung``."""
         self._begun[rung].add(candidate)
 
-    def give_up(self, candidate: int, rung: int) -> None:
-        """Note that an evaluation was interrupted and may begin again."""
-        self._begun[rung].discard(candidate)
-
     def tell(
         self, candidate: int, rung: int, point: Sequence[float] | None, feasible: bool = True
     ) -> None:
