@@ -132,8 +132,10 @@ def main() -> None:
     with options.table.open("a") as table:
         for done, params in enumerate(left):
             if time.perf_counter() - began > options.seconds:
-                print(f"{len(known) + done} networks are in {options.table}, "
-                      f"{len(left) - done} are left")
+                print(
+                    f"{len(known) + done} networks are in {options.table}, "
+                    f"{len(left) - done} are left"
+                )
                 return
             arch = network(params)
             assert data is not None

@@ -1,6 +1,7 @@
 """Refuse arguments of `search` that do not fit together, all at once."""
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -56,7 +57,7 @@ def check_arguments(
 
 def _rung_problems(fidelities: Sequence[float], share: float | None) -> list[Problem]:
     problems = []
-    steps = list(zip(fidelities, fidelities[1:], strict=False))
+    steps = list(itertools.pairwise(fidelities))
     if len(fidelities) == 1:
         rule = "must be two or more"
         problems.append(Problem("fidelities", rule, fidelities, "leave it out for one fidelity"))

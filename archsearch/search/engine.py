@@ -17,12 +17,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from archsearch.arch import Arch
-from archsearch.errors import InputError, Problem, RunError, nearest
+from archsearch.errors import InputError, Problem, RunError
 from archsearch.search.arguments import Evaluate, check_arguments, check_evaluator
 from archsearch.search.model_based import observe_complete
 from archsearch.search.patience import Patience
@@ -30,24 +28,19 @@ from archsearch.search.result import Direction, Evaluation, SearchResult
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers import LIBRARY_SAMPLERS, SamplerOptions
 from archsearch.search.store import suggest
+from archsearch.search.task import VALUES, KnownValue, Task
 from archsearch.search.told import RUNG
 from archsearch.space import Params, SearchSpace
 
 logger = logging.getLogger(__name__)
 
-#: what is evaluated: the architecture, or the parameters of a flat space
-Configuration = Arch | Params
-KnownValue = Callable[[Any], float]
-
 _MAX_FIRST_FAILURES = 5
 #: proposals in a row that bring nothing new before a sampler that repeats itself is given up
 _MAX_REPEATS = 500
-_VALUES, _REASON, _STATE = "values", "reason", "state"
+_REASON, _STATE = "reason", "state"
 _CANDIDATE, _FIDELITY, _FIDELITIES = "candidate", "fidelity", "fidelities"
 #: characters of a state that is kept in the study
 _MAX_STATE = 10_000
-#: configurations that are looked at before a constraint is said to be out of reach
-_LOOKED_AT = 5000
 
 
 def search(
@@ -122,7 +115,7 @@ def search(
         samplers=LIBRARY_SAMPLERS,
     )
     check_evaluator(evaluate, bool(fidelities))
-    task = _Task(space, dict(objectives), dict(constraints or {}), dict(known or {}))
+    task = Task(space, dict(objectives), dict(constraints or {}), dict(known or {}))
     options = SamplerOptions(
         known={
             index: functools.partial(task.known_value, objective)
@@ -157,105 +150,6 @@ class _Limits:
     patience: Patience
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What is searched for."""
-
-    space: SearchSpace
-    objectives: dict[str, Direction]
-    constraints: dict[str, float]
-    known: dict[str, KnownValue]
-
-    def configuration(self, params: Params) -> Configuration:
-        return params if self.space.is_flat else self.space.arch(params)
-
-    def known_value(self, name: str, params: Params) -> float:
-        return float(self.known[name](self.configuration(params)))
-
-    def known_values(self, params: Params) -> dict[str, float]:
-        configuration = self.configuration(params)
-        return {key: float(function(configuration)) for key, function in self.known.items()}
-
-    @property
-    def known_limits(self) -> dict[str, float]:
-        return {key: limit for key, limit in self.constraints.items() if key in self.known}
-
-    def meets_known(self, params: Params) -> bool:
-        if not (limits := self.known_limits):
-            return True
-        configuration = self.configuration(params)
-        return all(float(self.known[key](configuration)) <= limits[key] for key in limits)
-
-    def is_feasible(self, values: Mapping[str, float]) -> bool:
-        return all(values.get(key, math.inf) <= limit for key, limit in self.constraints.items())
-
-    def point(self, values: Mapping[str, float]) -> list[float]:
-        """Return the objectives, smaller is better."""
-        return [-values[n] if d == "max" else values[n] for n, d in self.objectives.items()]
-
-    def observe(self, trial: optuna.trial.FrozenTrial) -> list[float] | None:
-        """Return what a trial showed at its own rung."""
-        values = trial.user_attrs.get(_VALUES)
-        return [values[name] for name in self.objectives] if values else None
-
-    def checked(self, returned: Any) -> tuple[dict[str, float], list[str]]:
-        """Return what the evaluator returned as floats, and the names that have no finite one.
-
-        Raises:
-            InputError: something is missing.
-        """
-        if not isinstance(returned, Mapping):
-            rule = "must return a mapping of names to values"
-            raise InputError(Problem("evaluate", rule, returned, "e.g. {'error': 0.1}"))
-        needed = [key for key in (*self.objectives, *self.constraints) if key not in self.known]
-        names = [str(key) for key in returned]
-        missing = [key for key in dict.fromkeys(needed) if key not in returned]
-        if missing:
-            raise InputError(
-                [
-                    Problem(key, "the evaluator does not return it", names, nearest(key, names))
-                    for key in missing
-                ]
-            )
-        values = {str(key): _number(value) for key, value in returned.items()}
-        bad = [key for key in dict.fromkeys(needed) if not math.isfinite(values[key])]
-        return {key: value for key, value in values.items() if math.isfinite(value)}, bad
-
-    def unreachable(self) -> InputError:
-        """Return the error that nothing keeps the known constraints."""
-        limits = self.known_limits
-        rng = np.random.default_rng(0)
-        few = self.space.count() <= _LOOKED_AT
-        seen = self.space.enumerate() if few else (self.space.sample(rng) for _ in range(_LOOKED_AT))
-        lowest = dict.fromkeys(limits, math.inf)
-        for params in seen:
-            for key in limits:
-                lowest[key] = min(lowest[key], self.known_value(key, params))
-        alone = [key for key, limit in limits.items() if lowest[key] > limit]
-        if alone:
-            return InputError(
-                [
-                    Problem(
-                        f"constraints.{key}",
-                        f"no configuration of {self.space.name} is so low",
-                        limits[key],
-                        f"the lowest found is {lowest[key]:g}",
-                    )
-                    for key in alone
-                ]
-            )
-        kept = ", ".join(f"{key} <= {limit:g}" for key, limit in limits.items())
-        rule = f"contradict each other: no configuration of {self.space.name} keeps all of {kept}"
-        return InputError(Problem("constraints", rule, remedy="raise one of the limits"))
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
 @dataclass(order=True)
 class _Job:
     """A configuration being evaluated at a rung; ordered by when it would end."""
@@ -279,7 +173,7 @@ class _Search:
 
     def __init__(
         self,
-        task: _Task,
+        task: Task,
         evaluate: Evaluate,
         study: optuna.Study,
         rungs: Rungs,
@@ -341,9 +235,9 @@ class _Search:
                     self._study.enqueue_trial(dict(trial.params))
                 self._queued += 1
                 continue
-            if _VALUES not in trial.user_attrs and _REASON not in trial.user_attrs:
+            if VALUES not in trial.user_attrs and _REASON not in trial.user_attrs:
                 continue
-            values = trial.user_attrs.get(_VALUES, {})
+            values = trial.user_attrs.get(VALUES, {})
             candidate = trial.user_attrs.get(_CANDIDATE, trial.number)
             if _STATE in trial.user_attrs:
                 self._states[candidate] = json.loads(trial.user_attrs[_STATE])
@@ -407,10 +301,10 @@ class _Search:
         configuration = self._task.configuration(params)
         if self._has_rungs:
             trial.set_user_attr(RUNG, rung)
-            arguments = (configuration, self._fidelity(rung), self._states.get(candidate))
+            known = (self._fidelity(rung), self._states.get(candidate))
+            future = pool.submit(self._evaluate, configuration, *known)
         else:
-            arguments = (configuration,)
-        future = pool.submit(self._evaluate, *arguments)
+            future = pool.submit(self._evaluate, configuration)
         ends = self._now + self._rungs.cost(rung)
         return _Job(ends, trial.number, trial, params, rung, candidate, origin, future)
 
@@ -457,7 +351,7 @@ class _Search:
         if bad:
             self._fail(job, f"{', '.join(bad)}: not a number")
             return
-        job.trial.set_user_attr(_VALUES, values)
+        job.trial.set_user_attr(VALUES, values)
         for key in self._task.constraints:
             job.trial.set_user_attr(key, values[key])
         self._write_constraints(job.trial, values)

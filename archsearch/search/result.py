@@ -129,6 +129,8 @@ class SearchResult:
         found = []
         for early in self.fidelities[:-1]:
             late = self.fidelities[-1]
-            pairs = [(by_rung[early][c], v) for c, v in by_rung[late].items() if c in by_rung[early]]
+            pairs = [
+                (by_rung[early][c], v) for c, v in by_rung[late].items() if c in by_rung[early]
+            ]
             found.append(correlation_of(pairs, early, late))
         return tuple(each for each in found if each is not None)

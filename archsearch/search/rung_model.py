@@ -59,7 +59,7 @@ class RungProcess:
         assert self._settings is not None
         matrix = self._similarity.covariance(x, x, self._settings) * self._between[rung][:, rung]
         matrix[np.diag_indices_from(matrix)] += self._settings.noise + _JITTER
-        self._factor = np.linalg.cholesky(matrix)
+        self._factor = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
         self._means, rest = _fit_means(self._factor, self._design, y)
         self._variance = float(rest @ rest) / len(y)
         self._alpha = solve_triangular(self._factor.T, rest, lower=False)
@@ -87,7 +87,7 @@ class RungProcess:
             between = covariance_of_rungs(multiple, difference, num_rungs)
             matrix = alike * between[rung][:, rung]
             matrix[np.diag_indices_from(matrix)] += noise
-            factor = np.linalg.cholesky(matrix)
+            factor = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
             _, rest = _fit_means(factor, self._design, y)
             scale = max(float(rest @ rest) / len(y), 1e-12)
             likelihood = -0.5 * len(y) * np.log(scale) - np.log(np.diag(factor)).sum()

@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.config import Budgets
 from archsearch.search.evolution import EvolutionSampler
-from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.forecast import Known
+from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.model_based import Accept, ModelSampler, observe_complete
 from archsearch.search.store import RECORD
 from archsearch.search.told import Observe
