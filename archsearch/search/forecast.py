@@ -132,6 +132,7 @@ class Forecast:
         self._learner.fit(self._x, self._rung, self._y)
         mean, _ = self._learner.predict(x)
         running = np.array([each.running for each in others])
+        self._is_fitted = not running.any()
         self._x = np.concatenate([self._x, x[running]])
         top = np.full(int(running.sum()), self._rung.max(), dtype=np.int64)
         self._rung = np.append(self._rung, top)

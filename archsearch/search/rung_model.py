@@ -23,6 +23,8 @@ _MULTIPLES = (0.0, 0.4, 0.7, 1.0)
 _DIFFERENCES = (0.05, 0.2, 0.5, 1.0)
 _NOISES = (0.01, 0.1, 0.3)
 _JITTER = 1e-8
+#: of all results, and of those at the highest rung, before the covariance is chosen again
+_GROWTH = np.array([1.15, 1.3])
 
 
 class RungProcess:
@@ -36,10 +38,10 @@ class RungProcess:
         self._similarity = Similarity(encoding)
         self._settings: Settings | None = None
         self._between = np.ones((1, 1))
-        self._fitted_at = (0, 0)
+        self._fitted_at = np.zeros(2)
 
     def fit(self, x: Floats, rung: Rungs, y: Floats) -> None:
-        """Learn from results; what is chosen by likelihood follows every tenth more of them.
+        """Learn from results; what is chosen by likelihood is chosen again as they grow.
 
         Args:
             x: (N, C) encoded configurations.
@@ -51,8 +53,8 @@ class RungProcess:
         self._x, self._rung, top = x, rung, int(rung.max())
         # a mean for each rung
         self._design = (rung[:, None] == np.arange(top + 1)).astype(np.float64)
-        size = (len(y), int((rung == top).sum()))
-        outgrown = any(new >= 1.1 * old for new, old in zip(size, self._fitted_at, strict=True))
+        size = np.array([len(y), (rung == top).sum()])
+        outgrown = (size >= _GROWTH * self._fitted_at).any()
         if self._settings is None or len(self._between) != top + 1 or outgrown:
             self._fitted_at = size
             self._choose(x, rung, y, top + 1)
