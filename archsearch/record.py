@@ -1,7 +1,8 @@
 """What is known about one evaluated architecture, and where the numbers were taken."""
 
 import hashlib
-from typing import Literal
+import importlib
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -87,6 +88,18 @@ class LatencyResult(Spec):
     verdict: Verdict = "steady"
 
 
+class LatencyPrediction(Spec):
+    """What the latency table expected before anything was measured.
+
+    Attributes:
+        ms: expected latency.
+        interval_ms: 95 % interval of what would be measured.
+    """
+
+    ms: float
+    interval_ms: tuple[float, float]
+
+
 class EpochMetrics(Spec):
     """What one epoch of training showed.
 
@@ -119,6 +132,7 @@ class TrialRecord(Spec):
         origin: how it was proposed, e.g. ``random``, ``mutation``, ``crossover``.
         params: number of parameters; None until counted.
         macs: multiply-adds of one image; None until counted.
+        predicted: by the latency table, before anything was measured; None without a table.
         latency: measured before training; None when nothing was measured.
         final_latency: measured again in quiet at the end of the run; front members only.
         accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
@@ -129,6 +143,7 @@ class TrialRecord(Spec):
         started_s: seconds from the start of the run to its first epoch.
         finished_s: seconds from the start of the run to its end.
         checkpoint: weights file, relative to the run folder; empty when none is kept.
+        choices: values of the space's parameters, as the study has them; empty where unknown.
     """
 
     number: int
@@ -138,6 +153,7 @@ class TrialRecord(Spec):
     origin: str = ""
     params: int | None = None
     macs: int | None = None
+    predicted: LatencyPrediction | None = None
     latency: LatencyResult | None = None
     final_latency: LatencyResult | None = None
     accuracy: float | None = None
@@ -148,12 +164,41 @@ class TrialRecord(Spec):
     started_s: float | None = None
     finished_s: float | None = None
     checkpoint: str = ""
+    choices: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @property
     def latency_ms(self) -> float | None:
         """Best knowledge of the latency: the final measurement, else the first one."""
         known = self.final_latency or self.latency
         return known.median_ms if known else None
+
+
+class BaselineRecord(Spec):
+    """A known network that was trained and measured as the candidates of a run were.
+
+    Attributes:
+        name: ``timm:NAME`` or ``zoo:NAME``.
+        arch: its architecture; None for one of timm's.
+        params: number of parameters; None when it could not be built.
+        macs: multiply-adds of one image.
+        latency: measured for publication, after the search.
+        accuracy: validation accuracy, 0 to 1, of the last epoch.
+        test_accuracy: after the last epoch.
+        curve: one entry an epoch.
+        seed: seed of initialisation and data order.
+        reason: why it failed; empty otherwise.
+    """
+
+    name: str
+    arch: Arch | None = None
+    params: int | None = None
+    macs: int | None = None
+    latency: LatencyResult | None = None
+    accuracy: float | None = None
+    test_accuracy: float | None = None
+    curve: tuple[EpochMetrics, ...] = ()
+    seed: int = 0
+    reason: str = ""
 
 
 class RunRecord(Spec):
@@ -169,6 +214,7 @@ class RunRecord(Spec):
         wall_s: seconds spent over all sessions of the run.
         time_by_cause: where worker and driver time went, in seconds.
         notes: lines that the run printed for the reader, e.g. dropped front members.
+        baselines: known networks beside the candidates, in the order of their names.
     """
 
     name: str
@@ -180,3 +226,22 @@ class RunRecord(Spec):
     wall_s: float = 0.0
     time_by_cause: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    baselines: tuple[BaselineRecord, ...] = ()
+
+    def frame(self) -> Any:
+        """Return the trials as a pandas frame; see `archsearch.report.notebook.run_frame`.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return _notebook().run_frame(self)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of the report as plotly objects, by key: ``front``, ``curves`` ..."""
+        figures: dict[str, Any] = _notebook().run_figures(self)
+        return figures
+
+
+def _notebook() -> Any:
+    """Return what draws runs; loaded when asked for, as records come before reports."""
+    return importlib.import_module("archsearch.report.notebook")

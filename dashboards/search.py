@@ -1,10 +1,14 @@
 """The page of one search: the front first, then how sure it is and how it came about."""
 
+from archsearch.report.baseline_panel import baseline_panel
 from archsearch.report.figures import (
     draw_correlation,
     draw_curves,
     draw_front,
+    draw_importance,
     draw_latency_check,
+    draw_latency_model,
+    draw_parallel,
     draw_progress_over_epochs,
     draw_progress_over_time,
     draw_time,
@@ -28,11 +32,14 @@ LAYOUT = Layout(
         Section("", (draw_front, budget_panel, card_panel)),
         Section("In words", (summary_panel, notes_panel)),
         Section("The front", (front_table_panel,)),
+        Section("Baselines", (baseline_panel,)),
         Section(
             "How the search went", (draw_progress_over_time, draw_progress_over_epochs), columns=2
         ),
+        Section("What the choices tell", (draw_parallel, draw_importance)),
         Section("Training", (draw_curves, draw_correlation), columns=2),
-        Section("Time and latency", (draw_time, draw_latency_check), columns=2),
+        Section("Latency", (draw_latency_model, draw_latency_check), columns=2),
+        Section("Where the time went", (draw_time,)),
         Section("All trials", (trials_panel,)),
         Section(
             "How it was measured",

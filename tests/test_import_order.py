@@ -10,13 +10,15 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 #: parts may import from earlier rows, and from their own part
 ORDER = [
     {"__init__", "errors", "yaml_source", "resources"},
-    {"arch", "record", "blocks"},
+    {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data"},
     {"train"},
     {"analysis", "cluster"},
     {"search"},
+    {"ablation"},
     {"report", "export"},
+    {"live"},
     {"cli", "__main__"},
 ]
 ROW = {part: row for row, parts in enumerate(ORDER) for part in parts}
@@ -25,13 +27,16 @@ WITHIN = {
     ("__main__", "cli"),
     ("zoo", "cost"),
     ("record", "arch"),
+    ("ablation_record", "arch"),
+    ("ablation_record", "record"),
     ("yaml_source", "errors"),
     ("resources", "errors"),
 }
 
 HOME = {
-    "ray": {"cluster/ray_pool.py"},
+    "ray": {"cluster/ray_pool.py", "cluster/ray_start.py", "cluster/remote_probe.py"},
     "optuna": {"search"},
+    "optuna_dashboard": {"live"},
     "plotly": {"report"},
     "typer": {"cli"},
     "rich": {"cli", "report"},

@@ -1,9 +1,20 @@
-"""What the records say: fronts, hypervolume, knee, progress, rank correlation, significance."""
+"""What the records say: fronts, progress, correlations, comparisons, ablation effects."""
 
+from archsearch.analysis.answers import Answers, CostChange, answers, seeds_wanted
 from archsearch.analysis.choice import best, choose, front_trials
+from archsearch.analysis.choice_effects import (
+    Explained,
+    choice_effects,
+    explained_share,
+    leave_one_out,
+    one_hot,
+)
+from archsearch.analysis.comparison import Compared, Comparison, compare
+from archsearch.analysis.factorial import Effect, Effects, factorial_effects
 from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
+from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.analysis.progress import Progress, progress
 from archsearch.analysis.rank_correlation import (
     RankCorrelation,
@@ -13,36 +24,78 @@ from archsearch.analysis.rank_correlation import (
     kendall_tau,
     rank_correlation,
 )
+from archsearch.analysis.run_comparison import (
+    Dominated,
+    Estimate,
+    Ground,
+    common_reference,
+    comparable,
+    dominated_points,
+    ground,
+    hypervolume_difference,
+    hypervolume_draws,
+    hypervolume_estimate,
+)
 from archsearch.analysis.significance import (
     accuracy_interval,
     difference_interval,
     num_images,
     ties_with,
 )
+from archsearch.analysis.versus import Versus, versus
 
 __all__ = [
+    "Answers",
+    "Compared",
+    "Comparison",
+    "CostChange",
+    "Dominated",
+    "Effect",
+    "Effects",
+    "Estimate",
+    "Explained",
+    "Ground",
+    "Marginal",
     "Progress",
     "RankCorrelation",
     "Reference",
+    "Versus",
     "accuracy_interval",
+    "answers",
     "best",
+    "choice_effects",
+    "choice_marginals",
     "choose",
+    "common_reference",
+    "comparable",
+    "compare",
     "correlation_of",
     "difference_interval",
+    "dominated_points",
     "eligible",
     "epoch_correlations",
+    "explained_share",
+    "factorial_effects",
     "front_trials",
+    "ground",
     "hypervolume",
+    "hypervolume_difference",
+    "hypervolume_draws",
+    "hypervolume_estimate",
     "kendall_interval",
     "kendall_tau",
     "knee",
     "knee_index",
+    "leave_one_out",
     "nondominated",
     "num_images",
     "objectives",
+    "one_hot",
     "pareto_front",
     "progress",
     "rank_correlation",
     "reference_point",
+    "seeds_wanted",
     "ties_with",
+    "versus",
 ]

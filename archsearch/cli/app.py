@@ -8,17 +8,21 @@ from typing import Any
 import typer
 
 from archsearch import __version__
-from archsearch.cli.console import exit_codes
+from archsearch.cli.console import exit_codes, set_loudness
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
 COMMANDS = {
     "run": "Search for the best accuracy within a latency budget, and print the Pareto front.",
     "front": "Print the Pareto front of a run; it may still be going on.",
-    "report": "Write a self-contained page about a run; it needs no network.",
+    "report": "Write a self-contained page about a run or an ablation, or one that compares runs.",
+    "dashboard": "Show a run in Optuna's dashboard, on this machine; it may still be going on.",
+    "ablate": "Compare variants of a network over several seeds; say which choice bought the gain.",
+    "importance": "Print which choices of a run mattered for accuracy and latency.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
     "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
+    "calibrate": "Measure the sub-blocks of a space, so that latency can be predicted.",
     "space": "Check a space, and print its size and the costs in it.",
     "zoo": "List the models of the four papers; compare them measured here and published.",
 }
@@ -63,8 +67,11 @@ def archsearch(
         is_eager=True,
         help="Print the version and exit.",
     ),
+    quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
+    verbose: bool = typer.Option(False, "--verbose", help="Print what is logged, too."),
 ) -> None:
     """Take the options that come before the command."""
+    set_loudness(quiet, verbose)
 
 
 def _load(name: str) -> Callable[..., Any]:

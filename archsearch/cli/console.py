@@ -1,18 +1,48 @@
 """The one place that prints: a console for results, one for progress, and how errors end."""
 
+import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 
 from archsearch.errors import ArchsearchError, InputError
 
+#: width of tables in a file or a pipe, where nobody knows how wide they will be looked at
+_PIPED_WIDTH = 400
+
+
+def _console() -> Console:
+    piped = not sys.stdout.isatty()
+    width = _PIPED_WIDTH if piped and "COLUMNS" not in os.environ else None
+    return Console(soft_wrap=piped, highlight=False, width=width)
+
+
 #: results: what a pipe should get
-out = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-#: progress, notes and errors
+out = _console()
+#: progress and notes
 err = Console(stderr=True, highlight=False)
+#: why a command ended; never quiet
+_failure = Console(stderr=True, highlight=False)
+
+
+def set_loudness(quiet: bool, verbose: bool) -> None:
+    """Say nothing but results and errors, or also what archsearch logs."""
+    err.quiet = quiet
+    root = logging.getLogger("archsearch")
+    if verbose and not any(isinstance(each, _Told) for each in root.handlers):
+        handler = _Told()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+
+
+class _Told(logging.StreamHandler[TextIO]):
+    """Writes the log to standard error."""
 
 
 @contextmanager
@@ -24,17 +54,17 @@ def exit_codes() -> Iterator[None]:
     except InputError as error:
         count = len(error.problems)
         if count > 1:
-            err.print(f"[red]{count} problems[/red]")
+            _failure.print(f"[red]{count} problems[/red]")
         for problem in error.problems:
-            err.print("[red]error:[/red] ", end="")
-            err.print(str(problem), markup=False, soft_wrap=True)
+            _failure.print("[red]error:[/red] ", end="")
+            _failure.print(str(problem), markup=False, soft_wrap=True)
         raise SystemExit(2) from None
     except ArchsearchError as error:
-        err.print("[red]failed:[/red] ", end="")
-        err.print(str(error), markup=False, soft_wrap=True)
+        _failure.print("[red]failed:[/red] ", end="")
+        _failure.print(str(error), markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        err.print("interrupted; the same command goes on from here")
+        _failure.print("interrupted; the same command goes on from here")
         raise SystemExit(130) from None
 
 

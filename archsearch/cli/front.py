@@ -1,25 +1,34 @@
 """``archsearch front``: the Pareto table of a run."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from archsearch.cli.console import out
-from archsearch.report import front_points, front_table, front_text
+from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
+from archsearch.report import baseline_table, front_points, front_table, front_text
 from archsearch.search import load_run
 
 
 def front(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
 ) -> None:
     """Print the Pareto front of a run; it may still be going on."""
+    check_one(as_json, as_csv)
     record = load_run(run, runs_dir)
     if as_json:
-        print(json.dumps(front_points(record), indent=2))
-    else:
-        out.print(front_table(record))
-        out.print(front_text(record, width=min(72, out.width)), markup=False)
+        print_json(front_points(record))
+        return
+    if as_csv:
+        points = front_points(record)
+        print_csv([{k: v for k, v in each.items() if k != "arch"} for each in points])
+        return
+    out.print(front_table(record))
+    out.print(front_text(record, width=min(72, out.width)), markup=False)
+    known = baseline_table(record)
+    if known is not None:
+        out.print(known)

@@ -11,6 +11,8 @@ from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
 from archsearch.cli.console import err, out
+from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
+from archsearch.cluster import machine_lock
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
@@ -47,22 +49,27 @@ def profile(
         bool, typer.Option("--latency/--no-latency", help="Measure, or only count.")
     ] = True,
     parts: Annotated[bool, typer.Option("--parts/--no-parts", help="List the parts.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
 ) -> None:
     """Print parameters, multiply-adds, memory and latency of a network, whole and by part."""
+    check_one(as_json, as_csv)
     named = _chosen(target, trial, image_size, runs_dir)
     chosen = _fused(named) if fused else named
     wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
     shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
     if latency:
-        with err.status("measuring"), Probe(device, threads) as probe:
+        with err.status("measuring"), Probe(device, threads) as probe, machine_lock().measuring():
             result = profile_target(chosen, probe, protocol, input_shape=shape)
     else:
         result = profile_target(chosen, None, protocol, input_shape=shape)
     if as_json:
-        print(result.model_dump_json(indent=2))
+        print_json(result.model_dump(mode="json"))
+        return
+    if as_csv:
+        print_csv([unit.model_dump(mode="json") for unit in result.units])
         return
     if isinstance(named, Arch):
         out.print(summary(named), soft_wrap=True)

@@ -5,12 +5,21 @@ from typing import Annotated, Any
 
 import typer
 
+from archsearch.ablation import is_ablation
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
-from archsearch.cli.progress import LiveProgress, clock
+from archsearch.cli.plain import print_json
+from archsearch.cli.progress import LiveProgress, clock, describe
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
-from archsearch.report import front_points, front_table, front_text, headline, write_report
+from archsearch.report import (
+    baseline_table,
+    front_points,
+    front_table,
+    front_text,
+    headline,
+    write_report,
+)
 from archsearch.resources import find_yaml
 from archsearch.search import (
     Place,
@@ -106,6 +115,13 @@ def run(
             rich_help_panel="Search",
         ),
     ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train and measure this network too, timm:NAME or zoo:NAME; may be repeated.",
+            rich_help_panel="Search",
+        ),
+    ] = None,
     early_stopping: Annotated[
         bool | None,
         typer.Option(
@@ -135,6 +151,39 @@ def run(
         int | None,
         typer.Option(
             help="Images of the measured inference. [default: 1]", rich_help_panel="Machine"
+        ),
+    ] = None,
+    target: Annotated[
+        bool | None,
+        typer.Option(
+            "--target/--no-target",
+            help="Measure latency on the node of the cluster (--address) that offers the resource "
+            "latency_target. [default: here]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="Number type of the measured inference: float32, bfloat16 or float16. "
+            "[default: float32]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help="What runs the measured inference: eager, compiled, cuda_graph, onnxruntime or "
+            "openvino. [default: eager]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    calibration: Annotated[
+        float | None,
+        typer.Option(
+            help="Longest calibration of the latency table in seconds, where it does not know the "
+            "space yet; 0 measures every candidate instead. [default: 30]",
+            rich_help_panel="Machine",
         ),
     ] = None,
     workers: Annotated[
@@ -178,6 +227,10 @@ def run(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
     ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the front as JSON, once.", rich_help_panel="Output"),
+    ] = False,
 ) -> None:
     """Search for the best accuracy within a latency budget, and print the Pareto front.
 
@@ -197,11 +250,16 @@ def run(
         "latency.device": device,
         "latency.threads": threads,
         "latency.batch_size": batch,
+        "latency.dtype": dtype,
+        "latency.elsewhere": target,
+        "latency.runtime": runtime,
         "execution.trials": trials,
         "execution.time_limit_s": seconds(time_limit) if time_limit else None,
+        "execution.calibration_s": calibration,
         "execution.workers": workers,
         "execution.executor": executor,
         "execution.address": address,
+        "execution.baselines": baseline or None,
     }
     config = configuration(space, overrides)
     if recipe is not None:
@@ -213,17 +271,23 @@ def run(
         for line in describe_plan(prepare(config, place)):
             out.print(line, soft_wrap=True)
         return
-    with LiveProgress(err, quiet) as progress:
+    with LiveProgress(err, describe, quiet) as progress:
         record = run_search(config, place, progress)
-    finished(record, runs_dir / record.name)
+    finished(record, runs_dir / record.name, as_json)
 
 
-def finished(record: RunRecord, folder: Path) -> None:
+def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
     write_json(folder / "front.json", front_points(record))
     page = write_report(record, folder / "report.html")
+    if as_json:
+        print_json(front_points(record))
+        return
     out.print(front_table(record))
     out.print(front_text(record, width=min(72, out.width)), markup=False)
+    known = baseline_table(record)
+    if known is not None:
+        out.print(known)
     out.print(headline(record), markup=False, soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(
@@ -270,8 +334,11 @@ _OPTIONS = {
     "latency.device": "--device",
     "latency.threads": "--threads",
     "latency.batch_size": "--batch",
+    "latency.dtype": "--dtype",
+    "latency.runtime": "--runtime",
     "execution.trials": "--trials",
     "execution.time_limit_s": "--time-limit",
+    "execution.calibration_s": "--calibration",
     "execution.workers": "--workers",
     "execution.executor": "--executor",
     "image_size": "--image-size",
@@ -290,6 +357,9 @@ def _study(path_or_name: str) -> StudyFile | None:
         except InputError:
             raise missing from None
     source = load_yaml(path)
+    if is_ablation(path):
+        remedy = f"use archsearch ablate {path_or_name}"
+        raise InputError(source.problem(("base",), "is an ablation, not a search", None, remedy))
     if not isinstance(source.data, dict) or "search" not in source.data:
         return None
     return value_from(StudyFile, source)

@@ -1,6 +1,5 @@
 """``archsearch space``: check a search space, count it, and show what is in it."""
 
-import json
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from archsearch.arch import summary
 from archsearch.cli.console import err, out
+from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
 from archsearch.cost import GATE, Probe, count_arch
 from archsearch.space import SearchSpace, load_space
 
@@ -24,13 +24,27 @@ def space(
     ] = False,
     show: Annotated[int, typer.Option(min=0, help="Sampled architectures to show.")] = 3,
     seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Check a space, and print its size and the smallest, median and largest costs in it."""
+    check_one(as_json, as_csv)
     loaded = load_space(file)
+    if as_csv:
+        print_csv(
+            [
+                {
+                    "parameter": each.name,
+                    "conditional": each.conditional,
+                    "values": " ".join(str(value) for value in each.values),
+                }
+                for each in loaded.parameters.values()
+            ]
+        )
+        return
     facts = _facts(loaded, samples, latency, seed)
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
         return
     out.print(f"{loaded.name}: {facts['configurations']:,} configurations", soft_wrap=True)
     if facts["distinct"] is not None:

@@ -25,6 +25,7 @@ from archsearch.train import (
     default_recipe,
     load_recipe,
     open_model_file,
+    open_ranks,
     train_fully,
 )
 from archsearch.zoo.overrides import with_overrides
@@ -80,7 +81,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights, order, augmentation and splits.")] = 0,
     runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
 ) -> None:
-    """Train a network to the end; the same command goes on with a training that was stopped."""
+    """Train a network to the end; the same command goes on with a training that was stopped.
+
+    On several devices: torchrun --nproc-per-node 4 -m archsearch train ... --device cuda
+    """
     chosen = _chosen(target, trial, image_size, runs_dir)
     splits = load_data(
         data,
@@ -94,25 +98,41 @@ def train(
     network = _fitted(chosen.network, splits)
     wanted = _recipe(recipe, data, epochs, batch)
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
-    trainer = Trainer(network, splits, wanted, seed=seed, device=device, threads=threads, **build)
     folder = TrainingFolder(output or Path("trained") / f"{chosen.name}-{data.partition(':')[0]}")
-    folder.open(
-        {
-            "network": _identity(network),
-            "data": {"name": data, "limit": limit, "image_size": network.image_size},
-            "recipe": trainer.recipe.to_dict(),
-            "seed": seed,
-        }
-    )
-    if isinstance(network, ModelFile):
-        folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
-    else:
-        folder.write(folder.arch, network.to_yaml())
-    _finish(trainer, folder, network)
+    with open_ranks(device) as (ranks, own_device):
+        trainer = Trainer(
+            network,
+            splits,
+            wanted,
+            seed=seed,
+            device=own_device,
+            threads=threads,
+            ranks=ranks,
+            **build,
+        )
+        if ranks.first:
+            folder.open(
+                {
+                    "network": _identity(network),
+                    "data": {"name": data, "limit": limit, "image_size": network.image_size},
+                    "recipe": trainer.recipe.to_dict(),
+                    "seed": seed,
+                    "processes": ranks.world,
+                }
+            )
+            if isinstance(network, ModelFile):
+                folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
+            else:
+                folder.write(folder.arch, network.to_yaml())
+        ranks.wait()
+        _finish(trainer, folder, network)
 
 
 def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile) -> None:
     total = trainer.recipe.epochs
+    if not trainer.ranks.first:
+        train_fully(trainer, folder)
+        return
 
     def show(metrics: EpochMetrics) -> None:
         left = clock((total - metrics.epoch) * metrics.seconds)

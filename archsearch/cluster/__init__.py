@@ -11,7 +11,7 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
-from archsearch.cluster.quiet import QuietLock
+from archsearch.cluster.quiet import OtherMachine, Quiet, QuietLock, machine_lock
 
 __all__ = [
     "EpochEvent",
@@ -21,9 +21,12 @@ __all__ = [
     "FinishedEvent",
     "InlineExecutor",
     "Job",
+    "OtherMachine",
     "PoolOptions",
+    "Quiet",
     "QuietLock",
     "StopRule",
     "WorkerTime",
+    "machine_lock",
     "never_stop",
 ]

@@ -8,9 +8,12 @@ so that no new slice starts, then waits until the running slices have left the r
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol
 
 from archsearch.errors import RunError
 
@@ -20,6 +23,23 @@ except ImportError:  # Windows: the in-process executor never trains while it me
     fcntl = None  # type: ignore[assignment]
 
 _POLL_S = 0.002
+
+
+class Quiet(Protocol):
+    """Makes training rest while a latency is measured."""
+
+    def measuring(self) -> AbstractContextManager[float]:
+        """Hold the machine alone; yield the seconds waited until training had paused."""
+        ...
+
+
+class OtherMachine:
+    """In place of a `QuietLock` where latency is measured elsewhere: nothing here has to rest."""
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[float]:
+        """Wait for nothing."""
+        yield 0.0
 
 
 class QuietLock:
@@ -69,6 +89,12 @@ class QuietLock:
             yield descriptor
         finally:
             os.close(descriptor)  # closing drops the lock
+
+
+def machine_lock() -> QuietLock:
+    """Return the lock that all runs of this user on this machine share."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return QuietLock(Path(tempfile.gettempdir()) / f"archsearch-quiet-{user}")
 
 
 def _lock(descriptor: int, *, shared: bool) -> None:

@@ -7,7 +7,6 @@ the study) never leaves a worker waiting for its next epoch.
 import logging
 import os
 import queue
-import signal
 import threading
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
+from archsearch.cluster.ray_start import start_ray
 from archsearch.cluster.worker import Worker
 from archsearch.data import ArraySplit, DataSplits
 from archsearch.errors import RunError, TrialError
@@ -36,8 +36,6 @@ from archsearch.record import EpochMetrics
 
 logger = logging.getLogger(__name__)
 
-_MIB = 2**20
-_MIN_STORE_BYTES = 256 * _MIB
 #: a job whose worker died is tried on this many workers in all
 _MAX_ATTEMPTS = 2
 
@@ -81,7 +79,7 @@ class RayPool:
         self._closed = threading.Event()
         self._ready = threading.Event()
         self._broken: BaseException | None = None
-        start_ray(options, _array_bytes(data))
+        self._started = start_ray(options, _array_bytes(data))
         self._data = ray.put(data)
         self._slots = [self._new_slot() for _ in range(options.num_workers)]
         self._thread = threading.Thread(target=self._loop, name="archsearch-pool", daemon=True)
@@ -147,7 +145,8 @@ class RayPool:
         self._thread.join(timeout=10)
         for slot in self._slots:
             ray.kill(slot.actor)
-        ray.shutdown()
+        if self._started:
+            ray.shutdown()
 
     def _raise_if_broken(self) -> None:
         if self._broken is not None:
@@ -293,33 +292,3 @@ def _fetcher(ref: Any) -> Callable[[], bytes]:
             raise TrialError(f"its weights were lost ({type(error).__name__})") from None
 
     return fetch
-
-
-def start_ray(options: PoolOptions, data_bytes: int) -> None:
-    """Start Ray on this machine, or join the cluster at ``options.address``.
-
-    Raises:
-        RunError: it did not start.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # workers inherit these: without them an inference faults thousands of pages in and out
-    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
-    common = {"log_to_driver": False, "logging_level": logging.ERROR}
-    on_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        if options.address:
-            ray.init(address=options.address, **common)
-        else:
-            ray.init(
-                num_cpus=options.num_workers * options.threads,
-                object_store_memory=max(_MIN_STORE_BYTES, 2 * data_bytes),
-                include_dashboard=False,
-                **common,
-            )
-    except Exception as error:
-        raise RunError(f"Ray did not start ({error}); try --executor inline") from error
-    if on_main_thread and handler is not None:
-        # Ray puts its own in place, which prints a stack trace and ends the process
-        signal.signal(signal.SIGTERM, handler)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.measurer import Measurer
 from archsearch.cost.parts import REST, count_parts, parts_of
-from archsearch.cost.probe import Probe
 from archsearch.cost.protocol import GATE, LatencyProtocol
 from archsearch.cost.table import LatencyTable
 from archsearch.errors import TrialError
@@ -45,7 +45,7 @@ class Coverage:
 
 def calibrate_table(
     table: LatencyTable,
-    probe: Probe,
+    probe: Measurer,
     archs: Iterable[Arch],
     *,
     protocol: LatencyProtocol = GATE,
@@ -111,7 +111,7 @@ def calibrate_table(
 
 
 def _measure_parts(
-    table: LatencyTable, probe: Probe, arch: Arch, protocol: LatencyProtocol, max_drift: float
+    table: LatencyTable, probe: Measurer, arch: Arch, protocol: LatencyProtocol, max_drift: float
 ) -> bool:
     """Add the parts of one network; say whether the machine was quiet enough to."""
     parts = parts_of(arch)

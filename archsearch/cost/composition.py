@@ -22,8 +22,8 @@ _INFERRED_SHARE = 0.4
 _SMALLEST_MS = 0.002
 SAME_SCALE, OTHER_SCALE = 0.15, 1.0
 _CONSTANT_MS = 0.1
-#: noise of one measured network, as a share of its latency
-_NOISE_SHARE = 0.015
+#: noise of one network that was measured in quiet, as a share of its latency
+NOISE_SHARE = 0.015
 _MIN_SCORES = 8
 
 
@@ -54,11 +54,13 @@ class Observation:
         parts: key to how often the part stands in it.
         ms: its latency.
         held_out: none of the times of its parts come from this network.
+        noise_share: standard error of ``ms``, as a share of it.
     """
 
     parts: Mapping[str, int]
     ms: float
     held_out: bool = True
+    noise_share: float = NOISE_SHARE
 
 
 class Composition:
@@ -94,7 +96,7 @@ class Composition:
         rows = np.stack([self._row(o.parts)[0] for o in self._observations]) / known[:, None]
         sums = np.array([self._sum(o.parts) for o in self._observations])
         residual = (known - sums) / known
-        noise = np.array([_NOISE_SHARE**2] * len(known))
+        noise = np.array([o.noise_share**2 for o in self._observations])
         covariance = rows @ rows.T + np.diag(noise)
         self._inverse = np.linalg.inv(covariance)
         self._rows = rows
@@ -105,6 +107,12 @@ class Composition:
         honest = np.array([o.held_out for o in self._observations])
         if honest.sum() >= _MIN_SCORES:
             self.inflation = float(max(1.0, np.quantile(scores[honest], 0.95) / 1.96))
+
+    def left_out_errors(self) -> list[float]:
+        """Return the relative errors on held-out networks, each predicted from all the others."""
+        errors = np.abs(self._weights / np.diag(self._inverse))
+        pairs = zip(self._observations, errors, strict=True)
+        return [float(error) for observation, error in pairs if observation.held_out]
 
     def predict(
         self, parts: Mapping[str, int], extra: Mapping[str, PartTime]
@@ -124,7 +132,7 @@ class Composition:
             mean += float(cross @ self._weights)
             variance -= float(cross @ self._inverse @ cross)
         mean = max(mean, 0.1 * total)
-        return mean, self.inflation * float(np.sqrt(max(variance, 0) + (_NOISE_SHARE * mean) ** 2))
+        return mean, self.inflation * float(np.sqrt(max(variance, 0) + (NOISE_SHARE * mean) ** 2))
 
     def _time(self, key: str, extra: Mapping[str, PartTime] | None = None) -> PartTime:
         known = self._times.get(key)

@@ -5,18 +5,20 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from archsearch.arch import Arch, Spec
 from archsearch.cost.composition import (
+    NOISE_SHARE,
     OTHER_SCALE,
     SAME_SCALE,
     Composition,
@@ -30,7 +32,11 @@ from archsearch.cost.protocol import LatencyProtocol
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, LatencyResult
 
-_FORMAT = 1
+_FORMAT: Final = 2
+#: standard error of a measurement that was not steady, as a share of it (docs/decisions.md)
+_NOISY_SHARE = 0.07
+#: networks that a table remembers, the latest; predicting needs the inverse of a matrix this size
+_MAX_NETWORKS = 500
 _SIZES = re.compile(r"[CSTPK>](\d+)")
 
 
@@ -98,10 +104,10 @@ class TableKey(Spec):
 class _Stored(Spec):
     """Contents of a table's file."""
 
-    format: int = _FORMAT
+    format: Literal[2] = _FORMAT
     key: TableKey
     samples: dict[str, list[float]] = Field(default_factory=dict)
-    observations: list[tuple[dict[str, int], float, bool]] = Field(default_factory=list)
+    observations: list[tuple[dict[str, int], float, bool, float]] = Field(default_factory=list)
 
 
 class LatencyTable:
@@ -131,6 +137,12 @@ class LatencyTable:
         """Keys of the parts that were measured."""
         return frozenset(self._samples)
 
+    def known_share(self, archs: Iterable[Arch]) -> float:
+        """Return the share of the parts of ``archs``, each as often as it occurs, that is known."""
+        counts: Counter[str] = sum((count_parts(arch) for arch in archs), Counter())
+        known = sum(often for key, often in counts.items() if key in self._samples)
+        return known / max(1, counts.total())
+
     def predict(self, arch: Arch) -> Prediction:
         """Return the latency that the table expects of ``arch``.
 
@@ -144,6 +156,14 @@ class LatencyTable:
         ms, spread = self._fitted().predict(parts, unknown)
         interval = (max(0.0, ms - 1.96 * spread), ms + 1.96 * spread)
         return Prediction(ms, interval, len(unknown))
+
+    def held_out_error(self) -> tuple[int, float]:
+        """Return how many networks were measured whole, and the median of their relative errors.
+
+        Each is predicted by a table that did not see it (leave one out, in closed form).
+        """
+        errors = self._fitted().left_out_errors() if self._observations else []
+        return len(errors), median(errors) if errors else 0.0
 
     def predict_units(self, arch: Arch) -> dict[str, float]:
         """Return the time that the table holds for each module of ``arch``, by dotted name.
@@ -165,18 +185,27 @@ class LatencyTable:
         self._composition = None
 
     def observe(self, arch: Arch, result: LatencyResult) -> None:
-        """Let a measured network correct the table; only a steady measurement does.
+        """Let a measured network correct the table; the steadier it is, the more.
 
         Raises:
             InputError: the measurement belongs to another environment or protocol.
         """
         self._check(result)
-        if result.verdict == "steady":
-            self.add_network(count_parts(arch), result.median_ms)
+        if result.verdict != "rejected":
+            noise = NOISE_SHARE if result.verdict == "steady" else _NOISY_SHARE
+            self.add_network(count_parts(arch), result.median_ms, noise_share=noise)
 
-    def add_network(self, parts: Mapping[str, int], ms: float, *, held_out: bool = True) -> None:
+    def add_network(
+        self,
+        parts: Mapping[str, int],
+        ms: float,
+        *,
+        held_out: bool = True,
+        noise_share: float = NOISE_SHARE,
+    ) -> None:
         """Add a measured network; see `Observation`."""
-        self._observations.append(Observation(dict(parts), ms, held_out))
+        self._observations.append(Observation(dict(parts), ms, held_out, noise_share))
+        del self._observations[:-_MAX_NETWORKS]
         self._composition = None
 
     def _check(self, result: LatencyResult) -> None:
@@ -223,7 +252,9 @@ class LatencyTable:
         stored = _Stored(
             key=self.key,
             samples=self._samples,
-            observations=[(dict(o.parts), o.ms, o.held_out) for o in self._observations],
+            observations=[
+                (dict(o.parts), o.ms, o.held_out, o.noise_share) for o in self._observations
+            ],
         )
         # another process may write the same table: the last whole one wins
         with tempfile.NamedTemporaryFile(
@@ -266,7 +297,8 @@ class LatencyTable:
             )
         table._samples = {name: list(values) for name, values in stored.samples.items()}
         table._observations = [
-            Observation(parts, ms, held_out) for parts, ms, held_out in stored.observations
+            Observation(parts, ms, held_out, noise)
+            for parts, ms, held_out, noise in stored.observations
         ]
         return table
 

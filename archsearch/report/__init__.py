@@ -1,12 +1,21 @@
-"""What people look at: tables, text, figures and the page of a run.
+"""What people look at: tables, text, figures, and the pages of runs and ablations.
 
-``write_report`` and the figures need plotly; the rest is ready without it.
+``write_report``, ``write_ablation`` and the figures need plotly; the rest is ready without it.
 """
 
 import importlib
 from typing import Any
 
+from archsearch.report.ablation_tables import (
+    ablation_table,
+    ablation_tables,
+    effects_table,
+    interactions_table,
+)
+from archsearch.report.baseline_table import baseline_points, baseline_table
 from archsearch.report.commands import export_command
+from archsearch.report.importance_tables import importance_table, marginals_table
+from archsearch.report.plain_table import PlainTable, written
 from archsearch.report.points import front_points
 from archsearch.report.sentences import headline, sentences
 from archsearch.report.tables import FrontTable, front_table
@@ -14,18 +23,37 @@ from archsearch.report.text_plot import front_text
 
 __all__ = [
     "FrontTable",
+    "PlainTable",
+    "ablation_table",
+    "ablation_tables",
+    "baseline_points",
+    "baseline_table",
+    "effects_table",
     "export_command",
     "front_points",
     "front_table",
     "front_text",
     "headline",
+    "importance_table",
+    "interactions_table",
+    "marginals_table",
     "sentences",
+    "write_ablation",
+    "write_importance",
     "write_report",
+    "written",
 ]
 
 
+_PAGES = {
+    "write_ablation": "ablation_page",
+    "write_importance": "importance_page",
+    "write_report": "page",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Load the page, and plotly with it, when it is first asked for (PEP 562)."""
-    if name == "write_report":
-        return importlib.import_module("archsearch.report.page").write_report
+    """Load a page, and plotly with it, when it is first asked for (PEP 562)."""
+    if name in _PAGES:
+        return getattr(importlib.import_module(f"archsearch.report.{_PAGES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

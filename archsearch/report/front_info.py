@@ -27,6 +27,24 @@ class Marks(NamedTuple):
     high_ms: tuple[float, ...] = ()
 
 
+class NamedMarks(NamedTuple):
+    """Known networks; all tuples are equally long.
+
+    Attributes:
+        names: without ``timm:`` or ``zoo:``.
+        latency_ms: x.
+        accuracy: y, 0 to 1.
+        low_ms: lower end of the 95 % interval of the latency.
+        high_ms: its upper end.
+    """
+
+    names: tuple[str, ...] = ()
+    latency_ms: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    low_ms: tuple[float, ...] = ()
+    high_ms: tuple[float, ...] = ()
+
+
 class FrontInfo(NamedTuple):
     """Accuracy against latency of a run.
 
@@ -41,6 +59,7 @@ class FrontInfo(NamedTuple):
         knee: number of the knee of the front.
         latency_range: x values that the plot opens with, in ms.
         accuracy_range: y values that it opens with.
+        baselines: known networks, trained and measured alike.
     """
 
     front: Marks
@@ -53,12 +72,13 @@ class FrontInfo(NamedTuple):
     knee: int | None
     latency_range: tuple[float, float]
     accuracy_range: tuple[float, float]
+    baselines: NamedMarks = NamedMarks()
 
     @property
     def outside(self) -> int:
         """Number of marks that lie outside the ranges that the plot opens with."""
         (left, right), (bottom, top) = self.latency_range, self.accuracy_range
-        trained = (self.front, self.dominated, self.pruned)
+        trained = (self.front, self.dominated, self.pruned, self.baselines)
         out = sum(
             not (left <= x <= right and bottom <= y <= top)
             for marks in trained
@@ -78,6 +98,8 @@ def front_info(run: RunRecord) -> FrontInfo:
     chosen, at_knee = best(front), knee(front)
     dominated, pruned = _marks(groups["complete"]), _marks(groups["pruned"])
     shown = _marks(front)
+    baselines = _named(run)
+    near = _near(baselines, run, shown)
     return FrontInfo(
         front=shown,
         dominated=dominated,
@@ -87,8 +109,9 @@ def front_info(run: RunRecord) -> FrontInfo:
         budget_ms=run.budget_ms,
         best=chosen.number if chosen else None,
         knee=at_knee.number if at_knee else None,
-        latency_range=_latency_range(run, (*shown.latency_ms, *dominated.latency_ms)),
-        accuracy_range=_accuracy_range(shown.accuracy, dominated.accuracy, pruned.accuracy),
+        latency_range=_latency_range(run, (*shown.latency_ms, *dominated.latency_ms), near),
+        accuracy_range=_accuracy_range(shown.accuracy, dominated.accuracy, pruned.accuracy, near),
+        baselines=baselines,
     )
 
 
@@ -110,7 +133,36 @@ def _accuracy(trial: TrialRecord) -> float | None:
     return trial.curve[-1].accuracy if trial.curve else None
 
 
-def _latency_range(run: RunRecord, trained: Sequence[float]) -> tuple[float, float]:
+def _named(run: RunRecord) -> NamedMarks:
+    rows = [
+        (
+            each.name.partition(":")[2],
+            each.latency.median_ms,
+            each.accuracy,
+            *each.latency.interval_ms,
+        )
+        for each in run.baselines
+        if each.latency is not None and each.accuracy is not None
+    ]
+    return NamedMarks(*zip(*rows, strict=True)) if rows else NamedMarks()
+
+
+def _near(baselines: NamedMarks, run: RunRecord, front: Marks) -> list[tuple[float, float]]:
+    """Return latency and accuracy of the baselines that the view can hold without shrinking.
+
+    One that takes thrice the budget, or was hardly trained by so few epochs, stays outside.
+    """
+    if not front.numbers:
+        return []
+    slowest = 1.7 * (run.budget_ms or max(front.latency_ms))
+    poorest = 1 - 3 * (1 - min(front.accuracy)) - 0.03
+    pairs = zip(baselines.latency_ms, baselines.accuracy, strict=True)
+    return [(x, y) for x, y in pairs if x <= slowest and y >= poorest]
+
+
+def _latency_range(
+    run: RunRecord, trained: Sequence[float], near: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
     """From just below the fastest complete trial to a little past the budget."""
     right = max(trained, default=0.0)
     if run.budget_ms is not None:
@@ -119,11 +171,17 @@ def _latency_range(run: RunRecord, trained: Sequence[float]) -> tuple[float, flo
     if right <= 0:
         right = max((trial.latency_ms or 0.0 for trial in run.trials), default=0.0) or 1.0
     left = min(trained, default=0.0)
+    for x, _ in near:
+        # room for the name beside the mark
+        left, right = min(left, x), max(right, 1.08 * x)
     return (max(0.0, left - 0.12 * (right - left)), right + 0.04 * (right - left))
 
 
 def _accuracy_range(
-    front: Sequence[float], dominated: Sequence[float], pruned: Sequence[float]
+    front: Sequence[float],
+    dominated: Sequence[float],
+    pruned: Sequence[float],
+    near: Sequence[tuple[float, float]],
 ) -> tuple[float, float]:
     """Hold the front and most complete trials; a few poor ones may not flatten the rest."""
     if not front:
@@ -133,5 +191,7 @@ def _accuracy_range(
         bottom = min(bottom, float(np.quantile(dominated, 0.1)))
     elif pruned:
         bottom = min(bottom, float(np.median(pruned)))
+    for _, y in near:
+        bottom, top = min(bottom, y), max(top, y)
     pad = max(0.09 * (top - bottom), 0.01)
     return (max(0.0, bottom - pad), min(top + pad, 1.005))

@@ -3,10 +3,9 @@
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.record import RunRecord
 from archsearch.report.figures import Drawing
 from archsearch.resources import resource_dir, resource_names
 
@@ -25,11 +24,12 @@ class Panel(NamedTuple):
     html: str
 
 
-Item = Callable[[RunRecord], Drawing | Panel | None]
+#: what a page is about (a `RunRecord`, an `AblationView`, ...) to a part of the page
+Item = Callable[[Any], Drawing | Panel | None]
 
 
 class Section(NamedTuple):
-    """Items under one heading; one that returns None for a run is left out.
+    """Items under one heading; one that returns None is left out.
 
     Attributes:
         title: heading; empty for none.

@@ -6,7 +6,7 @@ import yaml
 
 from archsearch.analysis import accuracy_interval, front_trials, num_images
 from archsearch.arch import summary
-from archsearch.record import RunRecord, TrialRecord
+from archsearch.record import Environment, RunRecord, TrialRecord
 from archsearch.report.commands import export_command
 from archsearch.report.layout import Panel
 from archsearch.report.remarks import remarks, tie_note
@@ -172,13 +172,17 @@ def protocol_panel(run: RunRecord) -> Panel:
     rows.append(
         ("Accuracy", "last epoch; Wilson interval over images, which leaves out the choice of seed")
     )
-    return Panel("protocol", "Protocol", _definitions(rows))
+    return Panel("protocol", "Protocol", definitions(rows))
 
 
 def environment_panel(run: RunRecord) -> Panel:
     """Return the machine and the software that the numbers belong to."""
-    where = run.environment
-    rows = [
+    return Panel("environment", "Environment", definitions(environment_rows(run.environment)))
+
+
+def environment_rows(where: Environment) -> list[tuple[str, str]]:
+    """Return the machine and the software as terms and values."""
+    return [
         ("Device", where.device),
         ("CUDA", where.cuda),
         ("Processor", where.cpu if where.cpu != where.device else ""),
@@ -189,7 +193,6 @@ def environment_panel(run: RunRecord) -> Panel:
         ("archsearch", where.archsearch),
         ("Fingerprint", where.fingerprint),
     ]
-    return Panel("environment", "Environment", _definitions(rows))
 
 
 def configuration_panel(run: RunRecord) -> Panel | None:
@@ -204,7 +207,8 @@ def configuration_panel(run: RunRecord) -> Panel | None:
     )
 
 
-def _definitions(rows: list[tuple[str, str]]) -> str:
+def definitions(rows: list[tuple[str, str]]) -> str:
+    """Return terms and values as a list; rows without a value are left out."""
     lines = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows if v)
     return f'<dl class="facts">{lines}</dl>'
 

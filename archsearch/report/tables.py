@@ -7,12 +7,13 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from archsearch.analysis import accuracy_interval, front_trials, num_images
+from archsearch.analysis import accuracy_interval, best, front_trials, num_images
 from archsearch.arch import summary
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.remarks import remarks, tie_note
 from archsearch.report.units import (
     count_text,
+    duration_text,
     ms_interval_text,
     ms_text,
     percent_text,
@@ -84,6 +85,22 @@ class FrontTable:
 def front_table(run: RunRecord) -> FrontTable:
     """Return the front as a table that rich can print at any width."""
     return FrontTable(run)
+
+
+def run_cells(run: RunRecord) -> list[tuple[str, float | int | None, str]]:
+    """Return a run in a row: heading, value to sort by, text."""
+    front = front_trials(run)
+    top = best(front)
+    accuracy = top.accuracy if top else None
+    latency_ms = top.latency_ms if top else None
+    return [
+        ("Run", None, run.name),
+        ("Trials", len(run.trials), f"{len(run.trials):,}"),
+        ("On the front", len(front), str(len(front))),
+        ("Best accuracy %", accuracy, percent_text(accuracy)),
+        ("At ms", latency_ms, ms_text(latency_ms)),
+        ("Time", run.wall_s, duration_text(run.wall_s)),
+    ]
 
 
 def _architectures(front: tuple[TrialRecord, ...]) -> Table:

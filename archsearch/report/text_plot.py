@@ -1,14 +1,14 @@
 """The front as a small plot of plain characters, for a terminal or a log."""
 
 from archsearch.record import RunRecord
-from archsearch.report.front_info import FrontInfo, Marks, front_info
+from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
 from archsearch.report.units import ms_text, percent_text
 
 _MARGIN = 8  # "100.0 % " ahead of the plot
 
 
 def front_text(run: RunRecord, width: int = 72, height: int = 16) -> str:
-    """Draw accuracy against latency in ASCII: ``*`` front, ``.`` other complete trials.
+    """Draw accuracy against latency in ASCII: ``*`` front, ``.`` other trials, ``o`` baselines.
 
     Args:
         run: the run.
@@ -27,9 +27,12 @@ def front_text(run: RunRecord, width: int = 72, height: int = 16) -> str:
         for row in canvas:
             row[_column(info, info.budget_ms, columns)] = "|"
     _draw(canvas, info, info.dominated, ".")
+    _draw(canvas, info, info.baselines, "o")
     _draw(canvas, info, info.front, "*")
     bottom, top = info.accuracy_range
-    lines = [f"{'':{_MARGIN}}accuracy: * front, . others"]
+    lines = [
+        f"{'':{_MARGIN}}accuracy: * front, . others{', o baselines' * bool(info.baselines.names)}"
+    ]
     for index, row in enumerate(canvas):
         share = min(top - (index + 0.5) * (top - bottom) / rows, 1.0)
         label = f"{percent_text(share):>5} %" if index % 4 == 0 else ""
@@ -44,7 +47,7 @@ def _column(info: FrontInfo, latency_ms: float, columns: int) -> int:
     return min(int((latency_ms - left) / (right - left) * columns), columns - 1)
 
 
-def _draw(canvas: list[list[str]], info: FrontInfo, marks: Marks, mark: str) -> None:
+def _draw(canvas: list[list[str]], info: FrontInfo, marks: Marks | NamedMarks, mark: str) -> None:
     bottom, top = info.accuracy_range
     left, right = info.latency_range
     for x, y in zip(marks.latency_ms, marks.accuracy, strict=True):

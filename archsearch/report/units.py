@@ -39,6 +39,24 @@ def percent_interval_text(low: float, high: float, digits: int = 1) -> str:
     return f"{percent_text(low, digits)} to {percent_text(high, digits)}"
 
 
+def points_text(share: float | None, digits: int = 2) -> str:
+    """Return a difference of shares in percentage points, with its sign; ``-`` for unknown."""
+    if share is None:
+        return "-"
+    # no "-0.00"
+    return f"{round(100 * share, digits) + 0.0:+.{digits}f}"
+
+
+def change_text(value: float, base: float) -> str:
+    """Return a change against a base in percent of it, e.g. ``-12 %``; ``0 %`` for none."""
+    if base == 0:
+        return "-"
+    share = 100 * value / base
+    if value == 0:
+        return "0 %"
+    return f"{share:+.0f} %" if abs(share) >= 9.5 else f"{share:+.1f} %"
+
+
 def duration_text(seconds: float) -> str:
     """Return ``4 min 52 s``; hours and minutes above an hour."""
     if seconds < 10:

@@ -12,6 +12,7 @@ from archsearch.search.config import (
 )
 from archsearch.search.engine import search
 from archsearch.search.finish import write_json
+from archsearch.search.importance import ParameterImportance, RunImportance, run_importance
 from archsearch.search.plan import describe_plan
 from archsearch.search.prepare import Place, Prepared, default_name, prepare
 from archsearch.search.read_run import load_run
@@ -28,9 +29,11 @@ __all__ = [
     "Execution",
     "LatencyTarget",
     "Listener",
+    "ParameterImportance",
     "Place",
     "Prepared",
     "RunFolder",
+    "RunImportance",
     "SearchConfig",
     "SearchResult",
     "SearchStatus",
@@ -41,6 +44,7 @@ __all__ = [
     "find_run",
     "load_run",
     "prepare",
+    "run_importance",
     "run_search",
     "search",
     "write_json",

@@ -49,6 +49,8 @@ class LatencyTarget(Spec):
         threads: intra-op threads on a CPU.
         dtype: number type of weights and activations.
         runtime: what executes the network.
+        elsewhere: on the node of the Ray cluster that offers the resource ``latency_target``;
+            ``device`` is then that node's.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -56,6 +58,12 @@ class LatencyTarget(Spec):
     threads: Count = 1
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     runtime: str = "eager"
+    elsewhere: Flag = False
+
+    def protocol_fields(self) -> dict[str, Any]:
+        """Return what a `LatencyProtocol` takes from here."""
+        names = ("batch_size", "threads", "dtype", "runtime")
+        return {name: getattr(self, name) for name in names}
 
 
 class Execution(Spec):
@@ -68,6 +76,10 @@ class Execution(Spec):
         threads_per_worker: intra-op threads of each worker.
         executor: Ray actors, or the calling process.
         address: Ray cluster to join; empty starts one on this machine.
+        calibration_s: longest calibration of the latency table, when the table of this machine
+            does not know the space yet; 0 does without a table.
+        baselines: known networks to train and measure beside the candidates, ``timm:NAME`` or
+            ``zoo:NAME``.
     """
 
     trials: Count = 48
@@ -76,6 +88,8 @@ class Execution(Spec):
     threads_per_worker: Count = 1
     executor: Literal["ray", "inline"] = "ray"
     address: str = ""
+    calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
+    baselines: tuple[str, ...] = ()
 
 
 class SearchConfig(Spec):

@@ -1,4 +1,4 @@
-"""What is known about a candidate before it is trained: counts, and latency measured in quiet."""
+"""What is known about a candidate before it is trained: counts, predicted and measured latency."""
 
 import contextlib
 import logging
@@ -8,10 +8,21 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from archsearch.arch import Arch
-from archsearch.cluster import QuietLock
-from archsearch.cost import FINAL, GATE, ArchCounts, LatencyProtocol, Probe, count_arch
+from archsearch.cluster import Quiet
+from archsearch.cost import (
+    FINAL,
+    GATE,
+    ArchCounts,
+    Coverage,
+    LatencyProtocol,
+    LatencyTable,
+    Measurer,
+    calibrate_table,
+    count_arch,
+)
+from archsearch.cost.target import Target
 from archsearch.errors import ProbeError, TrialError
-from archsearch.record import LatencyResult
+from archsearch.record import LatencyPrediction, LatencyResult
 from archsearch.search.config import LatencyTarget
 
 logger = logging.getLogger(__name__)
@@ -44,17 +55,51 @@ class Gate:
         probe: the measuring process.
         quiet: agreement with the training processes of this machine.
         target: where and how latency is measured.
+        table: predicts, and learns from every measurement; None does without.
     """
 
-    def __init__(self, probe: Probe, quiet: QuietLock, target: LatencyTarget) -> None:
+    def __init__(
+        self,
+        probe: Measurer,
+        quiet: Quiet,
+        target: LatencyTarget,
+        table: LatencyTable | None = None,
+    ) -> None:
         self._probe = probe
         self._quiet = quiet
         self._target = target
+        self._table = table
         self.time = GateTime()
 
     def counts(self, arch: Arch) -> ArchCounts:
         """Return parameters and multiply-adds, exactly."""
         return count_arch(arch)
+
+    def calibrate(
+        self, archs: Sequence[Arch], limit_s: float, on_progress: Callable[[Coverage], None]
+    ) -> Coverage:
+        """Fill the latency table from a sample of the space, holding the machine.
+
+        Raises:
+            ProbeError: the probe failed.
+        """
+        assert self._table is not None, "there is a table to calibrate"
+        with self._held(1):
+            return calibrate_table(
+                self._table,
+                self._probe,
+                archs,
+                protocol=self.protocol(GATE),
+                time_limit_s=limit_s,
+                on_progress=on_progress,
+            )
+
+    def predict(self, arch: Arch) -> LatencyPrediction | None:
+        """Return what the latency table expects; None where it knows nothing."""
+        if self._table is None or not self._table.known:
+            return None
+        expected = self._table.predict(arch)
+        return LatencyPrediction(ms=expected.ms, interval_ms=expected.interval_ms)
 
     def measure(self, archs: Sequence[Arch]) -> list[LatencyResult | TrialError]:
         """Take a first look at each of ``archs``, holding the machine once for all of them.
@@ -70,35 +115,33 @@ class Gate:
         Raises:
             ProbeError: the probe failed several times in a row on one of them.
         """
-        protocol = self._protocol(GATE)
+        protocol = self.protocol(GATE)
         for arch in archs:
             # what fails here fails again below, where it is reported
             with contextlib.suppress(TrialError, ProbeError):
                 self._probe.prepare(arch, protocol)
         with self._held(len(archs)):
-            return [self._measure_one(arch, protocol) for arch in archs]
+            results = [self._measure_one(arch, protocol) for arch in archs]
+        if self._table is not None:
+            for arch, result in zip(archs, results, strict=True):
+                if isinstance(result, LatencyResult):
+                    self._table.observe(arch, result)
+        return results
 
-    def confirm(self, archs: Sequence[Arch]) -> list[LatencyResult]:
+    def confirm(self, archs: Sequence[Target]) -> list[LatencyResult]:
         """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.
 
         Raises:
             TrialError: one of them cannot be measured.
             ProbeError: the probe failed several times in a row.
         """
-        protocol = self._protocol(FINAL)
+        protocol = self.protocol(FINAL)
         with self._held(len(archs)):
             return list(_retry(lambda: self._probe.compare(archs, protocol).results))
 
-    def _protocol(self, preset: LatencyProtocol) -> LatencyProtocol:
-        target = self._target
-        return preset.model_copy(
-            update={
-                "batch_size": target.batch_size,
-                "threads": target.threads,
-                "dtype": target.dtype,
-                "runtime": target.runtime,
-            }
-        )
+    def protocol(self, preset: LatencyProtocol) -> LatencyProtocol:
+        """Return ``preset`` with the batch, threads, type and runtime of the target."""
+        return preset.model_copy(update=self._target.protocol_fields())
 
     @contextlib.contextmanager
     def _held(self, networks: int) -> Iterator[None]:

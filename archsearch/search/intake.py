@@ -7,6 +7,7 @@ import numpy as np
 
 from archsearch.arch import summary
 from archsearch.errors import BudgetUnreachableError, TrialError
+from archsearch.record import TrialRecord
 from archsearch.search.config import SearchConfig
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
@@ -15,6 +16,10 @@ from archsearch.search.status import Listener
 from archsearch.search.store import Proposal, StudyStore
 from archsearch.space import SearchSpace
 
+#: proposals in a row that need no measurement, before the workers are looked after again; and
+#: before a search with nothing else to train ends
+_MAX_HOPELESS = 40
+_MAX_WITHOUT_A_CANDIDATE = 400
 #: measured candidates, none within the budget, before the fastest one is looked for on purpose
 _MAX_INFEASIBLE_START = 16
 _FASTEST_POOL = 400
@@ -56,6 +61,7 @@ class Intake:
         self._ledger = ledger
         self._listener = listener
         self.exhausted = False
+        self._without_a_candidate = 0
 
     def propose(self, wanted: int, in_flight: Collection[str]) -> list[Candidate]:
         """Return new candidates to be measured, more than ``wanted`` where many are infeasible.
@@ -63,16 +69,32 @@ class Intake:
         Args:
             wanted: feasible candidates hoped for.
             in_flight: digests in training.
+
+        Raises:
+            BudgetUnreachableError: everything is over the budget of parameters or multiply-adds.
         """
         wanted = math.ceil(wanted / max(0.25, self._feasible_share(len(in_flight))))
         batch: dict[str, Candidate] = {}
-        while len(batch) < wanted and not self.exhausted:
+        hopeless = 0
+        while len(batch) < wanted and hopeless < _MAX_HOPELESS and not self.exhausted:
             candidate = self._screen(self._store.ask(), {*in_flight, *batch})
-            if candidate is not None:
+            if candidate is not None and self._expected_within_budget(candidate):
                 batch[candidate.digest] = candidate
+            else:
+                hopeless += 1
             if self._store.exhausted:
                 self.exhausted = True
                 self._listener.line("every architecture of the space has been tried")
+        self._without_a_candidate = 0 if batch else self._without_a_candidate + hopeless
+        if self._without_a_candidate >= _MAX_WITHOUT_A_CANDIDATE and not self.exhausted:
+            self.exhausted = True
+            self._listener.line(
+                f"the last {self._without_a_candidate} proposals were over a budget, or known: "
+                "the search ends here"
+            )
+        records = self._ledger.records
+        if self.exhausted and not batch and all(_known_ms(each) == math.inf for each in records):
+            raise BudgetUnreachableError(self._smallest())
         return list(batch.values())
 
     def measure(self, batch: list[Candidate]) -> list[Candidate]:
@@ -94,6 +116,20 @@ class Intake:
                 feasible.append(candidate)
         return feasible
 
+    def _expected_within_budget(self, candidate: Candidate) -> bool:
+        """Ask the latency table; settle a candidate that is surely over the budget."""
+        limit = self._config.budgets.latency_ms
+        candidate.predicted = expected = self._gate.predict(candidate.arch)
+        if expected is None or limit is None or expected.interval_ms[0] <= limit:
+            return True
+        low, high = expected.interval_ms
+        reason = (
+            f"over budget: expected {expected.ms:.3g} ms ({low:.3g} to {high:.3g}) against "
+            f"{limit:g} ms; not measured"
+        )
+        self._ledger.tell(candidate, "infeasible", reason=reason)
+        return False
+
     def reachable(self) -> list[Candidate]:
         """Make sure that something meets the latency budget; return what was found on the way.
 
@@ -104,12 +140,12 @@ class Intake:
             BudgetUnreachableError: nothing was found.
         """
         limit = self._config.budgets.latency_ms
-        measured = [record for record in self._ledger.records if record.latency is not None]
-        few = len(measured) < _MAX_INFEASIBLE_START and not self.exhausted
-        if limit is None or few or not measured:
+        known = [record for record in self._ledger.records if record.latency or record.predicted]
+        few = len(known) < _MAX_INFEASIBLE_START and not self.exhausted
+        if limit is None or few or not known:
             return []
         self._listener.line(
-            f"none of {len(measured)} candidates is under {limit:g} ms; looking for the fastest"
+            f"none of {len(known)} candidates is under {limit:g} ms; looking for the fastest"
         )
         for _ in range(_FASTEST_ROUNDS):
             batch = self._fastest_guesses()
@@ -118,13 +154,24 @@ class Intake:
                 return feasible
             if not batch:
                 break
-        latencies = [(r.latency.median_ms, r) for r in self._ledger.records if r.latency]
-        fastest_ms, fastest = min(latencies, key=lambda pair: pair[0])
-        assert fastest.latency is not None
+        measured = [record for record in self._ledger.records if record.latency is not None]
+        fastest = min(measured or known, key=_known_ms)
+        device = fastest.latency.device if fastest.latency else "this device"
+        takes = "takes" if fastest.latency else "is expected to take"
         raise BudgetUnreachableError(
-            f"no architecture of {self._space.name} is under {limit:g} ms on "
-            f"{fastest.latency.device}; the fastest found takes {fastest_ms:.3g} ms "
-            f"({summary(fastest.arch)}); raise --budget-ms, or search smaller widths and depths"
+            f"no architecture of {self._space.name} is under {limit:g} ms on {device}; the fastest "
+            f"found {takes} {_known_ms(fastest):.3g} ms ({summary(fastest.arch)}); raise "
+            "--budget-ms, or search smaller widths and depths"
+        )
+
+    def _smallest(self) -> str:
+        records = self._ledger.records
+        params = min((record.params for record in records if record.params), default=0)
+        macs = min((record.macs for record in records if record.macs), default=0)
+        return (
+            f"none of {len(records)} architectures of {self._space.name} keeps the budgets; the "
+            f"smallest have {params:,} parameters and {macs:,} multiply-adds: raise the budgets, "
+            "or search smaller widths and depths"
         )
 
     def _feasible_share(self, in_flight: int) -> float:
@@ -157,10 +204,7 @@ class Intake:
     def _fastest_guesses(self) -> list[Candidate]:
         """Return new candidates that are guessed to be the fastest of many."""
         rng = np.random.default_rng((self._config.seed, len(self._ledger.records)))
-        fastest = min(
-            (each for each in self._ledger.records if each.latency is not None),
-            key=lambda each: each.latency.median_ms if each.latency else math.inf,
-        )
+        fastest = min(self._ledger.records, key=_known_ms)
         # half from anywhere, half from around the fastest so far
         pool = [self._space.sample(rng) for _ in range(_FASTEST_POOL // 2)]
         near = self._space.params_of(fastest.arch)
@@ -178,3 +222,10 @@ class Intake:
             if len(batch) == _FASTEST_BATCH:
                 break
         return list(batch.values())
+
+
+def _known_ms(record: TrialRecord) -> float:
+    """Return what is known about a latency: measured, else expected."""
+    if record.latency is not None:
+        return record.latency.median_ms
+    return record.predicted.ms if record.predicted is not None else math.inf

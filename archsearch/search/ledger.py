@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from archsearch.analysis import pareto_front
 from archsearch.arch import Arch
 from archsearch.cost import ArchCounts
-from archsearch.record import EpochMetrics, LatencyResult, State, TrialRecord
+from archsearch.record import (
+    EpochMetrics,
+    LatencyPrediction,
+    LatencyResult,
+    State,
+    TrialRecord,
+)
 from archsearch.search.config import SearchConfig
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.stopping import DominanceRule
@@ -23,6 +29,7 @@ class Candidate:
     arch: Arch
     digest: str
     counts: ArchCounts
+    predicted: LatencyPrediction | None = None
     latency: LatencyResult | None = None
     started_s: float | None = None
 
@@ -106,6 +113,7 @@ class Ledger:
             origin=candidate.proposal.origin,
             params=candidate.counts.params,
             macs=candidate.counts.macs,
+            predicted=candidate.predicted,
             latency=candidate.latency,
             accuracy=curve[-1].accuracy if state == "complete" else None,
             curve=tuple(curve),
@@ -129,8 +137,10 @@ class Ledger:
         self._twins.setdefault(candidate.digest, []).append(candidate)
 
     def _violations(self, record: TrialRecord) -> dict[str, float]:
-        median = record.latency.median_ms if record.latency else None
-        return self._config.budgets.violations(record.params, record.macs, median)
+        known_ms = record.latency.median_ms if record.latency else None
+        if known_ms is None and record.predicted is not None:
+            known_ms = record.predicted.ms
+        return self._config.budgets.violations(record.params, record.macs, known_ms)
 
     def _add(self, record: TrialRecord) -> None:
         self._records.setdefault(record.digest, record)

@@ -123,7 +123,7 @@ class SearchLoop:
                 feasible = self._intake.reachable()
             for candidate in feasible:
                 self._submit(candidate)
-            if feasible or not batch:
+            if feasible or (not batch and self._in_flight):
                 return
 
     def _wanted(self) -> int:

@@ -45,15 +45,18 @@ def epoch_cost(prepared: Prepared) -> EpochCost:
         device=prepared.device,
         threads=prepared.config.execution.threads_per_worker,
     )
+    return EpochCost(epoch_seconds(trainer), count_arch(arch).macs, len(prepared.data.train))
+
+
+def epoch_seconds(trainer: Trainer) -> float:
+    """Time some steps of a fresh trainer and scale to an epoch, evaluation left out."""
     trainer.run(_ONE_STEP_S)
     steps, began = 0, time.perf_counter()
     while time.perf_counter() - began < _TIMED_S and trainer.epoch == 0:
         trainer.run(_ONE_STEP_S)
         steps += 1
     a_step = (time.perf_counter() - began) / max(steps, 1)
-    images = len(prepared.data.train)
-    num_steps = math.ceil(images / prepared.recipe.batch_size)
-    return EpochCost(a_step * num_steps, count_arch(arch).macs, images)
+    return a_step * math.ceil(len(trainer.data.train) / trainer.recipe.batch_size)
 
 
 def describe_cost(prepared: Prepared, cost: EpochCost, workers: int) -> str:
@@ -61,12 +64,12 @@ def describe_cost(prepared: Prepared, cost: EpochCost, workers: int) -> str:
     execution, epochs = prepared.config.execution, prepared.recipe.epochs
     total = execution.trials * epochs * cost.seconds / workers
     limit = execution.time_limit_s
-    bound = f", stopped after {_duration(limit)}" if limit is not None and limit < total else ""
+    bound = f", stopped after {duration(limit)}" if limit is not None and limit < total else ""
     return (
         f"one epoch of a median candidate ({cost.macs / 1e6:.1f} M MACs, {cost.images:,} images) "
-        f"takes about {_duration(cost.seconds)}; {execution.trials} candidates x {epochs} epochs "
+        f"takes about {duration(cost.seconds)}; {execution.trials} candidates x {epochs} epochs "
         f"on {workers} {'worker' if workers == 1 else 'workers'}: at most about "
-        f"{_duration(total)}{bound}"
+        f"{duration(total)}{bound}"
     )
 
 
@@ -95,7 +98,8 @@ def describe_plan(prepared: Prepared) -> list[str]:
     ]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that suits them."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 90:

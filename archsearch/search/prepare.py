@@ -7,9 +7,12 @@ from typing import Any
 import torch
 
 from archsearch import __version__
+from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
+from archsearch.record import Environment
+from archsearch.search.baselines import Baseline, find_baselines
 from archsearch.search.config import SearchConfig
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.search.samplers import check_sampler
@@ -45,8 +48,10 @@ class Prepared:
     device: str
     folder: RunFolder
     storage: str
+    environment: Environment
     identity: dict[str, Any]
     written: dict[str, Any]
+    baselines: tuple[Baseline, ...] = ()
 
 
 def prepare(config: SearchConfig, place: Place) -> Prepared:
@@ -78,7 +83,9 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
     space = adapted(
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
     )
-    device = _device(config.latency.device)
+    elsewhere = config.latency.elsewhere
+    device = choose_device("auto" if elsewhere else config.latency.device)
+    baselines = find_baselines(config.execution.baselines, data)
     name = place.name or default_name(config, space)
     folder = run_folder(place.runs_dir, name)
     storage = place.storage or folder.storage
@@ -87,6 +94,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         raise InputError(broken)
     if recipe.augmentation is None:
         recipe = recipe.model_copy(update={"augmentation": default_augmentation(data)})
+    environment = target_environment(config) if elsewhere else current_environment(device)
     identity = {**config.identity(), "space_digest": space.digest}
     written = {
         "archsearch": __version__,
@@ -107,9 +115,36 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         },
         "device": device,
         "storage": storage,
-        "environment": current_environment(device).model_dump(mode="json"),
+        "environment": environment.model_dump(mode="json"),
     }
-    return Prepared(config, space, data, recipe, device, folder, storage, identity, written)
+    return Prepared(
+        config,
+        space,
+        data,
+        recipe,
+        device,
+        folder,
+        storage,
+        environment,
+        identity,
+        written,
+        tuple(baselines),
+    )
+
+
+def target_environment(config: SearchConfig) -> Environment:
+    """Ask the node where latency is to be measured what it is.
+
+    Raises:
+        InputError: no address was given, or no node of the cluster is the target.
+    """
+    address = config.execution.address
+    if not address:
+        raise InputError(
+            Problem("--target", "needs a Ray cluster", None, "say --address, e.g. auto")
+        )
+    with RemoteProbe(address, config.latency.device, config.latency.threads) as probe:
+        return probe.environment()
 
 
 def default_name(config: SearchConfig, space: SearchSpace) -> str:
@@ -121,7 +156,7 @@ def default_name(config: SearchConfig, space: SearchSpace) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
 
 
-def _device(wanted: str) -> str:
+def choose_device(wanted: str) -> str:
     """Return the device to use.
 
     Raises:

@@ -1,30 +1,24 @@
 """One session of a run: set up, search, confirm the front, test it."""
 
-import contextlib
 import logging
-import os
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from archsearch.analysis import pareto_front
-from archsearch.cluster import (
-    Executor,
-    InlineExecutor,
-    PoolOptions,
-    QuietLock,
-    StopRule,
-    never_stop,
-)
+from archsearch.cluster import Executor, OtherMachine, QuietLock, StopRule, machine_lock, never_stop
 from archsearch.cluster.ray_pool import RayPool
+from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
 from archsearch.record import RunRecord, TrialRecord
+from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
+from archsearch.search.execution import log_to, num_workers, open_executor
 from archsearch.search.finish import confirm_front, evaluate_front
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.latency_table import open_table, prepare_table
 from archsearch.search.loop import SearchLoop
 from archsearch.search.plan import describe_cost, epoch_cost
 from archsearch.search.prepare import Place, Prepared, prepare
@@ -51,7 +45,7 @@ def run_search(
     listener = listener or SilentListener()
     prepared = prepare(config, place or Place())
     folder = prepared.folder
-    with folder.lock(), _log_to(folder.log):
+    with folder.lock(), log_to(folder.log):
         if folder.exists():
             folder.check_same(prepared.identity)
         else:
@@ -72,21 +66,35 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     )
     before_s = store.attribute("wall_s", 0.0)
     rule = DominanceRule(len(data.val), prepared.recipe.epochs) if config.early_stopping else None
-    quiet = QuietLock(_quiet_folder())
-    with Probe(prepared.device, config.latency.threads) as probe:
-        gate = Gate(probe, quiet, config.latency)
+    quiet = machine_lock()
+    with _open_probe(prepared) as probe:
+        limit_s = config.execution.calibration_s
+        table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
+        resting = OtherMachine() if config.latency.elsewhere else quiet
+        gate = Gate(probe, resting, config.latency, table)
         if _work_left(store, config):
+            if table is not None:
+                prepare_table(
+                    table,
+                    prepared.space,
+                    gate,
+                    guess,
+                    limit_s,
+                    config.seed,
+                    listener,
+                    config.execution.trials,
+                )
             opened: list[Executor] = []
 
             def start() -> Executor:
-                listener.line(describe_cost(prepared, epoch_cost(prepared), num_workers))
+                listener.line(describe_cost(prepared, epoch_cost(prepared), workers))
                 opened.append(_executor(prepared, rule, quiet))
                 if isinstance(opened[0], RayPool):
-                    listener.line(f"starting {num_workers} workers")
+                    listener.line(f"starting {workers} workers")
                     opened[0].wait_ready()
                 return opened[0]
 
-            num_workers = _num_workers(prepared)
+            workers = num_workers(config.execution, prepared.device)
             loop = SearchLoop(
                 config,
                 prepared.recipe,
@@ -94,7 +102,7 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                 store,
                 gate,
                 start,
-                num_workers,
+                workers,
                 rule,
                 guess,
                 folder,
@@ -107,13 +115,46 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                 _add_times(store, opened, gate, before_s + time.perf_counter() - began)
                 for executor in opened:
                     executor.close()
+                if table is not None:
+                    table.save()
+        _run_baselines(prepared, store, gate, quiet, listener)
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
+
+
+def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
+    latency = prepared.config.latency
+    if latency.elsewhere:
+        address = prepared.config.execution.address
+        return RemoteProbe(address, latency.device, latency.threads)
+    return Probe(prepared.device, latency.threads)
 
 
 def _work_left(store: StudyStore, config: SearchConfig) -> bool:
     trained = sum(r.state in ("complete", "pruned", "failed") for r in store.records())
     return trained < config.execution.trials
+
+
+def _run_baselines(
+    prepared: Prepared, store: StudyStore, gate: Gate, quiet: QuietLock, listener: Listener
+) -> None:
+    if not prepared.baselines:
+        return
+    took = run_baselines(
+        prepared.baselines,
+        store.attribute("baselines", {}),
+        prepared.data,
+        prepared.recipe,
+        seed=prepared.config.seed,
+        device=prepared.device,
+        threads=prepared.config.execution.threads_per_worker,
+        quiet=quiet,
+        measure=gate.confirm,
+        keep=lambda records: store.set_attribute("baselines", dict(records)),
+        listener=listener,
+    )
+    times = store.attribute("time_by_cause", {})
+    store.set_attribute("time_by_cause", {**times, "baselines": times.get("baselines", 0.0) + took})
 
 
 def _finish(
@@ -152,29 +193,7 @@ def _finish(
     return run_record(prepared.folder, config, store.records(), store.study.user_attrs)
 
 
-def _num_workers(prepared: Prepared) -> int:
-    """Return how many candidates train at a time: by default one per core, or one on a GPU."""
-    execution = prepared.config.execution
-    if execution.executor == "inline":
-        return 1
-    if execution.workers is not None:
-        return execution.workers
-    if prepared.device == "cuda":
-        return 1
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, cores // execution.threads_per_worker)
-
-
 def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) -> Executor:
-    execution = prepared.config.execution
-    options = PoolOptions(
-        num_workers=_num_workers(prepared),
-        threads=execution.threads_per_worker,
-        device=prepared.device,
-        quiet_folder=str(quiet.folder),
-        address=execution.address,
-    )
     stop: StopRule = never_stop
     if rule is not None:
         chosen = rule
@@ -182,9 +201,8 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
         def stop(job: Any, curve: Any) -> str:
             return chosen.reason(job.trial, curve)
 
-    if execution.executor == "inline":
-        return InlineExecutor(prepared.data, options, stop)
-    return RayPool(prepared.data, options, stop)
+    execution = prepared.config.execution
+    return open_executor(execution, prepared.device, prepared.data, quiet, stop)
 
 
 def _add_times(store: StudyStore, executors: Sequence[Executor], gate: Gate, wall_s: float) -> None:
@@ -197,26 +215,3 @@ def _add_times(store: StudyStore, executors: Sequence[Executor], gate: Gate, wal
         times[cause] = times.get(cause, 0.0) + seconds
     store.set_attribute("time_by_cause", times)
     store.set_attribute("wall_s", wall_s)
-
-
-def _quiet_folder() -> Path:
-    """Return one folder for all runs of this user on a machine: they keep each other quiet."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    return Path(tempfile.gettempdir()) / f"archsearch-quiet-{user}"
-
-
-@contextlib.contextmanager
-def _log_to(path: Path) -> Iterator[None]:
-    """Write archsearch's log to ``path`` for a while."""
-    root = logging.getLogger("archsearch")
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-        handler.close()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from archsearch.errors import InputError, Problem
@@ -84,6 +85,20 @@ class RunFolder:
         """Tell whether a run was begun here."""
         return self.config.is_file()
 
+    @property
+    def is_driven(self) -> bool:
+        """Whether a process seems to be at work on the run; a guess, by the process it named."""
+        try:
+            owner = int(self.driver_lock.read_text(encoding="utf-8").strip() or 0)
+        except (OSError, ValueError):
+            return False
+        return owner > 0 and psutil.pid_exists(owner)
+
+    @property
+    def driver_lock(self) -> Path:
+        """Locked by the process that drives the run, which writes its id into it."""
+        return self.path / "driver.lock"
+
     def create(self, config: Mapping[str, Any]) -> None:
         """Make the folder and write the resolved configuration."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -142,7 +157,7 @@ class RunFolder:
             InputError: another process drives it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path / "driver.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(self.driver_lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if fcntl is not None:
                 try:

@@ -23,8 +23,10 @@ _DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 #: user attribute of a finished trial that holds its `TrialRecord`
 RECORD = "record"
 _ORIGIN = "origin"
-_FINALS = "finals"
-_REPEAT_OF = "repeat_of"
+#: attribute of the study: what the end of a run added, by trial number
+FINALS = "finals"
+#: user attribute of a trial that proposed an architecture again: the first trial of it
+REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
 
 
@@ -119,7 +121,7 @@ class StudyStore:
         self, proposal: Proposal, known: TrialRecord, violations: Mapping[str, float]
     ) -> None:
         """Finish a trial whose architecture was told before, with what was told then."""
-        proposal.trial.set_user_attr(_REPEAT_OF, known.number)
+        proposal.trial.set_user_attr(REPEAT_OF, known.number)
         self._finish(proposal, known, violations)
 
     def tell_invalid(self, proposal: Proposal, reason: str) -> None:
@@ -153,9 +155,9 @@ class StudyStore:
 
     def set_finals(self, finals: Mapping[int, Mapping[str, Any]]) -> None:
         """Add fields to the records of finished trials, by number: Optuna keeps those frozen."""
-        known = self.attribute(_FINALS, {})
+        known = self.attribute(FINALS, {})
         added = {str(number): dict(fields) for number, fields in finals.items()}
-        self.set_attribute(_FINALS, {**known, **added})
+        self.set_attribute(FINALS, {**known, **added})
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """Return an attribute of the whole study."""
@@ -175,10 +177,14 @@ def suggest(trial: Trial, parameter: Parameter) -> Value:
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
     """Return the record of every finished trial of ``study``, in order of number."""
-    finals = study.user_attrs.get(_FINALS, {})
+    finals = study.user_attrs.get(FINALS, {})
     return [
         TrialRecord.model_validate(
-            {**trial.user_attrs[RECORD], **finals.get(str(trial.number), {})}
+            {
+                **trial.user_attrs[RECORD],
+                **finals.get(str(trial.number), {}),
+                "choices": trial.params,
+            }
         )
         for trial in study.get_trials(deepcopy=False)
         if RECORD in trial.user_attrs and trial.state.is_finished()

@@ -5,6 +5,7 @@ from archsearch.train.evaluation import Evaluation
 from archsearch.train.full import TrainingResult, train_fully
 from archsearch.train.model_file import ModelFile, open_model_file
 from archsearch.train.precision import PrecisionChoice, choose_precision
+from archsearch.train.ranks import Ranks, open_ranks
 from archsearch.train.recipe import (
     Augmentation,
     Recipe,
@@ -22,6 +23,7 @@ __all__ = [
     "Evaluation",
     "ModelFile",
     "PrecisionChoice",
+    "Ranks",
     "Recipe",
     "Trainer",
     "TrainingFolder",
@@ -33,6 +35,7 @@ __all__ = [
     "load_recipe",
     "load_weights",
     "open_model_file",
+    "open_ranks",
     "recipe_from",
     "recipe_problems",
     "save_weights",

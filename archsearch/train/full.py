@@ -34,7 +34,8 @@ def train_fully(
     """Train to the last epoch and write weights and result; a folder that stands further goes on.
 
     However often the training is killed, on a CPU the weights are those of one that was not, bit
-    for bit. A checkpoint is written at the end of each epoch.
+    for bit. A checkpoint is written at the end of each epoch. Of several processes (`Ranks`), the
+    first writes.
 
     Args:
         trainer: new, with the arguments that the folder's training was begun with.
@@ -50,15 +51,17 @@ def train_fully(
         metrics = trainer.run(checkpoint_seconds)
         if metrics is not None:
             epochs.append(metrics)
-        folder.save(trainer, epochs)
+        if trainer.ranks.first:
+            folder.save(trainer, epochs)
         if metrics is not None:
             show(metrics)
     result = TrainingResult(
         val=trainer.evaluate("val"), test=trainer.evaluate("test"), epochs=tuple(epochs)
     )
-    trainer.save_weights(folder.weights)
-    text = json.dumps({**_about(trainer), **result.to_dict()}, indent=2)
-    folder.write(folder.result, text + "\n")
+    if trainer.ranks.first:
+        trainer.save_weights(folder.weights)
+        text = json.dumps({**_about(trainer), **result.to_dict()}, indent=2)
+        folder.write(folder.result, text + "\n")
     return result
 
 

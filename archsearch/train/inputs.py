@@ -12,6 +12,7 @@ from archsearch.data import DataSplits
 from archsearch.data.splits import Indices
 from archsearch.train.augment import Draws, draw_augmentation, erase, shift_and_flip
 from archsearch.train.feed import cut
+from archsearch.train.ranks import Ranks
 from archsearch.train.recipe import Augmentation
 from archsearch.train.seeding import derive_seed
 
@@ -56,6 +57,15 @@ class EpochPlan:
         """Return the draws of batch ``number``."""
         start = self.starts[number]
         return self.draws.part(start, start + len(self.batches[number]))
+
+    def shared(self, ranks: Ranks) -> "EpochPlan":
+        """Return the part of every batch that one of several processes trains on."""
+        starts = [
+            start + ranks.bounds(len(batch))[0]
+            for start, batch in zip(self.starts, self.batches, strict=True)
+        ]
+        batches = [ranks.share(batch) for batch in self.batches]
+        return EpochPlan(batches, starts, self.order, self.draws)
 
     def to(self, device: torch.device) -> "EpochPlan":
         """Return the same plan for ``device``."""

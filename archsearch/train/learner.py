@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import Transform
 from archsearch.train.batch_norm import follow_statistics
 from archsearch.train.optimization import build_optimizer, build_schedule
 from archsearch.train.precision import PrecisionChoice, arithmetic
+from archsearch.train.ranks import ALONE, Ranks
 from archsearch.train.recipe import Recipe
 
 
@@ -24,6 +25,7 @@ class Learner:
         steps_per_epoch: for the schedule.
         mixing: (images, labels) -> (images, soft labels); None to train on the labels.
         device: of the network.
+        ranks: processes that train it together.
     """
 
     def __init__(
@@ -33,14 +35,17 @@ class Learner:
         steps_per_epoch: int,
         mixing: Transform | None,
         device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model = model
+        self._ranks = ranks
         self.precision = PrecisionChoice(precision="float32", reason="default")
         self._recipe = recipe
         self._mixing = mixing
         self._device = device
         follow_statistics(model, steps_per_epoch)
         self._parameters = list(model.parameters())
+        self._parallel = ranks.parallel(model, device)
         self._optimizer = build_optimizer(model, recipe)
         self._schedule = build_schedule(self._optimizer, recipe, steps_per_epoch)
         self._average = None
@@ -65,13 +70,14 @@ class Learner:
         enabled = choice.precision == "float16"
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=enabled)
 
-    def step(self, images: Tensor, labels: Tensor, updates: int) -> Tensor:
+    def step(self, images: Tensor, labels: Tensor, updates: int, whole: int) -> Tensor:
         """Learn from one batch; return its mean loss, still on the device.
 
         Args:
-            images: (B, C, H, W) float32, augmented and normalised.
+            images: (B, C, H, W) float32, augmented and normalised; the part of this process.
             labels: (B,).
             updates: steps taken, this one included.
+            whole: images of the batch over all processes.
         """
         if not self.model.training:
             self.model.train()
@@ -79,10 +85,13 @@ class Learner:
         if self._mixing is not None:
             images, targets = self._mixing(images, labels)
         with arithmetic(self.precision.precision, self._device):
-            logits = self.model(images)
+            logits = self._parallel(images)
         loss = F.cross_entropy(
             logits.float(), targets, label_smoothing=self._recipe.label_smoothing
         )
+        if self._ranks.world > 1:
+            # gradients are averaged over processes, whose parts may differ by an image
+            loss = loss * (len(labels) * self._ranks.world / whole)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self._recipe.clip_norm is not None:
@@ -93,7 +102,7 @@ class Learner:
         self._schedule.step_update(updates)
         if self._average is not None:
             self._average.update(self.model, step=updates)
-        return loss.detach()
+        return self._ranks.total(loss.detach()) / self._ranks.world
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of everything a step depends on."""

@@ -21,6 +21,7 @@ from archsearch.train.fit import TakesImages, fit_problems
 from archsearch.train.inputs import Normalization, augmented, build_mixing, plan_epoch
 from archsearch.train.learner import Learner
 from archsearch.train.precision import PrecisionChoice, choose_precision
+from archsearch.train.ranks import ALONE, Ranks
 from archsearch.train.recipe import Augmentation, Recipe
 from archsearch.train.seeding import derive_seed, isolated_rng, limited_threads
 from archsearch.train.weights import save_weights, weights_of
@@ -48,6 +49,7 @@ class Trainer:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: intra-op threads, and threads that decode files.
         build: makes the network, called as ``build(arch, drop_path=..., seed=...)``.
+        ranks: processes that train it together, each on its part of every batch.
 
     Attributes:
         recipe: with nothing left open but the precision.
@@ -67,11 +69,13 @@ class Trainer:
         device: str | torch.device = "cpu",
         threads: int = 1,
         build: Build = build_model,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.recipe = resolved(recipe, data)
         self.seed = seed
         self.device = torch.device(device)
         self.threads = threads
+        self._ranks = ranks
         if problems := fit_problems(arch, data, self.recipe, self.device):
             raise InputError(problems)
         self._data = data
@@ -80,11 +84,16 @@ class Trainer:
         self._labels = torch.from_numpy(data.train.labels.copy()).to(self.device)
         self._val = self._examination("val")
         self._steps: int = -(-len(data.train) // recipe.batch_size)
+        smallest = len(data.train) // self._steps
+        if smallest < 2 * ranks.world > 2:
+            rule = f"must leave two images a step to each of {ranks.world} processes"
+            raise InputError(Problem("recipe.batch_size", rule, smallest, "use fewer processes"))
         with self._session():
             model = build(arch, drop_path=recipe.drop_path, seed=derive_seed(seed, "weights"))
+            model = ranks.joined(model, self.device)
             model = model.to(self.device).to(memory_format=torch.channels_last)
             mixing = build_mixing(self._augmentation, data.num_classes)
-            self._learner = Learner(model, self.recipe, self._steps, mixing, self.device)
+            self._learner = Learner(model, self.recipe, self._steps, mixing, self.device, ranks)
         self._precision_is_set = False
         self.epoch: int = 0
         self._begin_epoch()
@@ -93,6 +102,11 @@ class Trainer:
     def model(self) -> nn.Module:
         """The network that is evaluated and kept: the average of weights if there is one."""
         return self._learner.evaluated
+
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train it together."""
+        return self._ranks
 
     @property
     def data(self) -> DataSplits:
@@ -109,7 +123,9 @@ class Trainer:
         """The arithmetic of the training steps, chosen when it is first needed."""
         if not self._precision_is_set:
             with self._session():
-                self._learner.set_precision(self._choose_precision())
+                choice = self._ranks.agreed(self._choose_precision())
+                assert isinstance(choice, PrecisionChoice)
+                self._learner.set_precision(choice)
             self._precision_is_set = True
         return self._learner.precision
 
@@ -215,23 +231,27 @@ class Trainer:
         self._seconds = self._train_seconds = 0.0
         self._losses = Tally.empty(self.device)
         self._val.reset()
-        self._plan = plan_epoch(
+        plan = plan_epoch(
             len(self._data.train),
             self.recipe.batch_size,
             self._augmentation,
             self._data.image_size,
             seed=self.seed,
             epoch=self.epoch,
-        ).to(self.device)
+        )
+        self._batch_sizes = [len(batch) for batch in plan.batches]
+        self._plan = plan.shared(self._ranks).to(self.device)
 
     def _advance(self) -> bool:
         """Take one training step or evaluate one batch; return whether that ended the epoch."""
         if self._step == self._steps:
             return self._val.advance(self.model)
-        torch.manual_seed(derive_seed(self.seed, "step", self.epoch, self._step))
+        own = (self._ranks.rank,) if self._ranks.rank else ()
+        torch.manual_seed(derive_seed(self.seed, "step", self.epoch, self._step, *own))
         images, labels = self._batch(self._step)
-        loss = self._learner.step(images, labels, self._updates + 1)
-        self._losses.add(0, loss, len(labels))
+        whole = self._batch_sizes[self._step]
+        loss = self._learner.step(images, labels, self._updates + 1, whole)
+        self._losses.add(0, loss, whole)
         self._step += 1
         last = self._step == self._steps
         if last or self.device.type == "cpu" or self._step % _CHECK_EVERY == 0:

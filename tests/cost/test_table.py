@@ -1,5 +1,6 @@
 """The latency table: kept, corrected, refused elsewhere; calibrated on a machine of numbers."""
 
+import copy
 import zlib
 
 import numpy as np
@@ -161,8 +162,14 @@ def test_a_measurement_corrects(archs, key):
     arch = archs[200]
     slower = 1.3 * table.predict(arch).ms
     before = table.predict(arch).ms
-    table.observe(arch, result_of(key, slower, verdict="noisy"))
+    table.observe(arch, result_of(key, slower, verdict="rejected"))
     assert table.predict(arch).ms == before
+    noisy = copy.deepcopy(table)
+    noisy.observe(arch, result_of(key, slower, verdict="noisy"))
+    once = copy.deepcopy(table)
+    once.observe(arch, result_of(key, slower))
+    # the steadier a measurement, the more it corrects
+    assert before < noisy.predict(arch).ms < once.predict(arch).ms
     for _ in range(3):
         table.observe(arch, result_of(key, slower))
     assert before < table.predict(arch).ms <= slower

@@ -9,7 +9,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\"'&<b>x</b>\u2028{trial}"
 @pytest.fixture(scope="session")
 def usual() -> RunRecord:
     """A run like the main one: every state occurs."""
-    run = synthetic_run(150)
+    run = synthetic_run(150, baselines=True)
     assert {trial.state for trial in run.trials} == {"complete", "pruned", "infeasible", "failed"}
     return run
 

@@ -26,7 +26,14 @@ from archsearch.arch import (
     WindowAttention,
     WindowGlobalAttention,
 )
-from archsearch.record import Environment, EpochMetrics, LatencyResult, RunRecord, TrialRecord
+from archsearch.record import (
+    BaselineRecord,
+    Environment,
+    EpochMetrics,
+    LatencyResult,
+    RunRecord,
+    TrialRecord,
+)
 
 ENVIRONMENT = Environment(
     device="Intel(R) Core(TM) i7-1260P",
@@ -51,6 +58,7 @@ def synthetic_run(
     name: str = "lightweight-5ms",
     image_size: int = 32,
     num_val: int | None = 360,
+    baselines: bool = False,
 ) -> RunRecord:
     """Return a run of ``num_trials`` trials; about two in five within budget are stopped early."""
     rng = np.random.default_rng(seed)
@@ -90,6 +98,7 @@ def synthetic_run(
             "measuring": clock * 0.03,
             "waiting_for_quiet": clock * 0.005,
         },
+        baselines=_baselines(rng) if baselines else (),
         notes=("trial 3 left the front: 5.12 ms in the final measurement, budget 5 ms",),
     )
 
@@ -171,6 +180,7 @@ def _trial(
         macs=macs,
         latency=_latency(median, rng, 60),
         seed=int(rng.integers(1000)),
+        choices=_choices(arch),
     )
     if budget_ms is not None and median > budget_ms:
         reason = f"{median:.3g} ms is over the budget of {budget_ms:g} ms"
@@ -213,6 +223,39 @@ def _trial(
             "finished_s": clock + took / 2,
         }
     )
+
+
+def _baselines(rng: np.random.Generator) -> tuple[BaselineRecord, ...]:
+    """Return one that is dominated, one that is faster than the front, and one that failed."""
+    done = [
+        BaselineRecord(
+            name=name,
+            params=params,
+            macs=20 * params,
+            latency=_latency(median, rng, 400),
+            accuracy=accuracy,
+            test_accuracy=accuracy - 0.01,
+            seed=0,
+        )
+        for name, params, median, accuracy in (
+            ("timm:mobilenetv2_050", 1_968_680, 3.1, 0.9),
+            ("zoo:lightvit_tiny", 8_500_000, 0.01, 0.88),
+        )
+    ]
+    return (*done, BaselineRecord(name="timm:vit_tiny", reason="ValueError: no <b>32</b> px"))
+
+
+def _choices(arch: Arch) -> dict[str, str | int]:
+    """Return what a space would have chosen; later stages are conditional."""
+    found: dict[str, str | int] = {"stem": arch.stem.type, "num_stages": len(arch.stages)}
+    for index, stage in enumerate(arch.stages):
+        found |= {
+            f"stages.{index}.depth": stage.depth,
+            f"stages.{index}.width": stage.width,
+            f"stages.{index}.attention": stage.blocks[0].attention.type,
+            f"stages.{index}.ffn": stage.blocks[0].ffn.type,
+        }
+    return found
 
 
 def _finalised(trial: TrialRecord, rng: np.random.Generator, num_val: int) -> TrialRecord:

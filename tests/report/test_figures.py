@@ -9,12 +9,18 @@ from archsearch.report.figures import (
     draw_correlation,
     draw_curves,
     draw_front,
+    draw_importance,
     draw_latency_check,
+    draw_latency_model,
+    draw_parallel,
     draw_progress_over_epochs,
     draw_progress_over_time,
     draw_progress_over_trials,
     draw_time,
+    importance_info,
     latency_check_info,
+    latency_model_info,
+    parallel_info,
     plot_front,
     progress_info,
     time_info,
@@ -34,6 +40,9 @@ DRAW = {
         draw_time,
         draw_correlation,
         draw_latency_check,
+        draw_latency_model,
+        draw_importance,
+        draw_parallel,
     )
 }
 
@@ -47,7 +56,8 @@ def test_every_figure_has_words_and_axes_with_units(usual, name):
     layout = drawing.figure.to_plotly_json()["layout"]
     assert layout["title"]["text"]
     axes = {key: axis["title"]["text"] for key, axis in layout.items() if _is_axis(key, axis)}
-    assert axes
+    # parallel coordinates name every axis at its foot, with its unit
+    assert axes or {"latency<br>(ms)", "accuracy<br>(%)"} < set(layout["xaxis"]["ticktext"])
     for text in axes.values():
         unitless = ("epoch", "tau", "candidates")
         assert re.search(r"\((%|ms|s|share)\)", text) or any(word in text for word in unitless)
@@ -87,7 +97,9 @@ def test_front_has_a_mark_for_every_number(usual):
         "stopped early": info.pruned,
         "over budget, never trained": info.infeasible,
     }
-    assert set(traces) == set(groups)
+    assert set(traces) == {*groups, "baseline"}
+    assert tuple(traces["baseline"].customdata) == ("mobilenetv2_050", "lightvit_tiny")
+    assert tuple(traces["baseline"].x) == info.baselines.latency_ms
     for name, marks in groups.items():
         assert tuple(traces[name].customdata) == marks.numbers
         assert tuple(traces[name].x) == marks.latency_ms
@@ -165,3 +177,45 @@ def test_latency_check_pairs_both_measurements(usual):
     measured = [trial for trial in usual.trials if trial.final_latency is not None]
     assert info.numbers == tuple(trial.number for trial in measured)
     assert abs(info.median_change) < 0.02
+
+
+def test_parallel_lines_go_through_the_values_of_their_trials(usual):
+    info = parallel_info(usual)
+    by_number = {trial.number: trial for trial in usual.trials}
+    assert info.front == usual.front
+    assert len(info.others) + info.left_out == sum(
+        t.accuracy is not None and t.number not in usual.front for t in usual.trials
+    )
+    pairs = [
+        *zip(info.front, info.front_places, strict=True),
+        *zip(info.others, info.other_places, strict=True),
+    ]
+    for number, places in pairs:
+        for axis, place in zip(info.axes[:-2], places, strict=False):
+            value = by_number[number].choices.get(axis.name, "-")
+            at = axis.labels.index(f"{value:g}" if isinstance(value, int) else value)
+            assert abs(axis.places[at] - place) < 0.02
+    latencies = {n: places[-1] for n, places in pairs}
+    ordered = sorted(latencies, key=lambda n: by_number[n].latency_ms)
+    assert sorted(latencies, key=latencies.get) == ordered
+
+
+def test_importance_names_what_drives_the_latency(usual):
+    info = importance_info(usual)
+    assert info.n == sum(t.accuracy is not None for t in usual.trials)
+    assert all(0 <= share <= 1 for share in (*info.accuracy, *info.latency))
+    assert len(info.names) == len(info.accuracy) == len(info.latency)
+    # the made latencies are a function of depths and widths
+    top = max(zip(info.latency, info.names, strict=True))[1]
+    assert "depth" in top or "width" in top or top == "num_stages"
+
+
+def test_latency_model_is_judged_on_what_it_has_not_seen(usual):
+    info = latency_model_info(usual)
+    assert info.n == len(usual.trials)
+    assert 0 < info.typical < info.band
+    outside = [
+        max(p / m, m / p) - 1 > info.band
+        for p, m in zip(info.predicted, info.measured, strict=True)
+    ]
+    assert 0.02 <= sum(outside) / len(outside) <= 0.06

@@ -19,7 +19,7 @@ from archsearch.cluster import (
     never_stop,
 )
 from archsearch.cost import ArchCounts
-from archsearch.record import EpochMetrics, LatencyResult
+from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
 from archsearch.search.config import Budgets, Execution, SearchConfig
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.loop import SearchLoop
@@ -59,6 +59,7 @@ def result(median_ms: float) -> LatencyResult:
 class FakeGate:
     latency: Callable[[Arch], float] = latency_of
     measured: list[str] = field(default_factory=list)
+    expected: Callable[[Arch], float] | None = None
 
     def counts(self, arch: Arch) -> ArchCounts:
         size = sum(stage.depth * stage.width for stage in arch.stages)
@@ -69,6 +70,12 @@ class FakeGate:
         return [result(self.latency(arch)) for arch in archs]
 
     confirm = measure
+
+    def predict(self, arch: Arch) -> LatencyPrediction | None:
+        if self.expected is None:
+            return None
+        ms = self.expected(arch)
+        return LatencyPrediction(ms=ms, interval_ms=(0.9 * ms, 1.1 * ms))
 
 
 class FakeExecutor:
@@ -152,8 +159,8 @@ class Bench:
     folder: RunFolder
     space: SearchSpace
 
-    def store(self, sampler: str = "evolution", budget_ms: float | None = None) -> StudyStore:
-        budgets = Budgets(latency_ms=budget_ms)
+    def store(self, sampler: str = "evolution", budgets: Budgets | None = None) -> StudyStore:
+        budgets = budgets or Budgets()
         guess = LatencyGuess(self.space)
         self.guess = guess
         return StudyStore(
@@ -174,15 +181,17 @@ class Bench:
         gate: FakeGate | None = None,
         rule: DominanceRule | None = None,
         listener: Recorder | None = None,
+        budget_params: float | None = None,
     ) -> SearchLoop:
         self.executor = executor or FakeExecutor()
         self.listener = listener or Recorder()
         self.gate = gate or FakeGate()
-        self.opened = self.store(sampler, budget_ms)
+        budgets = Budgets(latency_ms=budget_ms, params=budget_params)
+        self.opened = self.store(sampler, budgets)
         config = SearchConfig(
             space="tiny",
             sampler=sampler,
-            budgets=Budgets(latency_ms=budget_ms),
+            budgets=budgets,
             execution=Execution(trials=trials),
         )
         return SearchLoop(

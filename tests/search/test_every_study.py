@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from archsearch.ablation import is_ablation
 from archsearch.arch import value_from
 from archsearch.errors import InputError
 from archsearch.resources import resource_dir
 from archsearch.search import Place, StudyFile, describe_plan, prepare
 from archsearch.yaml_source import YamlSource, load_yaml
 
-STUDIES = sorted(resource_dir("studies").glob("*.yaml"))
+STUDIES = sorted(path for path in resource_dir("studies").glob("*.yaml") if not is_ablation(path))
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)

@@ -54,6 +54,44 @@ def test_an_unreachable_budget_names_the_fastest_and_trains_nothing(bench: Bench
     assert all(trial.state.is_finished() for trial in bench.opened.study.trials)
 
 
+def test_what_the_table_expects_far_over_the_budget_is_never_measured(bench: Bench) -> None:
+    budget = 3.6
+    gate = FakeGate(expected=lambda arch: 1.02 * latency_of(arch))
+    bench.loop(trials=6, budget_ms=budget, gate=gate).run()
+    unmeasured = [r for r in bench.opened.records() if r.latency is None]
+    assert unmeasured
+    for record in unmeasured:
+        assert record.predicted is not None
+        assert record.predicted.interval_ms[0] > budget
+        assert record.state == "infeasible"
+        assert "not measured" in record.reason
+        assert record.digest not in gate.measured
+        trial = bench.opened.study.trials[record.number]
+        share = (record.predicted.ms - budget) / budget
+        assert trial.constraints == {"latency_ms": pytest.approx(share)}
+    # one whose interval reaches below the budget is measured
+    close = [
+        r for r in bench.opened.records() if r.predicted and r.predicted.interval_ms[0] <= budget
+    ]
+    assert all(record.latency is not None for record in close)
+
+
+def test_an_unreachable_budget_is_seen_from_the_table(bench: Bench) -> None:
+    gate = FakeGate(lambda arch: 10 * latency_of(arch), expected=lambda arch: 10 * latency_of(arch))
+    loop = bench.loop(trials=6, budget_ms=0.01, gate=gate)
+    with pytest.raises(BudgetUnreachableError, match="the fastest found"):
+        loop.run()
+    assert bench.executor.trained == []
+
+
+@pytest.mark.parametrize("sampler", ["model", "random"])
+def test_a_budget_of_parameters_that_nothing_keeps_ends_the_run(bench: Bench, sampler: str) -> None:
+    loop = bench.loop(trials=6, budget_params=10, sampler=sampler)
+    with pytest.raises(BudgetUnreachableError, match=r"the smallest have [\d,]+ parameters"):
+        loop.run()
+    assert bench.executor.trained == []
+
+
 def test_an_interrupted_run_goes_on_without_losing_or_repeating(bench: Bench) -> None:
     with pytest.raises(KeyboardInterrupt):
         bench.loop(FakeExecutor(stop_after=4), trials=9).run()

@@ -76,6 +76,18 @@ function compareSelect(number) {
   return make("label", {}, "Compare with ", select);
 }
 
+/** A button that keeps this trial, so that the next one chosen is shown beside it. */
+function keepButton(number) {
+  const kept = Number(compared) === number && compared !== "";
+  const button = make("button", { type: "button", "aria-pressed": String(kept) }, kept ? "Kept: choose another" : "Keep to compare");
+  button.addEventListener("click", () => {
+    compared = kept ? "" : number;
+    showCard(number);
+    card.querySelector("[aria-pressed]").focus();
+  });
+  return button;
+}
+
 function steps(number) {
   const at = data.front.indexOf(number);
   const button = (text, label, next) => {
@@ -94,7 +106,7 @@ function steps(number) {
 function showCard(number) {
   const each = trial(number);
   card.hidden = false;
-  const head = make("div", {}, make("h3", {}, `Trial ${number}`), ...badges(each), make("div", { class: "go" }, compareSelect(number), ...steps(number)));
+  const head = make("div", {}, make("h3", {}, `Trial ${number}`), ...badges(each), make("div", { class: "go" }, compareSelect(number), keepButton(number), ...steps(number)));
   const copy = make("button", { type: "button" }, "Copy");
   copy.addEventListener("click", () => copyText(exportCommand(number), copy));
   const reason = each.reason ? make("p", { class: "reason" }, each.reason) : null;

@@ -18,6 +18,7 @@ function prepared(key) {
   const figure = themed(data.figures[key]);
   const style = getComputedStyle(document.documentElement);
   for (const trace of figure.data) {
+    if (narrow.matches && trace.mode === "markers+text") trace.mode = "markers";
     if (trace.meta?.text === "architecture") {
       // a phone has no room for it; there, a touch opens the card
       if (narrow.matches) continue;
@@ -25,11 +26,17 @@ function prepared(key) {
       trace.text = trace.customdata.map((number) => tidy(line(number)));
     }
   }
+  // numbers beside the marks, for which a phone has no room; they stand in the table too
+  const marks = figure.layout.annotations ?? [];
+  if (narrow.matches && marks.some((each) => each.name === "wide")) {
+    figure.layout.annotations = marks.filter((each) => each.name !== "wide");
+    figure.layout.xaxis.domain = [0, 1];
+  }
   Object.assign(figure.layout, {
     autosize: true,
     showlegend: false,
     dragmode: window.matchMedia("(pointer: coarse)").matches ? false : figure.layout.dragmode,
-    margin: { l: 54, r: 12, t: key === "front" ? 22 : 10, b: 46 },
+    margin: { l: figure.layout.yaxis?.visible === false ? 10 : 54, r: 12, t: key === "front" ? 22 : 10, b: 46 },
   });
   figure.layout.hoverlabel = {
     ...figure.layout.hoverlabel,
@@ -98,11 +105,18 @@ function viewButton(element) {
 
 function symbol(trace) {
   const color = trace.marker?.color ?? trace.line.color;
-  const kind = trace.mode === "lines" ? "line" : trace.marker.symbol ?? "circle";
+  const kind = trace.type === "bar" ? "bar" : trace.mode === "lines" ? "line" : trace.marker.symbol ?? "circle";
   const shape = {
     line: `<path d="M1 7H13" stroke="${color}" stroke-width="2"/>`,
-    circle: `<circle cx="7" cy="7" r="${trace.mode.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
+    bar: `<path d="M2 3H12V11H2Z" fill="${color}"/>`,
+    diamond: `<path d="M7 1.5L12.5 7L7 12.5L1.5 7Z" fill="${color}"/>`,
+    square: `<path d="M3 3H11V11H3Z" fill="${color}"/>`,
+    "triangle-up": `<path d="M7 2L12 11H2Z" fill="${color}"/>`,
+    cross: `<path d="M7 2V12M2 7H12" stroke="${color}" stroke-width="3.4"/>`,
+    x: `<path d="M3 3L11 11M11 3L3 11" stroke="${color}" stroke-width="3"/>`,
+    circle: `<circle cx="7" cy="7" r="${trace.mode?.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
     "triangle-down-open": `<path d="M3 4.5H11L7 11Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
+    "diamond-open": `<path d="M7 2.5L11.5 7L7 11.5L2.5 7Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "line-ns-open": `<path d="M5 3V11M9 3V11" stroke="${color}" stroke-width="1.4"/>`,
   }[kind];
   return `<svg width="14" height="14" aria-hidden="true">${shape}</svg>`;

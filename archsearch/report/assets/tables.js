@@ -28,9 +28,9 @@ function turned(heading, headings) {
   return down ? -1 : 1;
 }
 
-const frontTable = document.getElementById("front-rows");
-if (frontTable) {
-  const headings = [...frontTable.querySelectorAll("th[data-kind]")];
+// tables whose rows stand in the page
+for (const table of document.querySelectorAll("table:has(th[data-kind])")) {
+  const headings = [...table.querySelectorAll("th[data-kind]")];
   headings.forEach((heading, at) => {
     heading.querySelector("button").addEventListener("click", () => {
       const sign = turned(heading, headings);
@@ -39,7 +39,7 @@ if (frontTable) {
         if (heading.dataset.kind === "text") return cell.textContent;
         return cell.dataset.value === "" ? null : Number(cell.dataset.value);
       };
-      const body = frontTable.tBodies[0];
+      const body = table.tBodies[0];
       body.append(...[...body.rows].sort((a, b) => order(value(a), value(b), sign)));
     });
   });
@@ -47,7 +47,8 @@ if (frontTable) {
 
 const trialsTable = document.getElementById("trials-rows");
 if (trialsTable) {
-  const size = 25;
+  // a row of a phone is as tall as eight of a desk
+  const size = narrow.matches ? 6 : 25;
   const states = columns.number.map((_, place) => data.words[columns.state[place]]);
   const cells = [
     ["Trial", (i) => columns.number[i], (i) => make("button", { type: "button", class: "link", "data-trial": columns.number[i] }, String(columns.number[i]))],

@@ -14,6 +14,7 @@ class Drawing(NamedTuple):
         figure: the plotly figure; it carries the same title.
         description: text alternative: what a reader who cannot see the figure needs to know.
         note: what to keep in mind while reading it; empty for nothing.
+        height: on a page, in pixels; 0 for the page's own.
     """
 
     key: str
@@ -21,6 +22,7 @@ class Drawing(NamedTuple):
     figure: Any
     description: str
     note: str = ""
+    height: int = 0
 
 
 def plain(text: str) -> str:

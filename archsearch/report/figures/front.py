@@ -10,11 +10,12 @@ from archsearch.report.figures.drawing import (
     FAINT,
     FRONT,
     OTHER,
+    SECOND,
     Drawing,
     new_figure,
     plain,
 )
-from archsearch.report.front_info import FrontInfo, Marks, front_info
+from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
 from archsearch.report.units import ms_text, percent_text, plural
 
 #: intervals of more dominated trials than this would only be a blur
@@ -60,6 +61,8 @@ def plot_front(info: FrontInfo, lines: dict[int, str] | None = None) -> Any:
         if len(info.dominated.numbers) <= MOST_INTERVALS:
             trace.error_x = _intervals(info.dominated, OTHER, 0.8)
         figure.add_trace(trace)
+    if info.baselines.names:
+        figure.add_trace(_baselines(info.baselines))
     if info.front.numbers:
         mark = {"symbol": "circle", "size": 10, "color": FRONT, "line_width": 0}
         trace = _marks("front", info.front, lines, mark)
@@ -124,6 +127,22 @@ def _infeasible(marks: Marks, lines: dict[int, str]) -> Any:
     )
 
 
+def _baselines(marks: NamedMarks) -> Any:
+    return go.Scatter(
+        name="baseline",
+        mode="markers+text",
+        x=marks.latency_ms,
+        y=[100 * value for value in marks.accuracy],
+        text=[plain(name) for name in marks.names],
+        textposition="bottom center",
+        textfont={"size": 11.5, "color": SECOND},
+        marker={"symbol": "diamond", "size": 10, "color": SECOND, "line_width": 0},
+        error_x=_intervals(marks, SECOND, 1.2),
+        customdata=marks.names,
+        hovertemplate="<b>%{text}</b>: %{y:.1f} %, %{x:.3g} ms<extra></extra>",
+    )
+
+
 def _hover(what: str, numbers: tuple[int, ...], lines: dict[int, str]) -> dict[str, Any]:
     """Return the hover text; the architecture is broken at its stages, to fit the label."""
     start = f"<b>trial %{{customdata}}</b>: {what}"
@@ -134,7 +153,7 @@ def _hover(what: str, numbers: tuple[int, ...], lines: dict[int, str]) -> dict[s
     return found | {"text": text, "hovertemplate": f"{start}<br>%{{text}}<extra></extra>"}
 
 
-def _intervals(marks: Marks, color: str, width: float) -> dict[str, Any]:
+def _intervals(marks: Marks | NamedMarks, color: str, width: float) -> dict[str, Any]:
     pairs = zip(marks.latency_ms, marks.low_ms, marks.high_ms, strict=True)
     below, above = zip(*((x - low, high - x) for x, low, high in pairs), strict=True)
     return {
@@ -179,12 +198,17 @@ def _describe(info: FrontInfo) -> str:
         )
     )
     limit = f" The budget is {info.budget_ms:g} ms." if info.budget_ms is not None else ""
+    known = "; ".join(
+        f"{name}: {percent_text(accuracy)} % at {ms_text(latency)} ms"
+        for name, latency, accuracy, *_ in zip(*info.baselines, strict=True)
+    )
+    beside = f" Baselines: {known}." if known else ""
     return (
         f"Scatter plot of validation accuracy in percent against latency in milliseconds.{limit} "
         f"The front, from fast to accurate: {listed}. Beside it "
         f"{plural(len(info.dominated.numbers), 'dominated architecture')}, "
         f"{len(info.pruned.numbers):,} stopped early, and {len(info.infeasible.numbers):,} over "
-        "the budget, which were never trained."
+        f"the budget, which were never trained.{beside}"
     )
 
 
@@ -194,6 +218,8 @@ def _note(info: FrontInfo) -> str:
         told.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
     if info.infeasible.numbers:
         told.append("Ticks at the foot were over the budget: measured, never trained.")
+    if info.baselines.names:
+        told.append("Diamonds are known networks, trained and measured the same way.")
     if info.outside:
         told.append(f"{plural(info.outside, 'mark')} outside the view that the plot opens with.")
     return " ".join(told)

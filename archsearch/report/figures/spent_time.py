@@ -16,9 +16,10 @@ _WORDS = {
     "lost": "lost with a worker",
     "measuring": "measured latency",
     "waiting_for_quiet": "waited for workers to pause",
+    "baselines": "trained baselines",
 }
 #: causes of the driver: it works beside the workers, so its seconds are no share of theirs
-_DRIVER = ("measuring", "waiting_for_quiet")
+_DRIVER = ("measuring", "waiting_for_quiet", "baselines")
 
 
 class TimeInfo(NamedTuple):
@@ -75,7 +76,7 @@ def plot_time(info: TimeInfo) -> Any:
         )
     )
     figure.update_yaxes(autorange="reversed", ticks="", showline=False, ticksuffix="  ")
-    figure.update_xaxes(range=[0, 1.25 * max(info.seconds)])
+    figure.update_xaxes(range=[0, 1.4 * max(info.seconds)])
     figure.update_layout(bargap=0.35, showlegend=False)
     return figure
 

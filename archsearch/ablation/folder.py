@@ -1,0 +1,108 @@
+"""The folder of an ablation: what was asked for, what was measured, and the record."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archsearch.ablation_record import AblationRecord
+from archsearch.cost import LatencyProtocol
+from archsearch.errors import InputError, Problem
+from archsearch.record import Environment, LatencyResult
+from archsearch.search.finish import write_json
+from archsearch.search.run_folder import RunFolder, find_run
+
+RECORD = "ablation.json"
+
+
+class AblationFolder:
+    """``runs/NAME/`` of an ablation. Trainings live in the `TrainingStore`, not here.
+
+    Attributes:
+        folder: lock, log and paths that it has in common with a run of a search.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    @property
+    def record(self) -> Path:
+        """The record as JSON."""
+        return self.folder.path / RECORD
+
+    def write_request(self, request: dict[str, Any]) -> None:
+        """Write what is being run; the last session's wins."""
+        text = yaml.safe_dump(request, sort_keys=False, width=100)
+        partial = self._file("study.yaml.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self._file("study.yaml"))
+
+    def write_record(self, record: AblationRecord) -> None:
+        """Write the record; a reader never sees half of it."""
+        write_json(self.record, record.model_dump(mode="json"))
+
+    def read_state(self) -> tuple[float, dict[str, str]]:
+        """Return seconds spent so far, and training to why it failed."""
+        state = self._read("state.json")
+        return float(state.get("wall_s", 0.0)), dict(state.get("failures", {}))
+
+    def write_state(self, wall_s: float, failures: dict[str, str]) -> None:
+        """Remember seconds spent and failed trainings."""
+        write_json(self._file("state.json"), {"wall_s": wall_s, "failures": failures})
+
+    def read_latencies(
+        self, environment: Environment, protocol: LatencyProtocol
+    ) -> dict[str, LatencyResult]:
+        """Return digest to latency, as measured here under the same protocol and environment."""
+        known = self._read("latency.json").get(_key(environment, protocol), {})
+        return {digest: LatencyResult.model_validate(result) for digest, result in known.items()}
+
+    def add_latencies(
+        self,
+        environment: Environment,
+        protocol: LatencyProtocol,
+        results: dict[str, LatencyResult],
+    ) -> None:
+        """Remember measurements."""
+        every = self._read("latency.json")
+        own = every.setdefault(_key(environment, protocol), {})
+        own.update({digest: result.model_dump(mode="json") for digest, result in results.items()})
+        write_json(self._file("latency.json"), every)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self._file(name)
+        if not path.is_file():
+            return {}
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def _file(self, name: str) -> Path:
+        return self.folder.path / name
+
+
+def has_ablation(folder: Path) -> bool:
+    """Tell whether a folder holds the record of an ablation."""
+    return (folder / RECORD).is_file()
+
+
+def load_ablation(name: str | Path, runs_dir: str | Path = "runs") -> AblationRecord:
+    """Read the record of an ablation.
+
+    Args:
+        name: its folder, or a name inside ``runs_dir``.
+        runs_dir: folder of all runs.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = Path(name) if has_ablation(Path(name)) else find_run(name, runs_dir).path
+    if not has_ablation(folder):
+        remedy = "archsearch ablate STUDY.yaml makes one"
+        raise InputError(Problem("", "is not the folder of an ablation", None, remedy, str(name)))
+    return AblationRecord.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
+
+
+def _key(environment: Environment, protocol: LatencyProtocol) -> str:
+    text = json.dumps(protocol.model_dump(mode="json"), sort_keys=True)
+    return f"{environment.fingerprint} {text}"

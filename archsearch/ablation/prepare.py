@@ -1,0 +1,151 @@
+"""Check everything an ablation needs before it writes anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archsearch.ablation.maker import Networks
+from archsearch.ablation.networks import open_study
+from archsearch.ablation.study import Study
+from archsearch.ablation.study_file import FULL
+from archsearch.data import DataSplits, load_data
+from archsearch.errors import InputError
+from archsearch.search.config import Execution
+from archsearch.search.prepare import choose_device
+from archsearch.search.run_folder import RunFolder, run_folder
+from archsearch.train import Recipe, default_augmentation, default_recipe
+from archsearch.train.fit import fit_problems
+
+_SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class AblationPlace:
+    """Which study, at which scale, and where its results live.
+
+    Attributes:
+        study: YAML file, or the name of a shipped study.
+        scale: ``full``, or one that the file declares.
+        changes: key of the study to a value in place of the file's.
+        name: of the folder; empty for one made from study, scale and data.
+        runs_dir: folder of all runs.
+        download: fetch a missing published data set.
+    """
+
+    study: str
+    scale: str = FULL
+    changes: Mapping[str, Any] | None = None
+    name: str = ""
+    runs_dir: str = "runs"
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class PreparedAblation:
+    """An ablation that has been checked and has written nothing yet.
+
+    Attributes:
+        study: the study.
+        networks: what is trained, with the classes and channels of the data.
+        data: the data splits, the same for every seed.
+        recipe: nothing left open.
+        device: ``cpu`` or ``cuda``.
+        folder: where its results live.
+        name: of the study.
+        scale: that is run.
+        execution: how the trainings are carried out.
+    """
+
+    study: Study
+    networks: Networks
+    data: DataSplits
+    recipe: Recipe
+    device: str
+    folder: RunFolder
+    name: str
+    scale: str
+    execution: Execution
+
+
+def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAblation:
+    """Check everything an ablation needs, and write nothing.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    changes = dict(place.changes or {})
+    study, networks = open_study(place.study, place.scale, changes, place.runs_dir)
+    data = load_data(
+        study.data,
+        image_size=networks.base.arch.image_size,
+        root=study.data_root,
+        download=place.download,
+        # the same images for every seed: pairs differ in nothing but the network
+        seed=_SPLIT_SEED,
+        limit=study.limit,
+    )
+    device = choose_device(study.latency.device)
+    name = place.name or default_name(place.study, place.scale, study.data)
+    folder = run_folder(place.runs_dir, name)
+    recipe = _settled(study, data, device)
+    networks = _fitted(networks, data)
+    problems = {
+        str(problem): problem
+        for network in networks.all
+        for problem in fit_problems(network.arch, data, recipe, torch.device(device))
+    }
+    if problems:
+        raise InputError(list(problems.values()))
+    return PreparedAblation(
+        study=study,
+        networks=networks,
+        data=data,
+        recipe=recipe,
+        device=device,
+        folder=folder,
+        name=Path(place.study).stem,
+        scale=place.scale,
+        execution=execution,
+    )
+
+
+def default_name(study: str, scale: str, data: str) -> str:
+    """Return a name made from the study, its scale and the data set."""
+    parts = [Path(study).stem, *([] if scale == FULL else [scale]), data_label(data)]
+    text = "-".join(parts)
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+
+
+def data_label(data: str) -> str:
+    """Return the name of a data set; of a folder only its last part."""
+    kind, _, path = data.partition(":")
+    return Path(path).name if path else kind
+
+
+def _fitted(networks: Networks, data: DataSplits) -> Networks:
+    """Return the networks for the classes and channels of the data."""
+    fitting = {"num_classes": data.num_classes, "in_channels": data.in_channels}
+    fitted = [replace(each, arch=each.arch.model_copy(update=fitting)) for each in networks.all]
+    return replace(networks, all=tuple(fitted))
+
+
+def _settled(study: Study, data: DataSplits, device: str) -> Recipe:
+    """Return the recipe with nothing left open.
+
+    Precision is settled for all networks alike and without a clock: two networks in two
+    arithmetics would differ in more than what the study asks about.
+    """
+    recipe = study.recipe or default_recipe(study.data)
+    changes: dict[str, Any] = {}
+    if study.recipe is None and study.epochs is not None:
+        warmup = min(recipe.warmup_epochs, study.epochs / 4)
+        changes |= {"epochs": study.epochs, "warmup_epochs": warmup}
+    if recipe.augmentation is None:
+        changes["augmentation"] = default_augmentation(data)
+    if recipe.precision == "auto":
+        half = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float16"
+        changes["precision"] = half if device == "cuda" else "float32"
+    return recipe.model_copy(update=changes)

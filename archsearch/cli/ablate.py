@@ -1,0 +1,233 @@
+"""``archsearch ablate``: which choice bought the gain."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from archsearch.ablation import (
+    AblationPlace,
+    PreparedAblation,
+    describe_ablation_plan,
+    is_ablation,
+    prepare_ablation,
+    run_ablation,
+    scale_names,
+    study_texts,
+)
+from archsearch.ablation_record import AblationRecord
+from archsearch.analysis import answers, seeds_wanted
+from archsearch.cli.console import err, out
+from archsearch.cli.progress import LiveProgress, clock, describe_ablation
+from archsearch.cli.run import seconds
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.report import ablation_tables, write_ablation, written
+from archsearch.report.plain_table import FORMATS
+from archsearch.resources import resource_dir
+from archsearch.search import Execution
+
+
+def ablate(
+    study: Annotated[
+        str,
+        typer.Argument(help="Ablation study: a YAML file, or the name of one we ship (--list)."),
+    ] = "",
+    scale: Annotated[
+        str, typer.Option(help="A scale that the study declares, e.g. small.")
+    ] = "full",
+    list_: Annotated[
+        bool, typer.Option("--list", help="List the studies we ship, and what they cost.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/. "
+            "[default: the study's]",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a torchvision data set.", rich_help_panel="Data and training"),
+    ] = None,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download", help="Fetch a missing data set.", rich_help_panel="Data and training"
+        ),
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            help="Use at most this many images. [default: the study's]",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs of each training. [default: the recipe's]",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Trainings of each network. [default: the study's]",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    until_clear: Annotated[
+        bool,
+        typer.Option(
+            "--until-clear",
+            help="Add seeds where they would settle a difference; needs --time-limit.",
+            rich_help_panel="Data and training",
+        ),
+    ] = False,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin no training after this long, e.g. 30m, 2h, 90s.",
+            rich_help_panel="Data and training",
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Train again what failed before.",
+            rich_help_panel="Data and training",
+        ),
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or auto. [default: the study's]", rich_help_panel="Machine"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Networks trained at a time. [default: one per core]", rich_help_panel="Machine"
+        ),
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="ray, or inline for this process.", rich_help_panel="Machine")
+    ] = "ray",
+    address: Annotated[
+        str, typer.Option(help="Ray cluster to join.", rich_help_panel="Machine")
+    ] = "",
+    name: Annotated[
+        str,
+        typer.Option(
+            help="Folder of the results in --runs-dir. [default: study, scale, data]",
+            rich_help_panel="Output",
+        ),
+    ] = "",
+    runs_dir: Annotated[
+        Path, typer.Option(help="Folder of all runs.", rich_help_panel="Output")
+    ] = Path("runs"),
+    format_: Annotated[
+        str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel="Output")
+    ] = "table",
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check everything, write and train nothing.", rich_help_panel="Output"
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Train variants of a base network with the same seeds; say which differ, and by how much.
+
+    The same command again goes on where it was stopped; what any study has trained already is not
+    trained again.
+    """
+    if list_:
+        out.print(_studies())
+        return
+    counts = {"--seeds": seeds, "--epochs": epochs, "--limit": limit, "--workers": workers}
+    _check(study, format_, executor, until_clear, time_limit, counts)
+    execution = Execution(
+        time_limit_s=seconds(time_limit) if time_limit else None,
+        workers=workers,
+        executor="inline" if executor == "inline" else "ray",
+        address=address,
+    )
+    changes = {
+        "data": data,
+        "data_root": str(data_root) if data_root else None,
+        "limit": limit,
+        "epochs": epochs,
+        "seeds": seeds,
+    }
+    given = {key: value for key, value in changes.items() if value is not None}
+    if device is not None:
+        given["latency.device"] = device
+    place = AblationPlace(study, scale, given, name, str(runs_dir), download)
+    prepared = prepare_ablation(place, execution)
+    if dry_run:
+        for line in describe_ablation_plan(prepared):
+            out.print(line, soft_wrap=True)
+        return
+    with LiveProgress(err, describe_ablation, quiet) as progress:
+        more = seeds_wanted if until_clear else None
+        record = run_ablation(prepared, progress, more, retry_failed=retry_failed)
+    _finished(record, prepared, format_)
+
+
+def _check(
+    study: str,
+    format_: str,
+    executor: str,
+    until_clear: bool,
+    time_limit: str | None,
+    counts: dict[str, int | None],
+) -> None:
+    problems = []
+    if not study:
+        problems.append(Problem("STUDY", "is required", None, "archsearch ablate --list"))
+    if format_ not in FORMATS:
+        rule = f"must be one of {', '.join(FORMATS)}"
+        problems.append(Problem("--format", rule, format_, nearest(format_, FORMATS)))
+    if executor not in ("ray", "inline"):
+        problems.append(Problem("--executor", "must be ray or inline", executor))
+    for option, value in counts.items():
+        if value is not None and value < 1:
+            problems.append(Problem(option, "must be at least 1", value))
+    if until_clear and time_limit is None:
+        rule = "needs a time limit: some differences are too small to be settled"
+        problems.append(Problem("--until-clear", rule, None, "add --time-limit 30m"))
+    if problems:
+        raise InputError(problems)
+
+
+def _finished(record: AblationRecord, prepared: PreparedAblation, format_: str) -> None:
+    """Write the page and print the tables."""
+    found = answers(record)
+    page = write_ablation(record, prepared.folder.report, found=found)
+    tables = ablation_tables(record, found)
+    if format_ != "table":
+        # not through rich: a pipe gets what a file should hold
+        print(written(tables, format_))
+    else:
+        for table in tables:
+            out.print(table.rich())
+            for note in table.notes:
+                out.print(note, markup=False, soft_wrap=True)
+        for note in record.notes:
+            out.print(note, markup=False, soft_wrap=True)
+    err.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
+
+
+def _studies() -> Table:
+    table = Table(title="ablation studies", show_lines=True)
+    for heading in ("study", "scales", "question", "cost"):
+        table.add_column(heading)
+    for path in sorted(resource_dir("studies").glob("*.yaml")):
+        if is_ablation(path):
+            question, cost = study_texts(path)
+            table.add_row(path.stem, ", ".join(scale_names(path)), question, cost)
+    return table

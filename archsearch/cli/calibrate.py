@@ -1,0 +1,124 @@
+"""``archsearch calibrate``: measure the sub-blocks of a space, so that latency can be predicted."""
+
+import json
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from archsearch.arch import value_from
+from archsearch.cli.console import err, out
+from archsearch.cli.run import seconds
+from archsearch.cluster import machine_lock
+from archsearch.cost import (
+    GATE,
+    Coverage,
+    LatencyProtocol,
+    LatencyTable,
+    Probe,
+    TableKey,
+    calibrate_table,
+    current_environment,
+    table_path,
+)
+from archsearch.space import load_space
+from archsearch.yaml_source import YamlSource
+
+_POOL = 800
+
+
+def calibrate(
+    space: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
+    time_limit: Annotated[str, typer.Option(help="Longest calibration, e.g. 90s or 5m.")] = "3m",
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the image. [default: the space's own]")
+    ] = None,
+    num_classes: Annotated[
+        int | None, typer.Option(help="Classes of the head. [default: the space's own]")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Intra-op threads.")] = 1,
+    batch: Annotated[int, typer.Option(help="Images of one inference.")] = 1,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    runtime: Annotated[
+        str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")
+    ] = "eager",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget what the table of this machine knows.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the sampled architectures.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the sub-blocks of a space and keep them; `run` predicts latency with them.
+
+    The table belongs to this machine, its software and the protocol, and is kept in the user's
+    cache (or in $ARCHSEARCH_CACHE). Calibrating again adds to it.
+    """
+    limit_s = seconds(time_limit)
+    loaded = load_space(space)
+    wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
+    protocol = value_from(LatencyProtocol, YamlSource("", {**GATE.to_dict(), **wanted}))
+    changes = {"image_size": image_size, "num_classes": num_classes}
+    changed = {name: value for name, value in changes.items() if value is not None}
+    rng = np.random.default_rng(seed)
+    archs = [
+        loaded.arch(loaded.sample(rng)).model_copy(update=changed).canonical() for _ in range(_POOL)
+    ]
+    key = TableKey.of(current_environment(device), protocol, threads)
+    table = LatencyTable(key) if fresh else LatencyTable.load(key)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} of {task.total:.0f} sub-blocks"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    )
+    with Probe(device, threads) as probe, machine_lock().measuring(), bar:
+        task = bar.add_task("calibrating", total=None)
+
+        def progress(coverage: Coverage) -> None:
+            bar.update(task, completed=coverage.known, total=coverage.parts)
+
+        try:
+            coverage = calibrate_table(
+                table, probe, archs, protocol=protocol, time_limit_s=limit_s, on_progress=progress
+            )
+        finally:
+            table.save()
+    facts = {
+        "space": loaded.name,
+        "file": str(table_path(key)),
+        "seconds": round(coverage.seconds, 1),
+        "networks": coverage.networks,
+        "known_parts": coverage.known,
+        "parts": coverage.parts,
+        "known_share": table.known_share(archs),
+        "checked_networks": (error := table.held_out_error())[0],
+        "median_error": error[1],
+        "key": key.to_dict(),
+    }
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        out.print(_summary(facts))
+
+
+def _summary(facts: dict[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_row(
+        "sub-blocks",
+        f"{facts['known_parts']} of {facts['parts']}, {facts['known_share']:.1%} of occurrences",
+    )
+    table.add_row("networks", f"{facts['networks']} in {facts['seconds']:.0f} s")
+    if facts["checked_networks"]:
+        table.add_row(
+            "checked on",
+            f"{facts['checked_networks']} networks measured whole: median error "
+            f"{facts['median_error']:.1%}",
+        )
+    table.add_row("device", facts["key"]["device"])
+    table.add_row("kept in", facts["file"])
+    return table

@@ -1,0 +1,100 @@
+"""What the dashboard says about a run and its trials, in Markdown."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from archsearch.arch import Arch, summary
+from archsearch.report.units import count_text, ms_interval_text, ms_text, percent_text
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
+
+
+def plain(text: object) -> str:
+    """Return ``text`` so that Markdown shows it as it is, in one line."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def study_note(name: str, config: Mapping[str, Any], *, editable: bool) -> str:
+    """Return what the run is, how to read the pages, and how latency was measured.
+
+    Args:
+        name: of the run.
+        config: its resolved configuration.
+        editable: the pages may change the study.
+    """
+    identity, data = config["identity"], config.get("data", {})
+    latency, where = identity["latency"], config["environment"]
+    limits = [
+        f"{value:g} {unit}"
+        for key, unit in (("latency_ms", "ms"), ("params", "parameters"), ("macs", "MACs"))
+        if (value := identity["budgets"].get(key)) is not None
+    ]
+    budget = f", within {' and '.join(limits)}" if limits else ""
+    epochs = config.get("recipe", {}).get("epochs", "?")
+    splits = ", ".join(f"{data[key]:,} {key}" for key in ("train", "val", "test") if key in data)
+    edit = (
+        "These pages may change the study: it was opened with `--allow-edit`."
+        if editable
+        else "These pages are read-only; `--allow-edit` lifts that."
+    )
+    return f"""# {plain(name)}
+
+A search of the space **{plain(config.get("space_name", ""))}** for the most accurate networks on
+**{plain(identity["data"])}**{budget}.
+
+## How to read it
+
+- **accuracy** is validation accuracy (0 to 1) after {epochs} epochs. Single training runs differ:
+  near the front, differences smaller than an interval are ties; `archsearch front` says which.
+- **latency\\_ms** is the median of one inference. Of trials on the front it is the final
+  measurement, taken in quiet at the end; of all others the first look.
+- **Pruned** trials were over a budget and never trained (*state: infeasible*), or stopped early
+  because others were clearly better (*state: pruned*). A constraint above 0 says by which share a
+  budget is exceeded; such a trial is never among the best.
+- Each trial has its network as a note, and files: the architecture, its learning curve and, once
+  the run has ended, the model as one Python file.
+- Our own figures stand on the first page, below *History*.
+
+## Protocol
+
+{plain(where["device"])}, batch {latency["batch_size"]}, {latency["threads"]} thread(s),
+{latency["dtype"]}, {latency["runtime"]}; measured while no training step runs. Images: {splits}.
+Seed {identity["seed"]}, sampler {plain(identity["sampler"])}, archsearch
+{plain(config.get("archsearch", ""))}.
+
+{edit}
+"""
+
+
+def trial_note(number: int, record: Mapping[str, Any]) -> str:
+    """Return a trial's network stage by stage, with what is known about it.
+
+    Args:
+        number: of the trial.
+        record: its `TrialRecord` as plain data.
+    """
+    arch = Arch.model_validate(record["arch"])
+    head, *stages = summary(arch).split(" | ")
+    lines = [f"**{plain(head)}**, {arch.num_classes} classes", ""]
+    lines += [f"{index}. {plain(stage)}" for index, stage in enumerate(stages, 1)]
+    facts = [
+        f"{count_text(record.get('params'))} parameters",
+        f"{count_text(record.get('macs'))} MACs",
+    ]
+    latency = record.get("final_latency") or record.get("latency")
+    if latency:
+        low, high = latency["interval_ms"]
+        which = "final" if record.get("final_latency") else "first measurement"
+        noisy = "" if latency.get("verdict", "steady") == "steady" else ", noisy"
+        facts.append(
+            f"{ms_text(latency['median_ms'])} ms ({ms_interval_text(low, high)}, {which}{noisy})"
+        )
+    if record.get("accuracy") is not None:
+        facts.append(f"{percent_text(record['accuracy'])} % validation accuracy")
+    if record.get("test_accuracy") is not None:
+        facts.append(f"{percent_text(record['test_accuracy'])} % test accuracy")
+    lines += ["", ", ".join(facts)]
+    if record.get("reason"):
+        lines += ["", f"*{plain(record['state'])}*: {plain(record['reason'])}"]
+    return "\n".join(lines)

@@ -1,0 +1,144 @@
+"""What mattered in a run: bars of importance, and a forest plot of each parameter's values."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
+from archsearch.report.figures.effects import REST, ROW, EffectRow, plot_effects
+from archsearch.report.units import percent_text, points_text
+from archsearch.search import ParameterImportance, RunImportance
+
+#: parameters and choices beyond these are in the tables only
+MOST_BARS, MOST_CHOICES = 16, 24
+
+
+def plot_importance(rows: tuple[ParameterImportance, ...], title: str) -> Any:
+    """Return bars of PED-ANOVA's shares, which every parameter has; fANOVA's as dots."""
+    figure = new_figure(title, "share of importance (%)", "")
+    groups = (
+        (
+            "latency",
+            BUDGET,
+            [row.latency_ped for row in rows],
+            [row.latency_fanova for row in rows],
+        ),
+        (
+            "accuracy",
+            FRONT,
+            [row.accuracy_ped for row in rows],
+            [row.accuracy_fanova for row in rows],
+        ),
+    )
+    for shift, (name, colour, bars, dots) in zip((0.14, -0.14), groups, strict=True):
+        places = [-i - shift for i in range(len(rows))]
+        figure.add_trace(
+            go.Scatter(
+                name=name,
+                mode="markers",
+                x=[None if value is None else 100 * value for value in bars],
+                y=places,
+                marker={"symbol": "circle", "size": 8, "color": colour, "line_width": 0},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [0] * len(rows),
+                    "arrayminus": [100 * (value or 0.0) for value in bars],
+                    "color": colour,
+                    "thickness": 3,
+                    "width": 0,
+                },
+                text=[plain(row.name) for row in rows],
+                hovertemplate=f"%{{text}}: %{{x:.0f}} % of {name} (PED-ANOVA)<extra></extra>",
+            )
+        )
+        if any(value is not None for value in dots):
+            figure.add_trace(
+                go.Scatter(
+                    name=f"{name}, fANOVA",
+                    mode="markers",
+                    x=[None if value is None else 100 * value for value in dots],
+                    y=places,
+                    marker={
+                        "symbol": "diamond-open",
+                        "size": 9,
+                        "color": colour,
+                        "line_width": 1.6,
+                    },
+                    text=[plain(row.name) for row in rows],
+                    hovertemplate=f"%{{text}}: %{{x:.0f}} % of {name} (fANOVA)<extra></extra>",
+                )
+            )
+    for i, row in enumerate(rows):
+        figure.add_annotation(
+            x=0,
+            y=-i,
+            xref="paper",
+            xanchor="left",
+            yshift=17,
+            text=plain(row.name),
+            showarrow=False,
+            font_size=12.5,
+        )
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(visible=False, range=[-len(rows) + 0.4, 0.75], fixedrange=True)
+    return figure
+
+
+def draw_importance(found: RunImportance) -> Drawing | None:
+    """Draw how much each parameter mattered; None when nothing could be assessed."""
+    rows = tuple(sorted(found.parameters, key=_largest, reverse=True)[:MOST_BARS])
+    if not rows:
+        return None
+    title = "What mattered for accuracy and for latency"
+    told = "; ".join(
+        f"{row.name}: {percent_text(row.accuracy_ped, 0)} % of accuracy, "
+        f"{percent_text(row.latency_ped, 0)} % of latency"
+        for row in rows
+    )
+    left = len(found.parameters) - len(rows)
+    note = "Lines: PED-ANOVA, what sets the best tenth apart. Diamonds: fANOVA, share of variance."
+    if left:
+        note += f" {left} less important parameters are in the table only."
+    figure = plot_importance(rows, title)
+    return Drawing("importance", title, figure, f"PED-ANOVA. {told}.", note, 46 * len(rows) + REST)
+
+
+def _largest(row: ParameterImportance) -> float:
+    return max(share or 0.0 for share in row[2:])
+
+
+def choice_rows(found: RunImportance) -> tuple[EffectRow, ...]:
+    """Return the values that differ most clearly, parameter by parameter in the run's order."""
+    known = [row for row in found.marginals if row.at_latency.df > 0]
+    chosen = sorted(known, key=lambda row: row.at_latency.p)[:MOST_CHOICES]
+    rows = []
+    for row in known:
+        if row not in chosen:
+            continue
+        value = row.at_latency.value
+        low, high = row.at_latency.interval()
+        kind = "not distinguishable"
+        if row.p < 0.05:
+            kind = "better" if value > 0 else "worse"
+        name = f"{row.parameter}: {row.value}"
+        rows.append(EffectRow(name, 100 * value, (100 * low, 100 * high), kind))
+    return tuple(rows)
+
+
+def draw_choices(found: RunImportance) -> Drawing | None:
+    """Draw what each value goes with at equal latency; None when nothing can be told."""
+    rows = choice_rows(found)
+    if not rows:
+        return None
+    title = "Accuracy that goes with each choice, at equal latency"
+    told = "; ".join(f"{row.name}: {points_text(row.value / 100, 1)}" for row in rows)
+    note = (
+        "Against the mean of the parameter's values; bars are 95 % intervals each, colours are by "
+        "p-values with Holm's correction. A search does not try values evenly: an ablation tells."
+    )
+    if len(rows) < len(found.marginals):
+        note += " The clearest are shown; the table has all."
+    figure = plot_effects(rows, title, "percentage points")
+    words = f"In percentage points, {told}."
+    return Drawing("choices", title, figure, words, note, ROW * len(rows) + REST)

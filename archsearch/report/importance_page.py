@@ -1,0 +1,68 @@
+"""One self-contained HTML page about what mattered in a run."""
+
+from pathlib import Path
+
+from archsearch.report.importance_tables import importance_table, marginals_table
+from archsearch.report.layout import Layout, Panel, load_layout
+from archsearch.report.panels import definitions, environment_rows
+from archsearch.report.shell import NO_TRIALS, Heading, render, write_whole
+from archsearch.report.table_panel import table_panel
+from archsearch.report.units import plural
+from archsearch.search import RunImportance
+
+
+def write_importance(
+    found: RunImportance, path: str | Path, layout: str | Path = "importance"
+) -> Path:
+    """Write the page; the file appears whole or not at all.
+
+    Args:
+        found: what mattered.
+        path: file to write; its folder must exist.
+        layout: name of a shipped dashboard, or the path of one.
+
+    Raises:
+        InputError: the layout does not exist or defines none.
+    """
+    return write_whole(path, render_importance(found, load_layout(layout)))
+
+
+def render_importance(found: RunImportance, layout: Layout) -> str:
+    """Return the page as text; see `write_importance`."""
+    facts = (
+        found.environment.device,
+        f"{plural(found.num_accuracy, 'trial')} trained to the end",
+        f"{found.num_latency:,} measured",
+    )
+    heading = Heading(found.name, importance_headline(found), facts)
+    data = {"name": found.name, **NO_TRIALS}
+    scripts = ("data.js", "figures.js", "tables.js")
+    return render(found, layout, heading, found.environment, data, scripts)
+
+
+def importance_headline(found: RunImportance) -> str:
+    """Return what mattered most, in a sentence."""
+    told = []
+    for goal, shares in (
+        ("most accurate", {row.name: row.accuracy_ped or 0.0 for row in found.parameters}),
+        ("fastest", {row.name: row.latency_ped or 0.0 for row in found.parameters}),
+    ):
+        name = max(shares, key=lambda each: shares[each], default="")
+        if name and shares[name] > 0:
+            told.append(f"{name} sets the {goal} apart the most")
+    return f"{'; '.join(told)}." if told else "Nothing could be assessed."
+
+
+def importance_panel(found: RunImportance) -> Panel:
+    """Return the table of parameters."""
+    return table_panel("importance", importance_table(found))
+
+
+def marginals_panel(found: RunImportance) -> Panel | None:
+    """Return the table of choices; None when none occurs often enough."""
+    return table_panel("choices", marginals_table(found)) if found.marginals else None
+
+
+def importance_environment_panel(found: RunImportance) -> Panel:
+    """Return the machine and the software that the latencies belong to."""
+    return Panel("environment", "Environment", definitions(environment_rows(found.environment)))

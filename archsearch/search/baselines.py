@@ -1,0 +1,234 @@
+"""Known networks beside the search: trained and measured as the candidates were.
+
+They get the same recipe, data, image size, seed and probe, so that a mark on the plot of a front
+says what the search has gained, and not what another recipe would have.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+import torch
+from timm.models import list_models
+from torch import nn
+
+from archsearch import zoo
+from archsearch.arch import Arch
+from archsearch.cluster import QuietLock
+from archsearch.cost import count_macs, count_params
+from archsearch.cost.target import Target
+from archsearch.data import DataSplits
+from archsearch.errors import InputError, Problem, TrialError, nearest
+from archsearch.model import build_model
+from archsearch.record import BaselineRecord, EpochMetrics, LatencyResult
+from archsearch.search.status import Listener
+from archsearch.train import Recipe, Trainer
+
+logger = logging.getLogger(__name__)
+
+_SLICE_S = 0.1
+_TIMM, _ZOO = "timm:", "zoo:"
+
+#: measures networks for publication, by turns
+Measure = Callable[[Sequence[Target]], Sequence[LatencyResult]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A known network, fitted to the data of a run.
+
+    Attributes:
+        name: as the user wrote it, e.g. ``timm:mobilenetv2_050``.
+        image_size: side of the images in pixels.
+        in_channels: of the images.
+        num_classes: outputs.
+        arch: of a model of the zoo; None for one of timm's.
+    """
+
+    name: str
+    image_size: int
+    in_channels: int
+    num_classes: int
+    arch: Arch | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of one image."""
+        return (self.in_channels, self.image_size, self.image_size)
+
+    def build(self, drop_path: float = 0.0, seed: int | None = 0) -> nn.Module:
+        """Return the network with new weights.
+
+        Raises:
+            TrialError: timm cannot build it for this input.
+        """
+        if self.arch is not None:
+            return build_model(self.arch, drop_path=drop_path, seed=seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed or 0)
+            model = self._from_timm(drop_path)
+        # who measures it asks the network what images it takes
+        known: Any = getattr(model, "default_cfg", {})
+        model.default_cfg = {**known, "input_size": self.shape}  # type: ignore[assignment]
+        return model
+
+    def _from_timm(self, drop_path: float) -> nn.Module:
+        name = self.name.removeprefix(_TIMM)
+        fixed = {"in_chans": self.in_channels, "num_classes": self.num_classes}
+        # convolutional networks take images of any size, and no such argument; neither do all
+        # know stochastic depth
+        choices: list[dict[str, Any]] = [
+            {"img_size": self.image_size, "drop_path_rate": drop_path},
+            {"drop_path_rate": drop_path},
+            {"img_size": self.image_size},
+            {},
+        ]
+        refused: Exception | None = None
+        for options in choices:
+            try:
+                model: nn.Module = timm.create_model(name, **fixed, **options)
+                return model
+            except TypeError as error:
+                refused = error
+            except Exception as error:  # timm raises what it likes for sizes that do not fit
+                refused = error
+                break
+        raise TrialError(f"{self.name} cannot be built for {self.image_size} px: {refused}")
+
+
+def find_baselines(names: Sequence[str], data: DataSplits) -> list[Baseline]:
+    """Return what ``names`` stand for, fitted to ``data``.
+
+    Raises:
+        InputError: one problem for each name that stands for nothing.
+    """
+    found, problems = [], []
+    for name in dict.fromkeys(names):
+        try:
+            found.append(_find(name, data))
+        except InputError as error:
+            problems += [Problem("--baseline", p.rule, name, p.remedy) for p in error.problems]
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _find(name: str, data: DataSplits) -> Baseline:
+    fit: dict[str, Any] = {
+        "image_size": data.image_size,
+        "in_channels": data.in_channels,
+        "num_classes": data.num_classes,
+    }
+    if name.startswith(_ZOO):
+        return Baseline(name, **fit, arch=zoo.arch(name.removeprefix(_ZOO), **fit))
+    if not name.startswith(_TIMM):
+        raise InputError(Problem("", "must be timm:NAME or zoo:NAME", name))
+    known = list_models()
+    base = name.removeprefix(_TIMM).split(".")[0]
+    if base not in known:
+        raise InputError(Problem("", "timm has no such model", name, nearest(base, known)))
+    return Baseline(name, **fit)
+
+
+def run_baselines(
+    baselines: Sequence[Baseline],
+    known: Mapping[str, Any],
+    data: DataSplits,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str,
+    threads: int,
+    quiet: QuietLock,
+    measure: Measure,
+    keep: Callable[[Mapping[str, Any]], None],
+    listener: Listener,
+) -> float:
+    """Measure and train the baselines that are not known yet; one that fails says why.
+
+    Args:
+        baselines: wanted.
+        known: name to the record, as plain data, of those that earlier sessions finished.
+        data: of the run.
+        recipe: of the run.
+        seed: of the run.
+        device: ``cpu`` or ``cuda``.
+        threads: intra-op threads of the training.
+        quiet: agreement with measurements of other runs on this machine.
+        measure: takes latencies.
+        keep: stores all records so far, by name; called after each.
+        listener: watches.
+
+    Returns:
+        seconds it took.
+    """
+    began = time.perf_counter()
+    done = dict(known)
+    missing = [each for each in baselines if each.name not in done]
+    records = {each.name: _counted(each, seed) for each in missing}
+    ready = [each for each in missing if not records[each.name].reason]
+    if ready:
+        listener.line(f"measuring {len(ready)} baselines")
+        results = measure([each.arch or each.build() for each in ready])
+        for each, result in zip(ready, results, strict=True):
+            records[each.name] = records[each.name].model_copy(update={"latency": result})
+    for each in missing:
+        record = records[each.name]
+        if not record.reason:
+            listener.line(f"training {each.name} for {recipe.epochs} epochs")
+            record = _trained(each, record, data, recipe, device, threads, quiet)
+        if record.reason:
+            listener.line(f"baseline {each.name}: {record.reason}")
+        done[each.name] = record.to_dict()
+        keep(done)
+    return time.perf_counter() - began
+
+
+def _counted(baseline: Baseline, seed: int) -> BaselineRecord:
+    record = BaselineRecord(name=baseline.name, arch=baseline.arch, seed=seed)
+    try:
+        model = baseline.build()
+        macs = count_macs(model, (1, *baseline.shape))
+    except Exception as error:  # a network that does not take these images must not end the run
+        logger.warning("baseline %s", baseline.name, exc_info=True)
+        return record.model_copy(update={"reason": _one_line(error)})
+    counts = {"params": count_params(model), "macs": macs.total}
+    return record.model_copy(update=counts)
+
+
+def _trained(
+    baseline: Baseline,
+    record: BaselineRecord,
+    data: DataSplits,
+    recipe: Recipe,
+    device: str,
+    threads: int,
+    quiet: QuietLock,
+) -> BaselineRecord:
+    def build(what: object, *, drop_path: float, seed: int) -> nn.Module:
+        return baseline.build(drop_path, seed)
+
+    curve: list[EpochMetrics] = []
+    try:
+        trainer = Trainer(
+            baseline, data, recipe, seed=record.seed, device=device, threads=threads, build=build
+        )
+        while not trainer.done:
+            with quiet.training():
+                metrics = trainer.run(_SLICE_S)
+            if metrics is not None:
+                curve.append(metrics)
+        test = trainer.evaluate("test").accuracy
+    except Exception as error:  # as above
+        logger.warning("baseline %s", baseline.name, exc_info=True)
+        return record.model_copy(update={"reason": _one_line(error), "curve": tuple(curve)})
+    found = {"accuracy": curve[-1].accuracy, "test_accuracy": test, "curve": tuple(curve)}
+    return record.model_copy(update=found)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "failed"
+    return text if isinstance(error, TrialError) else f"{type(error).__name__}: {text[:300]}"

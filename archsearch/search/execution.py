@@ -1,0 +1,69 @@
+"""Set up what a run needs around it: workers, the quiet lock of this machine, the log."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from archsearch.cluster import (
+    Executor,
+    InlineExecutor,
+    PoolOptions,
+    QuietLock,
+    StopRule,
+    never_stop,
+)
+from archsearch.cluster.ray_pool import RayPool
+from archsearch.data import DataSplits
+from archsearch.search.config import Execution
+
+
+def num_workers(execution: Execution, device: str) -> int:
+    """Return how many candidates train at a time: by default one per core, or one on a GPU."""
+    if execution.executor == "inline":
+        return 1
+    if execution.workers is not None:
+        return execution.workers
+    if device == "cuda":
+        return 1
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return max(1, cores // execution.threads_per_worker)
+
+
+def open_executor(
+    execution: Execution,
+    device: str,
+    data: DataSplits,
+    quiet: QuietLock,
+    stop: StopRule = never_stop,
+) -> Executor:
+    """Start what trains candidates."""
+    options = PoolOptions(
+        num_workers=num_workers(execution, device),
+        threads=execution.threads_per_worker,
+        device=device,
+        quiet_folder=str(quiet.folder),
+        address=execution.address,
+    )
+    if execution.executor == "inline":
+        return InlineExecutor(data, options, stop)
+    return RayPool(data, options, stop)
+
+
+@contextlib.contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """Write archsearch's log to ``path`` for a while."""
+    root = logging.getLogger("archsearch")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()

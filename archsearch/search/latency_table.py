@@ -1,0 +1,76 @@
+"""A run's latency table: read what is known of this machine, learn what is missing, keep it."""
+
+import logging
+
+import numpy as np
+
+from archsearch.cost import GATE, Coverage, LatencyTable, TableKey
+from archsearch.errors import InputError, ProbeError
+from archsearch.record import Environment
+from archsearch.search.config import LatencyTarget
+from archsearch.search.gate import Gate
+from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.status import Listener, SearchStatus
+from archsearch.space import SearchSpace
+
+logger = logging.getLogger(__name__)
+
+#: architectures that stand for the space
+_POOL = 300
+#: share of their sub-blocks that is enough to begin with
+_ENOUGH = 0.9
+
+
+def open_table(target: LatencyTarget, environment: Environment) -> LatencyTable:
+    """Return the table of an environment and target; an empty one when there is none."""
+    protocol = GATE.model_copy(update=target.protocol_fields())
+    key = TableKey.of(environment, protocol, target.threads)
+    try:
+        return LatencyTable.load(key)
+    except InputError as error:
+        logger.warning("the latency table cannot be read, and is begun anew: %s", error)
+        return LatencyTable(key)
+
+
+def prepare_table(
+    table: LatencyTable,
+    space: SearchSpace,
+    gate: Gate,
+    guess: LatencyGuess,
+    limit_s: float,
+    seed: int,
+    listener: Listener,
+    trials: int,
+) -> None:
+    """Calibrate ``table`` for ``space`` where it does not know enough, and start ``guess`` with it.
+
+    Says how long that may take before it begins; a table that is interrupted keeps what it has.
+    """
+    rng = np.random.default_rng(seed)
+    pool = [space.sample(rng) for _ in range(_POOL)]
+    archs = [space.arch(params) for params in pool]
+    known = table.known_share(archs)
+    if known < _ENOUGH:
+        listener.line(
+            f"calibrating the latency table of {table.key.device} for {space.name}: at most "
+            f"{limit_s:.0f} s, once (it knows {known:.0%} of the sub-blocks; --calibration 0 "
+            "goes without)"
+        )
+
+        def progress(coverage: Coverage) -> None:
+            done = f"calibrating latency: {coverage.known} of {coverage.parts} sub-blocks"
+            left = max(0.0, limit_s - coverage.seconds)
+            listener.status(
+                SearchStatus(done, trials, elapsed_s=coverage.seconds, remaining_s=left)
+            )
+
+        try:
+            gate.calibrate(archs, limit_s, progress)
+        except ProbeError as error:
+            listener.line(f"the latency table stays incomplete: {error}")
+        finally:
+            table.save()
+    for params, arch in zip(pool, archs, strict=True):
+        expected = gate.predict(arch)
+        if expected is not None:
+            guess.observe(params, expected.ms)

@@ -1,0 +1,19 @@
+"""The page of what mattered in a search: parameters, then each of their values."""
+
+from archsearch.report.figures.importance import draw_choices, draw_importance
+from archsearch.report.importance_page import (
+    importance_environment_panel,
+    importance_panel,
+    marginals_panel,
+)
+from archsearch.report.layout import Layout, Section
+
+LAYOUT = Layout(
+    kind="Importance",
+    sections=(
+        Section("", (draw_importance,)),
+        Section("The parameters", (importance_panel,)),
+        Section("Choices at equal latency", (draw_choices, marginals_panel)),
+        Section("Where it was measured", (importance_environment_panel,)),
+    ),
+)

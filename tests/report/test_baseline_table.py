@@ -1,0 +1,57 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from archsearch.analysis import accuracy_interval, front_trials, versus
+from archsearch.report import baseline_points, baseline_table
+from archsearch.report.baseline_panel import baseline_panel
+from archsearch.report.baseline_table import verdict
+from tests.report.synthetic_run import synthetic_run
+
+
+def test_versus_is_the_most_accurate_that_is_no_slower(usual):
+    slow, fast, failed = usual.baselines
+    found = versus(front_trials(usual), slow, 360)
+    no_slower = [t for t in front_trials(usual) if t.latency_ms <= slow.latency.median_ms]
+    assert found.trial.accuracy == max(t.accuracy for t in no_slower)
+    assert found.gain == pytest.approx(found.trial.accuracy - 0.9)
+    assert found.interval[0] < found.gain < found.interval[1]
+    assert found.ratio <= 1
+    assert versus(front_trials(usual), fast, 360) is None
+    assert versus(front_trials(usual), failed, 360) is None
+
+
+def test_verdicts(usual):
+    slow, fast, failed = usual.baselines
+    assert verdict(usual, slow).startswith("trial ")
+    assert "points" in verdict(usual, slow)
+    assert verdict(usual, fast) == "faster than every point of the front"
+    assert verdict(usual, failed) == "failed: ValueError: no <b>32</b> px"
+    # the accuracies of one image more or less cannot be told apart
+    near = slow.model_copy(
+        update={"accuracy": versus(front_trials(usual), slow, 360).trial.accuracy}
+    )
+    assert "a tie in accuracy" in verdict(usual, near)
+
+
+def test_table_and_points_tell_every_baseline(usual):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(baseline_table(usual))
+    text = console.export_text()
+    for each in usual.baselines:
+        assert each.name in text
+    points = json.loads(json.dumps(baseline_points(usual)))
+    assert [each["name"] for each in points] == [each.name for each in usual.baselines]
+    assert points[2]["against"] is None
+    assert baseline_table(synthetic_run(3)) is None
+    assert baseline_panel(synthetic_run(3)) is None
+
+
+def test_panel_holds_numbers_and_no_markup_of_others(usual):
+    html = baseline_panel(usual).html
+    low, high = accuracy_interval(0.9, 360)
+    assert f"90.0 <small>({100 * low:.1f} to {100 * high:.1f})</small>" in html
+    assert "&lt;b&gt;32" in html
+    assert html.count("<tr>") == 4
