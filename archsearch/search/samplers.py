@@ -1,5 +1,6 @@
 """Samplers by name: Optuna's own, and ours."""
 
+import functools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,13 +22,9 @@ from archsearch.space import Params, SearchSpace
 Builder = Callable[[SearchSpace, int, LatencyGuess, Budgets], optuna.samplers.BaseSampler]
 
 
-def _affordable(guess: LatencyGuess, limit: float | None) -> Callable[[Params], bool]:
-    def accept(params: Params) -> bool:
-        """Refuse what is guessed to be over the budget by more than the guess's own error."""
-        guessed = guess.predict(params) if limit is not None else None
-        return guessed is None or limit is None or guessed[0] <= limit * (1 + guessed[1])
-
-    return accept
+def _affordable(guess: LatencyGuess, budgets: Budgets) -> Callable[[Params], bool]:
+    """Refuse what is guessed to be over a budget by more than the guess's own error."""
+    return functools.partial(guess.fits, limits=budgets.limits)
 
 
 def _model(
@@ -42,7 +39,7 @@ def _model(
         seed,
         known={1: latency_ms},
         ideal={0: 1.0},
-        accept=_affordable(guess, budgets.latency_ms),
+        accept=_affordable(guess, budgets),
         observe=CurveObserver(),
     )
 
@@ -94,7 +91,7 @@ def _evolution(
         wanted = np.log(low) + rng.random() * (np.log(max(low, high)) - np.log(low))
         return int(np.argmin(np.abs(np.log(known) - wanted)))
 
-    return EvolutionSampler(space, seed, accept=_affordable(guess, limit), choose=choose)
+    return EvolutionSampler(space, seed, accept=_affordable(guess, budgets), choose=choose)
 
 
 def _random(
