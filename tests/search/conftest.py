@@ -188,13 +188,13 @@ class Bench:
         self.executor = executor or FakeExecutor()
         self.listener = listener or Recorder()
         self.gate = gate or FakeGate()
-        budgets = Budgets(latency_ms=budget_ms, params=budget_params)
+        budgets = budgets or Budgets(latency_ms=budget_ms, params=budget_params)
         self.opened = self.store(sampler, budgets)
         config = SearchConfig(
             space="tiny",
             sampler=sampler,
             budgets=budgets,
-            execution=Execution(trials=trials),
+            execution=Execution(trials=trials, patience=patience),
         )
         return SearchLoop(
             config,

@@ -6,6 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from archsearch.errors import InputError
+from archsearch.search.config import Budgets
 from archsearch.search.widening import narrowing_problems, widen
 from archsearch.space import SearchSpace, space_from
 from archsearch.yaml_source import YamlSource
@@ -54,7 +55,7 @@ def test_the_run_goes_on_and_trains_nothing_again(bench: Bench, wider: SearchSpa
     widen(bench.folder, bench.folder.storage, bench.space, wider)
 
     bench.space = wider
-    store = bench.store("model", 4.0)
+    store = bench.store("model", Budgets(latency_ms=4.0))
     assert store.records() == before
     assert store.study.user_attrs == attributes
     assert [trial.number for trial in store.study.trials] == numbers
