@@ -132,6 +132,7 @@ class TrialRecord(Spec):
         origin: how it was proposed, e.g. ``random``, ``mutation``, ``crossover``.
         params: number of parameters; None until counted.
         macs: multiply-adds of one image; None until counted.
+        memory_bytes: weights and activations of one inference; None unless there is a budget.
         predicted: by the latency table, before anything was measured; None without a table.
         latency: measured before training; None when nothing was measured.
         final_latency: measured again in quiet at the end of the run; front members only.
@@ -155,6 +156,7 @@ class TrialRecord(Spec):
     origin: str = ""
     params: int | None = None
     macs: int | None = None
+    memory_bytes: int | None = None
     predicted: LatencyPrediction | None = None
     latency: LatencyResult | None = None
     final_latency: LatencyResult | None = None

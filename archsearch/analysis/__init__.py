@@ -18,6 +18,7 @@ from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.analysis.progress import Progress, progress
 from archsearch.analysis.rank_correlation import (
     RankCorrelation,
+    correlation_of,
     epoch_correlations,
     kendall_interval,
     kendall_tau,
@@ -68,6 +69,7 @@ __all__ = [
     "common_reference",
     "comparable",
     "compare",
+    "correlation_of",
     "difference_interval",
     "dominated_points",
     "eligible",

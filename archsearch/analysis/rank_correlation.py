@@ -1,7 +1,7 @@
 """How well an early epoch foretells the order at the last one."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -16,19 +16,19 @@ FEWEST = 5
 
 
 class RankCorrelation(NamedTuple):
-    """Agreement of the order of trials after two epochs.
+    """Agreement of the order of trials after two epochs, or at two fidelities.
 
     Attributes:
-        early: the earlier epoch, 1-based.
-        late: the later epoch.
+        early: the earlier epoch, 1-based, or the lower fidelity.
+        late: the later epoch, or the higher fidelity.
         tau: Kendall's tau-b, -1 to 1.
         interval: its 95 % confidence interval.
         n: trials that reached both epochs. Trials stopped in between are not among them, and
             they were the weak ones, so tau is about telling the better trials apart.
     """
 
-    early: int
-    late: int
+    early: float
+    late: float
     tau: float
     interval: tuple[float, float]
     n: int
@@ -69,6 +69,17 @@ def rank_correlation(
         accuracy = {metrics.epoch: metrics.accuracy for metrics in trial.curve}
         if early in accuracy and late in accuracy:
             pairs.append((accuracy[early], accuracy[late]))
+    return correlation_of(pairs, early, late)
+
+
+def correlation_of(
+    pairs: Sequence[tuple[float, float]], early: float, late: float
+) -> RankCorrelation | None:
+    """Correlate pairs of an early and a late value of the same candidate.
+
+    Returns:
+        None with fewer than five pairs, or when all values are equal early or late.
+    """
     if len(pairs) < FEWEST:
         return None
     tau = kendall_tau(*zip(*pairs, strict=True))

@@ -55,6 +55,13 @@ def run(
         float | None,
         typer.Option(help="Limit on multiply-adds of one image.", rich_help_panel="Budget"),
     ] = None,
+    budget_memory: Annotated[
+        float | None,
+        typer.Option(
+            help="Limit on bytes of weights and activations of one inference, e.g. 50e6.",
+            rich_help_panel="Budget",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +112,13 @@ def run(
         str | None,
         typer.Option(
             help="Begin no new candidate after this long, e.g. 30m, 2h, 90s.",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Begin no new candidate when so many in a row gained no hypervolume.",
             rich_help_panel="Search",
         ),
     ] = None,
@@ -247,6 +261,7 @@ def run(
         "budgets.latency_ms": budget_ms,
         "budgets.params": budget_params,
         "budgets.macs": budget_macs,
+        "budgets.memory_bytes": budget_memory,
         "latency.device": device,
         "latency.threads": threads,
         "latency.batch_size": batch,
@@ -254,6 +269,7 @@ def run(
         "latency.elsewhere": target,
         "latency.runtime": runtime,
         "execution.trials": trials,
+        "execution.patience": patience,
         "execution.time_limit_s": seconds(time_limit) if time_limit else None,
         "execution.calibration_s": calibration,
         "execution.workers": workers,
@@ -331,6 +347,7 @@ _OPTIONS = {
     "budgets.latency_ms": "--budget-ms",
     "budgets.params": "--budget-params",
     "budgets.macs": "--budget-macs",
+    "budgets.memory_bytes": "--budget-memory",
     "latency.device": "--device",
     "latency.threads": "--threads",
     "latency.batch_size": "--batch",
@@ -338,6 +355,7 @@ _OPTIONS = {
     "latency.runtime": "--runtime",
     "execution.trials": "--trials",
     "execution.time_limit_s": "--time-limit",
+    "execution.patience": "--patience",
     "execution.calibration_s": "--calibration",
     "execution.workers": "--workers",
     "execution.executor": "--executor",

@@ -18,26 +18,42 @@ class Budgets(Spec):
         latency_ms: median latency of one inference; None for no limit.
         params: number of parameters; None for no limit.
         macs: multiply-adds of one image; None for no limit.
+        memory_bytes: weights and activations of one inference, as it is measured; None for no
+            limit.
     """
 
     latency_ms: Positive | None = None
     params: Positive | None = None
     macs: Positive | None = None
+    memory_bytes: Positive | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits there are, by name and in a fixed order."""
+        return {name: value for name, value in self if value is not None}
 
     def violations(
-        self, params: int | None, macs: int | None, latency_ms: float | None
+        self,
+        params: int | None,
+        macs: int | None,
+        latency_ms: float | None,
+        memory_bytes: int | None = None,
     ) -> dict[str, float]:
         """Return, by name and in a fixed order, how far each limit is exceeded, as a share of it.
 
         Zero or less means that the limit is kept; what is not known yet counts as kept.
         """
-        known = {"latency_ms": latency_ms, "params": params, "macs": macs}
-        limits = {"latency_ms": self.latency_ms, "params": self.params, "macs": self.macs}
-        return {
-            name: (known[name] - limit) / limit if known[name] is not None else 0.0  # type: ignore[operator]
-            for name, limit in limits.items()
-            if limit is not None
+        known = {
+            "latency_ms": latency_ms,
+            "params": params,
+            "macs": macs,
+            "memory_bytes": memory_bytes,
         }
+        shares = {}
+        for name, limit in self.limits.items():
+            value = known[name]
+            shares[name] = 0.0 if value is None else (value - limit) / limit
+        return shares
 
 
 class LatencyTarget(Spec):
@@ -72,6 +88,8 @@ class Execution(Spec):
     Attributes:
         trials: candidates to train in all.
         time_limit_s: no new candidate is begun after this many seconds; None for no limit.
+        patience: no new candidate is begun when the last so many that were trained have gained no
+            hypervolume; None for no such limit.
         workers: candidates trained at the same time; None for one per core (or one on a GPU).
         threads_per_worker: intra-op threads of each worker.
         executor: Ray actors, or the calling process.
@@ -84,6 +102,7 @@ class Execution(Spec):
 
     trials: Count = 48
     time_limit_s: Positive | None = None
+    patience: Count | None = None
     workers: Count | None = None
     threads_per_worker: Count = 1
     executor: Literal["ray", "inline"] = "ray"

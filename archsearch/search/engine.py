@@ -1,4 +1,4 @@
-"""The search as a library: any discrete space, any evaluator.
+"""The search as a library: any discrete space, any evaluator, one fidelity or several.
 
 `search` asks a sampler for configurations, evaluates them (with several workers if wanted) and
 returns every trial and the front. It is what `archsearch run` is built of, without latency probes
@@ -6,118 +6,41 @@ and training.
 """
 
 import functools
-import inspect
+import heapq
+import json
 import logging
 import math
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from archsearch.analysis import hypervolume, nondominated
-from archsearch.arch import Arch
-from archsearch.errors import InputError, Problem, RunError, nearest
+from archsearch.errors import InputError, Problem, RunError
+from archsearch.search.arguments import Evaluate, check_arguments, check_evaluator
+from archsearch.search.model_based import observe_complete
+from archsearch.search.patience import Patience
+from archsearch.search.result import Direction, Evaluation, SearchResult
+from archsearch.search.rungs import Rungs
 from archsearch.search.samplers import LIBRARY_SAMPLERS, SamplerOptions
 from archsearch.search.store import suggest
+from archsearch.search.task import VALUES, KnownValue, Task
+from archsearch.search.told import RUNG
 from archsearch.space import Params, SearchSpace
 
 logger = logging.getLogger(__name__)
 
-Direction = Literal["min", "max"]
-#: what is evaluated: the architecture, or the parameters of a flat space
-Configuration = Arch | Params
-Evaluate = Callable[..., Mapping[str, float]]
-KnownValue = Callable[[Any], float]
-
 _MAX_FIRST_FAILURES = 5
 #: proposals in a row that bring nothing new before a sampler that repeats itself is given up
 _MAX_REPEATS = 500
-_VALUES, _REASON = "values", "reason"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One trial of a `search`.
-
-    Attributes:
-        number: in the order of proposals.
-        params: active parameters.
-        values: objectives, constraints and known values by name; empty if it failed.
-        feasible: whether every constraint is met.
-        failure: why it failed; empty if it did not.
-        origin: how the proposal came about.
-    """
-
-    number: int
-    params: Params
-    values: Mapping[str, float]
-    feasible: bool = True
-    failure: str = ""
-    origin: str = ""
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """Everything a `search` found.
-
-    Attributes:
-        objectives: direction by name.
-        trials: every trial, in the order of proposals.
-        stopped: why the search ended.
-        study: the Optuna study.
-    """
-
-    objectives: Mapping[str, Direction]
-    trials: tuple[Evaluation, ...]
-    stopped: str
-    study: optuna.Study = field(repr=False)
-
-    @property
-    def evaluated(self) -> tuple[Evaluation, ...]:
-        """Trials that have values."""
-        return tuple(trial for trial in self.trials if trial.values)
-
-    @property
-    def front(self) -> tuple[Evaluation, ...]:
-        """Feasible trials that no other feasible trial dominates, by the first objective."""
-        good = [trial for trial in self.evaluated if trial.feasible]
-        if not good:
-            return ()
-        points = self.points(good)
-        mask = nondominated(points, [d == "max" for d in self.objectives.values()])
-        front = [trial for trial, kept in zip(good, mask, strict=True) if kept]
-        return tuple(sorted(front, key=lambda trial: trial.values[next(iter(self.objectives))]))
-
-    @property
-    def best(self) -> Evaluation | None:
-        """The feasible trial that is best in the first objective."""
-        good = [trial for trial in self.evaluated if trial.feasible]
-        name, direction = next(iter(self.objectives.items()))
-        sign = -1.0 if direction == "max" else 1.0
-        return min(good, key=lambda trial: sign * trial.values[name], default=None)
-
-    def points(self, trials: Sequence[Evaluation]) -> NDArray[np.float64]:
-        """Return the objectives of ``trials``: (N, M)."""
-        rows = [[trial.values[name] for name in self.objectives] for trial in trials]
-        return np.array(rows, dtype=np.float64).reshape(len(trials), len(self.objectives))
-
-    def hypervolume(self, reference: Mapping[str, float]) -> float:
-        """Return the hypervolume of the feasible trials.
-
-        Args:
-            reference: the worst corner, by objective.
-        """
-        good = [trial for trial in self.evaluated if trial.feasible]
-        corner = [reference[name] for name in self.objectives]
-        maximise = [direction == "max" for direction in self.objectives.values()]
-        return hypervolume(self.points(good), corner, maximise)
+_REASON, _STATE = "reason", "state"
+_CANDIDATE, _FIDELITY, _FIDELITIES = "candidate", "fidelity", "fidelities"
+#: characters of a state that is kept in the study
+_MAX_STATE = 10_000
 
 
 def search(
@@ -127,6 +50,8 @@ def search(
     objectives: Mapping[str, Direction],
     constraints: Mapping[str, float] | None = None,
     known: Mapping[str, KnownValue] | None = None,
+    fidelities: Sequence[float] = (),
+    promote: float | None = None,
     trials: int = 100,
     workers: int = 1,
     sampler: str = "model",
@@ -139,24 +64,39 @@ def search(
 ) -> SearchResult:
     """Search ``space`` for the configurations that trade the objectives off best.
 
-    No configuration is evaluated twice, and none that a known constraint forbids. The same seed
-    and the same results give the same trials, however fast the workers are: a proposal knows the
-    results of all trials but the last ``workers``, which count as running.
+    No configuration is evaluated twice at one fidelity, and none that a known constraint forbids.
+    The same seed and the same results give the same trials, however fast the workers are: a
+    proposal knows the results of all trials but those that would still be running if the workers
+    were equally fast and a unit of fidelity took each of them the same time.
+
+    With ``fidelities``, every configuration is first evaluated at the lowest and then paused. The
+    best at a fidelity, by non-dominated rank and hypervolume contribution, go on to the next,
+    whenever they come to be among the best. The front and the hypervolume are those of the last
+    fidelity alone.
 
     Args:
         space: what is searched.
         evaluate: called with an `Arch`, or with the parameters of a flat space; returns objectives
-            (and what constraints need) by name. With several workers it is called from threads.
+            (and what constraints need) by name. With ``fidelities`` it is called as
+            ``evaluate(configuration, fidelity, state)`` and may return a pair, values and a state;
+            it gets the state back when the configuration goes on, and None the first time. With
+            several workers it is called from threads.
         objectives: direction by name; the first is the one that `SearchResult.best` looks at.
         constraints: upper limits by name, on objectives or on other values.
-        known: functions for values that need no evaluation, by name; called like ``evaluate``.
-        trials: evaluations in all, those of earlier sessions in ``storage`` included.
+        known: functions for values that need no evaluation, by name, called with a configuration.
+        fidelities: the rungs, increasing, e.g. epochs ``(1, 3, 9)``; empty for one fidelity.
+        promote: share of the configurations at a rung that go on to the next; None for the ratio
+            of their fidelities.
+        trials: configurations in all, those of earlier sessions in ``storage`` included.
         workers: evaluations at a time.
         sampler: ``model`` (the default), ``evolution``, ``random``, ``nsga2``, ``tpe`` or ``gp``.
+            All but ``model`` and ``random`` learn from the last rung alone.
         seed: of all proposals.
-        time_limit_s: propose nothing more after so long.
-        patience: stop when the front has gained no hypervolume for so many trials.
-        storage: Optuna storage URL, to be resumed or looked at; None keeps the study in memory.
+        time_limit_s: begin nothing more after so long.
+        patience: stop when the front has gained no hypervolume for so many configurations.
+        storage: Optuna storage URL, to be resumed or looked at; None keeps the study in memory. A
+            state is kept there if it is plain JSON data, such as the path of a checkpoint;
+            otherwise a paused configuration is given None again after a restart.
         name: of the study.
         listener: called with each trial when it is told.
 
@@ -165,308 +105,320 @@ def search(
             should.
         RunError: the first evaluations all failed.
     """
-    return _Search(
-        space,
-        evaluate,
-        dict(objectives),
-        dict(constraints or {}),
-        dict(known or {}),
-        trials,
-        workers,
-        sampler,
-        seed,
-        time_limit_s,
-        patience,
-        storage,
-        name,
-        listener or (lambda evaluation: None),
-    ).run()
+    check_arguments(
+        objectives=objectives,
+        constraints=constraints or {},
+        fidelities=fidelities,
+        share=promote,
+        counts={"trials": trials, "workers": workers, "patience": patience},
+        sampler=sampler,
+        samplers=LIBRARY_SAMPLERS,
+    )
+    check_evaluator(evaluate, bool(fidelities))
+    task = Task(space, dict(objectives), dict(constraints or {}), dict(known or {}))
+    options = SamplerOptions(
+        known={
+            index: functools.partial(task.known_value, objective)
+            for index, objective in enumerate(objectives)
+            if objective in task.known
+        },
+        accept=task.meets_known,
+        limits={key: limit for key, limit in task.constraints.items() if key not in task.known},
+        observe=task.observe if fidelities else observe_complete,
+    )
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        sampler=LIBRARY_SAMPLERS[sampler](space, seed, options),
+        directions=["maximize" if d == "max" else "minimize" for d in objectives.values()],
+        load_if_exists=True,
+    )
+    rungs = Rungs(fidelities, promote) if fidelities else Rungs((1.0,))
+    limits = _Limits(trials, workers, time_limit_s, Patience(patience))
+    running = _Search(task, evaluate, study, rungs, bool(fidelities), limits, listener)
+    return running.run()
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """How much is evaluated, and by how many."""
+
+    trials: int
+    workers: int
+    time_limit_s: float | None
+    patience: Patience
+
+
+@dataclass(order=True)
+class _Job:
+    """A configuration being evaluated at a rung; ordered by when it would end."""
+
+    ends: float
+    number: int
+    trial: optuna.Trial = field(compare=False)
+    params: Params = field(compare=False)
+    rung: int = field(compare=False)
+    candidate: int = field(compare=False)
+    origin: str = field(compare=False)
+    future: "Future[Any]" = field(compare=False)
 
 
 class _Search:
-    """One call of `search`; proposals and results go through the study in order of number."""
+    """One call of `search`.
+
+    Results are told in the order in which they would come if workers were equally fast and a unit
+    of fidelity took the same time everywhere: what a proposal knows depends on no clock.
+    """
 
     def __init__(
         self,
-        space: SearchSpace,
+        task: Task,
         evaluate: Evaluate,
-        objectives: dict[str, Direction],
-        constraints: dict[str, float],
-        known: dict[str, KnownValue],
-        trials: int,
-        workers: int,
-        sampler: str,
-        seed: int,
-        time_limit_s: float | None,
-        patience: int | None,
-        storage: str | None,
-        name: str,
-        listener: Callable[[Evaluation], object],
+        study: optuna.Study,
+        rungs: Rungs,
+        has_rungs: bool,
+        limits: _Limits,
+        listener: Callable[[Evaluation], object] | None,
     ) -> None:
-        check_arguments(objectives, constraints, trials, workers, sampler, patience)
-        self._space, self._objectives, self._constraints = space, objectives, constraints
-        self._evaluate = _accepting(evaluate)
-        self._known = known
-        self._trials, self._workers = trials, workers
-        self._time_limit_s, self._patience = time_limit_s, patience
-        self._listener = listener
+        self._task, self._evaluate, self._study = task, evaluate, study
+        self._rungs, self._has_rungs, self._limits = rungs, has_rungs, limits
+        self._listener = listener or (lambda evaluation: None)
         self._done: list[Evaluation] = []
         self._digests: set[str] = set()
-        self._reached, self._reached_at = -math.inf, 0
-        self._corner: NDArray[np.float64] | None = None
+        self._params: dict[int, Params] = {}
+        self._states: dict[int, Any] = {}
+        self._queued = 0
+        self._exhausted = False
         self._began = time.perf_counter()
-        options = SamplerOptions(
-            known={
-                index: self._on_params(known[objective])
-                for index, objective in enumerate(objectives)
-                if objective in known
-            },
-            accept=self._meets_known,
-            limits={key: limit for key, limit in constraints.items() if key not in known},
-        )
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            sampler=LIBRARY_SAMPLERS[sampler](space, seed, options),
-            directions=["maximize" if d == "max" else "minimize" for d in objectives.values()],
-            load_if_exists=True,
-        )
+        self._now = 0.0
 
     def run(self) -> SearchResult:
         self._restore()
         stopped = ""
-        pending: dict[int, tuple[optuna.Trial, Params, Future[Mapping[str, float]]]] = {}
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="evaluate") as pool:
+        pending: list[_Job] = []
+        with ThreadPoolExecutor(self._limits.workers, thread_name_prefix="evaluate") as pool:
             try:
                 while True:
-                    if not stopped:
-                        stopped = self._reason_to_stop(len(pending))
-                    if not stopped and len(pending) < self._workers:
-                        proposal = self._ask()
-                        if proposal is None:
-                            stopped = "every configuration of the space has been tried"
-                        else:
-                            trial, params = proposal
-                            future = pool.submit(self._evaluate, self._configuration(params))
-                            pending[trial.number] = (trial, params, future)
+                    stopped = stopped or self._reason_to_stop()
+                    free = not stopped and len(pending) < self._limits.workers
+                    if free and (job := self._next(pool)) is not None:
+                        heapq.heappush(pending, job)
                         continue
                     if not pending:
                         break
-                    # told in order of number: what a proposal knows depends on no clock
-                    trial, params, future = pending.pop(min(pending))
-                    wait([future], return_when=FIRST_COMPLETED)
-                    self._tell(trial, params, future)
+                    job = heapq.heappop(pending)
+                    wait([job.future])
+                    self._now = job.ends
+                    self._tell(job)
             except BaseException:
-                for _, _, future in pending.values():
-                    future.cancel()
+                for job in pending:
+                    job.future.cancel()
                 raise
-        return SearchResult(self._objectives, tuple(self._done), stopped, self._study)
+        if not stopped and self._exhausted:
+            stopped = "every configuration of the space has been tried"
+        stopped = stopped or f"{self._limits.trials} trials"
+        rungs = self._rungs.fidelities if self._has_rungs else ()
+        return SearchResult(self._task.objectives, tuple(self._done), stopped, self._study, rungs)
 
     def _restore(self) -> None:
         """Take in the trials of earlier sessions; queue again what was interrupted."""
+        self._check_rungs()
         for trial in self._study.get_trials(deepcopy=False):
+            rung = trial.user_attrs.get(RUNG, 0)
             if trial.state in (TrialState.RUNNING, TrialState.WAITING):
                 if trial.state == TrialState.RUNNING:
                     self._study.tell(trial.number, state=TrialState.FAIL)
-                    if trial.params and not self._space.problems(trial.params):
-                        self._study.enqueue_trial(dict(trial.params))
+                    # what was promoted is paused again
+                    if rung or not trial.params or self._task.space.problems(trial.params):
+                        continue
+                    self._study.enqueue_trial(dict(trial.params))
+                self._queued += 1
                 continue
-            if _VALUES not in trial.user_attrs and _REASON not in trial.user_attrs:
+            if VALUES not in trial.user_attrs and _REASON not in trial.user_attrs:
                 continue
-            values = trial.user_attrs.get(_VALUES, {})
+            values = trial.user_attrs.get(VALUES, {})
+            candidate = trial.user_attrs.get(_CANDIDATE, trial.number)
+            if _STATE in trial.user_attrs:
+                self._states[candidate] = json.loads(trial.user_attrs[_STATE])
             self._note(
+                rung,
                 Evaluation(
                     trial.number,
                     dict(trial.params),
                     values,
-                    self._is_feasible(values),
+                    self._task.is_feasible(values),
                     trial.user_attrs.get(_REASON, ""),
-                )
+                    fidelity=self._fidelity(rung),
+                    candidate=candidate,
+                ),
             )
 
-    def _reason_to_stop(self, pending: int) -> str:
-        if len(self._done) + pending >= self._trials:
-            return f"{self._trials} trials"
+    def _check_rungs(self) -> None:
+        now = list(self._rungs.fidelities) if self._has_rungs else []
+        before = self._study.user_attrs.get(_FIDELITIES, [])
+        if self._study.get_trials(deepcopy=False) and before != now:
+            rule = f"study '{self._study.study_name}' was begun with {before or 'none'}"
+            raise InputError(Problem("fidelities", rule, now or None, "give another name"))
+        if now:
+            self._study.set_user_attr(_FIDELITIES, now)
+
+    def _fidelity(self, rung: int) -> float | None:
+        return self._rungs.fidelities[rung] if self._has_rungs else None
+
+    def _reason_to_stop(self) -> str:
+        limits = self._limits
         spent = time.perf_counter() - self._began
-        if self._time_limit_s is not None and spent >= self._time_limit_s:
-            return f"the time limit of {self._time_limit_s:g} s"
-        if self._patience is not None and len(self._done) - self._reached_at >= self._patience:
-            return f"no gain in hypervolume for {self._patience} trials"
+        if limits.time_limit_s is not None and spent >= limits.time_limit_s:
+            return f"the time limit of {limits.time_limit_s:g} s"
+        if limits.patience.is_over and len(self._params) < limits.trials:
+            return f"no gain in hypervolume for {limits.patience.trials} trials"
         return ""
 
+    def _next(self, pool: ThreadPoolExecutor) -> _Job | None:
+        """Begin what comes next: a queued configuration, a promotion, or a new configuration."""
+        promotion = None if self._queued else self._rungs.next()
+        if promotion is not None:
+            candidate, rung = promotion
+            self._study.enqueue_trial(
+                self._params[candidate], user_attrs={RUNG: rung, _CANDIDATE: candidate}
+            )
+            trial = self._study.ask()
+            params, origin = self._task.space.walk(functools.partial(suggest, trial)), "promoted"
+        else:
+            proposal = None
+            if len(self._params) < self._limits.trials and not self._exhausted:
+                proposal = self._ask()
+                self._exhausted = proposal is None
+            if proposal is None:
+                return None
+            trial, params = proposal
+            sampler = self._study.sampler
+            origin = str(getattr(sampler, "origin", type(sampler).__name__))
+            rung, candidate = 0, trial.number
+        self._params[candidate] = params
+        self._rungs.begin(candidate, rung)
+        configuration = self._task.configuration(params)
+        if self._has_rungs:
+            trial.set_user_attr(RUNG, rung)
+            known = (self._fidelity(rung), self._states.get(candidate))
+            future = pool.submit(self._evaluate, configuration, *known)
+        else:
+            future = pool.submit(self._evaluate, configuration)
+        ends = self._now + self._rungs.cost(rung)
+        return _Job(ends, trial.number, trial, params, rung, candidate, origin, future)
+
     def _ask(self) -> tuple[optuna.Trial, Params] | None:
-        """Return a new trial that known constraints allow; None when there is nothing new."""
+        """Return a new trial that known constraints allow; None when there is nothing new.
+
+        Raises:
+            InputError: nothing keeps the known constraints.
+        """
+        task = self._task
         for _ in range(_MAX_REPEATS):
             trial = self._study.ask()
-            params = self._space.walk(functools.partial(suggest, trial))
-            problems = self._space.problems(params)
-            digest = "" if problems else self._space.digest_of(params)
-            if not problems and digest not in self._digests and self._meets_known(params):
+            self._queued = max(0, self._queued - 1)
+            params = task.space.walk(functools.partial(suggest, trial))
+            problems = task.space.problems(params)
+            digest = "" if problems else task.space.digest_of(params)
+            if not problems and digest not in self._digests and task.meets_known(params):
                 self._digests.add(digest)
                 return trial, params
-            self._write_constraints(trial, self._known_values(params) if not problems else {})
+            self._write_constraints(trial, task.known_values(params) if not problems else {})
             self._study.tell(trial, state=TrialState.PRUNED)
             if getattr(self._study.sampler, "exhausted", False):
-                return None
+                break
+        if not self._params and task.known_limits:
+            raise task.unreachable()
         return None
 
-    def _tell(
-        self, trial: optuna.Trial, params: Params, future: "Future[Mapping[str, float]]"
-    ) -> None:
-        origin = str(getattr(self._study.sampler, "origin", type(self._study.sampler).__name__))
+    def _tell(self, job: _Job) -> None:
         try:
-            returned = future.result()
+            returned = job.future.result()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             if not any(evaluation.failure for evaluation in self._done):
                 trace = "".join(traceback.format_exception(error))
-                logger.error("trial %d failed; the first failure in full:\n%s", trial.number, trace)
-            self._fail(trial, params, reason, origin)
+                logger.error("trial %d failed; the first failure in full:\n%s", job.number, trace)
+            self._fail(job, reason)
             return
-        values = {**self._known_values(params), **self._checked(returned)}
-        bad = [key for key, value in values.items() if math.isnan(value)]
+        state = None
+        if self._has_rungs and isinstance(returned, tuple) and len(returned) == 2:
+            returned, state = returned
+        measured, bad = self._task.checked(returned)
+        values = {**self._task.known_values(job.params), **measured}
+        bad += [key for key, value in values.items() if not math.isfinite(value)]
         if bad:
-            self._fail(trial, params, f"{', '.join(bad)}: not a number", origin)
+            self._fail(job, f"{', '.join(bad)}: not a number")
             return
-        trial.set_user_attr(_VALUES, values)
-        for key in self._constraints:
-            trial.set_user_attr(key, values[key])
-        self._write_constraints(trial, values)
-        self._study.tell(trial, [values[objective] for objective in self._objectives])
-        feasible = self._is_feasible(values)
-        self._note(Evaluation(trial.number, params, values, feasible, "", origin))
+        job.trial.set_user_attr(VALUES, values)
+        for key in self._task.constraints:
+            job.trial.set_user_attr(key, values[key])
+        self._write_constraints(job.trial, values)
+        self._keep_state(job, state)
+        if job.rung == len(self._rungs) - 1:
+            self._study.tell(job.trial, [values[name] for name in self._task.objectives])
+        else:
+            # a study compares complete trials: a lower fidelity must not be among them
+            self._study.tell(job.trial, state=TrialState.PRUNED)
+        feasible = self._task.is_feasible(values)
+        self._note(job.rung, self._evaluation(job, values, feasible, ""))
 
-    def _fail(self, trial: optuna.Trial, params: Params, reason: str, origin: str) -> None:
-        trial.set_user_attr(_REASON, reason)
-        self._write_constraints(trial, {})
-        self._study.tell(trial, state=TrialState.FAIL)
-        self._note(Evaluation(trial.number, params, {}, False, reason, origin))
+    def _keep_state(self, job: _Job, state: Any) -> None:
+        """Keep the state of a paused configuration, in the study too if it is plain data."""
+        if not self._has_rungs:
+            return
+        job.trial.set_user_attr(_CANDIDATE, job.candidate)
+        job.trial.set_user_attr(_FIDELITY, self._fidelity(job.rung))
+        if job.rung == len(self._rungs) - 1:
+            self._states.pop(job.candidate, None)
+            return
+        self._states[job.candidate] = state
+        try:
+            text = json.dumps(state)
+        except (TypeError, ValueError):
+            return
+        if state is not None and json.loads(text) == state and len(text) <= _MAX_STATE:
+            job.trial.set_user_attr(_STATE, text)
+
+    def _evaluation(
+        self, job: _Job, values: Mapping[str, float], feasible: bool, failure: str
+    ) -> Evaluation:
+        return Evaluation(
+            job.number,
+            job.params,
+            values,
+            feasible,
+            failure,
+            job.origin,
+            self._fidelity(job.rung),
+            job.candidate,
+        )
+
+    def _fail(self, job: _Job, reason: str) -> None:
+        job.trial.set_user_attr(_REASON, reason)
+        self._write_constraints(job.trial, {})
+        self._keep_state(job, None)
+        self._study.tell(job.trial, state=TrialState.FAIL)
+        self._note(job.rung, self._evaluation(job, {}, False, reason))
         failed = sum(bool(evaluation.failure) for evaluation in self._done)
-        if failed == len(self._done) >= min(_MAX_FIRST_FAILURES, self._trials):
+        if failed == len(self._done) >= min(_MAX_FIRST_FAILURES, self._limits.trials):
             raise RunError(f"the first {failed} evaluations all failed; the last one: {reason}")
 
-    def _note(self, evaluation: Evaluation) -> None:
+    def _note(self, rung: int, evaluation: Evaluation) -> None:
         self._done.append(evaluation)
-        self._digests.add(self._space.digest_of(evaluation.params))
-        if evaluation.values and evaluation.feasible:
-            self._follow_progress()
+        self._params[evaluation.candidate] = evaluation.params
+        self._digests.add(self._task.space.digest_of(evaluation.params))
+        point = self._task.point(evaluation.values) if evaluation.values else None
+        self._rungs.tell(evaluation.candidate, rung, point, evaluation.feasible)
+        patience = self._limits.patience
+        if rung == 0 and (patience.has_points or not self._has_rungs):
+            patience.count()
+        if point is not None and evaluation.feasible and rung == len(self._rungs) - 1:
+            patience.tell(point)
         self._listener(evaluation)
 
-    def _follow_progress(self) -> None:
-        if self._patience is None:
-            return
-        signs = [-1.0 if d == "max" else 1.0 for d in self._objectives.values()]
-        points = np.array(
-            [
-                [sign * each.values[n] for n, sign in zip(self._objectives, signs, strict=True)]
-                for each in self._done
-                if each.values and each.feasible
-            ]
-        )
-        if self._corner is None or (points > self._corner).any():
-            # the worst corner follows the worst seen; what was reached is counted afresh
-            span = np.maximum(np.ptp(points, axis=0), 1e-12)
-            self._corner = points.max(axis=0) + 0.1 * span
-            self._reached = hypervolume(points[:-1], self._corner) if len(points) > 1 else -1.0
-        reached = hypervolume(points, self._corner)
-        if reached > self._reached:
-            self._reached, self._reached_at = reached, len(self._done)
-
-    def _checked(self, returned: Mapping[str, float]) -> dict[str, float]:
-        """Return what the evaluator returned, as floats.
-
-        Raises:
-            InputError: something is missing.
-        """
-        needed = [*self._objectives, *self._constraints]
-        missing = [key for key in needed if key not in self._known and key not in returned]
-        if missing:
-            names = [str(key) for key in returned]
-            raise InputError(
-                [
-                    Problem(key, "the evaluator does not return it", names, nearest(key, names))
-                    for key in missing
-                ]
-            )
-        return {str(key): float(value) for key, value in returned.items()}
-
-    def _configuration(self, params: Params) -> Configuration:
-        return params if self._space.is_flat else self._space.arch(params)
-
-    def _on_params(self, function: KnownValue) -> Callable[[Params], float]:
-        def value(params: Params) -> float:
-            return float(function(self._configuration(params)))
-
-        return value
-
-    def _known_values(self, params: Params) -> dict[str, float]:
-        configuration = self._configuration(params)
-        return {key: float(function(configuration)) for key, function in self._known.items()}
-
-    def _meets_known(self, params: Params) -> bool:
-        limited = [key for key in self._constraints if key in self._known]
-        if not limited:
-            return True
-        configuration = self._configuration(params)
-        return all(
-            float(self._known[key](configuration)) <= self._constraints[key] for key in limited
-        )
-
-    def _is_feasible(self, values: Mapping[str, float]) -> bool:
-        return all(values.get(key, math.inf) <= limit for key, limit in self._constraints.items())
-
     def _write_constraints(self, trial: optuna.Trial, values: Mapping[str, float]) -> None:
-        for key, limit in self._constraints.items():
+        for key, limit in self._task.constraints.items():
             violation = (values[key] - limit) / (abs(limit) or 1.0) if key in values else 0.0
             trial.set_constraint(key, violation)
-
-
-def check_arguments(
-    objectives: Mapping[str, str],
-    constraints: Mapping[str, float],
-    trials: int,
-    workers: int,
-    sampler: str,
-    patience: int | None,
-) -> None:
-    """Refuse arguments of `search` that do not fit together.
-
-    Raises:
-        InputError: with all problems.
-    """
-    problems = []
-    if not objectives:
-        problems.append(Problem("objectives", "must name at least one objective"))
-    for key, direction in objectives.items():
-        if direction not in ("min", "max"):
-            problems.append(Problem(f"objectives.{key}", "must be 'min' or 'max'", direction))
-    for key, limit in constraints.items():
-        if not math.isfinite(limit):
-            problems.append(Problem(f"constraints.{key}", "must be a finite upper limit", limit))
-    for key, value in (("trials", trials), ("workers", workers), ("patience", patience)):
-        if value is not None and value < 1:
-            problems.append(Problem(key, "must be at least 1", value))
-    if sampler not in LIBRARY_SAMPLERS:
-        problems.append(
-            Problem("sampler", "unknown sampler", sampler, nearest(sampler, LIBRARY_SAMPLERS))
-        )
-    if problems:
-        raise InputError(problems)
-
-
-def _accepting(evaluate: Evaluate) -> Callable[[Any], Mapping[str, float]]:
-    """Return ``evaluate`` as a function of the configuration alone.
-
-    Raises:
-        InputError: it cannot be called with one argument.
-    """
-    try:
-        inspect.signature(evaluate).bind(object())
-    except TypeError as error:
-        raise InputError(
-            Problem("evaluate", f"must take one configuration ({error})", evaluate)
-        ) from None
-    except ValueError:
-        pass  # a built-in without a signature
-    return evaluate

@@ -10,6 +10,7 @@ from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.record import TrialRecord
 from archsearch.search.config import SearchConfig
 from archsearch.search.gate import Gate
+from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.ledger import Candidate, Ledger
 from archsearch.search.status import Listener
@@ -168,10 +169,13 @@ class Intake:
         records = self._ledger.records
         params = min((record.params for record in records if record.params), default=0)
         macs = min((record.macs for record in records if record.macs), default=0)
+        memory = min((each.memory_bytes for each in records if each.memory_bytes), default=0)
+        least = f"{params:,} parameters" + (", " if memory else " and ") + f"{macs:,} multiply-adds"
+        if memory:
+            least += f" and {memory:,} bytes"
         return (
             f"none of {len(records)} architectures of {self._space.name} keeps the budgets; the "
-            f"smallest have {params:,} parameters and {macs:,} multiply-adds: raise the budgets, "
-            "or search smaller widths and depths"
+            f"smallest have {least}: raise the budgets, or search smaller widths and depths"
         )
 
     def _feasible_share(self, in_flight: int) -> float:
@@ -193,8 +197,18 @@ class Intake:
         if candidate.digest in pending:
             self._ledger.wait_for(candidate)
             return None
-        counts = candidate.counts
-        shares = self._config.budgets.violations(counts.params, counts.macs, None)
+        counts, budgets = candidate.counts, self._config.budgets
+        if budgets.memory_bytes is not None:
+            candidate.memory_bytes = inference_bytes(arch, self._config.latency)
+        sizes = {
+            "params": counts.params,
+            "macs": counts.macs,
+            "memory_bytes": candidate.memory_bytes,
+        }
+        self._guess.observe_sizes(
+            proposal.params, {n: v for n, v in sizes.items() if n in budgets.limits and v}
+        )
+        shares = budgets.violations(counts.params, counts.macs, None, candidate.memory_bytes)
         if over := [f"{name} by {share:.0%}" for name, share in shares.items() if share > 0]:
             reason = f"over budget: {', '.join(over)}"
             self._ledger.tell(candidate, "infeasible", reason=reason)

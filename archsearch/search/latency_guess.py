@@ -1,9 +1,11 @@
-"""Guess the latency of a candidate from those measured in this run.
+"""Guess the latency and the size of a candidate from those seen in this run.
 
-A ridge regression of log latency on the space's encoding: rough, but enough to spend few
-measurements on candidates that are far over the budget. It never decides alone: whatever is
-trained was measured first.
+A ridge regression of the logarithm on the space's encoding: rough, but enough to spend few
+proposals and measurements on candidates that are far over a budget. It never decides alone:
+whatever is trained was counted and measured first.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,8 +15,8 @@ _MIN_POINTS = 12
 _RIDGE = 0.3
 
 
-class LatencyGuess:
-    """Learns from measured candidates; see the module.
+class LogRidge:
+    """Learns a positive number from encoded candidates; see the module.
 
     Args:
         space: encodes the candidates.
@@ -31,23 +33,23 @@ class LatencyGuess:
         return len(self._logs)
 
     @property
-    def fastest_ms(self) -> float:
-        """The lowest latency measured."""
+    def lowest(self) -> float:
+        """The lowest value seen."""
         return float(np.exp(min(self._logs)))
 
     @property
-    def slowest_ms(self) -> float:
-        """The highest latency measured."""
+    def highest(self) -> float:
+        """The highest value seen."""
         return float(np.exp(max(self._logs)))
 
-    def observe(self, params: Params, latency_ms: float) -> None:
-        """Take in one measurement."""
+    def observe(self, params: Params, value: float) -> None:
+        """Take in one value."""
         self._features.append(np.append(self._space.encode(params), 1.0))
-        self._logs.append(float(np.log(latency_ms)))
+        self._logs.append(float(np.log(value)))
         self._weights = None
 
     def predict(self, params: Params) -> tuple[float, float] | None:
-        """Return the guess in ms and its relative standard error; None before enough is known."""
+        """Return the guess and its relative standard error; None before enough is known."""
         if len(self._logs) < _MIN_POINTS:
             return None
         if self._weights is None:
@@ -67,3 +69,54 @@ class LatencyGuess:
         leverage = np.einsum("ij,jk,ik->i", x, inverse, x)
         residuals = (y - x @ self._weights) / np.maximum(1 - leverage, 0.05)
         self._spread = float(np.sqrt(np.mean(residuals**2)))
+
+
+class LatencyGuess:
+    """Learns from candidates of a run; see the module.
+
+    Args:
+        space: encodes the candidates.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._latency = LogRidge(space)
+        self._sizes: dict[str, LogRidge] = {}
+
+    def __len__(self) -> int:
+        return len(self._latency)
+
+    @property
+    def fastest_ms(self) -> float:
+        """The lowest latency measured."""
+        return self._latency.lowest
+
+    @property
+    def slowest_ms(self) -> float:
+        """The highest latency measured."""
+        return self._latency.highest
+
+    def observe(self, params: Params, latency_ms: float) -> None:
+        """Take in one measurement."""
+        self._latency.observe(params, latency_ms)
+
+    def predict(self, params: Params) -> tuple[float, float] | None:
+        """Return the guess in ms and its relative standard error; None before enough is known."""
+        return self._latency.predict(params)
+
+    def observe_sizes(self, params: Params, sizes: Mapping[str, float]) -> None:
+        """Take in sizes of a candidate by the names of their budgets."""
+        for name, size in sizes.items():
+            self._sizes.setdefault(name, LogRidge(self._space)).observe(params, size)
+
+    def fits(self, params: Params, limits: Mapping[str, float]) -> bool:
+        """Tell whether a candidate may keep all limits: ``latency_ms``, and names of sizes.
+
+        What is guessed to be over one by more than the guess's own error does not.
+        """
+        for name, limit in limits.items():
+            guess = self._latency if name == "latency_ms" else self._sizes.get(name)
+            guessed = guess.predict(params) if guess is not None else None
+            if guessed is not None and guessed[0] > limit * (1 + guessed[1]):
+                return False
+        return True

@@ -16,9 +16,13 @@ from archsearch.record import (
 )
 from archsearch.search.config import SearchConfig
 from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.patience import Patience
 from archsearch.search.stopping import DominanceRule
 from archsearch.search.store import Proposal, StudyStore
 from archsearch.space import SearchSpace
+
+#: budgets on what is counted, as records name them
+_SIZES = ("params", "macs", "memory_bytes")
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Candidate:
     predicted: LatencyPrediction | None = None
     latency: LatencyResult | None = None
     started_s: float | None = None
+    memory_bytes: int | None = None
 
     @property
     def number(self) -> int:
@@ -58,6 +63,7 @@ class Ledger:
         self._rule = rule
         self._records: dict[str, TrialRecord] = {}
         self._twins: dict[str, list[Candidate]] = {}
+        self._patience = Patience(config.execution.patience)
         self.counts: Counter[str] = Counter()
         self.epochs = 0
 
@@ -67,9 +73,17 @@ class Ledger:
         for record in self._store.records():
             self._add(record)
             self.epochs += len(record.curve)
-            params = space.params_of(record.arch) if record.latency else None
-            if params is not None and record.latency is not None:
+            params = space.params_of(record.arch)
+            if params is None:
+                continue
+            if record.latency is not None:
                 guess.observe(params, record.latency.median_ms)
+            sizes = {
+                name: getattr(record, name)
+                for name in self._config.budgets.limits
+                if name in _SIZES
+            }
+            guess.observe_sizes(params, {name: size for name, size in sizes.items() if size})
         return interrupted
 
     @property
@@ -81,6 +95,11 @@ class Ledger:
     def trained(self) -> int:
         """Number of candidates whose training has ended, however it ended."""
         return self.counts["complete"] + self.counts["pruned"] + self.counts["failed"]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the last candidates have gained no hypervolume, as many as patience allows."""
+        return self._patience.is_over
 
     def known(self, digest: str) -> TrialRecord | None:
         """Return what was told about an architecture, None before it was."""
@@ -113,6 +132,7 @@ class Ledger:
             origin=candidate.proposal.origin,
             params=candidate.counts.params,
             macs=candidate.counts.macs,
+            memory_bytes=candidate.memory_bytes,
             predicted=candidate.predicted,
             latency=candidate.latency,
             accuracy=curve[-1].accuracy if state == "complete" else None,
@@ -140,10 +160,17 @@ class Ledger:
         known_ms = record.latency.median_ms if record.latency else None
         if known_ms is None and record.predicted is not None:
             known_ms = record.predicted.ms
-        return self._config.budgets.violations(record.params, record.macs, known_ms)
+        return self._config.budgets.violations(
+            record.params, record.macs, known_ms, record.memory_bytes
+        )
 
     def _add(self, record: TrialRecord) -> None:
         self._records.setdefault(record.digest, record)
         self.counts[record.state] += 1
+        if record.state in ("complete", "pruned", "failed"):
+            self._patience.count()
+        within = all(share <= 0 for share in self._violations(record).values())
+        if record.state == "complete" and record.accuracy is not None and within:
+            self._patience.tell((-record.accuracy, record.latency_ms or 0.0))
         if self._rule is not None and record.state == "complete" and record.latency is not None:
             self._rule.finished(record.number, record.latency.median_ms, record.curve)

@@ -80,6 +80,7 @@ class SearchLoop:
         self._epochs_before = self._ledger.epochs
         self._trained_before = self._ledger.trained
         self._last_status = 0.0
+        self._said_idle = False
 
     def run(self) -> None:
         """Search until the trials or the time are used up, or the space is.
@@ -132,9 +133,16 @@ class SearchLoop:
         left = execution.trials - self._ledger.trained - len(self._in_flight)
         spent = time.perf_counter() - self._began
         late = execution.time_limit_s is not None and spent >= execution.time_limit_s
-        if left <= 0 or late or self._intake.exhausted:
+        if left <= 0 or late or self._intake.exhausted or self._is_idle():
             return 0
         return min(left, 2 * self._num_workers - self._waiting)
+
+    def _is_idle(self) -> bool:
+        if self._ledger.is_idle and not self._said_idle:
+            self._said_idle = True
+            patience = self._config.execution.patience
+            self._listener.line(f"no gain in hypervolume for {patience} candidates: nothing new")
+        return self._ledger.is_idle
 
     @property
     def _waiting(self) -> int:

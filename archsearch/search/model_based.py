@@ -23,24 +23,22 @@ from archsearch.search.acquisition import (
     probability_below,
     scalarized_improvement,
 )
+from archsearch.search.forecast import Forecast, Known, Learner, pending
 from archsearch.search.pool import CandidatePool, SpaceExhaustedError
 from archsearch.search.surrogate import GaussianProcess
+from archsearch.search.told import Book, Observe, Told, front_order, levels_of
 from archsearch.space import Params, SearchSpace
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-#: value of something that needs no evaluation
-Known = Callable[[Params], float | None]
 Accept = Callable[[Params], bool]
-#: values of all objectives of a finished trial, in the study's order; None to learn nothing
-Observe = Callable[[FrozenTrial], Sequence[float] | None]
 
-#: points that the models learn from: a Cholesky factor of so many takes some milliseconds
-_MAX_POINTS = 500
 #: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1; farther out,
 #: the ends of the front gain at the cost of its middle
 _CORNER = 1.3
+#: results that a model needs
+_FEWEST = 4
 
 
 def observe_complete(trial: FrozenTrial) -> Sequence[float] | None:
@@ -87,12 +85,12 @@ class ModelSampler(optuna.samplers.BaseSampler):
         self._known = dict(known or {})
         self._ideal = dict(ideal or {})
         self._limits = dict(limits or {})
-        self._observe = observe
         width = 2 * len(space.parameters)
         self._num_initial = num_initial or min(16, max(10, width))
         self._pool = CandidatePool(space, accept)
-        self._models: dict[object, GaussianProcess] = {}
-        self._trials: dict[int, _Known] = {}
+        self._book = Book(space, observe, tuple(self._limits))
+        self._learners: dict[int, Learner] = {}
+        self._limited: dict[str, GaussianProcess] = {}
         self.origin = "random"
         self.exhausted = False
 
@@ -115,7 +113,10 @@ class ModelSampler(optuna.samplers.BaseSampler):
         signs = np.array(
             [-1.0 if d == optuna.study.StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
         )
-        self._learn(study, trial, signs)
+        for told in self._book.update(study, trial.number, signs):
+            self._pool.mark_seen(told)
+        if "fixed_params" in trial.system_attrs:
+            return {}  # a queued trial brings its parameters along
         rng = np.random.default_rng((self._seed, trial.number))
         try:
             params = self._propose(rng, signs)
@@ -137,101 +138,61 @@ class ModelSampler(optuna.samplers.BaseSampler):
         rng = np.random.default_rng((self._seed, trial.number, 1))
         return param_distribution.choices[rng.integers(len(param_distribution.choices))]
 
-    # -- what was told
-
-    def _learn(self, study: optuna.Study, current: FrozenTrial, signs: Floats) -> None:
-        """Take in the trials that were not known yet, or were not finished."""
-        for trial in study.get_trials(deepcopy=False):
-            known = self._trials.get(trial.number)
-            if trial.number == current.number or (known is not None and known.finished):
-                continue
-            if trial.state == TrialState.WAITING:
-                fixed = trial.system_attrs.get("fixed_params", {})
-                params = {k: v for k, v in fixed.items() if k in self._space.parameters}
-            else:
-                params = dict(trial.params)
-            if not params or self._space.problems(params):
-                continue
-            finished = trial.state.is_finished()
-            values = self._observe(trial) if finished else None
-            attributes = {
-                name: float(trial.user_attrs[name])
-                for name in self._limits
-                if name in trial.user_attrs
-            }
-            self._trials[trial.number] = _Known(
-                params,
-                self._space.encode(params),
-                finished,
-                None if values is None else signs * np.asarray(values, dtype=float),
-                attributes,
-            )
-            self._pool.mark_seen(params)
-
     # -- the proposal
 
     def _propose(self, rng: np.random.Generator, signs: Floats) -> Params:
-        told = [t for _, t in sorted(self._trials.items()) if t.values is not None]
-        running = [t for _, t in sorted(self._trials.items()) if not t.finished]
-        if len(told) < max(2, self._num_initial - len(running)) or len(told) < 4:
+        told, running = self._book.told(), self._book.running()
+        begun = sum(each.rung == 0 for each in told)
+        beginning = sum(each.rung == 0 for each in running)
+        if begun < max(_FEWEST, self._num_initial - beginning):
             self.origin = "random"
             return self._pool.draw(rng)
-        told = _most_telling(told)
-        x = np.array([t.encoded for t in told])
-        values = np.array([t.values for t in told])
-        feasible = np.array([t.feasible(self._limits) for t in told])
-        relatives = [told[i].params for i in _front_order(values, feasible)]
+        levels = levels_of(told)
+        top = levels[-1]
+        values = np.array([each.values for each in top])
+        feasible = np.array([each.feasible(self._limits) for each in top])
+        relatives = [top[i].params for i in front_order(values, feasible)]
         params, encoded = self._pool.candidates(rng, relatives)
-        if running:
-            x_running = np.array([t.encoded for t in running])
-            believed = np.stack(
-                [
-                    self._predict(j, x, values[:, j], x_running, [t.params for t in running], s)[0]
-                    for j, s in enumerate(signs)
-                ],
-                axis=1,
-            )
-            x, values = np.concatenate([x, x_running]), np.concatenate([values, believed])
-            feasible = np.append(feasible, np.ones(len(running), dtype=bool))
-        predicted = [
-            self._predict(j, x, values[:, j], encoded, params, s) for j, s in enumerate(signs)
+        others = pending(levels, running)
+        forecasts = [
+            Forecast(j, sign, self._known.get(j), self._learner(j, sign), levels, others)
+            for j, sign in enumerate(signs)
         ]
+        if others:
+            believed = np.stack([each.believed for each in forecasts], axis=1)
+            values = np.concatenate([values, believed])
+            kept = [each.told.feasible(self._limits) for each in others]
+            feasible = np.append(feasible, np.array(kept, dtype=bool))
+        predicted = [each.predict(params, encoded) for each in forecasts]
         mean = np.stack([each[0] for each in predicted], axis=1)
         deviation = np.stack([each[1] for each in predicted], axis=1)
         gain = self._gain(values, feasible, mean, deviation, rng)
-        for name, limit in self._limits.items():
-            seen = [(t.encoded, t.attributes[name]) for t in told if name in t.attributes]
-            if len(seen) >= 4:
-                rows, levels = np.array([r for r, _ in seen]), np.array([v for _, v in seen])
-                model = self._models.setdefault(name, GaussianProcess(self._space.encoding))
-                model.fit(rows, levels)
-                gain = gain * probability_below(*model.predict(encoded), limit)
+        gain = gain * self._chance_of_limits(top, encoded)
         self.origin = "model"
         if not gain.any():
             # nothing is expected to gain: look where least is known
             gain = deviation.sum(axis=1)
         return self._pool.first_new(params[i] for i in np.argsort(-gain, kind="stable"))
 
-    def _predict(
-        self,
-        objective: int,
-        x: Floats,
-        y: Floats,
-        wanted: Floats,
-        params: Sequence[Params],
-        sign: float,
-    ) -> tuple[Floats, Floats]:
-        """Return mean and deviation of one objective, smaller being better."""
-        if objective in self._known:
-            values = [self._known[objective](each) for each in params]
-            if None not in values:
-                return sign * np.array(values, dtype=float), np.zeros(len(params))
-        model = self._models.setdefault(objective, GaussianProcess(self._space.encoding))
-        ideal = self._ideal.get(objective)
-        warp = _Warp(y, None if ideal is None else sign * ideal)
-        model.fit(x, warp.forward(y))
-        mean, deviation = model.predict(wanted)
-        return warp.backward(mean, deviation)
+    def _learner(self, objective: int, sign: float) -> Learner:
+        if objective not in self._learners:
+            ideal = self._ideal.get(objective)
+            self._learners[objective] = Learner(
+                self._space.encoding, None if ideal is None else sign * ideal
+            )
+        return self._learners[objective]
+
+    def _chance_of_limits(self, told: Sequence[Told], encoded: Floats) -> Floats:
+        """Return the chance that configurations keep the limits that must be learnt: (M,)."""
+        chance = np.ones(len(encoded))
+        for name, limit in self._limits.items():
+            seen = [(t.encoded, t.attributes[name]) for t in told if name in t.attributes]
+            if len(seen) >= _FEWEST:
+                rows, amounts = np.array([r for r, _ in seen]), np.array([v for _, v in seen])
+                model = self._limited.setdefault(name, GaussianProcess(self._space.encoding))
+                model.fit(rows, amounts)
+                chance = chance * probability_below(*model.predict(encoded), limit)
+        return chance
 
     def _gain(
         self,
@@ -257,68 +218,3 @@ class ModelSampler(optuna.samplers.BaseSampler):
                 np.full(2, _CORNER),
             )
         return scalarized_improvement(good, mean, deviation, rng)
-
-
-class _Known:
-    """What is known of one trial."""
-
-    def __init__(
-        self,
-        params: Params,
-        encoded: Floats,
-        finished: bool,
-        values: Floats | None,
-        attributes: dict[str, float],
-    ) -> None:
-        self.params = params
-        self.encoded = encoded
-        self.finished = finished
-        self.values = values
-        self.attributes = attributes
-
-    def feasible(self, limits: Mapping[str, float]) -> bool:
-        return all(self.attributes.get(name, limit) <= limit for name, limit in limits.items())
-
-
-class _Warp:
-    """Logarithm of the distance from the best possible value, or of positive, spread values."""
-
-    def __init__(self, values: Floats, ideal: float | None) -> None:
-        low, high = float(values.min()), float(values.max())
-        self._log = ideal is not None or (low > 0 and high > 2 * low)
-        # a distance of 0 has no logarithm
-        self._origin = 0.0 if ideal is None else ideal - 0.01 * max(high - ideal, 1e-12)
-
-    def forward(self, values: Floats) -> Floats:
-        return np.log(values - self._origin) if self._log else values
-
-    def backward(self, mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
-        """Return mean and deviation in the values' own unit."""
-        if not self._log:
-            return mean, deviation
-        middle = np.exp(mean)
-        return middle + self._origin, middle * deviation
-
-
-def _front_order(values: Floats, feasible: NDArray[np.bool_]) -> list[int]:
-    """Return positions, those of the front first, feasible ones before others."""
-    ranks = (
-        moocore.pareto_rank(values)
-        if values.shape[1] > 1
-        else np.argsort(np.argsort(values[:, 0], kind="stable"), kind="stable")
-    )
-    return [int(i) for i in np.lexsort((ranks, ~feasible))]
-
-
-def _most_telling(told: list[_Known]) -> list[_Known]:
-    """Return at most `_MAX_POINTS` trials: the best half by rank, and the latest."""
-    if len(told) <= _MAX_POINTS:
-        return told
-    values = np.array([t.values for t in told])
-    order = _front_order(values, np.ones(len(told), dtype=bool))
-    chosen = set(order[: _MAX_POINTS // 2])
-    for index in range(len(told) - 1, -1, -1):
-        if len(chosen) == _MAX_POINTS:
-            break
-        chosen.add(index)
-    return [told[i] for i in sorted(chosen)]

@@ -83,6 +83,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
         "latency": config.budgets.latency_ms and f"{config.budgets.latency_ms:g} ms",
         "params": config.budgets.params and f"{config.budgets.params:,.0f}",
         "MACs": config.budgets.macs and f"{config.budgets.macs:,.0f}",
+        "memory": config.budgets.memory_bytes and f"{config.budgets.memory_bytes:,.0f} bytes",
     }
     kept = ", ".join(f"{name} <= {value}" for name, value in limits.items() if value)
     return [

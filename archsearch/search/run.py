@@ -27,7 +27,10 @@ from archsearch.search.samplers import build_sampler
 from archsearch.search.status import Listener, SilentListener
 from archsearch.search.stopping import DominanceRule
 from archsearch.search.store import StudyStore
+from archsearch.search.widening import widen
+from archsearch.space import space_from
 from archsearch.train import Trainer, load_weights
+from archsearch.yaml_source import YamlSource
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +50,29 @@ def run_search(
     folder = prepared.folder
     with folder.lock(), log_to(folder.log):
         if folder.exists():
-            folder.check_same(prepared.identity)
+            _go_on(prepared, listener)
         else:
             folder.create(prepared.written)
         return _session(prepared, listener)
+
+
+def _go_on(prepared: Prepared, listener: Listener) -> None:
+    """Make sure that this is the run that was begun, or one in a wider space.
+
+    Raises:
+        InputError: it is another run.
+    """
+    folder = prepared.folder
+    written = folder.read_config()
+    begun = written.get("identity", {}).get("space_digest")
+    is_other_space = begun is not None and begun != prepared.space.digest
+    folder.check_same(prepared.identity, space_may_differ=is_other_space)
+    if is_other_space:
+        old = space_from(YamlSource(str(folder.config), written["space"]), written["space_name"])
+        widen(folder, written["storage"], old, prepared.space)
+        changed = ("identity", "space", "space_name")
+        folder.create({**written, **{key: prepared.written[key] for key in changed}})
+        listener.line(f"going on in a wider space: {prepared.space.name}")
 
 
 def _session(prepared: Prepared, listener: Listener) -> RunRecord:
@@ -62,7 +84,7 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
         folder.name,
         prepared.space,
         build_sampler(config.sampler, prepared.space, config.seed, guess, config.budgets),
-        constraints=tuple(config.budgets.violations(0, 0, 0.0)),
+        constraints=tuple(config.budgets.limits),
     )
     before_s = store.attribute("wall_s", 0.0)
     rule = DominanceRule(len(data.val), prepared.recipe.epochs) if config.early_stopping else None

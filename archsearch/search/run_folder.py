@@ -127,14 +127,22 @@ class RunFolder:
             raise InputError(Problem("", "must be a mapping of keys", file=str(self.config)))
         return data
 
-    def check_same(self, identity: Mapping[str, Any]) -> None:
+    def check_same(self, identity: Mapping[str, Any], space_may_differ: bool = False) -> None:
         """Refuse to go on with another configuration under the same name.
+
+        Args:
+            identity: what was asked for now.
+            space_may_differ: the space is checked elsewhere.
 
         Raises:
             InputError: one problem for every value that differs.
         """
         before = _flat(self.read_config().get("identity", {}))
         now = _flat(identity)
+        # equal spaces may come from different files
+        passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
+        if space_may_differ:
+            passed.add(("space_digest",))
         problems = [
             Problem(
                 dotted(key),
@@ -144,7 +152,8 @@ class RunFolder:
                 file=str(self.config),
             )
             for key in dict.fromkeys([*before, *now])
-            if before.get(key, _MISSING) != now.get(key, _MISSING)
+            # an option that a run of an earlier version did not know was not used by it
+            if key not in passed and before.get(key) != now.get(key)
         ]
         if problems:
             raise InputError(problems)
@@ -215,3 +224,10 @@ def _flat(data: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, 
     if isinstance(data, list | tuple):
         return {k: v for i, each in enumerate(data) for k, v in _flat(each, (*path, i)).items()}
     return {path: data}
+
+
+def _same_space(
+    before: Mapping[tuple[str | int, ...], Any], now: Mapping[tuple[str | int, ...], Any]
+) -> bool:
+    key = ("space_digest",)
+    return key in before and before[key] == now.get(key)

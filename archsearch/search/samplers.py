@@ -1,5 +1,6 @@
 """Samplers by name: Optuna's own, and ours."""
 
+import functools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +12,19 @@ from optuna.trial import FrozenTrial, TrialState
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.config import Budgets
 from archsearch.search.evolution import EvolutionSampler
+from archsearch.search.forecast import Known
 from archsearch.search.latency_guess import LatencyGuess
-from archsearch.search.model_based import Accept, Known, ModelSampler
+from archsearch.search.model_based import Accept, ModelSampler, observe_complete
 from archsearch.search.store import RECORD
+from archsearch.search.told import Observe
 from archsearch.space import Params, SearchSpace
 
 Builder = Callable[[SearchSpace, int, LatencyGuess, Budgets], optuna.samplers.BaseSampler]
 
 
-def _affordable(guess: LatencyGuess, limit: float | None) -> Callable[[Params], bool]:
-    def accept(params: Params) -> bool:
-        """Refuse what is guessed to be over the budget by more than the guess's own error."""
-        guessed = guess.predict(params) if limit is not None else None
-        return guessed is None or limit is None or guessed[0] <= limit * (1 + guessed[1])
-
-    return accept
+def _affordable(guess: LatencyGuess, budgets: Budgets) -> Callable[[Params], bool]:
+    """Refuse what is guessed to be over a budget by more than the guess's own error."""
+    return functools.partial(guess.fits, limits=budgets.limits)
 
 
 def _model(
@@ -40,7 +39,7 @@ def _model(
         seed,
         known={1: latency_ms},
         ideal={0: 1.0},
-        accept=_affordable(guess, budgets.latency_ms),
+        accept=_affordable(guess, budgets),
         observe=CurveObserver(),
     )
 
@@ -92,7 +91,7 @@ def _evolution(
         wanted = np.log(low) + rng.random() * (np.log(max(low, high)) - np.log(low))
         return int(np.argmin(np.abs(np.log(known) - wanted)))
 
-    return EvolutionSampler(space, seed, accept=_affordable(guess, limit), choose=choose)
+    return EvolutionSampler(space, seed, accept=_affordable(guess, budgets), choose=choose)
 
 
 def _random(
@@ -130,11 +129,13 @@ class SamplerOptions:
         known: objectives, by position, that need no evaluation.
         accept: refuses what is known to be infeasible.
         limits: upper limits on user attributes of trials.
+        observe: reads a finished trial.
     """
 
     known: Mapping[int, Known]
     accept: Accept
     limits: Mapping[str, float]
+    observe: Observe = observe_complete
 
 
 LibraryBuilder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.BaseSampler]
@@ -142,7 +143,12 @@ LibraryBuilder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.Ba
 #: samplers of `archsearch.search.engine.search`
 LIBRARY_SAMPLERS: dict[str, LibraryBuilder] = {
     "model": lambda space, seed, options: ModelSampler(
-        space, seed, known=options.known, accept=options.accept, limits=options.limits
+        space,
+        seed,
+        known=options.known,
+        accept=options.accept,
+        limits=options.limits,
+        observe=options.observe,
     ),
     "evolution": lambda space, seed, options: EvolutionSampler(space, seed, accept=options.accept),
     "random": lambda space, seed, options: optuna.samplers.RandomSampler(seed=seed),

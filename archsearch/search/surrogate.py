@@ -26,7 +26,7 @@ _JITTER = 1e-8
 
 
 @dataclass(frozen=True)
-class _Settings:
+class Settings:
     """Length of the distance, share of the linear part, noise variance over signal variance."""
 
     length: float
@@ -34,8 +34,8 @@ class _Settings:
     noise: float
 
 
-class GaussianProcess:
-    """Predicts one objective from encoded configurations.
+class Similarity:
+    """How alike configurations are: city blocks between them, and a linear part.
 
     Args:
         encoding: of the configurations.
@@ -45,36 +45,10 @@ class GaussianProcess:
         self._groups = encoding.groups
         self._column_weights = encoding.weights
         self._num_parameters = int(self._groups.max()) + 1 if len(self._groups) else 1
-        self._settings: _Settings | None = None
-        self._fitted_at = 0
+        self._weights = np.ones(len(self._groups))
 
-    def fit(self, x: Floats, y: Floats) -> None:
-        """Learn from configurations (N, C) and values (N,); settings follow every tenth more."""
-        self._mean, self._scale = float(y.mean()), float(y.std()) or 1.0
-        z = (y - self._mean) / self._scale
-        self._x = x
-        if self._settings is None or len(y) >= 1.1 * self._fitted_at:
-            self._fitted_at = len(y)
-            self._weights = self._relevance(x, z)
-            self._choose_settings(x, z)
-        assert self._settings is not None
-        self._factor = np.linalg.cholesky(self._covariance_of(x, self._settings))
-        half = solve_triangular(self._factor, z, lower=True)
-        self._variance = float(half @ half) / len(z)
-        self._alpha = solve_triangular(self._factor.T, half, lower=False)
-
-    def predict(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean (M,) and standard deviation (M,) at configurations (M, C)."""
-        assert self._settings is not None, "fit() comes first"
-        cross = self._covariance(x, self._x, self._settings)
-        reduced = solve_triangular(self._factor, cross.T, lower=True)
-        prior = self._prior(x, self._settings)
-        variance = self._variance * np.maximum(prior - (reduced**2).sum(axis=0), 1e-10)
-        mean = cross @ self._alpha * self._scale + self._mean
-        return mean, np.sqrt(variance) * self._scale
-
-    def _relevance(self, x: Floats, z: Floats) -> Floats:
-        """Return a weight for each column: the span of its parameter's effects, mean 1."""
+    def weigh(self, x: Floats, z: Floats) -> None:
+        """Weigh each column by the span of its parameter's effects on ``z``; their mean is 1."""
         centered = x - x.mean(axis=0)
         gram = centered.T @ centered + np.eye(x.shape[1])
         effects = np.linalg.solve(gram, centered.T @ z)
@@ -85,41 +59,82 @@ class GaussianProcess:
         span -= low
         weights = span / (span.mean() or 1.0) + _MIN_RELEVANCE
         weights /= weights.mean()
-        return np.asarray(weights[self._groups] * self._column_weights)
+        self._weights = np.asarray(weights[self._groups] * self._column_weights)
 
-    def _choose_settings(self, x: Floats, z: Floats) -> None:
-        best = -np.inf
-        # the two parts do not depend on all settings: computed once each
-        distances, linear = self._distance(x, x), self._linear(x, x)
-        for length, share, noise in itertools.product(_LENGTHS, _LINEAR_SHARES, _NOISES):
-            matrix = (1 - share) * np.exp(-distances / length) + share * linear
-            matrix[np.diag_indices_from(matrix)] += noise
-            try:
-                factor = np.linalg.cholesky(matrix)
-            except np.linalg.LinAlgError:
-                continue
-            half = solve_triangular(factor, z, lower=True)
-            scale = max(float(half @ half) / len(z), 1e-12)
-            likelihood = -0.5 * len(z) * np.log(scale) - np.log(np.diag(factor)).sum()
-            if likelihood > best:
-                best, self._settings = float(likelihood), _Settings(length, share, noise)
-
-    def _distance(self, a: Floats, b: Floats) -> Floats:
+    def distance(self, a: Floats, b: Floats) -> Floats:
+        """Return weighted city blocks between (N, C) and (M, C): (N, M)."""
         return np.asarray(cdist(a * self._weights, b * self._weights, "cityblock"))
 
-    def _linear(self, a: Floats, b: Floats) -> Floats:
+    def linear(self, a: Floats, b: Floats) -> Floats:
+        """Return the covariance of linear effects: (N, M)."""
         return np.asarray(a @ b.T) / self._num_parameters
 
-    def _covariance(self, a: Floats, b: Floats, settings: _Settings) -> Floats:
+    def covariance(self, a: Floats, b: Floats, settings: Settings) -> Floats:
+        """Return the covariance, without noise: (N, M)."""
         share = settings.linear
-        smooth = np.exp(-self._distance(a, b) / settings.length)
-        return np.asarray((1 - share) * smooth + share * self._linear(a, b))
+        smooth = np.exp(-self.distance(a, b) / settings.length)
+        return np.asarray((1 - share) * smooth + share * self.linear(a, b))
 
-    def _covariance_of(self, x: Floats, settings: _Settings) -> Floats:
-        matrix = self._covariance(x, x, settings)
-        matrix[np.diag_indices_from(matrix)] += settings.noise + _JITTER
-        return matrix
-
-    def _prior(self, x: Floats, settings: _Settings) -> Floats:
+    def prior(self, x: Floats, settings: Settings) -> Floats:
+        """Return the variance of each configuration before anything is known: (N,)."""
         share = settings.linear
         return np.asarray((1 - share) + share * (x**2).sum(axis=1) / self._num_parameters)
+
+
+def likeliest(similarity: Similarity, x: Floats, z: Floats) -> Settings:
+    """Return the settings of the grid with the highest marginal likelihood."""
+    best, chosen = -np.inf, Settings(_LENGTHS[-1], _LINEAR_SHARES[0], _NOISES[-1])
+    # the two parts do not depend on all settings: computed once each
+    distances, linear = similarity.distance(x, x), similarity.linear(x, x)
+    for length, share, noise in itertools.product(_LENGTHS, _LINEAR_SHARES, _NOISES):
+        matrix = (1 - share) * np.exp(-distances / length) + share * linear
+        matrix[np.diag_indices_from(matrix)] += noise
+        try:
+            factor = np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            continue
+        half = solve_triangular(factor, z, lower=True)
+        scale = max(float(half @ half) / len(z), 1e-12)
+        likelihood = -0.5 * len(z) * np.log(scale) - np.log(np.diag(factor)).sum()
+        if likelihood > best:
+            best, chosen = float(likelihood), Settings(length, share, noise)
+    return chosen
+
+
+class GaussianProcess:
+    """Predicts one objective from encoded configurations.
+
+    Args:
+        encoding: of the configurations.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._similarity = Similarity(encoding)
+        self._settings: Settings | None = None
+        self._fitted_at = 0
+
+    def fit(self, x: Floats, y: Floats) -> None:
+        """Learn from configurations (N, C) and values (N,); settings follow every tenth more."""
+        self._mean, self._scale = float(y.mean()), float(y.std()) or 1.0
+        z = (y - self._mean) / self._scale
+        self._x = x
+        if self._settings is None or len(y) >= 1.1 * self._fitted_at:
+            self._fitted_at = len(y)
+            self._similarity.weigh(x, z)
+            self._settings = likeliest(self._similarity, x, z)
+        matrix = self._similarity.covariance(x, x, self._settings)
+        matrix[np.diag_indices_from(matrix)] += self._settings.noise + _JITTER
+        self._factor = np.linalg.cholesky(matrix)
+        half = solve_triangular(self._factor, z, lower=True)
+        self._variance = float(half @ half) / len(z)
+        self._alpha = solve_triangular(self._factor.T, half, lower=False)
+
+    def predict(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean (M,) and standard deviation (M,) at configurations (M, C)."""
+        assert self._settings is not None, "fit() comes first"
+        cross = self._similarity.covariance(x, self._x, self._settings)
+        reduced = solve_triangular(self._factor, cross.T, lower=True)
+        prior = self._similarity.prior(x, self._settings)
+        variance = self._variance * np.maximum(prior - (reduced**2).sum(axis=0), 1e-10)
+        mean = cross @ self._alpha * self._scale + self._mean
+        return mean, np.sqrt(variance) * self._scale

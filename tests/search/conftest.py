@@ -165,10 +165,10 @@ class Bench:
         self.guess = guess
         return StudyStore(
             self.folder.storage,
-            "study",
+            self.folder.name,
             self.space,
             build_sampler(sampler, self.space, 0, guess, budgets),
-            constraints=tuple(budgets.violations(0, 0, 0.0)),
+            constraints=tuple(budgets.limits),
         )
 
     def loop(
@@ -177,6 +177,8 @@ class Bench:
         *,
         trials: int = 8,
         budget_ms: float | None = None,
+        budgets: Budgets | None = None,
+        patience: int | None = None,
         sampler: str = "evolution",
         gate: FakeGate | None = None,
         rule: DominanceRule | None = None,
@@ -186,13 +188,13 @@ class Bench:
         self.executor = executor or FakeExecutor()
         self.listener = listener or Recorder()
         self.gate = gate or FakeGate()
-        budgets = Budgets(latency_ms=budget_ms, params=budget_params)
+        budgets = budgets or Budgets(latency_ms=budget_ms, params=budget_params)
         self.opened = self.store(sampler, budgets)
         config = SearchConfig(
             space="tiny",
             sampler=sampler,
             budgets=budgets,
-            execution=Execution(trials=trials),
+            execution=Execution(trials=trials, patience=patience),
         )
         return SearchLoop(
             config,

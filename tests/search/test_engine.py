@@ -233,3 +233,47 @@ def test_all_wrong_arguments_are_told_at_once():
 def test_the_package_itself_can_be_called():
     result = archsearch.search(SPACE, evaluate, objectives=BOTH, trials=3)
     assert len(result.trials) == 3
+
+
+def test_a_limit_that_nothing_keeps_is_told_with_the_lowest_there_is():
+    with pytest.raises(InputError, match=r"constraints.cost: no configuration of space is so low"):
+        search(
+            SPACE,
+            evaluate,
+            objectives={"error": "min"},
+            constraints={"cost": 0},
+            known={"cost": cost},
+        )
+
+
+def test_limits_that_contradict_each_other_are_told():
+    def rest(params):
+        return 14 - cost(params)
+
+    with pytest.raises(InputError, match=r"contradict each other.*cost <= 5, rest <= 5"):
+        search(
+            SPACE,
+            evaluate,
+            objectives={"error": "min"},
+            constraints={"cost": 5, "rest": 5},
+            known={"cost": cost, "rest": rest},
+        )
+
+
+def test_an_evaluator_that_returns_no_mapping():
+    with pytest.raises(InputError, match="evaluate: must return a mapping of names to values"):
+        search(SPACE, lambda params: 0.3, objectives={"error": "min"}, trials=3)
+
+
+def test_values_that_are_no_finite_numbers_fail_their_trial():
+    bad = {"a": float("inf"), "b": None, "c": "many"}
+    result = search(
+        SPACE,
+        lambda params: {"error": bad[params["c0"]] if params["n"] == 4 else 1.0, "note": "text"},
+        objectives={"error": "min"},
+        trials=40,
+    )
+    failed = [trial for trial in result.trials if trial.params["n"] == 4]
+    assert failed
+    assert {trial.failure for trial in failed} == {"error: not a number"}
+    assert all(trial.values == {"error": 1.0} for trial in result.trials if not trial.failure)

@@ -4,8 +4,11 @@ import pytest
 from optuna.trial import TrialState
 
 from archsearch.analysis import pareto_front
+from archsearch.arch import Arch
 from archsearch.errors import BudgetUnreachableError, RunError
 from archsearch.search import loop
+from archsearch.search.config import Budgets, LatencyTarget
+from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.samplers import SAMPLERS
 from tests.search.conftest import Bench, FakeExecutor, FakeGate, accuracy_of, latency_of
 
@@ -175,3 +178,31 @@ def test_snapshots_count_what_happened(bench: Bench) -> None:
     assert last.infeasible == sum(record.state == "infeasible" for record in records)
     assert last.front_size == len(pareto_front(records, 3.6))
     assert last.running == 0
+
+
+def test_several_budgets_hold_at_once(bench: Bench) -> None:
+    def size(arch: Arch) -> int:
+        return sum(stage.depth * stage.width for stage in arch.stages)
+
+    budgets = Budgets(latency_ms=5.0, params=60_000, memory_bytes=230_000)
+    bench.loop(trials=8, budgets=budgets, sampler="model").run()
+    records = bench.opened.records()
+    for record in records:
+        memory = inference_bytes(record.arch, LatencyTarget())
+        over = latency_of(record.arch) > 5.0 or size(record.arch) > 60 or memory > 230_000
+        assert (record.state == "infeasible") == over
+        assert record.memory_bytes == memory
+    names = ["latency_ms", "params", "memory_bytes"]
+    assert all(list(trial.constraints) == names for trial in bench.opened.study.trials)
+    assert {record.state for record in records} == {"complete", "infeasible"}
+
+
+def test_a_run_without_gain_begins_nothing_new(bench: Bench) -> None:
+    bench.loop(trials=1000, patience=6, sampler="model").run()
+    assert 6 < len(bench.executor.trained) < 36
+    assert "no gain in hypervolume for 6 candidates: nothing new" in bench.listener.lines
+    # nor when it is resumed; more patience goes on
+    bench.loop(trials=1000, patience=6).run()
+    assert bench.executor.trained == []
+    bench.loop(trials=1000, patience=9).run()
+    assert bench.executor.trained

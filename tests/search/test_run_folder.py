@@ -58,3 +58,16 @@ def test_a_run_is_found_by_name_and_by_path(folder: RunFolder) -> None:
     runs = folder.path.parent
     assert find_run("first", runs).path == folder.path
     assert find_run(folder.path, "elsewhere").path == folder.path
+
+
+def test_an_equal_space_may_come_from_another_file(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "runs" / "second")
+    folder.create({"identity": {**IDENTITY, "space_digest": "abc"}})
+    folder.check_same({**IDENTITY, "space": "copy.yaml", "space_digest": "abc"})
+    with pytest.raises(InputError, match="space_digest"):
+        folder.check_same({**IDENTITY, "space": "copy.yaml", "space_digest": "def"})
+    folder.check_same({**IDENTITY, "space": "w", "space_digest": "def"}, space_may_differ=True)
+
+
+def test_options_that_an_earlier_version_did_not_know_may_be_left_out(folder: RunFolder) -> None:
+    folder.check_same({**IDENTITY, "budgets": {"latency_ms": 5.0, "memory_bytes": None}})

@@ -14,7 +14,7 @@ def correlation_title(found: tuple[RankCorrelation, ...]) -> str:
     """Return what the figure shows in one line."""
     first = found[0]
     return (
-        f"Order after {plural(first.early, 'epoch')} against {first.late}: "
+        f"Order after {plural(int(first.early), 'epoch')} against {first.late}: "
         f"tau {first.tau:.2f}, n = {first.n:,}"
     )
 

@@ -1,0 +1,126 @@
+"""Which paused candidates go on to the next fidelity: asynchronous, for several objectives.
+
+A rung is a fidelity at which candidates are evaluated and then paused. The best share of those at a
+rung may go on, whenever they come to be among the best (asynchronous successive halving, Li et al.
+2020, section 3); the best are those of the lowest non-dominated rank, and among equals those with
+the greatest contribution to the hypervolume (Schmucker et al. 2021, section 4). Only results of the
+same rung are compared.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: worst corner of hypervolume contributions, beyond the worst of the front, as a share of its span
+_CORNER = 0.1
+
+
+def promotion_order(points: Floats, feasible: NDArray[np.bool_]) -> list[int]:
+    """Return positions, the best candidates first.
+
+    Feasible ones come before others, then the non-dominated rank decides, then the contribution to
+    the hypervolume of the rank, then who was there first.
+
+    Args:
+        points: (N, M) objectives at one fidelity, smaller is better.
+        feasible: (N,) whether constraints are met.
+    """
+    order: list[int] = []
+    for kind in (True, False):
+        inside = np.flatnonzero(feasible == kind)
+        if not len(inside):
+            continue
+        if points.shape[1] == 1:
+            order += [int(i) for i in inside[np.argsort(points[inside, 0], kind="stable")]]
+            continue
+        ranks = moocore.pareto_rank(points[inside])
+        for rank in range(int(ranks.max()) + 1):
+            layer = inside[ranks == rank]
+            gains = _contributions(points[layer])
+            order += [int(i) for i in layer[np.argsort(-gains, kind="stable")]]
+    return order
+
+
+def _contributions(front: Floats) -> Floats:
+    """Return what each point of a front adds to its hypervolume; the ends count as infinite."""
+    low, span = front.min(axis=0), np.maximum(np.ptp(front, axis=0), 1e-12)
+    scaled = (front - low) / span
+    gains = np.asarray(moocore.hv_contributions(scaled, ref=np.full(front.shape[1], 1 + _CORNER)))
+    for column in range(front.shape[1]):
+        gains[int(np.argmin(scaled[:, column]))] = np.inf
+    return gains
+
+
+@dataclass(frozen=True)
+class _Result:
+    candidate: int
+    point: tuple[float, ...] | None
+    feasible: bool
+
+
+class Rungs:
+    """Remembers results by rung and says who is promoted next.
+
+    Args:
+        fidelities: of the rungs, increasing.
+        share: of the candidates at a rung that go on to the next; None for the ratio of the two
+            fidelities, so that every rung gets about the same effort.
+    """
+
+    def __init__(self, fidelities: Sequence[float], share: float | None = None) -> None:
+        self.fidelities = tuple(fidelities)
+        steps = zip(self.fidelities, self.fidelities[1:], strict=False)
+        self._shares = [share or low / high for low, high in steps]
+        self._results: list[list[_Result]] = [[] for _ in self.fidelities]
+        self._begun: list[set[int]] = [set() for _ in self.fidelities]
+
+    def __len__(self) -> int:
+        return len(self.fidelities)
+
+    def cost(self, rung: int) -> float:
+        """Return what an evaluation at ``rung`` adds to the one at the rung below."""
+        return self.fidelities[rung] - (self.fidelities[rung - 1] if rung else 0.0)
+
+    def begin(self, candidate: int, rung: int) -> None:
+        """Note that ``candidate`` is being evaluated at ``rung``."""
+        self._begun[rung].add(candidate)
+
+    def tell(
+        self, candidate: int, rung: int, point: Sequence[float] | None, feasible: bool = True
+    ) -> None:
+        """Take in a result.
+
+        Args:
+            candidate: any number that stands for it.
+            rung: index of the fidelity.
+            point: objectives, smaller is better; None when the evaluation failed.
+            feasible: whether constraints are met.
+        """
+        self._begun[rung].add(candidate)
+        told = None if point is None else tuple(float(value) for value in point)
+        self._results[rung].append(_Result(candidate, told, feasible))
+
+    def next(self) -> tuple[int, int] | None:
+        """Return the candidate to promote and the rung it goes to; None when there is none.
+
+        Higher rungs come first: what is nearly finished is finished.
+        """
+        for rung in range(len(self) - 2, -1, -1):
+            results = [each for each in self._results[rung] if each.point is not None]
+            # a failure counts among those the best are chosen from
+            places = math.floor(len(self._results[rung]) * self._shares[rung])
+            if not results or not places:
+                continue
+            points = np.array([each.point for each in results], dtype=np.float64)
+            feasible = np.array([each.feasible for each in results])
+            for index in promotion_order(points, feasible)[:places]:
+                candidate = results[index].candidate
+                if candidate not in self._begun[rung + 1]:
+                    return candidate, rung + 1
+        return None

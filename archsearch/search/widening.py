@@ -1,0 +1,123 @@
+"""Go on with a run in a wider space: what was found in the narrower one stays.
+
+An Optuna study fixes the values of a categorical parameter, so the trials are written anew, with
+the parameters that make the same architecture in the wider space, and the file takes the place of
+the old one in a single step.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from archsearch.errors import InputError, Problem
+from archsearch.search.run_folder import RunFolder
+from archsearch.space import Params, SearchSpace
+
+#: random configurations of the narrower space that must be in the wider one
+_LOOKED_AT = 200
+
+
+def narrowing_problems(old: SearchSpace, new: SearchSpace) -> list[Problem]:
+    """Return what the narrower space has and the wider one has not: empty when it is wider.
+
+    Every value of a parameter of both is compared; that nothing else was lost is seen from random
+    configurations.
+    """
+    problems = []
+    for name, parameter in old.parameters.items():
+        kept = new.parameters.get(name)
+        gone = [value for value in parameter.values if kept and value not in kept.values]
+        if gone:
+            rule = "a run may go on in a space that contains the old one; this value is gone"
+            problems.append(Problem(name, rule, gone, "leave it in, or give another --name"))
+    if problems:
+        return problems
+    rng = np.random.default_rng(0)
+    for _ in range(_LOOKED_AT):
+        arch = old.arch(old.sample(rng))
+        if new.params_of(arch) is None:
+            rule = "a run may go on in a space that contains the old one; this one lacks, e.g."
+            remedy = "only add values and options, or give another --name"
+            return [Problem("space", rule, arch.to_yaml(), remedy)]
+    return []
+
+
+def widen(folder: RunFolder, storage: str, old: SearchSpace, new: SearchSpace) -> None:
+    """Write the study of a run anew for a wider space.
+
+    Args:
+        folder: of the run.
+        storage: its Optuna storage URL.
+        old: the space it was begun in.
+        new: the space it goes on in.
+
+    Raises:
+        InputError: the new space does not contain the old one, or the study is not the run's own
+            file.
+    """
+    if problems := narrowing_problems(old, new):
+        raise InputError(problems)
+    if storage != folder.storage:
+        rule = "only a run with its own SQLite file can go on in a wider space"
+        raise InputError(Problem("--storage", rule, storage, "give this run another --name"))
+    path = folder.path / "study.db"
+    fresh = folder.path / "study.wider.db"
+    if not path.is_file():
+        return
+    fresh.unlink(missing_ok=True)
+    _copy(f"sqlite:///{path.resolve()}", f"sqlite:///{fresh.resolve()}", folder.name, old, new)
+    Path(fresh).replace(path)
+
+
+def _copy(source: str, target: str, name: str, old: SearchSpace, new: SearchSpace) -> None:
+    from_storage, to_storage = RDBStorage(source), RDBStorage(target)
+    try:
+        before = optuna.load_study(study_name=name, storage=from_storage)
+        after = optuna.create_study(
+            study_name=name, storage=to_storage, directions=before.directions
+        )
+        if before.metric_names:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                after.set_metric_names(before.metric_names)
+        for key, value in before.user_attrs.items():
+            after.set_user_attr(key, value)
+        after.add_trials([_moved(trial, old, new) for trial in before.get_trials(deepcopy=False)])
+    finally:
+        for storage in (from_storage, to_storage):
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _moved(trial: FrozenTrial, old: SearchSpace, new: SearchSpace) -> FrozenTrial:
+    """Return a trial of the wider space that tells the same about the same architecture."""
+    params = _params(dict(trial.params), old, new)
+    system = dict(trial.system_attrs)
+    if "fixed_params" in system:
+        system["fixed_params"] = _params(dict(system["fixed_params"]), old, new)
+    distributions: dict[str, BaseDistribution] = {
+        name: CategoricalDistribution(list(new.parameters[name].values)) for name in params
+    }
+    is_complete = trial.state == TrialState.COMPLETE
+    moved = create_trial(
+        state=trial.state,
+        values=trial.values if is_complete else None,
+        params=params,
+        distributions=distributions,
+        user_attrs=trial.user_attrs,
+        system_attrs=system,
+    )
+    moved.datetime_start, moved.datetime_complete = trial.datetime_start, trial.datetime_complete
+    return moved
+
+
+def _params(params: Params, old: SearchSpace, new: SearchSpace) -> Params:
+    """Return what makes the same architecture; nothing for what makes none."""
+    if not params or old.problems(params):
+        return {}
+    return new.params_of(old.arch(params)) or {}

@@ -1,0 +1,104 @@
+"""Promotion between rungs, against a slow twin."""
+
+import itertools
+
+import moocore
+import numpy as np
+import pytest
+
+from archsearch.search.rungs import Rungs, promotion_order
+
+
+def dominates(a, b):
+    return (a <= b).all() and (a < b).any()
+
+
+def slow_ranks(points):
+    """Peel fronts off, one after the other, by definition."""
+    left, ranks, rank = set(range(len(points))), {}, 0
+    while left:
+        front = {i for i in left if not any(dominates(points[j], points[i]) for j in left)}
+        ranks.update(dict.fromkeys(front, rank))
+        left, rank = left - front, rank + 1
+    return ranks
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_lower_ranks_come_first(width):
+    points = np.random.default_rng(width).random((40, width))
+    ranks = slow_ranks(points)
+    order = promotion_order(points, np.ones(40, dtype=bool))
+    assert sorted(order) == list(range(40))
+    assert [ranks[i] for i in order] == sorted(ranks.values())
+
+
+def test_inside_a_rank_the_greatest_contribution_comes_first():
+    x = np.sort(np.random.default_rng(0).random(9))
+    points = np.stack([x, 1 - x], axis=1)
+    order = promotion_order(points, np.ones(9, dtype=bool))
+    assert set(order[:2]) == {0, 8}, "the ends of the front first"
+    scaled = (points - points.min(axis=0)) / np.ptp(points, axis=0)
+    whole = moocore.hypervolume(scaled, ref=[1.1, 1.1])
+    lost = [whole - moocore.hypervolume(np.delete(scaled, i, 0), ref=[1.1, 1.1]) for i in order]
+    assert lost[2:] == sorted(lost[2:], reverse=True)
+
+
+def test_infeasible_candidates_come_last():
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.5]])
+    assert promotion_order(points, np.array([False, True, True]))[-1] == 0
+
+
+def test_units_play_no_part():
+    points = np.random.default_rng(3).random((30, 2))
+    good = np.ones(30, dtype=bool)
+    assert promotion_order(points, good) == promotion_order(points * [1000.0, 1e-3], good)
+
+
+def test_a_third_goes_on_and_later_ones_may_follow():
+    rungs = Rungs((1, 3, 9))
+    for candidate, value in enumerate([5.0, 4.0]):
+        rungs.tell(candidate, 0, [value])
+    assert rungs.next() is None, "a third of two is none"
+    rungs.tell(2, 0, [6.0])
+    assert rungs.next() == (1, 1)
+    rungs.begin(1, 1)
+    assert rungs.next() is None
+    for candidate, value in ((3, 7.0), (4, 8.0), (5, 9.0)):
+        rungs.tell(candidate, 0, [value])
+    # two of six: the first one, paused long ago, is the second best
+    assert rungs.next() == (0, 1)
+
+
+def test_the_highest_rung_is_served_first():
+    rungs = Rungs((1, 2, 4), share=0.5)
+    for candidate in range(6):
+        rungs.tell(candidate, 0, [float(candidate)])
+    for candidate in (0, 1):
+        rungs.tell(candidate, 1, [float(candidate)])
+    assert rungs.next() == (0, 2)
+
+
+def test_failures_are_never_promoted():
+    rungs = Rungs((1, 3))
+    for candidate in range(9):
+        rungs.tell(candidate, 0, None)
+    assert rungs.next() is None
+
+
+def test_costs_add_up_to_the_last_fidelity():
+    rungs = Rungs((1, 3, 9))
+    assert [rungs.cost(rung) for rung in range(3)] == [1, 2, 6]
+
+
+def test_everything_promoted_was_among_the_best_of_its_rung():
+    rng = np.random.default_rng(1)
+    rungs, told = Rungs((1, 4), share=0.25), []
+    for candidate in range(60):
+        told.append(rng.random(2))
+        rungs.tell(candidate, 0, told[-1])
+        for _ in itertools.count():
+            if (found := rungs.next()) is None:
+                break
+            best = promotion_order(np.array(told), np.ones(len(told), dtype=bool))
+            assert best.index(found[0]) < len(told) // 4
+            rungs.begin(*found)
