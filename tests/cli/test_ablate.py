@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from archsearch.cli.app import main
+from archsearch.cli.console import out
 from tests.ablation.test_run import STUDY, unmeasured
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(out, "width", 400)
     monkeypatch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
     (tmp_path / "s.yaml").write_text(STUDY)
     return tmp_path
