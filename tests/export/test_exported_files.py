@@ -70,7 +70,7 @@ def test_mixture_of_three_families_is_short(sources):
     _, text = sources["mixture"]
     for name in ("WindowGlobalAttention", "SparseGlobalAttention", "SeparableAttention"):
         assert f"class {name}(nn.Module)" in text
-    assert len(text.splitlines()) < 420
+    assert len(text.splitlines()) <= 410
 
 
 def test_docstring_tells_the_architecture_and_its_counts(sources):
