@@ -129,6 +129,14 @@ def run(
             rich_help_panel="Search",
         ),
     ] = None,
+    front_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Train each member of the front with so many other seeds after the search, to "
+            "tell better from not distinguishable; 0 for none. [default: 2]",
+            rich_help_panel="Search",
+        ),
+    ] = None,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -276,6 +284,7 @@ def run(
         "execution.executor": executor,
         "execution.address": address,
         "execution.baselines": baseline or None,
+        "execution.front_seeds": front_seeds,
     }
     config = configuration(space, overrides)
     if recipe is not None:
@@ -356,6 +365,7 @@ _OPTIONS = {
     "execution.trials": "--trials",
     "execution.time_limit_s": "--time-limit",
     "execution.patience": "--patience",
+    "execution.front_seeds": "--front-seeds",
     "execution.calibration_s": "--calibration",
     "execution.workers": "--workers",
     "execution.executor": "--executor",
