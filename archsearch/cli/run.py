@@ -14,6 +14,7 @@ from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
 from archsearch.report import (
     baseline_table,
+    correlation_line,
     front_points,
     front_table,
     front_text,
@@ -313,6 +314,8 @@ def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     known = baseline_table(record)
     if known is not None:
         out.print(known)
+    if line := correlation_line(record):
+        out.print(line, markup=False, soft_wrap=True)
     out.print(headline(record), markup=False, soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(
