@@ -52,8 +52,8 @@ def seed_lines(run: RunRecord) -> list[str]:
     way = "lower" if look.optimism >= 0 else "higher"
     gap = percent_text(abs(look.optimism))
     lines = [
-        f"over {number} that chose nothing, accuracy is {gap} points {way} on average than with the "
-        "seed of the search"
+        f"over {number} that chose nothing, accuracy is {gap} points {way} on average than with "
+        "the seed of the search"
     ]
     if look.neighbours:
         sure = f"{100 * look.confidence:g} % for all together; {look.method}"
