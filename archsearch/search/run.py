@@ -99,7 +99,8 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     num = num_workers(config.execution, prepared.device)
 
     def open_workers() -> Executor:
-        listener.line(f"starting {num} workers")
+        if config.execution.executor == "ray":
+            listener.line(f"starting {num} {'worker' if num == 1 else 'workers'}")
         return _executor(prepared, rule, quiet)
 
     workers, rest_s = Workers(open_workers), 0.0
@@ -145,6 +146,8 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                 finally:
                     if table is not None:
                         table.save()
+            if not config.other_seeds:
+                workers.close()
             rest_began = time.perf_counter()
             front = _confirm(prepared, store, gate, listener)
             rest_s = time.perf_counter() - rest_began
@@ -271,13 +274,15 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
 def _add_times(
     store: StudyStore, executor: Executor | None, rest_s: float, gate: Gate, wall_s: float
 ) -> None:
-    """Add where the time of a session went; workers rested while the front was confirmed."""
+    """Add where the time of a session went.
+
+    While the front is measured again there is nothing to train: that counts as measuring alone,
+    whether the workers are kept for the other seeds or not.
+    """
     times = dict(store.attribute("time_by_cause", {}))
     spent = executor.time.as_dict() if executor is not None else {}
     if executor is not None:
-        rested = min(spent["idle"], rest_s * executor.num_workers)
-        spent["idle"] -= rested
-        spent["paused"] += rested
+        spent["idle"] = max(0.0, spent["idle"] - rest_s * executor.num_workers)
     spent |= {"measuring": gate.time.measuring, "waiting_for_quiet": gate.time.waiting}
     for cause, seconds in spent.items():
         times[cause] = times.get(cause, 0.0) + seconds
