@@ -37,9 +37,10 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
     Columns (one entry a trial): ``number``, ``state``, ``origin`` and ``reason`` (places in
     ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
     ``final`` (1 when the latency is the final one), ``noisy``, ``accuracy``,
-    ``accuracy_interval``, ``test``, ``curve`` (accuracies), ``digest`` (12 digits), ``line``
-    (places in ``parts`` that make the one-line architecture), ``net`` (see `_network`), ``share``
-    (of the time of stem, stages, head; None when unknown).
+    ``accuracy_interval``, ``seeds`` (accuracies with other seeds), ``test``, ``curve``
+    (accuracies), ``digest`` (12 digits), ``line`` (places in ``parts`` that make the one-line
+    architecture), ``net`` (see `_network`), ``share`` (of the time of stem, stages, head; None
+    when unknown).
     """
     words, parts, blocks = _Table(), _Table(), _Table()
     n = num_images(run)
@@ -73,6 +74,7 @@ def _row(
         "noisy": int(latency is not None and latency.verdict != "steady"),
         "accuracy": accuracy,
         "accuracy_interval": accuracy_interval(accuracy or 0.0, n or 1) if known else None,
+        "seeds": list(trial.seed_accuracies.values()),
         "test": trial.test_accuracy,
         "curve": [metrics.accuracy for metrics in trial.curve],
         "digest": trial.digest[:12],
