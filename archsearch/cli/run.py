@@ -134,7 +134,7 @@ def run(
         int | None,
         typer.Option(
             help="Train each member of the front with so many other seeds after the search, to "
-            "tell better from not distinguishable; 0 for none. [default: 2]",
+            "tell better from not distinguishable; 0 for none. [default: 3]",
             rich_help_panel="Search",
         ),
     ] = None,

@@ -111,7 +111,7 @@ class Execution(Spec):
     address: str = ""
     calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     baselines: tuple[str, ...] = ()
-    front_seeds: Annotated[int, Field(ge=0, strict=True)] = 2
+    front_seeds: Annotated[int, Field(ge=0, strict=True)] = 3
 
 
 class SearchConfig(Spec):
