@@ -15,7 +15,6 @@ import argparse
 import math
 import platform
 import statistics
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -25,7 +24,7 @@ from typing import Any
 import numpy as np
 import optuna
 from learning_curves import NUM_VAL, TABLE, curve_space, key, read_table
-from scipy.stats import binomtest, wilcoxon
+from scipy.stats import wilcoxon
 
 import archsearch
 from archsearch.analysis import hypervolume
@@ -100,7 +99,9 @@ class CurveTable:
         return found
 
 
-def searched(table: CurveTable, sampler: str, rungs: Sequence[int], trials: int, seed: int) -> list[Step]:
+def searched(
+    table: CurveTable, sampler: str, rungs: Sequence[int], trials: int, seed: int
+) -> list[Step]:
     """Run `archsearch.search`, with rungs or (none given) every network to the end."""
     common: dict[str, Any] = {
         "objectives": OBJECTIVES,
@@ -222,7 +223,6 @@ def main() -> None:
     base: list[float] = []
     shares: dict[str, list[float]] = {}
     for name, method in methods.items():
-        began = time.perf_counter()
         runs = [table.volumes(method(seed)) for seed in range(options.seeds)]
         if not targets:
             targets = [volumes[-1][1] for volumes in runs]
@@ -230,7 +230,9 @@ def main() -> None:
         base = base or needed
         report(name, needed, base, limit)
         shares[name] = [
-            statistics.mean(volume_at(v, mark * limit) / t for v, t in zip(runs, targets, strict=True))
+            statistics.mean(
+                volume_at(v, mark * limit) / t for v, t in zip(runs, targets, strict=True)
+            )
             for mark in _MARKS
         ]
     plot(shares)
