@@ -1,6 +1,6 @@
 """Epochs that a search saves by training most candidates briefly, on a table of real trainings.
 
-    python benchmarks/multi_fidelity.py [--seeds 20] [--trials 64] [--rungs 1 3 9 27]
+    python benchmarks/multi_fidelity.py [--seeds 20] [--trials 64] [--rungs 1 3 9 27] [--promote X]
 
 The table (`learning_curves.py`) holds the learning curves of every network of a small space on
 Fashion-MNIST. Two objectives: error after the last epoch, to be learnt, and multiply-adds, known
@@ -99,10 +99,17 @@ class CurveTable:
         return found
 
 
-def searched(
-    table: CurveTable, sampler: str, rungs: Sequence[int], trials: int, seed: int
-) -> list[Step]:
+@dataclass(frozen=True)
+class Ladder:
+    """Rungs of a search, and the share that goes on at each; no rungs for full fidelity."""
+
+    rungs: tuple[int, ...] = ()
+    promote: float | None = None
+
+
+def searched(table: CurveTable, sampler: str, ladder: Ladder, trials: int, seed: int) -> list[Step]:
     """Run `archsearch.search`, with rungs or (none given) every network to the end."""
+    rungs = ladder.rungs
     common: dict[str, Any] = {
         "objectives": OBJECTIVES,
         "known": {"macs": table.macs},
@@ -113,7 +120,12 @@ def searched(
         result = search(table.space, table.at_the_end, trials=trials, **common)
         return [Step(table.epochs, key(trial.params), True) for trial in result.trials]
     result = search(
-        table.space, table.evaluate, fidelities=rungs, trials=table.space.count(), **common
+        table.space,
+        table.evaluate,
+        fidelities=rungs,
+        promote=ladder.promote,
+        trials=table.space.count(),
+        **common,
     )
     below = dict(zip(rungs, (0, *rungs[:-1]), strict=True))
     return [
@@ -198,20 +210,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trials", type=int, default=64, help="of the full-fidelity search")
     parser.add_argument("--rungs", type=int, nargs="+", default=[1, 3, 9, 27])
+    parser.add_argument("--promote", type=float, help="share that goes on at each rung")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    table, rungs = CurveTable(options.table), options.rungs
+    table, rungs, whole = CurveTable(options.table), options.rungs, Ladder()
+    ladder = Ladder(tuple(rungs), options.promote)
     methods: dict[str, Callable[[int], list[Step]]] = {
-        "ours, full fidelity": partial(searched, table, "model", (), options.trials),
-        "ours, rungs": partial(searched, table, "model", rungs, options.trials),
-        "random, full fidelity": partial(searched, table, "random", (), table.space.count()),
-        "random, our rungs": partial(searched, table, "random", rungs, options.trials),
+        "ours, full fidelity": partial(searched, table, "model", whole, options.trials),
+        "ours, rungs": partial(searched, table, "model", ladder, options.trials),
+        "random, full fidelity": partial(searched, table, "random", whole, table.space.count()),
+        "random, our rungs": partial(searched, table, "random", ladder, options.trials),
         "synchronous halving": partial(synchronous_halving, table, rungs),
     }
     print(
         f"{platform.processor() or platform.machine()}, python {platform.python_version()}, "
         f"archsearch {archsearch.__version__}, optuna {optuna.__version__}; {len(table.points)} "
-        f"networks, rungs {rungs}, n = {options.seeds} seeds"
+        f"networks, rungs {rungs}, promoted {options.promote or 'low/high'}, "
+        f"n = {options.seeds} seeds"
     )
     limit = options.trials * table.epochs
     print(
