@@ -27,8 +27,9 @@ def tune_space(study: Study | TuneStudy | SearchSpace) -> Callable[[Any], None]:
         space = study
     else:
         space = (study if isinstance(study, TuneStudy) else tune_study(study)).space
+    # Tune pickles its searcher, and a function inside a function cannot be
+    return functools.partial(_define, space)
 
-    def define(trial: Any) -> None:
-        space.walk(functools.partial(suggest, trial))
 
-    return define
+def _define(space: SearchSpace, trial: Any) -> None:
+    space.walk(functools.partial(suggest, trial))

@@ -1,6 +1,7 @@
 """The bridge to Ray Tune: define-by-run space, trainable, and both under `tune.Tuner`."""
 
 import math
+import pickle
 
 import optuna
 import pytest
@@ -64,7 +65,8 @@ def trial_of(study, params):
 def test_only_active_parameters_are_suggested(study):
     space = study.space
     plain = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    define = tune_space(study)
+    # Tune keeps its searcher on disk
+    define = pickle.loads(pickle.dumps(tune_space(study)))
     for _ in range(30):
         trial = plain.ask()
         define(trial)
