@@ -26,6 +26,8 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
     process go on with equal results, so schedulers may pause, move and clone trials.
     """
 
+    _latency_ms: float | None
+
     def setup(self, config: dict[str, Any], study: TuneStudy) -> None:
         """Build the candidate that ``config``, the active parameters, stands for.
 
@@ -81,7 +83,7 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
         study = self._study
         self._arch = study.space.arch(config)
         self._counts: ArchCounts = count_arch(self._arch)
-        self._latency_ms: float | None = None
+        self._latency_ms = None
         self._worker.start(Job(0, self._arch, study.recipe, study.seed))
 
     def _measured_ms(self) -> float:
