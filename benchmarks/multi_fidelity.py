@@ -8,7 +8,8 @@ beforehand. With each seed the search at full fidelity trains so many networks t
 the hypervolume that it ends with is the target. Printed for each method: the epochs until it is
 reached, over seeds, and the ratio to the full-fidelity search with the same seed. A network counts
 towards the hypervolume from its last epoch on, not before. A method that never gets there within
-the epochs of the whole full-fidelity search counts with those, and is listed as missed.
+the epochs of the whole full-fidelity search counts with those, and is listed as missed. The bound
+is what a clairvoyant needs who trains, in full, nothing but what gains most.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 import optuna
 from learning_curves import NUM_VAL, TABLE, curve_space, key, read_table
-from scipy.stats import wilcoxon
+from scipy.stats import kendalltau, wilcoxon
 
 import archsearch
 from archsearch.analysis import hypervolume
@@ -35,6 +36,8 @@ from archsearch.space import Params, SearchSpace
 SHARE = 0.99
 OBJECTIVES = {"error": "min", "macs": "min"}
 _RESAMPLES = 10_000
+#: networks that the clairvoyant bound looks ahead
+_BOUND = 30
 #: of the text plot: where hypervolumes are read, as shares of the full-fidelity search's epochs
 _MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
@@ -74,6 +77,11 @@ class CurveTable:
     def at_the_end(self, params: Params) -> dict[str, float]:
         """Return what a whole training shows."""
         return self.evaluate(params, self.epochs, None)
+
+    def trust(self, epoch: int) -> float:
+        """Return Kendall's tau between the errors after ``epoch`` epochs and at the end."""
+        both = [(self.error(name, epoch), self.error(name, self.epochs)) for name in self._rows]
+        return float(kendalltau(*np.array(both).T).statistic)
 
     @cached_property
     def points(self) -> dict[str, tuple[float, float]]:
@@ -160,6 +168,17 @@ def synchronous_halving(table: CurveTable, rungs: Sequence[int], seed: int) -> l
     return steps
 
 
+def clairvoyant(table: CurveTable) -> list[Step]:
+    """Train in full, one by one, whatever gains most: what nobody can know, as a bound."""
+    left, kept = dict(table.points), []
+    steps = []
+    while len(steps) < _BOUND:
+        best = max(left, key=lambda name: hypervolume([*kept, left[name]], table.reference))
+        kept.append(left.pop(best))
+        steps.append(Step(table.epochs, best, True))
+    return steps
+
+
 def epochs_to(volumes: Sequence[tuple[float, float]], target: float) -> float:
     """Return the epochs after which ``target`` is reached; infinite if it never is."""
     return next((spent for spent, volume in volumes if volume >= target), math.inf)
@@ -221,6 +240,7 @@ def main() -> None:
         "random, full fidelity": partial(searched, table, "random", whole, table.space.count()),
         "random, our rungs": partial(searched, table, "random", ladder, options.trials),
         "synchronous halving": partial(synchronous_halving, table, rungs),
+        "clairvoyant": lambda seed: clairvoyant(table),
     }
     print(
         f"{platform.processor() or platform.machine()}, python {platform.python_version()}, "
@@ -228,6 +248,8 @@ def main() -> None:
         f"networks, rungs {rungs}, promoted {options.promote or 'low/high'}, "
         f"n = {options.seeds} seeds"
     )
+    trust = "; ".join(f"{rung}: {table.trust(rung):.2f}" for rung in rungs[:-1])
+    print(f"rank correlation (Kendall) with the last epoch, by epoch: {trust}")
     limit = options.trials * table.epochs
     print(
         f"epochs until {SHARE:.0%} of the hypervolume after {options.trials} x {table.epochs} = "
