@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archsearch.search import SearchConfig, load_run, run_search
     from archsearch.space import SearchSpace, flat_space, load_space
     from archsearch.train import Recipe, Trainer
+    from archsearch.tune import tune_space, tune_trainable
 
 try:
     __version__ = version("archsearch")
@@ -44,6 +45,8 @@ _HOMES = {
     "flat_space": "space",
     "run_search": "search",
     "summary": "arch",
+    "tune_space": "tune",
+    "tune_trainable": "tune",
 }
 
 __all__ = [
@@ -67,6 +70,8 @@ __all__ = [
     "load_space",
     "run_search",
     "summary",
+    "tune_space",
+    "tune_trainable",
 ]
 
 

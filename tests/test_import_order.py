@@ -16,7 +16,7 @@ ORDER = [
     {"train"},
     {"analysis", "cluster"},
     {"search"},
-    {"ablation"},
+    {"ablation", "tune"},
     {"report", "export"},
     {"live"},
     {"cli", "__main__"},
@@ -34,7 +34,13 @@ WITHIN = {
 }
 
 HOME = {
-    "ray": {"cluster/ray_pool.py", "cluster/ray_start.py", "cluster/remote_probe.py"},
+    "ray": {
+        "cluster/ray_pool.py",
+        "cluster/ray_start.py",
+        "cluster/remote_probe.py",
+        # a Trainable of Ray Tune is a class of Ray's
+        "tune/trainable.py",
+    },
     "optuna": {"search"},
     "optuna_dashboard": {"live"},
     "plotly": {"report"},

@@ -28,6 +28,8 @@ NAMES = [
     "load_space",
     "run_search",
     "summary",
+    "tune_space",
+    "tune_trainable",
 ]
 PARTS = sorted(path.parent.name for path in Path(archsearch.__file__).parent.glob("*/__init__.py"))
 

@@ -1,6 +1,7 @@
 """A worker: one candidate at a time, one epoch a call. Knows neither Ray nor Optuna."""
 
 import time
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -69,6 +70,14 @@ class Worker:
         state = self._current().model.state_dict()
         plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
         return bytes(save(plain))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that another worker needs to go on with the candidate."""
+        return self._current().state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where ``state`` was taken; `start` with an equal job comes first."""
+        self._current().load_state_dict(state)
 
     def _current(self) -> Trainer:
         assert self._trainer is not None, "start() comes first"

@@ -1,0 +1,90 @@
+"""What Ray Tune's trials need of a study: space, data, recipe, budgets and latency target."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from archsearch.arch import value_from
+from archsearch.data import DataSplits
+from archsearch.errors import InputError, Problem
+from archsearch.resources import find_yaml
+from archsearch.search import (
+    Budgets,
+    LatencyTarget,
+    Place,
+    RunFolder,
+    SearchConfig,
+    StudyFile,
+    prepare,
+)
+from archsearch.space import SearchSpace, space_from
+from archsearch.train import Recipe
+from archsearch.yaml_source import YamlSource, load_yaml
+
+#: a configuration, a study file (its path, or a name in ``studies/``), or the folder of a run
+Study = SearchConfig | RunFolder | str | Path
+
+
+@dataclass(frozen=True)
+class TuneStudy:
+    """One study, as every trial of it gets it.
+
+    Attributes:
+        space: of the candidates.
+        data: what they are trained on.
+        recipe: how they are trained.
+        budgets: upper limits; a candidate above one of them is not trained.
+        latency: where and how latency is measured.
+        device: ``cpu`` or ``cuda``.
+        threads: intra-op threads of a training.
+        seed: of initialisation and data order.
+    """
+
+    space: SearchSpace
+    data: DataSplits
+    recipe: Recipe
+    budgets: Budgets
+    latency: LatencyTarget
+    device: str
+    threads: int
+    seed: int
+
+
+def tune_study(study: Study) -> TuneStudy:
+    """Check a study and load its data; nothing is written.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    config, space = _config_of(study)
+    if config.latency.elsewhere:
+        rule = "cannot be measured on another machine from Ray Tune"
+        remedy = "leave out latency.elsewhere, or use archsearch run --target"
+        raise InputError(Problem("latency.elsewhere", rule, True, remedy))
+    prepared = prepare(config, Place(name="tune"))
+    return TuneStudy(
+        space=space or prepared.space,
+        data=prepared.data,
+        recipe=prepared.recipe,
+        budgets=config.budgets,
+        latency=config.latency,
+        device=prepared.device,
+        threads=config.execution.threads_per_worker,
+        seed=config.seed,
+    )
+
+
+def _config_of(study: Study) -> tuple[SearchConfig, SearchSpace | None]:
+    """Return the configuration of a study; for a run, its space as the run's folder keeps it."""
+    if isinstance(study, SearchConfig):
+        return study, None
+    folder = study if isinstance(study, RunFolder) else RunFolder(study)
+    if not folder.exists():
+        source = load_yaml(find_yaml(str(study), "studies"))
+        return value_from(StudyFile, source).search, None
+    written = folder.read_config()
+    data = {key: each for key, each in written["identity"].items() if key != "space_digest"}
+    # a run without a recipe of its own has the default one of its time
+    data["recipe"] = written["recipe"]
+    config = value_from(SearchConfig, YamlSource(str(folder.config), data))
+    space = space_from(YamlSource(str(folder.config), written["space"]), written["space_name"])
+    return config, space
