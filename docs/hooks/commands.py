@@ -64,9 +64,7 @@ def _row(parameter: Any) -> str:
         name = f"`{parameter.human_readable_name}`"
         takes = "required" if parameter.required else "may be left out"
     else:
-        name = ", ".join(
-            f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts)
-        )
+        name = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
         flag = parameter.is_flag
         takes = "" if flag else _KINDS.get(parameter.type.name.upper(), parameter.type.name)
     text = _plain(parameter.help or "")
