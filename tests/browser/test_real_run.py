@@ -20,9 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Some regimes"),
 ]
 TRIALS = 6
-COMMAND = (
-    "run tiny --name real --budget-ms 50 --epochs 2 --executor inline --calibration 0 --quiet"
-)
+COMMAND = "run tiny --name real --budget-ms 50 --epochs 2 --executor inline --calibration 0 --quiet"
 
 
 @pytest.fixture(scope="module")
