@@ -1,18 +1,40 @@
 """Puts every command with its options in place of ``{{ commands }}``, from the commands themselves.
 
-Read from Typer at build time, so the page cannot say what the program does not do.
+Read at build time from the functions and annotations that Typer makes the commands of, so that the
+page cannot say what the program does not do.
 """
 
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
-import typer
-from typer.main import get_command
+from typer.models import ArgumentInfo, OptionInfo
 
-from archsearch.cli.app import COMMANDS, HELP, build_app
+from archsearch.cli.app import COMMANDS, HELP, archsearch
 
 _PLACE = "{{ commands }}"
-#: click's words for what a value is
-_KINDS = {"INTEGER": "whole number", "FLOAT": "number", "TEXT": "text", "PATH": "path"}
+_KINDS = {int: "whole number", float: "number", str: "text", Path: "path"}
+
+
+class Parameter(NamedTuple):
+    """One argument or option.
+
+    Attributes:
+        name: as it is typed.
+        takes: what kind of value; empty for a flag.
+        help: as ``--help`` prints it, the default included.
+        panel: heading it stands under.
+        required: has to be given.
+    """
+
+    name: str
+    takes: str
+    help: str
+    panel: str
+    required: bool
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -22,63 +44,89 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def written() -> str:
     """Return all commands as Markdown."""
-    group = get_command(build_app(None))
-    parts = [_plain(HELP), "## archsearch", _table(group)]
-    return "\n\n".join([*parts, *(_command(name) for name in COMMANDS)])
+    parts = [_plain(HELP), "## archsearch", _tables(list(parameters(archsearch)))]
+    for name in COMMANDS:
+        function = getattr(import_module(f"archsearch.cli.{name}"), name)
+        known = list(parameters(function))
+        usage = [f"archsearch {name}", *(p.name for p in known if p.panel == "Arguments")]
+        parts += [f"## {name}", f"```text\n{' '.join(usage)} [OPTIONS]\n```"]
+        parts += [_plain(inspect.getdoc(function) or ""), _tables(known)]
+    return "\n\n".join(parts)
 
 
-def _command(name: str) -> str:
-    group = get_command(build_app(name))
-    command = group.commands[name]  # type: ignore[attr-defined]
-    context = typer.Context(command, info_name=f"archsearch {name}")
-    usage = command.get_usage(context).removeprefix("Usage: ")
-    return "\n\n".join(
-        [
-            f"## {name}",
-            f"```text\n{usage}\n```",
-            _plain(command.help or ""),
-            _table(command),
-        ]
-    )
+def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
+    """Return what a command takes, in the order of its function."""
+    hints = get_type_hints(function, include_extras=True)
+    for name, each in inspect.signature(function).parameters.items():
+        kind, default, info = hints[name], each.default, None
+        if isinstance(default, OptionInfo | ArgumentInfo):
+            info, default = default, default.default
+        elif get_origin(kind) is Annotated:
+            kind, *extras = get_args(kind)
+            info = next((x for x in extras if isinstance(x, OptionInfo | ArgumentInfo)), None)
+        argument = isinstance(info, ArgumentInfo) or (info is None and default is each.empty)
+        shown = _shown_name(name, kind, info, argument, default is each.empty)
+        yield Parameter(
+            shown,
+            _takes(kind),
+            _help(info, default),
+            getattr(info, "rich_help_panel", None) or ("Arguments" if argument else "Options"),
+            default is each.empty,
+        )
 
 
-def _table(command: Any) -> str:
+def _shown_name(name: str, kind: Any, info: Any, argument: bool, required: bool) -> str:
+    if argument:
+        several = "..." if get_origin(kind) is list else ""
+        return f"{name.upper()}{several}" if required else f"[{name.upper()}{several}]"
+    given = tuple(getattr(info, "param_decls", None) or ())
+    if given:
+        return ", ".join(given)
+    words = name.strip("_").replace("_", "-")
+    return f"--{words}/--no-{words}" if _bare(kind) is bool else f"--{words}"
+
+
+def _bare(kind: Any) -> Any:
+    """Return the type of one value: without None, and of a list its items."""
+    if get_args(kind):
+        return _bare(next(each for each in get_args(kind) if each is not type(None)))
+    return kind
+
+
+def _takes(kind: Any) -> str:
+    bare = _bare(kind)
+    if isinstance(bare, type) and issubclass(bare, Enum):
+        return ", ".join(str(each.value) for each in bare)
+    return _KINDS.get(bare, "")
+
+
+def _help(info: Any, default: Any) -> str:
+    text = getattr(info, "help", None) or ""
+    value = default.value if isinstance(default, Enum) else default
+    unsaid = value in (None, "", False, ...) or value is inspect.Parameter.empty
+    if unsaid or "[default" in text:
+        return text
+    said = {True: "on"}.get(value, value) if isinstance(value, bool) else value
+    return f"{text} [default: {said}]"
+
+
+def _tables(known: list[Parameter]) -> str:
     """Return the parameters under the headings that ``--help`` has."""
-    panels: dict[str, list[Any]] = {}
-    for parameter in command.params:
-        if getattr(parameter, "hidden", False) or parameter.name == "help":
-            continue
-        argument = parameter.param_type_name == "argument"
-        panel = getattr(parameter, "rich_help_panel", None)
-        panels.setdefault(panel or ("Arguments" if argument else "Options"), []).append(parameter)
-    lines = []
-    for title, parameters in panels.items():
-        lines += [f"| {title} | takes | what |", "| --- | --- | --- |"]
-        lines += [_row(parameter) for parameter in parameters]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _row(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
-        name = f"`{parameter.human_readable_name}`"
-        takes = "required" if parameter.required else "may be left out"
-    else:
-        name = ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
-        flag = parameter.is_flag
-        takes = "" if flag else _KINDS.get(parameter.type.name.upper(), parameter.type.name)
-    text = _plain(parameter.help or "")
-    default = parameter.default
-    known = default is None or callable(default) or default in ("", False, ()) or "[default" in text
-    if not known:
-        text = f"{text} [default: {default}]"
-    return f"| {name} | {takes} | {text} |"
+    tables = []
+    for panel in dict.fromkeys(each.panel for each in known):
+        rows = [f"| {panel} | takes | what |", "| --- | --- | --- |"]
+        rows += [
+            f"| `{each.name}` | {each.takes} | {_plain(each.help)} |"
+            for each in known
+            if each.panel == panel
+        ]
+        tables.append("\n".join(rows))
+    return "\n\n".join(tables)
 
 
 def _plain(text: str) -> str:
-    """Return help as Markdown that shows its characters: paragraphs stay, bars do not end cells."""
-    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
-    shown = "\n\n".join(part for part in paragraphs if part)
-    for character in "[]<>*_":
+    """Return help as Markdown that shows its characters: paragraphs stay, bars end no cells."""
+    shown = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+    for character in "[]<>*_|":
         shown = shown.replace(character, f"&#{ord(character)};")
-    return shown.replace("|", "&#124;")
+    return shown
