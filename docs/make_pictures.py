@@ -42,8 +42,8 @@ RUNS = {
         *("run", "lightweight", "--name", "random", "--trials", "16", *_SHORT),
         *("--sampler", "random"),
     ],
-    "edgevit_components": [
-        *("ablate", "edgevit_components", "--name", "edgevit_components", "--scale", "small"),
+    "edgevit_components-small-digits": [
+        *("ablate", "edgevit_components", "--scale", "small"),
         *("--epochs", "3", "--executor", "inline"),
     ],
 }
@@ -71,7 +71,7 @@ def _take_all(browser: Browser, runs_dir: Path, folder: Path) -> None:
     run, other = load_run("lightweight", runs_dir), load_run("random", runs_dir)
     report = write_report(run, folder / "report.html").as_uri()
     comparison = write_comparison([run, other], folder / "comparison.html").as_uri()
-    study = load_ablation(runs_dir / "edgevit_components")
+    study = load_ablation(runs_dir / "edgevit_components-small-digits")
     ablation = write_ablation(study, folder / "ablation.html").as_uri()
     for width in SCREENS:
         for dark in (False, True):
