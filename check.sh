@@ -8,5 +8,5 @@ ruff check .
 mypy
 site=$(mktemp -d)
 trap 'rm -rf "$site"' EXIT
-mkdocs build --strict --quiet --site-dir "$site"
+NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --site-dir "$site"
 pytest -m "not slow" -n 2 --dist worksteal "$@"
