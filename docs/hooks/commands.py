@@ -5,7 +5,7 @@ page cannot say what the program does not do.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -27,14 +27,12 @@ class Parameter(NamedTuple):
         takes: what kind of value; empty for a flag.
         help: as ``--help`` prints it, the default included.
         panel: heading it stands under.
-        required: has to be given.
     """
 
     name: str
     takes: str
     help: str
     panel: str
-    required: bool
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -58,31 +56,36 @@ def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
     """Return what a command takes, in the order of its function."""
     hints = get_type_hints(function, include_extras=True)
     for name, each in inspect.signature(function).parameters.items():
-        kind, default, info = hints[name], each.default, None
+        kind, default, info, given = hints[name], each.default, None, ()
         if isinstance(default, OptionInfo | ArgumentInfo):
-            info, default = default, default.default
+            info, default, given = default, default.default, default.param_decls or ()
         elif get_origin(kind) is Annotated:
             kind, *extras = get_args(kind)
             info = next((x for x in extras if isinstance(x, OptionInfo | ArgumentInfo)), None)
+            # inside Annotated the first name stands where the default would
+            first = getattr(info, "default", None)
+            names = getattr(info, "param_decls", None) or ()
+            given = (first, *names) if isinstance(first, str) else tuple(names)
         argument = isinstance(info, ArgumentInfo) or (info is None and default is each.empty)
-        shown = _shown_name(name, kind, info, argument, default is each.empty)
         yield Parameter(
-            shown,
+            _argument(name, kind, default is each.empty)
+            if argument
+            else _option(name, kind, given),
             _takes(kind),
             _help(info, default),
             getattr(info, "rich_help_panel", None) or ("Arguments" if argument else "Options"),
-            default is each.empty,
         )
 
 
-def _shown_name(name: str, kind: Any, info: Any, argument: bool, required: bool) -> str:
-    if argument:
-        several = "..." if get_origin(kind) is list else ""
-        return f"{name.upper()}{several}" if required else f"[{name.upper()}{several}]"
-    given = tuple(getattr(info, "param_decls", None) or ())
+def _argument(name: str, kind: Any, required: bool) -> str:
+    shown = name.upper() + ("..." if get_origin(kind) is list else "")
+    return shown if required else f"[{shown}]"
+
+
+def _option(name: str, kind: Any, given: Sequence[str]) -> str:
     if given:
         return ", ".join(given)
-    words = name.strip("_").replace("_", "-")
+    words = name.replace("_", "-")
     return f"--{words}/--no-{words}" if _bare(kind) is bool else f"--{words}"
 
 
