@@ -19,6 +19,9 @@ _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
 #: of the corrected blocks on a noisy machine: lower end, latency, upper end
 _NOISY_PERCENTILES = (5, 25, 75)
+#: a reference slower than this many times was set aside by the scheduler for most of its block;
+#: the network beside it was not, and dividing would make nonsense of it
+_MAX_SLOWDOWN = 3.0
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,13 @@ class Sighting:
         )
         return on_mark and (self.block.busy is None or self.block.busy >= _MIN_BUSY * busiest)
 
+    def slowdown(self, calibration_ms: float) -> float:
+        """Return how many times slower than in quiet the reference ran beside the block."""
+        return (self.before_ms + self.after_ms) / (2 * calibration_ms)
+
     def corrected_ms(self, calibration_ms: float) -> float:
         """Return the block's latency with the reference's slowdown divided out."""
-        return 2 * self.block.median_ms * calibration_ms / (self.before_ms + self.after_ms)
+        return self.block.median_ms / self.slowdown(calibration_ms)
 
 
 @dataclass
@@ -83,7 +90,8 @@ class Measurement:
     """Interleaved blocks of networks, and what they say.
 
     A steady machine gives the median of the accepted blocks. On a noisy one so few blocks are
-    undisturbed that all are used: each is divided by how much slower the reference was beside
+    undisturbed that nearly all are used, but for those beside which the reference was set aside
+    altogether: each is divided by how much slower the reference was beside
     it, and, because what disturbs a network disturbs the small reference less, the lower quartile
     of these stands for the latency in quiet (``docs/latency.md`` has the measured errors).
 
@@ -110,7 +118,11 @@ class Measurement:
 
     def believed(self, index: int) -> list[Sighting]:
         """Return the blocks of one network that its latency comes from."""
-        return self.accepted(index) if self.settled else [each[index] for each in self.rounds]
+        if self.settled:
+            return self.accepted(index)
+        seen = [each[index] for each in self.rounds]
+        beside = [each for each in seen if each.slowdown(self.calibration_ms) <= _MAX_SLOWDOWN]
+        return beside or seen
 
     def verdict(self, index: int) -> Verdict:
         """Return ``steady``, ``noisy``, or ``rejected`` when not one block was quiet."""
@@ -123,7 +135,11 @@ class Measurement:
         if self.settled:
             medians = [each.block.median_ms for each in self.believed(index)]
             return median(medians), median_interval(medians)
-        corrected = [each.corrected_ms(self.calibration_ms) for each in self.believed(index)]
+        believed = self.believed(index)
+        corrected = [each.corrected_ms(self.calibration_ms) for each in believed]
+        if believed[0].slowdown(self.calibration_ms) > _MAX_SLOWDOWN:
+            # nothing to divide by: the blocks as they are, which are too slow if anything
+            corrected = [each.block.median_ms for each in believed]
         low, middle, high = (percentile(corrected, percent) for percent in _NOISY_PERCENTILES)
         return middle, (low, high)
 

@@ -102,6 +102,27 @@ def test_on_a_loaded_machine_the_reference_is_divided_out():
     assert lower <= summary["median_ms"] <= upper
 
 
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_a_reference_that_was_set_aside_divides_nothing(share):
+    # the scheduler takes the reference from the processor for 30 ms, and leaves the network there
+    machine = Machine()
+    rng = Random(1)
+    quiet = machine.network(0.4)
+
+    def reference(count, lead):
+        block = quiet(count, lead)
+        set_aside = 30.0 if rng.random() < share else 0.0
+        machine.now += set_aside / 1000
+        return TimedBlock(tuple(ms + set_aside for ms in block.times_ms), 0.1)
+
+    result = measure([machine.network(4.0)], reference, 0.4, QUICK, machine.clock)
+    assert result.verdict(0) in ("noisy", "rejected")
+    summary = result.summary(0)
+    assert summary["median_ms"] == pytest.approx(4.0, rel=0.01)
+    lower, upper = summary["interval_ms"]
+    assert lower == pytest.approx(upper, rel=0.02)
+
+
 def test_networks_measured_together_have_a_reference_of_their_own():
     # only the first of two networks is disturbed, every time
     machine = Machine()
