@@ -153,7 +153,7 @@ class RunFolder:
             )
             for key in dict.fromkeys([*before, *now])
             # an option that a run of an earlier version did not know was not used by it
-            if key not in passed and before.get(key) != now.get(key)
+            if key not in passed and (before.get(key) or None) != (now.get(key) or None)
         ]
         if problems:
             raise InputError(problems)
@@ -212,10 +212,9 @@ def run_folder(runs_dir: str | Path, name: str) -> RunFolder:
 
 def find_run(run: str | Path, runs_dir: str | Path = "runs") -> RunFolder:
     """Return the folder that ``run`` names: a path, or a name inside ``runs_dir``."""
-    path = Path(run)
-    if (path / "config.yaml").is_file() or len(path.parts) > 1:
-        return RunFolder(path)
-    return RunFolder(Path(runs_dir) / path)
+    path, named = Path(run), RunFolder(Path(runs_dir) / run)
+    elsewhere = len(path.parts) > 1 or (path.is_dir() and not named.exists())
+    return RunFolder(path) if elsewhere or (path / "config.yaml").is_file() else named
 
 
 def _flat(data: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:

@@ -71,3 +71,4 @@ def test_an_equal_space_may_come_from_another_file(tmp_path: Path) -> None:
 
 def test_options_that_an_earlier_version_did_not_know_may_be_left_out(folder: RunFolder) -> None:
     folder.check_same({**IDENTITY, "budgets": {"latency_ms": 5.0, "memory_bytes": None}})
+    folder.check_same({**IDENTITY, "elsewhere": False})
