@@ -36,10 +36,17 @@ def decide_branches(
         imports: names that ``root`` needs beyond the library's, with their imports.
     """
     _number_sites(program, root)
-    outcomes = _run(program, root, image_shape, imports)
-    decide = _Decide({site: seen.pop() for site, seen in outcomes.items() if len(seen) == 1})
+    outcomes, held = _run(program, root, image_shape, imports)
+    unsure = set()
+    for (name, attribute), kinds in held.items():
+        if kinds == {False}:
+            _narrow_attribute(program[name], attribute)
+        elif len(kinds) > 1:
+            calls = [node for node in walk(program[name]) if isinstance(node, ast.Call)]
+            unsure |= {ast.unparse(call.func) for call in calls}
+    decided = {site: seen.pop() for site, seen in outcomes.items() if len(seen) == 1}
     for node in program.values():
-        decide.visit(node)
+        _Decide(decided, unsure).visit(node)
 
 
 def _number_sites(program: Program, root: str) -> None:
@@ -95,16 +102,26 @@ def _call(function: str, site: int, *arguments: ast.expr) -> ast.Call:
 
 
 class _Decide(ast.NodeTransformer):
-    """Puts decided outcomes in the place of tests, and whole values in that of slices."""
+    """Puts decided outcomes in the place of tests, and whole values in that of slices.
 
-    def __init__(self, decided: dict[int, bool]) -> None:
+    What a decided test shows not to be None is said to type checkers: parameters in the
+    signature, but for those of ``unsure`` functions, all else in an assertion.
+    """
+
+    def __init__(self, decided: dict[int, bool], unsure: set[str]) -> None:
         self._decided = decided
+        self._unsure = unsure
+        self._parameters: set[str] = set()
+        self._narrowed: set[str] = set()
         self._present: set[str] = set()
         self._tuples: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
         """Visit a node, its children first."""
         if isinstance(node, ast.FunctionDef):
+            known = node.name not in self._unsure
+            self._parameters = {each.arg for each in parameters_of(node)}
+            self._narrowed = self._parameters if known else set()
             self._present, self._tuples = set(), set()
         self.generic_visit(node)
         if isinstance(node, ast.FunctionDef):
@@ -117,22 +134,32 @@ class _Decide(ast.NodeTransformer):
         if outcome is None:
             return node
         if isinstance(node, ast.If | ast.IfExp):
-            self._present |= _shown_present(node.test, outcome)
+            present = _shown_present(node.test, outcome)
+            narrowed = self._narrowed if isinstance(node, ast.If) else self._parameters
+            self._present |= {ast.unparse(each) for each in present} & narrowed
             self._tuples |= _shown_tuple(node.test, outcome)
             node.test = ast.Constant(outcome)
+            if isinstance(node, ast.If):
+                said = [each for each in present if ast.unparse(each) not in narrowed]
+                return [*map(_not_none, said), node]
         elif isinstance(node, ast.Subscript) and outcome:
             return node.value
         return node
 
 
-def _shown_present(test: ast.expr, outcome: bool) -> set[str]:
-    """Return the name that ``test``, coming out as ``outcome``, shows not to be None."""
-    if not (isinstance(test, ast.Compare) and isinstance(test.left, ast.Name)):
-        return set()
-    if not is_none(test.comparators[0]):
-        return set()
-    present = isinstance(test.ops[0], ast.IsNot) == outcome
-    return {test.left.id} if present else set()
+def _shown_present(test: ast.expr, outcome: bool) -> list[ast.expr]:
+    """Return what ``test``, coming out as ``outcome``, shows not to be None."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) == outcome:
+        return [found for part in test.values for found in _shown_present(part, outcome)]
+    if not isinstance(test, ast.Compare) or not is_none(test.comparators[0]):
+        return []
+    if not isinstance(test.left, ast.Name) and not ast.unparse(test.left).startswith("self."):
+        return []
+    return [test.left] if isinstance(test.ops[0], ast.IsNot) == outcome else []
+
+
+def _not_none(value: ast.expr) -> ast.Assert:
+    return ast.Assert(ast.Compare(copy.deepcopy(value), [ast.IsNot()], [ast.Constant(None)]))
 
 
 def _shown_tuple(test: ast.expr, outcome: bool) -> set[str]:
@@ -144,8 +171,8 @@ def _shown_tuple(test: ast.expr, outcome: bool) -> set[str]:
 
 def _run(
     program: Program, root: str, image_shape: tuple[int, int, int], imports: Mapping[str, str]
-) -> dict[int, set[bool]]:
-    """Run the program and return the outcomes of each site."""
+) -> tuple[dict[int, set[bool]], dict[tuple[str, str], set[bool]]]:
+    """Run the program; return the outcomes of each site, and what `_held` says."""
     outcomes: dict[int, set[bool]] = defaultdict(set)
 
     def note_test(site: int, value: Any) -> Any:
@@ -173,7 +200,8 @@ def _run(
         if hasattr(model, "reset_classifier"):
             for num_classes in (0, 3):
                 model.reset_classifier(num_classes)
-    return outcomes
+    held = {key: kinds for key, kinds in _held(model).items() if key[0] in program}
+    return outcomes, held
 
 
 def _exercise(model: Any, image_shape: tuple[int, int, int]) -> None:
@@ -185,3 +213,22 @@ def _exercise(model: Any, image_shape: tuple[int, int, int]) -> None:
         if hasattr(model, "forward_head"):
             images = torch.zeros(1, *image_shape)
             model.forward_head(model.forward_features(images), pre_logits=True)
+
+
+def _held(model: Any) -> dict[tuple[str, str], set[bool]]:
+    """Return class and attribute of the modules, and whether it is None in its instances."""
+    held: dict[tuple[str, str], set[bool]] = defaultdict(set)
+    for module in model.modules():
+        own = {**module._parameters, **module._buffers, **module._modules}
+        for name, value in own.items():
+            held[type(module).__name__, name].add(value is None)
+    return held
+
+
+def _narrow_attribute(definition: ast.AST, name: str) -> None:
+    """Say in a class that ``self.name`` is never None."""
+    for node in getattr(definition, "body", []):
+        if not isinstance(node, ast.AnnAssign) or ast.unparse(node.target) != name:
+            continue
+        if isinstance(node.annotation, ast.BinOp) and is_none(node.annotation.right):
+            node.annotation = node.annotation.left

@@ -3,6 +3,7 @@
 import ast
 
 from archsearch.export.facts import PRESENT, TENSOR, TRUTHY, Fact, Owner, is_none
+from archsearch.export.walk import walk
 
 
 def bound_arguments(
@@ -72,6 +73,8 @@ def narrow_annotation(function: ast.FunctionDef, argument: ast.arg, fact: Fact |
     if fact not in (PRESENT, TRUTHY, TENSOR):
         return
     annotation = argument.annotation
+    if _takes_a_result(function, argument.arg):
+        return
     if fact is TENSOR:
         argument.annotation = ast.Name("Tensor", ast.Load())
     elif isinstance(annotation, ast.BinOp) and is_none(annotation.right):
@@ -82,3 +85,26 @@ def narrow_annotation(function: ast.FunctionDef, argument: ast.arg, fact: Fact |
         index = names.index(argument.arg)
         if is_none(arguments.kw_defaults[index]):
             arguments.kw_defaults[index] = None
+
+
+def _takes_a_result(function: ast.FunctionDef, name: str) -> bool:
+    """Return whether the parameter gets a new value from a function, which may return None."""
+    pairs = [
+        pair
+        for node in walk(function)
+        if isinstance(node, ast.Assign)
+        for pair in _pairs(node.targets[0], node.value)
+    ]
+    return any(
+        isinstance(target, ast.Name)
+        and target.id == name
+        and isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        for target, value in pairs
+    )
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        return list(zip(target.elts, value.elts, strict=False))
+    return [(target, value)]

@@ -74,10 +74,10 @@ def _one_pass(program: Program, root: str, seen: Observation, public: Iterable[s
     }
     open_to_all = {(root, name) for name in public}
     graph = call_graph(program, facts, open_to_all)
-    for owner, function in graph.functions.items():
-        facts.params[owner] = _parameter_facts(owner, function, graph, seen)
-    _hand_on_facts(graph, facts)
     makers = {owner[1] for owner, function in graph.functions.items() if _makes(owner, function)}
+    for owner, function in graph.functions.items():
+        facts.params[owner] = _parameter_facts(owner, function, graph, seen, makers)
+    _hand_on_facts(graph, facts)
     for name, node in program.items():
         if isinstance(node, ast.ClassDef):
             facts.attributes[name] = _attribute_facts(node, facts, makers)
@@ -116,9 +116,13 @@ def _tables(program: Program) -> dict[str, ast.Dict]:
 
 
 def _parameter_facts(
-    owner: Owner, function: ast.FunctionDef, graph: CallGraph, seen: Observation
+    owner: Owner,
+    function: ast.FunctionDef,
+    graph: CallGraph,
+    seen: Observation,
+    makers: set[str],
 ) -> dict[str, Fact]:
-    """Return what every call of a function agrees on."""
+    """Return what every call of a function agrees on; ``makers`` never return None."""
     facts: dict[str, Fact] = {}
     sites = graph.of(owner)
     passed = [bound_arguments(site.call, owner, function) for site in sites]
@@ -144,7 +148,7 @@ def _parameter_facts(
             facts[name] = first
         elif all(_is_made(value) or _is_count(value) for value in known):
             facts[name] = TRUTHY
-        elif all(_is_present(value) for value in known):
+        elif all(_is_present(value) or _is_made_by(value, makers) for value in known):
             facts[name] = PRESENT
     return facts
 
@@ -213,6 +217,10 @@ def _is_made(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1][:1].isupper()
 
 
+def _is_made_by(value: ast.expr, makers: set[str]) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func) in makers
+
+
 def _makes(owner: Owner, function: ast.FunctionDef) -> bool:
     """Return whether a function of its own says that it never returns None."""
     return (
@@ -253,7 +261,7 @@ def _attribute_facts(node: ast.ClassDef, facts: Facts, makers: set[str]) -> dict
             out[name] = IDENTITY
         elif _is_made(value):
             out[name] = TRUTHY
-        elif isinstance(value, ast.Call) and ast.unparse(value.func) in makers:
+        elif _is_made_by(value, makers):
             out[name] = PRESENT
         elif isinstance(value, ast.Name) and params.get(value.id) in (PRESENT, TRUTHY):
             out[name] = params[value.id]

@@ -11,7 +11,7 @@ from archsearch.analysis import pareto_front
 from archsearch.errors import InputError, Problem
 from archsearch.record import BaselineRecord, Environment, RunRecord
 from archsearch.search.run_folder import RunFolder, find_run
-from archsearch.search.store import read_records
+from archsearch.search.store import open_to_read, read_records
 
 
 def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunRecord:
@@ -28,7 +28,9 @@ def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunR
     config = folder.read_config()
     _check_version(folder, str(config.get("archsearch", "")))
     try:
-        study = optuna.load_study(study_name=folder.name, storage=config["storage"])
+        # two that open an empty database both make its tables: the driver is to be the one
+        storage = open_to_read(config["storage"]) if folder.is_driven else config["storage"]
+        study = optuna.load_study(study_name=folder.name, storage=storage)
     except Exception as error:
         raise InputError(
             Problem(

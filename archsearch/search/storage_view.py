@@ -6,18 +6,16 @@ holds, and adds to it in memory, so that nothing is written where a search may b
 
 import threading
 from collections.abc import Container, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from archsearch.errors import RunError
-
-_SQLITE = "sqlite:///"
+from archsearch.search.store import open_to_read
 
 
 class ReadOnlyError(RunError):
@@ -58,7 +56,7 @@ class StorageView(BaseStorage):
         self._lock = threading.Lock()
         self._shown: dict[int, tuple[FrozenTrial, FrozenTrial]] = {}
         try:
-            self._inner = get_storage(url) if writable else _open_to_read(url)
+            self._inner = get_storage(url) if writable else open_to_read(url)
             self._study_id = self._inner.get_study_id_from_name(study_name)
         except Exception as error:
             raise RunError(f"the study storage {url} cannot be read: {error}") from error
@@ -221,13 +219,3 @@ def shown_trial(
         system_attrs=dict(system_attrs),
         intermediate_values=dict(intermediate_values),
     )
-
-
-def _open_to_read(url: str) -> BaseStorage:
-    """Open a storage; a SQLite file in a way that cannot write to it."""
-    if not url.startswith(_SQLITE):
-        return get_storage(url)
-    path = Path(url.removeprefix(_SQLITE)).resolve()
-    # the same kind of wrapper that get_storage puts around databases: ended trials are read once
-    opened = RDBStorage(f"{_SQLITE}{path.as_uri()}?mode=ro&uri=true", skip_table_creation=True)
-    return get_storage(opened)

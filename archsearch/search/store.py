@@ -4,9 +4,11 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
@@ -30,6 +32,7 @@ OTHER_SEEDS = "other_seeds"
 #: user attribute of a trial that proposed an architecture again: the first trial of it
 REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
+_SQLITE = "sqlite:///"
 
 
 @dataclass
@@ -199,3 +202,13 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
         for trial in study.get_trials(deepcopy=False)
         if RECORD in trial.user_attrs and trial.state.is_finished()
     ]
+
+
+def open_to_read(url: str) -> BaseStorage:
+    """Open a storage; a SQLite file in a way that cannot write to it."""
+    if not url.startswith(_SQLITE):
+        return get_storage(url)
+    path = Path(url.removeprefix(_SQLITE)).resolve()
+    # the same kind of wrapper that get_storage puts around databases: ended trials are read once
+    opened = RDBStorage(f"{_SQLITE}{path.as_uri()}?mode=ro&uri=true", skip_table_creation=True)
+    return get_storage(opened)
