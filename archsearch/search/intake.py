@@ -85,7 +85,7 @@ class Intake:
                 hopeless += 1
             if self._store.exhausted:
                 self.exhausted = True
-                self._listener.line("every architecture of the space has been tried")
+                self._listener.line("nothing new that may keep the budgets is left in the space")
         self._without_a_candidate = 0 if batch else self._without_a_candidate + hopeless
         if self._without_a_candidate >= _MAX_WITHOUT_A_CANDIDATE and not self.exhausted:
             self.exhausted = True
@@ -146,7 +146,7 @@ class Intake:
         if limit is None or few or not known:
             return []
         self._listener.line(
-            f"none of {len(known)} candidates is under {limit:g} ms; looking for the fastest"
+            f"no candidate is under {limit:g} ms so far, of {len(known)}; looking for the fastest"
         )
         for _ in range(_FASTEST_ROUNDS):
             batch = self._fastest_guesses()
