@@ -1,8 +1,10 @@
-"""Find the spaces, studies, recipes and dashboards that ship with archsearch.
+"""Find the spaces, studies, recipes and dashboards that ship with archsearch, and its cache.
 
 In a source tree they are folders beside the package; in a wheel they are inside it.
 """
 
+import os
+import sys
 from pathlib import Path
 
 from archsearch.errors import InputError, Problem, nearest
@@ -41,3 +43,17 @@ def find_yaml(path_or_name: str | Path, kind: str) -> Path:
         return shipped
     remedy = nearest(path.stem, resource_names(kind))
     raise InputError(Problem("", "file not found", remedy=remedy, file=str(path_or_name)))
+
+
+def cache_dir() -> Path:
+    """Return archsearch's cache folder: ``$ARCHSEARCH_CACHE``, or the user's cache."""
+    named = os.environ.get("ARCHSEARCH_CACHE")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "archsearch"

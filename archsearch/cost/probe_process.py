@@ -32,6 +32,7 @@ from archsearch.cost.measurement import (
 )
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.protocol import LatencyProtocol
+from archsearch.cost.quiet_mark import QuietMark
 from archsearch.cost.reference import ReferenceNetwork, build_reference
 from archsearch.cost.runtimes import WAITING, prepare
 from archsearch.cost.target import BuiltTarget, unpack
@@ -137,9 +138,9 @@ class ProbeServer:
 
     def _calibrate(self, threads: int) -> float:
         with torch.inference_mode():
-            self._calibrations[threads] = calibrate(
-                self._reference, self._disturb, time.perf_counter
-            )
+            now = calibrate(self._reference, self._disturb, time.perf_counter)
+        mark = QuietMark(self.environment.fingerprint, threads)
+        self._calibrations[threads] = mark.judge(now)
         return self._calibrations[threads]
 
     def _disturb(self) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -31,6 +30,7 @@ from archsearch.cost.parts import count_parts, parts_of, role_of
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, LatencyResult
+from archsearch.resources import cache_dir
 
 _FORMAT: Final = 2
 #: standard error of a measurement that was not steady, as a share of it (docs/decisions.md)
@@ -318,20 +318,6 @@ def _read(path: Path) -> _Stored:
 def table_path(key: TableKey) -> Path:
     """Return where the table of ``key`` is kept."""
     return cache_dir() / "latency" / key.file_name
-
-
-def cache_dir() -> Path:
-    """Return archsearch's cache folder: ``$ARCHSEARCH_CACHE``, or the user's cache."""
-    named = os.environ.get("ARCHSEARCH_CACHE")
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "archsearch"
 
 
 @lru_cache(maxsize=65536)

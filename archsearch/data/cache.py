@@ -9,15 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from archsearch.resources import cache_dir
+
 logger = logging.getLogger(__name__)
-
-
-def cache_dir() -> Path:
-    """Return ``$ARCHSEARCH_CACHE``, else ``archsearch`` in the user's cache folder."""
-    if chosen := os.environ.get("ARCHSEARCH_CACHE"):
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "archsearch"
 
 
 def read_cache(key: str, fingerprint: str) -> NDArray[np.uint8] | None:

@@ -7,11 +7,11 @@ import numpy as np
 from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
 
 from archsearch.data.assemble import Labelled, splits_from_arrays
-from archsearch.data.cache import cache_dir
 from archsearch.data.idx import find_idx_folder, load_idx_folder
 from archsearch.data.request import Request
 from archsearch.data.splits import DataSplits
 from archsearch.errors import InputError, Problem
+from archsearch.resources import cache_dir
 
 # where Debian's package dataset-fashion-mnist puts the raw files
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")

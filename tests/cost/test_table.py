@@ -10,9 +10,10 @@ from archsearch.cost import GATE, current_environment, profile_target
 from archsearch.cost.breakdown import Breakdown
 from archsearch.cost.calibration import calibrate_table, part_times
 from archsearch.cost.parts import REST, count_parts, parts_of
-from archsearch.cost.table import LatencyTable, TableKey, cache_dir, sizes_of, table_path
+from archsearch.cost.table import LatencyTable, TableKey, sizes_of, table_path
 from archsearch.errors import InputError, TrialError
 from archsearch.record import LatencyResult
+from archsearch.resources import cache_dir
 from archsearch.space import load_space
 
 
