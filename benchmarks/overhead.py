@@ -58,7 +58,7 @@ def main() -> None:
         space="lightweight",
         budgets=Budgets(latency_ms=options.budget_ms),
         early_stopping=False,
-        execution=Execution(trials=options.trials, workers=options.workers),
+        execution=Execution(trials=options.trials, workers=options.workers, front_seeds=0),
     )
     with tempfile.TemporaryDirectory() as runs:
         place = Place("overhead", runs)
