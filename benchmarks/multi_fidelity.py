@@ -8,7 +8,8 @@ beforehand. With each seed the search at full fidelity trains so many networks t
 the hypervolume that it ends with is the target. Printed for each method: the epochs until it is
 reached, over seeds, and the ratio to the full-fidelity search with the same seed. A network counts
 towards the hypervolume from its last epoch on, not before. A method that never gets there within
-the epochs of the whole full-fidelity search counts with those, and is listed as missed. The bound
+the epochs of the whole full-fidelity search counts with those, and is listed as missed:
+its ratio is then too low. The bound
 is what a clairvoyant needs who trains, in full, nothing but what gains most.
 """
 
