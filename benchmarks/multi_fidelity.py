@@ -9,8 +9,8 @@ the hypervolume that it ends with is the target. Printed for each method: the ep
 reached, over seeds, and the ratio to the full-fidelity search with the same seed. A network counts
 towards the hypervolume from its last epoch on, not before. A method that never gets there within
 the epochs of the whole full-fidelity search counts with those, and is listed as missed:
-its ratio is then too low. The bound
-is what a clairvoyant needs who trains, in full, nothing but what gains most.
+its ratio is then a lower bound. The last line is a clairvoyant who trains, in full, nothing but
+what gains most.
 """
 
 import argparse
