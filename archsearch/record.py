@@ -120,6 +120,22 @@ class EpochMetrics(Spec):
     images_per_s: float
 
 
+class SeedResult(Spec):
+    """An architecture of the front trained again, in full, with another seed.
+
+    Attributes:
+        seed: of initialisation and data order; recipe and data split are the run's.
+        accuracy: validation accuracy, 0 to 1, of the last epoch; None when the training failed.
+        seconds: of training, evaluation included.
+        reason: why it failed; empty otherwise.
+    """
+
+    seed: int
+    accuracy: float | None = None
+    seconds: float = 0.0
+    reason: str = ""
+
+
 class TrialRecord(Spec):
     """Everything known about one trial of a run.
 
@@ -147,6 +163,7 @@ class TrialRecord(Spec):
         time_share: share of an inference that ``stem``, ``stages.0`` ... and ``head`` take; front
             members only.
         choices: values of the space's parameters, as the study has them; empty where unknown.
+        other_seeds: trainings after the search, with seeds that chose nothing; front members only.
     """
 
     number: int
@@ -170,6 +187,12 @@ class TrialRecord(Spec):
     checkpoint: str = ""
     time_share: dict[str, float] = Field(default_factory=dict)
     choices: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    other_seeds: tuple[SeedResult, ...] = ()
+
+    @property
+    def seed_accuracies(self) -> dict[int, float]:
+        """Validation accuracy by seed, of the other seeds alone."""
+        return {each.seed: each.accuracy for each in self.other_seeds if each.accuracy is not None}
 
     @property
     def latency_ms(self) -> float | None:

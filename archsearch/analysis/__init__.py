@@ -36,6 +36,7 @@ from archsearch.analysis.run_comparison import (
     hypervolume_draws,
     hypervolume_estimate,
 )
+from archsearch.analysis.second_look import Neighbour, SecondLook, SeedMean, second_look
 from archsearch.analysis.significance import (
     accuracy_interval,
     difference_interval,
@@ -56,9 +57,12 @@ __all__ = [
     "Explained",
     "Ground",
     "Marginal",
+    "Neighbour",
     "Progress",
     "RankCorrelation",
     "Reference",
+    "SecondLook",
+    "SeedMean",
     "Versus",
     "accuracy_interval",
     "answers",
@@ -95,6 +99,7 @@ __all__ = [
     "progress",
     "rank_correlation",
     "reference_point",
+    "second_look",
     "seeds_wanted",
     "ties_with",
     "versus",

@@ -31,12 +31,26 @@ class Judge:
 
 
 class Pooled(Judge):
-    """One spread for all networks; the differences share the base's noise."""
+    """One spread for all networks; the differences share the base's noise.
 
-    def __init__(self, spread: Spread, pairs: Mapping[str, list[int]], level: float) -> None:
+    Args:
+        spread: between seeds.
+        pairs: seeds of each difference, by name.
+        level: confidence of all intervals together.
+        correlation: of the differences, where they are not all to one base.
+    """
+
+    def __init__(
+        self,
+        spread: Spread,
+        pairs: Mapping[str, list[int]],
+        level: float,
+        correlation: Floats | None = None,
+    ) -> None:
         self.noise, self.df, self._level = math.sqrt(spread.pooled), spread.df, level
         self._n = {name: len(seeds) for name, seeds in pairs.items()}
-        self._max = MaxT(_correlation(list(pairs.values())))
+        known = _correlation(list(pairs.values())) if correlation is None else correlation
+        self._max = MaxT(known)
         self._critical = self._max.critical(self.df, level)
         self.method = (
             f"Spread between seeds pooled over {len(pairs) + 1} networks ({self.df:g} degrees of "

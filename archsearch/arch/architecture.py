@@ -68,7 +68,7 @@ class Block(Spec):
     def canonical(self, side: int) -> "Block":
         """Return the equal block's simplest form on a map of ``side`` x ``side`` tokens."""
         attention, ffn = self.attention.canonical(side), self.ffn.canonical()
-        return self.model_copy(update={"attention": attention, "ffn": ffn, "repeat": 1})
+        return self.changed(attention=attention, ffn=ffn, repeat=1)
 
 
 class Stage(Spec):
@@ -106,23 +106,14 @@ class Stage(Spec):
     @property
     def pattern(self) -> tuple[Block, ...]:
         """The ``depth`` blocks of the stage, repeats and cycling written out."""
-        once = [
-            block.model_copy(update={"repeat": 1})
-            for block in self.blocks
-            for _ in range(block.repeat)
-        ]
+        once = [block.changed(repeat=1) for block in self.blocks for _ in range(block.repeat)]
         return tuple(once[index % len(once)] for index in range(self.depth))
 
     def canonical(self, side: int) -> "Stage":
         """Return the equal stage's simplest form on a map of ``side`` x ``side`` tokens."""
         pattern = tuple(block.canonical(side) for block in self.pattern)
-        return self.model_copy(
-            update={
-                "blocks": _shortest_period(pattern),
-                "num_heads": self.heads,
-                "head_dim": None,
-            }
-        )
+        blocks = _shortest_period(pattern)
+        return self.changed(num_heads=self.heads, head_dim=None, blocks=blocks)
 
     @property
     def global_tokens(self) -> int:
@@ -174,7 +165,7 @@ class Arch(Spec):
             stage.canonical(side) for stage, side in zip(self.stages, self.map_sizes, strict=True)
         )
         stem = self.stem.canonical()
-        return self.model_copy(update={"stages": stages, "stem": stem})
+        return self.changed(stages=stages, stem=stem)
 
     @property
     def digest(self) -> str:
@@ -209,6 +200,6 @@ def _numbers(data: Any) -> Any:
 def _shortest_period(pattern: tuple[Block, ...]) -> tuple[Block, ...]:
     """Return the shortest prefix that, cycled, gives ``pattern``."""
     for period in range(1, len(pattern) + 1):
-        if all(pattern[i] == pattern[i % period] for i in range(len(pattern))):
+        if pattern[period:] == pattern[: len(pattern) - period]:
             return pattern[:period]
     return pattern

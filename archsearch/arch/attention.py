@@ -41,7 +41,7 @@ class WindowAttention(AttentionSpec):
     def canonical(self, side: int) -> AttentionSpec:
         """Clamp the window to the map; one window cannot be shifted."""
         size = min(self.window_size, side)
-        return self.model_copy(update={"window_size": size, "shift": self.shift and size < side})
+        return self.changed(window_size=size, shift=self.shift and size < side)
 
 
 class WindowGlobalAttention(AttentionSpec):
@@ -63,7 +63,7 @@ class WindowGlobalAttention(AttentionSpec):
 
     def canonical(self, side: int) -> AttentionSpec:
         """Clamp the window to the map."""
-        return self.model_copy(update={"window_size": min(self.window_size, side)})
+        return self.changed(window_size=min(self.window_size, side))
 
 
 class SparseGlobalAttention(AttentionSpec):
@@ -86,7 +86,7 @@ class SparseGlobalAttention(AttentionSpec):
         rate = min(self.sample_rate, side)
         if rate == 1:
             return SelfAttention(qkv_bias=self.qkv_bias)
-        return self.model_copy(update={"sample_rate": rate})
+        return self.changed(sample_rate=rate)
 
 
 class SeparableAttention(AttentionSpec):
@@ -119,7 +119,7 @@ class SeparableAttention(AttentionSpec):
         """Clamp the group to the map; a single group has no window token and no pointwise part."""
         if self.group_size >= side:
             return SeparableAttention(window_size=side, qkv_bias=self.qkv_bias)
-        return self.model_copy(update={"window_size": self.group_size, "group_count": 1})
+        return self.changed(window_size=self.group_size, group_count=1)
 
 
 class SpatialReductionAttention(AttentionSpec):
@@ -138,7 +138,7 @@ class SpatialReductionAttention(AttentionSpec):
         rate = min(self.reduction, side)
         if rate == 1:
             return SelfAttention(qkv_bias=self.qkv_bias)
-        return self.model_copy(update={"reduction": rate})
+        return self.changed(reduction=rate)
 
 
 Attention = Annotated[

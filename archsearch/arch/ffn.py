@@ -106,7 +106,7 @@ class LocalityFfn(FfnSpec):
 
     def canonical(self) -> FfnSpec:
         """Without the depthwise convolution its kernel size has no effect."""
-        return self if self.depthwise else self.model_copy(update={"kernel_size": 3})
+        return self if self.depthwise else self.changed(kernel_size=3)
 
 
 Ffn = Annotated[

@@ -40,9 +40,7 @@ class PatchStem(Spec):
 
     def canonical(self) -> "PatchStem":
         """Write a kernel that equals the patch as absent."""
-        if self.kernel_size == self.patch_size:
-            return self.model_copy(update={"kernel_size": None})
-        return self
+        return self.changed(kernel_size=None) if self.kernel_size == self.patch_size else self
 
 
 class TokensToTokenStem(Spec):
@@ -63,7 +61,7 @@ class TokensToTokenStem(Spec):
 
     def canonical(self) -> "TokensToTokenStem":
         """Write the FFN in its simplest form."""
-        return self.model_copy(update={"ffn": self.ffn.canonical()})
+        return self.changed(ffn=self.ffn.canonical())
 
 
 class PixelStem(Spec):

@@ -14,7 +14,5 @@ def initialize(module: nn.Module) -> None:
     elif isinstance(module, (nn.Conv1d, nn.Conv2d)):
         fan_out = module.kernel_size[0] ** len(module.kernel_size) * module.out_channels
         nn.init.normal_(module.weight, std=(2.0 * module.groups / fan_out) ** 0.5)
-    else:
-        return
-    if module.bias is not None:
+    if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)) and module.bias is not None:
         nn.init.zeros_(module.bias)

@@ -23,9 +23,8 @@ def window_reverse(windows: Tensor, size: int, rows: int, columns: int) -> Tenso
 
     ``(B * rows * columns, size * size, C) -> (B, rows * size, columns * size, C)``
     """
-    dim = windows.shape[-1]
-    x = windows.reshape(-1, rows, columns, size, size, dim)
-    return x.transpose(2, 3).reshape(-1, rows * size, columns * size, dim)
+    x = windows.reshape(-1, rows, columns, size, size, windows.shape[-1])
+    return x.transpose(2, 3).reshape(-1, rows * size, columns * size, x.shape[-1])
 
 
 def window_regions(height: int, width: int, size: int, shift_h: int, shift_w: int) -> Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
+from rich.markup import escape
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
 from archsearch.cli.console import exit_codes, set_loudness
@@ -33,6 +35,16 @@ Start with: archsearch run lightweight --budget-ms 5
 """
 
 
+class Command(TyperCommand):
+    """A command whose help is plain text: ``[default: 48]`` is no tag of rich's markup."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for each in self.params:
+            if isinstance(each, TyperOption | TyperArgument) and each.help:
+                each.help = escape(each.help)
+
+
 def build_app(wanted: str | None) -> typer.Typer:
     """Return the command line with the command ``wanted`` loaded, the others by name only."""
     app = typer.Typer(
@@ -45,7 +57,7 @@ def build_app(wanted: str | None) -> typer.Typer:
     )
     app.callback()(archsearch)
     for name, line in COMMANDS.items():
-        app.command(name, help=None if name == wanted else line)(
+        app.command(name, cls=Command, help=None if name == wanted else line)(
             _load(name) if name == wanted else _unloaded
         )
     return app

@@ -7,7 +7,13 @@ import typer
 
 from archsearch.cli.console import out
 from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
-from archsearch.report import baseline_table, front_points, front_table, front_text
+from archsearch.report import (
+    baseline_table,
+    correlation_line,
+    front_points,
+    front_table,
+    front_text,
+)
 from archsearch.search import load_run
 
 
@@ -32,3 +38,5 @@ def front(
     known = baseline_table(record)
     if known is not None:
         out.print(known)
+    if line := correlation_line(record):
+        out.print(line, markup=False, soft_wrap=True)

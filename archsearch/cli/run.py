@@ -14,6 +14,7 @@ from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
 from archsearch.report import (
     baseline_table,
+    correlation_line,
     front_points,
     front_table,
     front_text,
@@ -126,6 +127,14 @@ def run(
         str | None,
         typer.Option(
             help="model, evolution, nsga2, random or tpe. [default: model]",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    front_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Train each member of the front with so many other seeds after the search, to "
+            "tell better from not distinguishable; 0 for none. [default: 3]",
             rich_help_panel="Search",
         ),
     ] = None,
@@ -276,6 +285,7 @@ def run(
         "execution.executor": executor,
         "execution.address": address,
         "execution.baselines": baseline or None,
+        "execution.front_seeds": front_seeds,
     }
     config = configuration(space, overrides)
     if recipe is not None:
@@ -304,6 +314,8 @@ def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     known = baseline_table(record)
     if known is not None:
         out.print(known)
+    if line := correlation_line(record):
+        out.print(line, markup=False, soft_wrap=True)
     out.print(headline(record), markup=False, soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(
@@ -356,6 +368,7 @@ _OPTIONS = {
     "execution.trials": "--trials",
     "execution.time_limit_s": "--time-limit",
     "execution.patience": "--patience",
+    "execution.front_seeds": "--front-seeds",
     "execution.calibration_s": "--calibration",
     "execution.workers": "--workers",
     "execution.executor": "--executor",

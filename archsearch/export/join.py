@@ -7,7 +7,7 @@ from archsearch.export.program import Program, functions_of
 from archsearch.export.substitute import Substitute, reads
 from archsearch.export.walk import walk
 
-_LINE = 88
+_LINE = 100
 _INDENT = 8
 
 
@@ -22,6 +22,7 @@ def join_lines(program: Program) -> None:
             else:
                 function.body[index : index + 2] = [joined]
                 index = max(0, index - 1)
+        function.body = [node for node in function.body if not _is_orphan(node, function)]
 
 
 def _joined(function: ast.FunctionDef, index: int) -> ast.stmt | None:
@@ -47,6 +48,17 @@ def _joined(function: ast.FunctionDef, index: int) -> ast.stmt | None:
     joined.value = Substitute({name: first.value}).visit(copy.deepcopy(second.value))
     length = len(ast.unparse(joined)) + len(getattr(joined, "trailing", ""))
     return joined if length + _INDENT <= _LINE else None
+
+
+def _is_orphan(node: ast.stmt, function: ast.FunctionDef) -> bool:
+    """Return whether a bare annotation is of a name that was joined away."""
+    if not (isinstance(node, ast.AnnAssign) and node.value is None):
+        return False
+    name = ast.unparse(node.target)
+    return not any(
+        isinstance(other, ast.Name) and other.id == name and other is not node.target
+        for other in walk(function)
+    )
 
 
 def _writes(call: ast.Call) -> bool:

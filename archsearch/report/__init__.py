@@ -13,6 +13,7 @@ from archsearch.report.ablation_tables import (
     interactions_table,
 )
 from archsearch.report.baseline_table import baseline_points, baseline_table
+from archsearch.report.certainty import correlation_line, seed_lines
 from archsearch.report.commands import export_command
 from archsearch.report.importance_tables import importance_table, marginals_table
 from archsearch.report.plain_table import PlainTable, written
@@ -28,6 +29,7 @@ __all__ = [
     "ablation_tables",
     "baseline_points",
     "baseline_table",
+    "correlation_line",
     "effects_table",
     "export_command",
     "front_points",
@@ -37,6 +39,7 @@ __all__ = [
     "importance_table",
     "interactions_table",
     "marginals_table",
+    "seed_lines",
     "sentences",
     "write_ablation",
     "write_importance",

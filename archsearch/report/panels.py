@@ -7,6 +7,7 @@ import yaml
 from archsearch.analysis import accuracy_interval, front_trials, num_images
 from archsearch.arch import summary
 from archsearch.record import Environment, RunRecord, TrialRecord
+from archsearch.report.certainty import seed_lines
 from archsearch.report.commands import export_command
 from archsearch.report.layout import Panel
 from archsearch.report.remarks import remarks, tie_note
@@ -89,6 +90,8 @@ def front_table_panel(run: RunRecord) -> Panel:
     rows = "".join(_front_row(run, trial, n, words[trial.number]) for trial in front)
     notes = [*([f"{tie_note(run)}."] if tie_note(run) else []), "Intervals are 95 %."]
     note = f'<p class="note">{escape(" ".join(notes))}</p>'
+    if lines := seed_lines(run):
+        note += f'<p class="note">{"<br>".join(map(escape, lines))}</p>'
     return Panel(
         "front-table",
         "",

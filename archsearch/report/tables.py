@@ -10,6 +10,7 @@ from rich.text import Text
 from archsearch.analysis import accuracy_interval, best, front_trials, num_images
 from archsearch.arch import summary
 from archsearch.record import RunRecord, TrialRecord
+from archsearch.report.certainty import look_at, seed_lines, seeds_heading, seeds_text
 from archsearch.report.remarks import remarks, tie_note
 from archsearch.report.units import (
     count_text,
@@ -28,9 +29,10 @@ NARROW = 76
 class FrontTable:
     """The front of a run, by increasing latency; renders to any width, with or without colour.
 
-    Columns: trial, validation accuracy with the Wilson interval, test accuracy, latency with its
-    interval, parameters, MACs, a remark (best, knee, tied with the best, noisy) and the
-    architecture in one line.
+    Columns: trial, validation accuracy with the Wilson interval, mean and standard deviation over
+    other seeds if there are any, test accuracy, latency with its interval, parameters, MACs, a
+    remark (best, knee, tied with the best, noisy) and the architecture in one line. Below, what
+    other seeds say of each and the next faster.
     """
 
     def __init__(self, run: RunRecord) -> None:
@@ -43,7 +45,9 @@ class FrontTable:
             return
         wide, narrow = options.max_width >= WIDE, options.max_width < NARROW
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-        for name in ("trial", "accuracy %", "test %", "latency ms", "params", "MACs"):
+        look = look_at(self.run)
+        seeds = (seeds_heading(look),) if look else ()
+        for name in ("trial", "accuracy %", *seeds, "test %", "latency ms", "params", "MACs"):
             justify: JustifyMethod = "left" if name in ("accuracy %", "latency ms") else "right"
             table.add_column(name, justify=justify, overflow="fold")
         table.add_column("", overflow="fold")
@@ -56,12 +60,15 @@ class FrontTable:
         note = tie_note(self.run)
         if note:
             yield Text(note)
+        for line in seed_lines(self.run):
+            yield Text(line)
         if not wide:
             yield Text()
             yield _architectures(front)
 
     def _rows(self, front: tuple[TrialRecord, ...]) -> Iterator[tuple[list[str], TrialRecord]]:
-        n, words = num_images(self.run), remarks(self.run)
+        n, words, look = num_images(self.run), remarks(self.run), look_at(self.run)
+        means = {each.trial: each for each in look.means} if look else {}
         for trial in front:
             latency = trial.final_latency or trial.latency
             accuracy, spread = percent_text(trial.accuracy), ""
@@ -73,6 +80,7 @@ class FrontTable:
             cells = [
                 str(trial.number),
                 accuracy,
+                *([seeds_text(means.get(trial.number))] if look else []),
                 percent_text(trial.test_accuracy),
                 ms_text(trial.latency_ms) + spread,
                 count_text(trial.params).replace(" ", ""),

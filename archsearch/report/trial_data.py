@@ -5,7 +5,7 @@ Strings and blocks that repeat stand once in a table, and the columns hold their
 
 import json
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,13 @@ class _Table:
         self.values: list[Any] = []
         self._places: dict[Hashable, int] = {}
 
-    def place(self, key: Hashable, value: Any = None) -> int:
-        """Return the place of ``key``; ``value`` (or the key) is stored when it is new."""
-        if key not in self._places:
-            self._places[key] = len(self.values)
-            self.values.append(key if value is None else value)
-        return self._places[key]
+    def place(self, key: Hashable, view: Callable[[Any], Any] | None = None) -> int:
+        """Return the place of ``key``; a new one is stored as itself or as its ``view``."""
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = len(self.values)
+            self.values.append(key if view is None else view(key))
+        return place
 
 
 def trial_columns(run: RunRecord) -> dict[str, Any]:
@@ -37,9 +38,10 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
     Columns (one entry a trial): ``number``, ``state``, ``origin`` and ``reason`` (places in
     ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
     ``final`` (1 when the latency is the final one), ``noisy``, ``accuracy``,
-    ``accuracy_interval``, ``test``, ``curve`` (accuracies), ``digest`` (12 digits), ``line``
-    (places in ``parts`` that make the one-line architecture), ``net`` (see `_network`), ``share``
-    (of the time of stem, stages, head; None when unknown).
+    ``accuracy_interval``, ``seeds`` (accuracies with other seeds), ``test``, ``curve``
+    (accuracies), ``digest`` (12 digits), ``line`` (places in ``parts`` that make the one-line
+    architecture), ``net`` (see `_network`), ``share`` (of the time of stem, stages, head; None
+    when unknown).
     """
     words, parts, blocks = _Table(), _Table(), _Table()
     n = num_images(run)
@@ -57,6 +59,7 @@ def _row(
     trial: TrialRecord, n: int | None, words: _Table, parts: _Table, blocks: _Table
 ) -> dict[str, Any]:
     latency = trial.final_latency or trial.latency
+    plain = trial.arch.canonical()
     accuracy, known = trial.accuracy, n is not None and trial.accuracy is not None
     return {
         "number": trial.number,
@@ -73,38 +76,38 @@ def _row(
         "noisy": int(latency is not None and latency.verdict != "steady"),
         "accuracy": accuracy,
         "accuracy_interval": accuracy_interval(accuracy or 0.0, n or 1) if known else None,
+        "seeds": list(trial.seed_accuracies.values()),
         "test": trial.test_accuracy,
         "curve": [metrics.accuracy for metrics in trial.curve],
         "digest": trial.digest[:12],
-        "line": [parts.place(part) for part in summary(trial.arch).split(" | ")],
-        "net": _network(trial.arch, words, blocks),
-        "share": _shares(trial),
+        "line": [parts.place(part) for part in summary(plain).split(" | ")],
+        "net": _network(plain, words, blocks),
+        "share": _shares(trial, len(plain.stages)),
     }
 
 
-def _shares(trial: TrialRecord) -> list[float | None] | None:
+def _shares(trial: TrialRecord, num_stages: int) -> list[float | None] | None:
     """Return the share of time of stem, stages and head, in this order; None when unknown."""
     if not trial.time_share:
         return None
-    stages = range(len(trial.arch.canonical().stages))
-    names = ["stem", *(f"stages.{index}" for index in stages), "head"]
+    names = ["stem", *(f"stages.{index}" for index in range(num_stages)), "head"]
     return [trial.time_share.get(name) for name in names]
 
 
-def _network(arch: Arch, words: _Table, blocks: _Table) -> list[Any]:
-    """Return ``[image_size, stem, head, stage, ...]``, stem and head as places in ``words``.
+def _network(plain: Arch, words: _Table, blocks: _Table) -> list[Any]:
+    """Return ``[image_size, stem, head, stage, ...]`` of a canonical architecture.
 
+    Stem and head are places in ``words``.
     A stage is ``[depth, width, heads, side, downsample, position, blocks]`` with places for the
     last three: words, words, and one place in ``blocks`` for each entry of the pattern.
     """
-    plain = arch.canonical()
     stages = []
     for stage, side in zip(plain.stages, plain.map_sizes, strict=True):
         down, position = (words.place(word) for word in stage_words(stage))
-        entries = [blocks.place(block, block_view(block)) for block in stage.blocks[: stage.depth]]
+        entries = [blocks.place(block, block_view) for block in stage.blocks[: stage.depth]]
         stages.append([stage.depth, stage.width, stage.heads, side, down, position, entries])
     stem, head = words.place(stem_words(plain)), words.place(head_words(plain))
-    return [arch.image_size, stem, head, *stages]
+    return [plain.image_size, stem, head, *stages]
 
 
 def compact(value: Any) -> Any:

@@ -172,7 +172,7 @@ def run_baselines(
     records = {each.name: _counted(each, seed) for each in missing}
     ready = [each for each in missing if not records[each.name].reason]
     if ready:
-        listener.line(f"measuring {len(ready)} baselines")
+        listener.line("measuring the baselines" if len(ready) > 1 else "measuring the baseline")
         results = measure([each.arch or each.build() for each in ready])
         for each, result in zip(ready, results, strict=True):
             records[each.name] = records[each.name].model_copy(update={"latency": result})

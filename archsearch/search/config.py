@@ -98,6 +98,8 @@ class Execution(Spec):
             does not know the space yet; 0 does without a table.
         baselines: known networks to train and measure beside the candidates, ``timm:NAME`` or
             ``zoo:NAME``.
+        front_seeds: other seeds that each member of the front is trained with after the search;
+            0 for none.
     """
 
     trials: Count = 48
@@ -109,6 +111,7 @@ class Execution(Spec):
     address: str = ""
     calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     baselines: tuple[str, ...] = ()
+    front_seeds: Annotated[int, Field(ge=0, strict=True)] = 3
 
 
 class SearchConfig(Spec):
@@ -141,6 +144,11 @@ class SearchConfig(Spec):
     early_stopping: Flag = True
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     execution: Execution = Execution()
+
+    @property
+    def other_seeds(self) -> range:
+        """The seeds that the front is trained with after the search."""
+        return range(self.seed + 1, self.seed + 1 + self.execution.front_seeds)
 
     def identity(self) -> dict[str, Any]:
         """Return what a resumed run must share, every default written out."""

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from archsearch.cluster import (
@@ -50,6 +50,31 @@ def open_executor(
     if execution.executor == "inline":
         return InlineExecutor(data, options, stop)
     return RayPool(data, options, stop)
+
+
+class Workers:
+    """The executor of a session, started when the first training needs it.
+
+    Args:
+        open: starts it.
+    """
+
+    def __init__(self, open: Callable[[], Executor]) -> None:
+        self._open = open
+        self.opened: Executor | None = None
+
+    def executor(self) -> Executor:
+        """Return the executor, its workers ready."""
+        if self.opened is None:
+            self.opened = self._open()
+            if isinstance(self.opened, RayPool):
+                self.opened.wait_ready()
+        return self.opened
+
+    def close(self) -> None:
+        """Stop the workers, if there are any."""
+        if self.opened is not None:
+            self.opened.close()
 
 
 @contextlib.contextmanager

@@ -32,20 +32,35 @@ def confirm_front(
     """
     by_number = {record.number: record for record in records}
     notes: list[str] = []
+    members: tuple[TrialRecord, ...] = ()
     while True:
         front = pareto_front(by_number.values(), budget_ms)
+        left = {record.number for record in members} - {record.number for record in front}
+        notes += [_why_left(by_number[number], front, budget_ms) for number in sorted(left)]
+        members = front
         unknown = [record for record in front if record.final_latency is None]
         if not unknown:
             return [by_number[number] for number in sorted(by_number)], notes
-        listener.line(f"measuring {len(unknown)} front members again in quiet")
+        number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
+        listener.line(f"measuring {number} again in quiet")
         results = gate.confirm([record.arch for record in unknown])
         for record, result in zip(unknown, results, strict=True):
             by_number[record.number] = record.model_copy(update={"final_latency": result})
-            if budget_ms is not None and result.median_ms > budget_ms:
-                notes.append(
-                    f"trial {record.number} left the front: {result.median_ms:.3g} ms when "
-                    f"measured again, over the budget of {budget_ms:g} ms"
-                )
+
+
+def _why_left(record: TrialRecord, front: Sequence[TrialRecord], budget_ms: float | None) -> str:
+    measured = (
+        f"trial {record.number} left the front: {record.latency_ms:.3g} ms when measured again"
+    )
+    if budget_ms is not None and (record.latency_ms or 0.0) > budget_ms:
+        return f"{measured}, over the budget of {budget_ms:g} ms"
+    better = [
+        each.number
+        for each in front
+        if (each.accuracy or 0.0) >= (record.accuracy or 0.0)
+        and (each.latency_ms or 0.0) <= (record.latency_ms or 0.0)
+    ]
+    return f"{measured}, no better than trial {better[0]}" if better else measured
 
 
 def break_down(front: Sequence[TrialRecord], gate: Gate, listener: Listener) -> list[TrialRecord]:

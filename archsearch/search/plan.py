@@ -95,7 +95,8 @@ def describe_plan(prepared: Prepared) -> list[str]:
         f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}",
         f"budget: {kept or 'none'}",
         f"search: {config.execution.trials} candidates, sampler {config.sampler}, seed "
-        f"{config.seed}, latency on {prepared.device}",
+        f"{config.seed}, latency on {prepared.device}; other seeds of the front: "
+        f"{config.execution.front_seeds}",
     ]
 
 

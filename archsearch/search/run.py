@@ -4,18 +4,25 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from archsearch.analysis import pareto_front
-from archsearch.cluster import Executor, OtherMachine, QuietLock, StopRule, machine_lock, never_stop
-from archsearch.cluster.ray_pool import RayPool
+from archsearch.cluster import (
+    Executor,
+    Job,
+    OtherMachine,
+    QuietLock,
+    StopRule,
+    machine_lock,
+    never_stop,
+)
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
-from archsearch.record import RunRecord, TrialRecord
+from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
-from archsearch.search.execution import log_to, num_workers, open_executor
+from archsearch.search.execution import Workers, log_to, num_workers, open_executor
 from archsearch.search.finish import break_down, confirm_front, evaluate_front
+from archsearch.search.front_seeds import train_front_again
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.latency_table import open_table, prepare_table
@@ -89,56 +96,73 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     before_s = store.attribute("wall_s", 0.0)
     rule = DominanceRule(len(data.val), prepared.recipe.epochs) if config.early_stopping else None
     quiet = machine_lock()
+    num = num_workers(config.execution, prepared.device)
+
+    def open_workers() -> Executor:
+        if config.execution.executor == "ray":
+            listener.line(f"starting {num} {'worker' if num == 1 else 'workers'}")
+        return _executor(prepared, rule, quiet)
+
+    workers, rest_s = Workers(open_workers), 0.0
     with _open_probe(prepared) as probe:
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
         gate = Gate(probe, resting, config.latency, table)
-        if _work_left(store, config):
-            if table is not None:
-                prepare_table(
-                    table,
-                    prepared.space,
-                    gate,
-                    guess,
-                    limit_s,
-                    config.seed,
-                    listener,
-                    config.execution.trials,
-                )
-            opened: list[Executor] = []
-
-            def start() -> Executor:
-                listener.line(describe_cost(prepared, epoch_cost(prepared), workers))
-                opened.append(_executor(prepared, rule, quiet))
-                if isinstance(opened[0], RayPool):
-                    listener.line(f"starting {workers} workers")
-                    opened[0].wait_ready()
-                return opened[0]
-
-            workers = num_workers(config.execution, prepared.device)
-            loop = SearchLoop(
-                config,
-                prepared.recipe,
-                prepared.space,
-                store,
-                gate,
-                start,
-                workers,
-                rule,
-                guess,
-                folder,
-                listener,
-                before_s,
-            )
-            try:
-                loop.run()
-            finally:
-                _add_times(store, opened, gate, before_s + time.perf_counter() - began)
-                for executor in opened:
-                    executor.close()
+        try:
+            if _work_left(store, config):
                 if table is not None:
-                    table.save()
+                    prepare_table(
+                        table,
+                        prepared.space,
+                        gate,
+                        guess,
+                        limit_s,
+                        config.seed,
+                        listener,
+                        config.execution.trials,
+                    )
+
+                def start() -> Executor:
+                    listener.line(describe_cost(prepared, epoch_cost(prepared), num))
+                    return workers.executor()
+
+                loop = SearchLoop(
+                    config,
+                    prepared.recipe,
+                    prepared.space,
+                    store,
+                    gate,
+                    start,
+                    num,
+                    rule,
+                    guess,
+                    folder,
+                    listener,
+                    before_s,
+                )
+                try:
+                    loop.run()
+                finally:
+                    if table is not None:
+                        table.save()
+            if not config.other_seeds:
+                workers.close()
+            rest_began = time.perf_counter()
+            front = _confirm(prepared, store, gate, listener)
+            rest_s = time.perf_counter() - rest_began
+            train_front_again(
+                store.records(),
+                front,
+                config.other_seeds,
+                workers.executor,
+                prepared.recipe,
+                store.add_seed,
+                listener,
+            )
+        finally:
+            _add_times(store, workers.opened, rest_s, gate, before_s + time.perf_counter() - began)
+            workers.close()
         _run_baselines(prepared, store, gate, quiet, listener)
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
@@ -179,6 +203,17 @@ def _run_baselines(
     store.set_attribute("time_by_cause", {**times, "baselines": times.get("baselines", 0.0) + took})
 
 
+def _confirm(
+    prepared: Prepared, store: StudyStore, gate: Gate, listener: Listener
+) -> tuple[TrialRecord, ...]:
+    """Measure the front again, keep what was measured, and return the front that is left."""
+    budget_ms = prepared.config.budgets.latency_ms
+    records, notes = confirm_front(store.records(), gate, budget_ms, listener)
+    _keep_finals(store, records)
+    _add_notes(store, notes, listener)
+    return pareto_front(records, budget_ms)
+
+
 def _finish(
     prepared: Prepared,
     store: StudyStore,
@@ -187,32 +222,39 @@ def _finish(
     before_s: float,
     began: float,
 ) -> RunRecord:
-    budget_ms = prepared.config.budgets.latency_ms
-    records, notes = confirm_front(store.records(), gate, budget_ms, listener)
-    front = break_down(pareto_front(records, budget_ms), gate, listener)
+    confirmed = pareto_front(store.records(), prepared.config.budgets.latency_ms)
+    front = break_down(confirmed, gate, listener)
 
     def test(record: TrialRecord, weights: Path) -> float:
         trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
         load_weights(trainer.model, weights)
         return trainer.evaluate("test").accuracy
 
-    tested, more = evaluate_front(front, prepared.folder, test, listener)
+    tested, notes = evaluate_front(front, prepared.folder, test, listener)
     prepared.folder.drop_weights_but({record.digest for record in front})
-    by_number = {record.number: record for record in [*records, *tested]}
-    fields = ("final_latency", "test_accuracy", "checkpoint", "time_share")
-    finals = {
-        number: record.model_dump(mode="json", include=set(fields))
-        for number, record in by_number.items()
-        if record.final_latency is not None
-    }
-    store.set_finals(finals)
-    known = store.attribute("notes", [])
-    store.set_attribute("notes", [*known, *(n for n in (*notes, *more) if n not in known)])
+    _keep_finals(store, tested)
+    _add_notes(store, notes, listener)
     store.set_attribute("wall_s", before_s + time.perf_counter() - began)
-    for note in (*notes, *more):
-        listener.line(note)
     config = prepared.folder.read_config()
     return run_record(prepared.folder, config, store.records(), store.study.user_attrs)
+
+
+def _keep_finals(store: StudyStore, records: Sequence[TrialRecord]) -> None:
+    fields = {"final_latency", "test_accuracy", "checkpoint", "time_share"}
+    store.set_finals(
+        {
+            record.number: record.model_dump(mode="json", include=fields)
+            for record in records
+            if record.final_latency is not None
+        }
+    )
+
+
+def _add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> None:
+    known = store.attribute("notes", [])
+    store.set_attribute("notes", [*known, *(note for note in notes if note not in known)])
+    for note in notes:
+        listener.line(note)
 
 
 def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) -> Executor:
@@ -220,20 +262,29 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
     if rule is not None:
         chosen = rule
 
-        def stop(job: Any, curve: Any) -> str:
-            return chosen.reason(job.trial, curve)
+        def stop(job: Job, curve: tuple[EpochMetrics, ...]) -> str:
+            # what is trained with another seed is on the front: it is trained to the end
+            is_search = job.seed == prepared.config.seed
+            return chosen.reason(job.trial, curve) if is_search else ""
 
     execution = prepared.config.execution
     return open_executor(execution, prepared.device, prepared.data, quiet, stop)
 
 
-def _add_times(store: StudyStore, executors: Sequence[Executor], gate: Gate, wall_s: float) -> None:
+def _add_times(
+    store: StudyStore, executor: Executor | None, rest_s: float, gate: Gate, wall_s: float
+) -> None:
+    """Add where the time of a session went.
+
+    While the front is measured again there is nothing to train: that counts as measuring alone,
+    whether the workers are kept for the other seeds or not.
+    """
     times = dict(store.attribute("time_by_cause", {}))
-    for executor in executors:
-        for cause, seconds in executor.time.as_dict().items():
-            times[cause] = times.get(cause, 0.0) + seconds
-    measured = {"measuring": gate.time.measuring, "waiting_for_quiet": gate.time.waiting}
-    for cause, seconds in measured.items():
+    spent = executor.time.as_dict() if executor is not None else {}
+    if executor is not None:
+        spent["idle"] = max(0.0, spent["idle"] - rest_s * executor.num_workers)
+    spent |= {"measuring": gate.time.measuring, "waiting_for_quiet": gate.time.waiting}
+    for cause, seconds in spent.items():
         times[cause] = times.get(cause, 0.0) + seconds
     store.set_attribute("time_by_cause", times)
     store.set_attribute("wall_s", wall_s)

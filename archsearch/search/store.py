@@ -11,7 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
 from archsearch.errors import RunError
-from archsearch.record import TrialRecord
+from archsearch.record import SeedResult, TrialRecord
 from archsearch.space import Parameter, Params, SearchSpace, Value
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ RECORD = "record"
 _ORIGIN = "origin"
 #: attribute of the study: what the end of a run added, by trial number
 FINALS = "finals"
+#: attribute of the study: trainings of the front with other seeds, by trial number
+OTHER_SEEDS = "other_seeds"
 #: user attribute of a trial that proposed an architecture again: the first trial of it
 REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
@@ -159,6 +161,12 @@ class StudyStore:
         added = {str(number): dict(fields) for number, fields in finals.items()}
         self.set_attribute(FINALS, {**known, **added})
 
+    def add_seed(self, number: int, result: SeedResult) -> None:
+        """Add a training with another seed to the record of trial ``number``."""
+        known = self.attribute(OTHER_SEEDS, {})
+        own = [*known.get(str(number), []), result.model_dump(mode="json")]
+        self.set_attribute(OTHER_SEEDS, {**known, str(number): own})
+
     def attribute(self, name: str, default: Any = None) -> Any:
         """Return an attribute of the whole study."""
         return self.study.user_attrs.get(name, default)
@@ -177,12 +185,14 @@ def suggest(trial: Trial, parameter: Parameter) -> Value:
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
     """Return the record of every finished trial of ``study``, in order of number."""
-    finals = study.user_attrs.get(FINALS, {})
+    attributes = study.user_attrs
+    finals, other_seeds = attributes.get(FINALS, {}), attributes.get(OTHER_SEEDS, {})
     return [
         TrialRecord.model_validate(
             {
                 **trial.user_attrs[RECORD],
                 **finals.get(str(trial.number), {}),
+                "other_seeds": other_seeds.get(str(trial.number), ()),
                 "choices": trial.params,
             }
         )

@@ -1,7 +1,9 @@
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +48,19 @@ def test_help_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.split() == []
+
+
+def test_help_shows_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    words = " ".join(run(capsys, "run", "--help").replace("│", " ").split())
+    assert "Candidates to train in all. [default: 48]" in words
+    assert "[default: runs]" in words
+    assert "\\" not in words
+
+
+def test_the_page_on_searching_names_every_option_of_a_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+    options = set(re.findall(r"(--[a-z][a-z-]+)", run(capsys, "run", "--help"))) - {"--help"}
+    assert len(options) > 30
+    assert sorted(option for option in options if f"`{option}" not in page) == []

@@ -119,6 +119,10 @@ def test_unreadable_images_are_all_named(capsys: pytest.CaptureFixture[str]) -> 
         (["--budget-ms", "0"], "--budget-ms: must be greater than 0, but got 0.0"),
         (["--budget-ms", "-3"], "--budget-ms: must be greater than 0, but got -3.0"),
         (["--trials", "0"], "--trials: must be greater than or equal to 1, but got 0"),
+        (
+            ["--front-seeds", "-1"],
+            "--front-seeds: must be greater than or equal to 0, but got -1",
+        ),
         (["--epochs", "0"], "--epochs: must be at least 1, but got 0"),
         (
             ["--sampler", "evolutoin"],

@@ -70,7 +70,7 @@ def test_mixture_of_three_families_is_short(sources):
     _, text = sources["mixture"]
     for name in ("WindowGlobalAttention", "SparseGlobalAttention", "SeparableAttention"):
         assert f"class {name}(nn.Module)" in text
-    assert len(text.splitlines()) < 420
+    assert len(text.splitlines()) <= 410
 
 
 def test_docstring_tells_the_architecture_and_its_counts(sources):
@@ -112,7 +112,8 @@ def test_every_zoo_model(name):
 @pytest.mark.parametrize("space", resource_names("spaces"))
 def test_random_architectures(space, tmp_path):
     cases = [(each, written(each)) for each in random_archs(space, 50, seed=2)]
-    prove_python(cases)
+    for start in range(0, len(cases), 5):  # the weights of 50 networks are 10 GB
+        prove_python(cases[start : start + 5])
     for index, (_, text) in enumerate(cases):
         (tmp_path / f"model_{index}.py").write_text(text)
     options = ("--isolated", "--no-cache", "--line-length", "100")

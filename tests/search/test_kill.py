@@ -21,7 +21,7 @@ TRIALS = 6
 class Driver:
     """`archsearch run` in a process of its own."""
 
-    def __init__(self, runs: Path, executor: str) -> None:
+    def __init__(self, runs: Path, executor: str, front_seeds: int = 0) -> None:
         self.folder = runs / "killed"
         command = [
             sys.executable,
@@ -30,6 +30,7 @@ class Driver:
             "run",
             "tiny",
             *("--trials", str(TRIALS), "--epochs", "4", "--no-early-stopping", "--limit", "600"),
+            *("--front-seeds", str(front_seeds)),
             *("--executor", executor, "--name", "killed", "--runs-dir", str(runs)),
         ]
         self.log = runs / "log"
@@ -58,6 +59,17 @@ class Driver:
         except Exception:  # the study is being created
             return {}
         return {trial.digest: trial.number for trial in run.trials if trial.curve}
+
+    def seeds(self) -> set[tuple[int, int, float | None, float]]:
+        """Return what is known of trainings with other seeds: trial, seed, accuracy, seconds."""
+        if len(self.trained()) < TRIALS:
+            return set()
+        run = load_run(self.folder)
+        return {
+            (trial.number, each.seed, each.accuracy, each.seconds)
+            for trial in run.trials
+            for each in trial.other_seeds
+        }
 
     def find(self, *words: str) -> psutil.Process | None:
         """Return a process below the driver whose command line holds one of ``words``."""
@@ -142,3 +154,35 @@ def test_a_killed_probe_is_replaced(tmp_path: Path, executor: str) -> None:
     finally:
         driver.kill_all()
     check_whole(driver, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["inline", "ray"])
+def test_a_driver_killed_while_it_trains_the_front_again_goes_on(
+    tmp_path: Path, executor: str
+) -> None:
+    first = Driver(tmp_path, executor, front_seeds=4)
+    try:
+        first.wait_for(lambda: len(first.seeds()) >= 2)
+    finally:
+        first.kill_all()
+    before, latencies = first.seeds(), final_latencies(first)
+    on_front = set(load_run(first.folder).front)
+    assert 2 <= len(before) < 4 * len(on_front)
+    assert set(latencies) >= on_front
+    second = Driver(tmp_path, executor, front_seeds=4)
+    try:
+        second.finish()
+    finally:
+        second.kill_all()
+    check_whole(second, {})
+    # the same seconds: what was trained was not trained again
+    assert before < second.seeds()
+    assert {pair[:2] for pair in second.seeds()} == {(n, s) for n in on_front for s in range(1, 5)}
+    # nor was the front measured again
+    assert final_latencies(second) == latencies
+
+
+def final_latencies(driver: Driver) -> dict[int, float]:
+    run = load_run(driver.folder)
+    return {t.number: t.final_latency.median_ms for t in run.trials if t.final_latency}

@@ -88,7 +88,11 @@ def test_an_unreachable_budget_is_seen_from_the_table(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["model", "random"])
-def test_a_budget_of_parameters_that_nothing_keeps_ends_the_run(bench: Bench, sampler: str) -> None:
+def test_a_budget_of_parameters_that_nothing_keeps_ends_the_run(
+    bench: Bench, sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a random sampler never knows that it has seen everything
+    monkeypatch.setattr("archsearch.search.intake._MAX_WITHOUT_A_CANDIDATE", 80)
     loop = bench.loop(trials=6, budget_params=10, sampler=sampler)
     with pytest.raises(BudgetUnreachableError, match=r"the smallest have [\d,]+ parameters"):
         loop.run()
@@ -193,7 +197,7 @@ def test_several_budgets_hold_at_once(bench: Bench) -> None:
         assert (record.state == "infeasible") == over
         assert record.memory_bytes == memory
     names = ["latency_ms", "params", "memory_bytes"]
-    assert all(list(trial.constraints) == names for trial in bench.opened.study.trials)
+    assert all(set(trial.constraints) == set(names) for trial in bench.opened.study.trials)
     assert {record.state for record in records} == {"complete", "infeasible"}
 
 
@@ -204,5 +208,5 @@ def test_a_run_without_gain_begins_nothing_new(bench: Bench) -> None:
     # nor when it is resumed; more patience goes on
     bench.loop(trials=1000, patience=6).run()
     assert bench.executor.trained == []
-    bench.loop(trials=1000, patience=9).run()
+    bench.loop(trials=1000, patience=30).run()
     assert bench.executor.trained

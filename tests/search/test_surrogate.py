@@ -44,7 +44,7 @@ def test_it_is_the_formula_of_the_book(samples):
     model.fit(x, y)
     settings = model._settings
     z = (y - y.mean()) / y.std()
-    weights = model._weights
+    weights = model._similarity._weights
 
     def covariance(a, b):
         distance = np.array([[np.abs((p - q) * weights).sum() for q in b] for p in a])

@@ -7,6 +7,10 @@ function interval(pair, text) {
   return pair ? make("small", {}, text(pair)) : null;
 }
 
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function numbersOf(each) {
   const list = make("dl", { class: "numbers" });
   const add = (name, value, small = null) => {
@@ -15,6 +19,7 @@ function numbersOf(each) {
   const share = (pair) => `${percent(pair[0])} to ${percent(pair[1])}`;
   const stopped = each.state === "pruned" && each.curve.length;
   if (each.accuracy !== null) add("Validation accuracy", `${percent(each.accuracy)} %`, interval(each.accuracy_interval, share));
+  if (each.seeds.length) add(`Other seeds, ${each.seeds.length}`, `${percent(mean(each.seeds))} %`, make("small", {}, each.seeds.map(percent).join(", ")));
   if (stopped) add("Accuracy when stopped", `${percent(each.curve.at(-1))} %`, make("small", {}, `after ${each.curve.length} epochs`));
   if (each.test !== null) add("Test accuracy", `${percent(each.test)} %`, data.num_test ? make("small", {}, `${data.num_test.toLocaleString("en")} images`) : null);
   if (each.latency !== null) {

@@ -87,4 +87,13 @@ DARK = {
     "#e9ebee": "#2a2f36",
 }
 FRONT, BUDGET, SECOND, THIRD, OTHER, FAINT, TEXT, LINE, GRID = DARK
+
+
+def pale(color: str) -> str:
+    """Return a colour for bars of uncertainty beside a line of ``color``."""
+    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.3)"
+
+
+DARK |= {pale(light): pale(dark) for light, dark in DARK.items()}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"

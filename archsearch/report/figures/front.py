@@ -13,6 +13,7 @@ from archsearch.report.figures.drawing import (
     SECOND,
     Drawing,
     new_figure,
+    pale,
     plain,
 )
 from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
@@ -70,7 +71,7 @@ def plot_front(info: FrontInfo, lines: dict[int, str] | None = None) -> Any:
             mode="lines+markers",
             # up to the next point's latency the best known accuracy stays what it is
             line={"shape": "hv", "width": 1.5, "color": FRONT},
-            error_x=_intervals(info.front, FRONT, 1.4),
+            error_x=_intervals(info.front, pale(FRONT), 4),
         )
         figure.add_trace(trace)
         _label(figure, info)
@@ -137,7 +138,7 @@ def _baselines(marks: NamedMarks) -> Any:
         textposition="bottom center",
         textfont={"size": 11.5, "color": SECOND},
         marker={"symbol": "diamond", "size": 10, "color": SECOND, "line_width": 0},
-        error_x=_intervals(marks, SECOND, 1.2),
+        error_x=_intervals(marks, pale(SECOND), 4),
         customdata=marks.names,
         hovertemplate="<b>%{text}</b>: %{y:.1f} %, %{x:.3g} ms<extra></extra>",
     )

@@ -15,6 +15,7 @@ from archsearch.report.figures.drawing import (
     THIRD,
     Drawing,
     new_figure,
+    pale,
     plain,
 )
 from archsearch.report.front_info import Marks, front_info
@@ -54,7 +55,9 @@ def fronts_info(runs: Sequence[RunRecord]) -> FrontsInfo | None:
 def plot_fronts(info: FrontsInfo) -> Any:
     """Return the figure: a stepped line and marks a run."""
     figure = new_figure(fronts_title(info), "latency (ms)", "validation accuracy (%)")
-    for place, (name, marks) in enumerate(zip(info.names, info.fronts, strict=True)):
+    runs = list(enumerate(zip(info.names, info.fronts, strict=True)))
+    # the first on top, and first in the legend
+    for place, (name, marks) in reversed(runs):
         color, symbol = _STYLES[place % len(_STYLES)]
         pairs = zip(marks.latency_ms, marks.low_ms, marks.high_ms, strict=True)
         spread = [(x - low, high - x) for x, low, high in pairs]
@@ -71,8 +74,8 @@ def plot_fronts(info: FrontsInfo) -> Any:
                     "symmetric": False,
                     "array": [above for _, above in spread],
                     "arrayminus": [below for below, _ in spread],
-                    "color": color,
-                    "thickness": 1.2,
+                    "color": pale(color),
+                    "thickness": 4,
                     "width": 0,
                 },
                 customdata=[f"{name}: trial {number}" for number in marks.numbers],

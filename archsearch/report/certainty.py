@@ -1,0 +1,83 @@
+"""How sure a front is, in lines: what other seeds say, and what early epochs foretell."""
+
+from archsearch.analysis import (
+    Neighbour,
+    RankCorrelation,
+    SecondLook,
+    SeedMean,
+    epoch_correlations,
+    front_trials,
+    num_images,
+    second_look,
+)
+from archsearch.record import RunRecord
+from archsearch.report.units import percent_text, plural, points_text
+
+
+def look_at(run: RunRecord) -> SecondLook | None:
+    """Return what other seeds say of the front; None when it was not trained with any."""
+    return second_look(front_trials(run), num_images(run))
+
+
+def seeds_heading(look: SecondLook) -> str:
+    """Return the heading of a column of `seeds_text`, e.g. ``2 seeds %``."""
+    counts = {each.num_seeds for each in look.means}
+    return f"{plural(counts.pop(), 'seed')} %" if len(counts) == 1 else "other seeds %"
+
+
+def seeds_text(mean: SeedMean | None) -> str:
+    """Return mean and standard deviation over other seeds, in percent; ``-`` for none."""
+    if mean is None:
+        return "-"
+    spread = "" if mean.sd is None else f" \N{PLUS-MINUS SIGN} {percent_text(mean.sd)}"
+    return percent_text(mean.mean) + spread
+
+
+def neighbour_text(each: Neighbour) -> str:
+    """Return how a trial stands to the next faster one on the front."""
+    words = "not distinguishable from" if each.verdict[0] == "n" else f"{each.verdict} than"
+    low, high = (points_text(end, 1) for end in each.interval)
+    gap = points_text(each.difference, 1)
+    return f"trial {each.trial}: {words} trial {each.faster} ({gap} points, {low} to {high})"
+
+
+def seed_lines(run: RunRecord) -> list[str]:
+    """Return what other seeds say of the front, line by line; empty when there are none."""
+    look = look_at(run)
+    if look is None:
+        return []
+    counts = [each.num_seeds for each in look.means]
+    fewest, most = min(counts), max(counts)
+    number = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    way = "lower" if look.optimism >= 0 else "higher"
+    gap = percent_text(abs(look.optimism))
+    lines = [
+        f"over {number} that chose nothing, accuracy is {gap} points {way} on average than with "
+        "the seed of the search"
+    ]
+    if look.neighbours:
+        sure = f"{100 * look.confidence:g} % for all together; {look.method}"
+        lines.append(f"each against the next faster, over these seeds ({sure}):")
+        lines += [f"  {neighbour_text(each)}" for each in look.neighbours]
+    return lines
+
+
+def correlation_line(run: RunRecord) -> str:
+    """Return how well the first and a middle epoch foretell the last; empty when nothing does.
+
+    The numbers are those of the report's figure.
+    """
+    found = epoch_correlations(run.trials)
+    if not found:
+        return ""
+    first, middle = found[0], found[(len(found) - 1) // 2]
+    more = "" if middle is first else f"; {_epochs(middle)}: tau {middle.tau:.2f}"
+    low, high = first.interval
+    return (
+        f"order of the candidates trained to the end, {_epochs(first)}: tau {first.tau:.2f} "
+        f"({low:.2f} to {high:.2f}), n = {first.n:,}{more}"
+    )
+
+
+def _epochs(found: RankCorrelation) -> str:
+    return f"{plural(int(found.early), 'epoch')} against {found.late:g}"
