@@ -61,9 +61,8 @@ def test_page_draws_what_the_data_says(usual, tmp_path):
     info = front_info(usual)
     drawn = page.split('id="figure-front"')[1].split("<figcaption")[0]
     groups = (info.front, info.dominated, info.pruned, info.infeasible)
-    assert drawn.count('class="point plotly-customdata"') == sum(
-        len(group.numbers) for group in groups
-    )
+    marks = sum(len(group.numbers) for group in groups) + len(info.baselines.names)
+    assert drawn.count('class="point plotly-customdata"') == marks
     assert page.count('class="plot js-plotly-plot"') == page.count('<figure id="')
 
 
