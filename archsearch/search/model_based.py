@@ -8,6 +8,7 @@ that are still running count as if they had ended as predicted, so that a batch 
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import moocore
@@ -16,6 +17,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import ThreadpoolController
 
 from archsearch.search.acquisition import (
     expected_improvement,
@@ -119,7 +121,9 @@ class ModelSampler(optuna.samplers.BaseSampler):
             return {}  # a queued trial brings its parameters along
         rng = np.random.default_rng((self._seed, trial.number))
         try:
-            params = self._propose(rng, signs)
+            # threads cost more than they gain on matrices of this size, and workers need the cores
+            with _libraries().limit(limits=1, user_api="blas"):
+                params = self._propose(rng, signs)
         except SpaceExhaustedError:
             # raising here would leave the trial RUNNING for ever
             self.exhausted = True
@@ -218,3 +222,8 @@ class ModelSampler(optuna.samplers.BaseSampler):
                 np.full(2, _CORNER),
             )
         return scalarized_improvement(good, mean, deviation, rng)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
