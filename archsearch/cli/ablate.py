@@ -19,6 +19,7 @@ from archsearch.ablation import (
 from archsearch.ablation_record import AblationRecord
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
+from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
 from archsearch.cli.run import seconds
 from archsearch.errors import InputError, Problem, nearest
@@ -47,16 +48,8 @@ def ablate(
             rich_help_panel="Data and training",
         ),
     ] = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a torchvision data set.", rich_help_panel="Data and training"),
-    ] = None,
-    download: Annotated[
-        bool,
-        typer.Option(
-            "--download", help="Fetch a missing data set.", rich_help_panel="Data and training"
-        ),
-    ] = False,
+    data_root: DataRoot = None,
+    download: Download = False,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -124,21 +117,12 @@ def ablate(
             rich_help_panel="Output",
         ),
     ] = "",
-    runs_dir: Annotated[
-        Path, typer.Option(help="Folder of all runs.", rich_help_panel="Output")
-    ] = Path("runs"),
+    runs_dir: NewRunsDir = Path("runs"),
     format_: Annotated[
         str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel="Output")
     ] = "table",
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Check everything, write and train nothing.", rich_help_panel="Output"
-        ),
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
-    ] = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train variants of a base network with the same seeds; say which differ, and by how much.
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
+from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads
 from archsearch.cli.run import seconds
 from archsearch.cluster import machine_lock
 from archsearch.cost import (
@@ -38,13 +39,11 @@ def calibrate(
     num_classes: Annotated[
         int | None, typer.Option(help="Classes of the head. [default: the space's own]")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Intra-op threads.")] = 1,
-    batch: Annotated[int, typer.Option(help="Images of one inference.")] = 1,
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
-    runtime: Annotated[
-        str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")
-    ] = "eager",
+    device: Device = "cpu",
+    threads: Threads = 1,
+    batch: Batch = 1,
+    dtype: Dtype = "float32",
+    runtime: Runtime = "eager",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget what the table of this machine knows.")
     ] = False,

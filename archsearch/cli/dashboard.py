@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
+from archsearch.cli.options import RunsDir
 from archsearch.live import open_dashboard
 
 
@@ -20,7 +21,7 @@ def dashboard(
         bool, typer.Option("--allow-edit", help="Let the pages change the study.")
     ] = False,
     browser: Annotated[bool, typer.Option("--browser", help="Open it in a browser.")] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Show a run in Optuna's dashboard, on this machine; it may still be going on."""
     # what its importances think of small studies belongs on the page, not on the terminal

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
+from archsearch.cli.options import RunsDir, TrialChoice
 from archsearch.cost import FINAL, Probe
 from archsearch.errors import InputError, Problem
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
@@ -19,9 +20,7 @@ def export(
         str,
         typer.Argument(help="Folder or name of a run, an Arch file (.yaml), or zoo:NAME."),
     ],
-    trial: Annotated[
-        str, typer.Option(help="best, knee, or the number of a trial; for a run.")
-    ] = "best",
+    trial: TrialChoice = "best",
     form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.PYTHON,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File. [default: standard output]")
@@ -47,7 +46,7 @@ def export(
     ] = False,
     latency: Annotated[bool, typer.Option(help="Measure it in its runtime.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Export a model definition that needs nothing of archsearch; it is checked first."""
     chosen = select(source, trial, runs_dir)

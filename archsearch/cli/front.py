@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import out
+from archsearch.cli.options import RunsDir
 from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
+from archsearch.record import RunRecord
 from archsearch.report import (
     baseline_table,
     correlation_line,
@@ -21,7 +23,7 @@ def front(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
     as_json: AsJson = False,
     as_csv: AsCsv = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Print the Pareto front of a run; it may still be going on."""
     check_one(as_json, as_csv)
@@ -33,6 +35,11 @@ def front(
         points = front_points(record)
         print_csv([{k: v for k, v in each.items() if k != "arch"} for each in points])
         return
+    show_front(record)
+
+
+def show_front(record: RunRecord) -> None:
+    """Print the front as a table and a plot, with the baselines and what epochs foretold."""
     out.print(front_table(record))
     out.print(front_text(record, width=min(72, out.width)), markup=False)
     known = baseline_table(record)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
+from archsearch.cli.options import RunsDir
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.report import importance_table, marginals_table, write_importance, written
 from archsearch.report.plain_table import FORMATS
@@ -22,7 +23,7 @@ def importance(
         Path | None,
         typer.Option("--output", "-o", help="Page. [default: importance.html in the run]"),
     ] = None,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Print which choices of a run mattered for accuracy and latency; write a page with figures.
 

@@ -11,6 +11,7 @@ from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
 from archsearch.cli.console import err, out
+from archsearch.cli.options import Batch, Device, Dtype, RunsDir, Runtime, Threads, TrialChoice
 from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
 from archsearch.cluster import machine_lock
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
@@ -29,16 +30,12 @@ def profile(
             "or an exported file (model.py, model.py:create_model)."
         ),
     ],
-    trial: Annotated[
-        str, typer.Option(help="best, knee, or the number of a trial; for a run.")
-    ] = "best",
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Intra-op threads.")] = 1,
-    batch: Annotated[int, typer.Option(help="Images of one inference.")] = 1,
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
-    runtime: Annotated[
-        str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")
-    ] = "eager",
+    trial: TrialChoice = "best",
+    device: Device = "cpu",
+    threads: Threads = 1,
+    batch: Batch = 1,
+    dtype: Dtype = "float32",
+    runtime: Runtime = "eager",
     image_size: Annotated[
         int | None, typer.Option(help="Side of the image. [default: the network's own]")
     ] = None,
@@ -51,7 +48,7 @@ def profile(
     parts: Annotated[bool, typer.Option("--parts/--no-parts", help="List the parts.")] = True,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Print parameters, multiply-adds, memory and latency of a network, whole and by part."""
     check_one(as_json, as_csv)

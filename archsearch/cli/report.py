@@ -7,6 +7,7 @@ import typer
 
 from archsearch.ablation import has_ablation, load_ablation
 from archsearch.cli.console import out
+from archsearch.cli.options import RunsDir
 from archsearch.cli.plain import print_json
 from archsearch.record import RunRecord
 from archsearch.report import write_ablation, write_report
@@ -39,7 +40,7 @@ def report(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a comparison as JSON; write no page.")
     ] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Write a self-contained page about a run or an ablation, or one that compares runs."""
     if len(runs) == 1 and not as_json:

@@ -8,19 +8,13 @@ import typer
 from archsearch.ablation import is_ablation
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
+from archsearch.cli.front import show_front
+from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
 from archsearch.cli.plain import print_json
 from archsearch.cli.progress import LiveProgress, clock, describe
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
-from archsearch.report import (
-    baseline_table,
-    correlation_line,
-    front_points,
-    front_table,
-    front_text,
-    headline,
-    write_report,
-)
+from archsearch.report import front_points, headline, write_report
 from archsearch.resources import find_yaml
 from archsearch.search import (
     Place,
@@ -33,8 +27,6 @@ from archsearch.search import (
 )
 from archsearch.train import default_recipe, load_recipe
 from archsearch.yaml_source import YamlSource, load_yaml
-
-Positive = Annotated[float | None, typer.Option()]
 
 
 def run(
@@ -71,16 +63,8 @@ def run(
             rich_help_panel="Data and training",
         ),
     ] = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a torchvision data set.", rich_help_panel="Data and training"),
-    ] = None,
-    download: Annotated[
-        bool,
-        typer.Option(
-            "--download", help="Fetch a missing data set.", rich_help_panel="Data and training"
-        ),
-    ] = False,
+    data_root: DataRoot = None,
+    download: Download = False,
     image_size: Annotated[
         int | None,
         typer.Option(
@@ -232,24 +216,15 @@ def run(
             rich_help_panel="Output",
         ),
     ] = "",
-    runs_dir: Annotated[
-        Path, typer.Option(help="Folder of all runs.", rich_help_panel="Output")
-    ] = Path("runs"),
+    runs_dir: NewRunsDir = Path("runs"),
     storage: Annotated[
         str,
         typer.Option(
             help="Optuna storage URL. [default: SQLite in the run]", rich_help_panel="Output"
         ),
     ] = "",
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Check everything, write and train nothing.", rich_help_panel="Output"
-        ),
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
-    ] = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print the front as JSON, once.", rich_help_panel="Output"),
@@ -309,13 +284,7 @@ def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     if as_json:
         print_json(front_points(record))
         return
-    out.print(front_table(record))
-    out.print(front_text(record, width=min(72, out.width)), markup=False)
-    known = baseline_table(record)
-    if known is not None:
-        out.print(known)
-    if line := correlation_line(record):
-        out.print(line, markup=False, soft_wrap=True)
+    show_front(record)
     out.print(headline(record), markup=False, soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
+from archsearch.cli.options import Device, RunsDir, TrialChoice
 from archsearch.cli.progress import clock
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
@@ -51,9 +52,7 @@ def train(
             help="YAML file, or lightvit, edgevit, localvit or sepvit. [default: suits the data]"
         ),
     ] = None,
-    trial: Annotated[
-        str, typer.Option(help="best, knee, or the number of a trial; for a run.")
-    ] = "best",
+    trial: TrialChoice = "best",
     epochs: Annotated[
         int | None,
         typer.Option(help="In place of the recipe's; a longer warm-up is cut to a quarter of it."),
@@ -76,10 +75,10 @@ def train(
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many images for training and validation.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Device = "cpu",
     threads: Annotated[int, typer.Option(help="Intra-op threads, and threads that decode.")] = 1,
     seed: Annotated[int, typer.Option(help="Of weights, order, augmentation and splits.")] = 0,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Train a network to the end; the same command goes on with a training that was stopped.
 

@@ -8,6 +8,7 @@ import typer
 from archsearch import zoo as models
 from archsearch.arch import Arch, summary
 from archsearch.cli.console import err, out
+from archsearch.cli.options import Device, Threads
 from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
 from archsearch.cost import Probe, count_arch, current_environment
 from archsearch.report.zoo_page import write_zoo_page
@@ -22,8 +23,8 @@ def zoo(
     measured: Annotated[
         bool, typer.Option("--compare", help="Measure here, beside the published figures.")
     ] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Intra-op threads.")] = 1,
+    device: Device = "cpu",
+    threads: Threads = 1,
     batch: Annotated[
         int, typer.Option(min=0, help="Images of a batch, for throughput; 0 leaves it out.")
     ] = THROUGHPUT.batch_size,

@@ -10,6 +10,7 @@ same rung are compared.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import moocore
 import numpy as np
@@ -75,8 +76,7 @@ class Rungs:
 
     def __init__(self, fidelities: Sequence[float], share: float | None = None) -> None:
         self.fidelities = tuple(fidelities)
-        steps = zip(self.fidelities, self.fidelities[1:], strict=False)
-        self._shares = [share or low / high for low, high in steps]
+        self._shares = [share or low / high for low, high in pairwise(self.fidelities)]
         self._results: list[list[_Result]] = [[] for _ in self.fidelities]
         self._begun: list[set[int]] = [set() for _ in self.fidelities]
 

@@ -1,0 +1,37 @@
+"""Options that mean the same in several commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# of commands that read or measure one thing
+RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
+TrialChoice = Annotated[str, typer.Option(help="best, knee, or the number of a trial; for a run.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Threads = Annotated[int, typer.Option(help="Intra-op threads.")]
+Batch = Annotated[int, typer.Option(help="Images of one inference.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")]
+
+# of searches and ablations, whose help has panels
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(help="Folder of a torchvision data set.", rich_help_panel="Data and training"),
+]
+Download = Annotated[
+    bool,
+    typer.Option(
+        "--download", help="Fetch a missing data set.", rich_help_panel="Data and training"
+    ),
+]
+NewRunsDir = Annotated[Path, typer.Option(help="Folder of all runs.", rich_help_panel="Output")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Check everything, write and train nothing.", rich_help_panel="Output"
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
+]
