@@ -23,6 +23,7 @@ from archsearch.analysis.rank_correlation import (
     kendall_interval,
     kendall_tau,
     rank_correlation,
+    rung_correlations,
 )
 from archsearch.analysis.run_comparison import (
     Dominated,
@@ -99,6 +100,7 @@ __all__ = [
     "progress",
     "rank_correlation",
     "reference_point",
+    "rung_correlations",
     "second_look",
     "seeds_wanted",
     "ties_with",

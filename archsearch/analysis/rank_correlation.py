@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -86,6 +87,15 @@ def correlation_of(
     if math.isnan(tau):
         return None
     return RankCorrelation(early, late, tau, kendall_interval(tau, len(pairs)), len(pairs))
+
+
+def rung_correlations(
+    trials: Iterable[TrialRecord], rungs: Sequence[int]
+) -> tuple[RankCorrelation, ...]:
+    """Correlate every rung with the next, over the trials that went on; see `rank_correlation`."""
+    trained = list(trials)
+    found = (rank_correlation(trained, early, late) for early, late in pairwise(rungs))
+    return tuple(each for each in found if each is not None)
 
 
 def epoch_correlations(trials: Iterable[TrialRecord]) -> tuple[RankCorrelation, ...]:

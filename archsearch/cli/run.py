@@ -137,6 +137,22 @@ def run(
             rich_help_panel="Search",
         ),
     ] = None,
+    rungs: Annotated[
+        str | None,
+        typer.Option(
+            help="Pause candidates after these epochs, e.g. 2,6; the best there go on, with what "
+            "they have learnt. Takes the place of early stopping. [default: none]",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    promote: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the candidates at a rung that go on. [default: its epochs over the next "
+            "one's]",
+            rich_help_panel="Search",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -241,6 +257,8 @@ def run(
         "limit": limit,
         "sampler": sampler,
         "early_stopping": early_stopping,
+        "rungs": epochs_of(rungs) if rungs else None,
+        "promote": promote,
         "seed": seed,
         "budgets.latency_ms": budget_ms,
         "budgets.params": budget_params,
@@ -325,6 +343,8 @@ def configuration(path_or_name: str, overrides: dict[str, Any]) -> SearchConfig:
 
 
 _OPTIONS = {
+    "rungs": "--rungs",
+    "promote": "--promote",
     "budgets.latency_ms": "--budget-ms",
     "budgets.params": "--budget-params",
     "budgets.macs": "--budget-macs",
@@ -374,6 +394,19 @@ def with_epochs(config: SearchConfig, epochs: int) -> SearchConfig:
     return config.model_copy(
         update={"recipe": recipe.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})}
     )
+
+
+def epochs_of(text: str) -> list[int]:
+    """Return ``2,6`` as numbers.
+
+    Raises:
+        InputError: they are none.
+    """
+    try:
+        return [int(each) for each in text.split(",")]
+    except ValueError:
+        rule = "must be numbers of epochs with commas between them"
+        raise InputError(Problem("--rungs", rule, text, "e.g. 2,6")) from None
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -8,6 +8,7 @@ from archsearch.cluster.job import (
     FailedEvent,
     FinishedEvent,
     Job,
+    Paused,
     StopRule,
     never_stop,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "InlineExecutor",
     "Job",
     "OtherMachine",
+    "Paused",
     "PoolOptions",
     "Quiet",
     "QuietLock",

@@ -34,6 +34,7 @@ class InlineExecutor:
         self._queue: deque[Job] = deque()
         self._job: Job | None = None
         self._curve: tuple[EpochMetrics, ...] = ()
+        self._is_started = False
         self._events: deque[Event] = deque()
         self._last = time.perf_counter()
         self._time = WorkerTime()
@@ -80,11 +81,13 @@ class InlineExecutor:
         if self._job is None:
             if not self._queue:
                 return
-            self._job, self._curve = self._queue.popleft(), ()
+            self._job = self._queue.popleft()
+            self._curve, self._is_started = self._job.begun, False
         job = self._job
         try:
-            if not self._curve:
+            if not self._is_started:
                 self._time.setup += self._worker.start(job)
+                self._is_started = True
             report = self._worker.run_epoch()
         except TrialError as error:
             self._fail(job, str(error))
@@ -97,8 +100,8 @@ class InlineExecutor:
         self._events.append(EpochEvent(job, report.metrics))
         reason = "" if report.done else self._stop_rule(job, self._curve)
         if report.done or reason:
-            weights = self._worker.weights()
-            self._events.append(FinishedEvent(job, self._curve, reason, lambda: weights))
+            saved = self._worker.saved()
+            self._events.append(FinishedEvent(job, self._curve, reason, lambda: saved))
             self._job = None
 
     def _fail(self, job: Job, reason: str, details: str = "") -> None:

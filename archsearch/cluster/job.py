@@ -9,6 +9,19 @@ from archsearch.train import Recipe
 
 
 @dataclass(frozen=True)
+class Paused:
+    """Where an earlier job of the same candidate, recipe and seed was paused.
+
+    Attributes:
+        curve: the epochs it trained.
+        state: what its `FinishedEvent` saved.
+    """
+
+    curve: tuple[EpochMetrics, ...]
+    state: bytes
+
+
+@dataclass(frozen=True)
 class Job:
     """One candidate to train.
 
@@ -17,12 +30,25 @@ class Job:
         arch: the candidate.
         recipe: how to train it.
         seed: of initialisation and data order.
+        until: epoch after which it is paused; None trains it to the last.
+        paused: where it goes on; None begins.
     """
 
     trial: int
     arch: Arch
     recipe: Recipe
     seed: int
+    until: int | None = None
+    paused: Paused | None = None
+
+    @property
+    def begun(self) -> tuple[EpochMetrics, ...]:
+        """The epochs that were trained before."""
+        return self.paused.curve if self.paused is not None else ()
+
+    def is_paused_after(self, epochs: int) -> bool:
+        """Tell whether it is to rest, not trained to its end, after so many epochs."""
+        return self.until is not None and self.until <= epochs < self.recipe.epochs
 
 
 @dataclass(frozen=True)
@@ -33,7 +59,7 @@ class EpochReport:
         metrics: of the epoch that ended.
         busy_s: seconds spent on the job.
         paused_s: seconds spent waiting for latency measurements to end.
-        done: no epoch is left.
+        done: no epoch is left, or none before it is paused.
     """
 
     metrics: EpochMetrics
@@ -56,16 +82,21 @@ class FinishedEvent:
 
     Attributes:
         job: the job.
-        curve: every epoch trained.
-        stopped: why it was stopped early; empty when it ran to the end.
-        weights: fetches the weights as safetensors bytes; the pool forgets them when the event
-            is dropped.
+        curve: every epoch trained, those before a pause included.
+        stopped: why it was stopped early; empty when it ran to the end, or is paused.
+        saved: fetches the weights as safetensors bytes, or, where the job is paused, all that it
+            needs to go on; the pool forgets them when the event is dropped.
     """
 
     job: Job
     curve: tuple[EpochMetrics, ...]
     stopped: str
-    weights: Callable[[], bytes]
+    saved: Callable[[], bytes]
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the job rests before its last epoch, and may go on."""
+        return not self.stopped and self.job.is_paused_after(len(self.curve))
 
 
 @dataclass(frozen=True)

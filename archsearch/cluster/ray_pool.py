@@ -175,7 +175,7 @@ class RayPool:
         for slot in self._slots:
             if slot.phase == "free" and self._queue:
                 slot.job, slot.attempt = self._queue.popleft()
-                slot.curve, slot.spent_s = (), 0.0
+                slot.curve, slot.spent_s = slot.job.begun, 0.0
                 self._call(slot, "starting", slot.actor.start, slot.job)
 
     def _call(self, slot: _Slot, phase: str, method: Any, *args: object) -> None:
@@ -216,11 +216,11 @@ class RayPool:
             self._call(slot, "epoch", slot.actor.run_epoch)
             self._events.put(EpochEvent(job, report.metrics))
             return
-        weights = _fetcher(slot.actor.weights.remote())
+        saved = _fetcher(slot.actor.saved.remote())
         curve, slot.job, slot.phase = slot.curve, None, "free"
         self._assign()
         self._events.put(EpochEvent(job, report.metrics))
-        self._events.put(FinishedEvent(job, curve, reason, weights))
+        self._events.put(FinishedEvent(job, curve, reason, saved))
 
     def _fail(self, slot: _Slot, error: RayTaskError) -> None:
         assert slot.job is not None

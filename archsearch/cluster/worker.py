@@ -1,5 +1,6 @@
 """A worker: one candidate at a time, one epoch a call. Knows neither Ray nor Optuna."""
 
+import io
 import time
 from typing import Any
 
@@ -32,11 +33,12 @@ class Worker:
         self._device = device
         self._quiet = QuietLock(quiet_folder) if quiet_folder else None
         self._trainer: Trainer | None = None
+        self._job: Job | None = None
 
     def start(self, job: Job) -> float:
-        """Build the candidate of ``job``; return the seconds it took."""
+        """Build the candidate of ``job``, or bring it back from its pause; return the seconds."""
         began = time.perf_counter()
-        self._trainer = None
+        self._trainer, self._job = None, job
         self._trainer = Trainer(
             job.arch,
             self._data,
@@ -45,6 +47,9 @@ class Worker:
             device=self._device,
             threads=self._threads,
         )
+        if job.paused is not None:
+            file = io.BytesIO(job.paused.state)
+            self.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
         return time.perf_counter() - began
 
     def run_epoch(self) -> EpochReport:
@@ -63,11 +68,19 @@ class Worker:
                 paused += waited
                 metrics = trainer.run(_SLICE_S)
         busy = time.perf_counter() - began - paused
-        return EpochReport(metrics, busy, paused, trainer.done)
+        assert self._job is not None, "start() comes first"
+        done = trainer.done or self._job.is_paused_after(trainer.epoch)
+        return EpochReport(metrics, busy, paused, done)
 
-    def weights(self) -> bytes:
-        """Return the candidate's weights as safetensors bytes."""
-        state = self._current().model.state_dict()
+    def saved(self) -> bytes:
+        """Return what is kept of a job that has ended; see `FinishedEvent`."""
+        assert self._job is not None, "start() comes first"
+        trainer = self._current()
+        if self._job.is_paused_after(trainer.epoch):
+            file = io.BytesIO()
+            torch.save(trainer.state_dict(), file)
+            return file.getvalue()
+        state = trainer.model.state_dict()
         plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
         return bytes(save(plain))
 

@@ -8,6 +8,7 @@ from archsearch.analysis import (
     epoch_correlations,
     front_trials,
     num_images,
+    rung_correlations,
     second_look,
 )
 from archsearch.record import RunRecord
@@ -63,10 +64,17 @@ def seed_lines(run: RunRecord) -> list[str]:
 
 
 def correlation_line(run: RunRecord) -> str:
-    """Return how well the first and a middle epoch foretell the last; empty when nothing does.
+    """Return how well early epochs foretell later ones; empty when nothing is known of that.
 
-    The numbers are those of the report's figure.
+    That is each rung against the next one, or the first and a middle epoch against the last.
     """
+    if rungs := _rungs(run):
+        each = [
+            f"{_epochs(found)}: tau {found.tau:.2f} ({found.interval[0]:.2f} to "
+            f"{found.interval[1]:.2f}), n = {found.n:,}"
+            for found in rung_correlations(run.trials, rungs)
+        ]
+        return f"order of the candidates that went on, {'; '.join(each)}" if each else ""
     found = epoch_correlations(run.trials)
     if not found:
         return ""
@@ -77,6 +85,14 @@ def correlation_line(run: RunRecord) -> str:
         f"order of the candidates trained to the end, {_epochs(first)}: tau {first.tau:.2f} "
         f"({low:.2f} to {high:.2f}), n = {first.n:,}{more}"
     )
+
+
+def _rungs(run: RunRecord) -> tuple[int, ...]:
+    """Return the epochs of a run's rungs, the last epoch included; empty without rungs."""
+    identity = run.config.get("identity")
+    rungs = identity.get("rungs") if isinstance(identity, dict) else None
+    last = max((len(trial.curve) for trial in run.trials), default=0)
+    return (*(rung for rung in rungs if rung < last), last) if rungs else ()
 
 
 def _epochs(found: RankCorrelation) -> str:

@@ -127,7 +127,11 @@ class SearchConfig(Spec):
         budgets: upper limits.
         latency: where and how latency is measured.
         sampler: how candidates are proposed.
-        early_stopping: stop candidates that are clearly dominated.
+        early_stopping: stop candidates that are clearly dominated; rungs take its place.
+        rungs: epochs after which candidates are paused until they are among the best there; None
+            trains each to the end.
+        promote: share of the candidates at a rung that go on; None for the ratio of its epochs to
+            the next one's.
         seed: of proposals, initialisation and data order.
         execution: how the run is carried out.
     """
@@ -142,6 +146,8 @@ class SearchConfig(Spec):
     latency: LatencyTarget = LatencyTarget()
     sampler: str = "model"
     early_stopping: Flag = True
+    rungs: tuple[Count, ...] | None = None
+    promote: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     execution: Execution = Execution()
 

@@ -17,6 +17,7 @@ from archsearch.record import (
 from archsearch.search.config import SearchConfig
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.patience import Patience
+from archsearch.search.promotion import Promotion
 from archsearch.search.stopping import DominanceRule
 from archsearch.search.store import Proposal, StudyStore
 from archsearch.space import SearchSpace
@@ -37,6 +38,7 @@ class Candidate:
     latency: LatencyResult | None = None
     started_s: float | None = None
     memory_bytes: int | None = None
+    rung: int = 0
 
     @property
     def number(self) -> int:
@@ -51,16 +53,24 @@ class Ledger:
         config: what is asked for.
         store: the study.
         rule: learns from every finished candidate; None without early stopping.
+        promotion: follows candidates through rungs; None without.
 
     Attributes:
         counts: told trials by state, repeats left out.
         epochs: epochs trained.
     """
 
-    def __init__(self, config: SearchConfig, store: StudyStore, rule: DominanceRule | None) -> None:
+    def __init__(
+        self,
+        config: SearchConfig,
+        store: StudyStore,
+        rule: DominanceRule | None,
+        promotion: Promotion | None = None,
+    ) -> None:
         self._config = config
         self._store = store
         self._rule = rule
+        self._promotion = promotion
         self._records: dict[str, TrialRecord] = {}
         self._twins: dict[str, list[Candidate]] = {}
         self._patience = Patience(config.execution.patience)
@@ -105,6 +115,32 @@ class Ledger:
         """Return what was told about an architecture, None before it was."""
         return self._records.get(digest)
 
+    def promote(self, at_least: int = 0) -> tuple[Candidate, TrialRecord] | None:
+        """Return a paused candidate that goes on now, and what it has shown; None for none.
+
+        Args:
+            at_least: of a rung that go on, however few are there.
+        """
+        found = self._promotion.next(at_least) if self._promotion is not None else None
+        if found is None:
+            return None
+        digest, rung = found
+        record = self._records[digest]
+        assert record.params is not None, "what was trained was counted"
+        assert record.macs is not None, "what was trained was counted"
+        candidate = Candidate(
+            self._store.promote(record, rung),
+            record.arch,
+            digest,
+            ArchCounts(record.params, record.macs),
+            record.predicted,
+            record.latency,
+            record.started_s,
+            record.memory_bytes,
+            rung,
+        )
+        return candidate, record
+
     def layers(self, count: int) -> Iterator[TrialRecord]:
         """Yield the first ``count`` non-dominated layers within the budget."""
         left = list(self._records.values())
@@ -141,6 +177,7 @@ class Ledger:
             reason=reason,
             started_s=candidate.started_s,
             finished_s=finished_s,
+            choices=dict(candidate.proposal.params),
         )
         self._store.tell(candidate.proposal, record, self._violations(record))
         self._add(record)
@@ -165,10 +202,16 @@ class Ledger:
         )
 
     def _add(self, record: TrialRecord) -> None:
-        self._records.setdefault(record.digest, record)
+        before = self._records.get(record.digest)
+        self._records[record.digest] = record
         self.counts[record.state] += 1
-        if record.state in ("complete", "pruned", "failed"):
+        if before is not None:
+            # it was paused, and went on
+            self.counts[before.state] -= 1
+        elif record.state in ("complete", "pruned", "failed"):
             self._patience.count()
+        if self._promotion is not None:
+            self._promotion.tell(record)
         within = all(share <= 0 for share in self._violations(record).values())
         if record.state == "complete" and record.accuracy is not None and within:
             self._patience.tell((-record.accuracy, record.latency_ms or 0.0))

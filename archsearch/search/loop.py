@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from archsearch.analysis import pareto_front
-from archsearch.cluster import EpochEvent, Event, Executor, FailedEvent, FinishedEvent, Job
+from archsearch.cluster import EpochEvent, Event, Executor, FailedEvent, FinishedEvent, Job, Paused
 from archsearch.errors import RunError, TrialError
 from archsearch.record import TrialRecord
 from archsearch.search.config import SearchConfig
@@ -13,6 +13,7 @@ from archsearch.search.gate import Gate
 from archsearch.search.intake import Intake
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.ledger import Candidate, Ledger
+from archsearch.search.promotion import promotion_of
 from archsearch.search.run_folder import RunFolder
 from archsearch.search.status import Listener, SearchStatus, SilentListener
 from archsearch.search.stopping import DominanceRule
@@ -71,7 +72,8 @@ class SearchLoop:
         self._rule = rule
         self._folder = folder
         self._listener = listener or SilentListener()
-        self._ledger = Ledger(config, store, rule)
+        self._promotion = promotion_of(config.rungs, config.promote, recipe.epochs)
+        self._ledger = Ledger(config, store, rule, self._promotion)
         self._intake = Intake(config, space, store, gate, guess, self._ledger, self._listener)
         self._in_flight: dict[int, Candidate] = {}
         self._interrupted = self._ledger.restore(space, guess)
@@ -96,7 +98,7 @@ class SearchLoop:
             )
         while True:
             self._feed()
-            if not self._in_flight:
+            if not self._in_flight and not self._promote(at_least=1):
                 break
             event = self._executor.next_event(timeout_s=0.1) if self._executor else None
             if event is not None:
@@ -111,7 +113,7 @@ class SearchLoop:
 
     def _feed(self) -> None:
         """Put candidates before the workers while they have too little ahead."""
-        if self._waiting >= max(1, self._num_workers // 2):
+        if self._waiting >= max(1, self._num_workers // 2) or self._promote():
             return
         while (wanted := self._wanted()) > 0:
             in_flight = {candidate.digest for candidate in self._in_flight.values()}
@@ -129,13 +131,31 @@ class SearchLoop:
 
     def _wanted(self) -> int:
         """Return how many candidates to put before the workers now."""
-        execution = self._config.execution
-        left = execution.trials - self._ledger.trained - len(self._in_flight)
-        spent = time.perf_counter() - self._began
-        late = execution.time_limit_s is not None and spent >= execution.time_limit_s
-        if left <= 0 or late or self._intake.exhausted or self._is_idle():
+        begun = sum(candidate.rung == 0 for candidate in self._in_flight.values())
+        left = self._config.execution.trials - self._ledger.trained - begun
+        if left <= 0 or self._is_late or self._intake.exhausted or self._is_idle():
             return 0
         return min(left, 2 * self._num_workers - self._waiting)
+
+    @property
+    def _is_late(self) -> bool:
+        limit = self._config.execution.time_limit_s
+        return limit is not None and time.perf_counter() - self._began >= limit
+
+    def _promote(self, at_least: int = 0) -> bool:
+        """Put a paused candidate that goes on before the workers; return whether there was one.
+
+        When the time is over, that happens only until one candidate is trained to the end.
+        """
+        if self._is_late and (not at_least or self._ledger.counts["complete"]):
+            return False
+        found = self._ledger.promote(at_least)
+        if found is None:
+            return False
+        candidate, record = found
+        state = self._folder.read_paused(candidate.digest)
+        self._submit(candidate, Paused(record.curve, state) if state is not None else None)
+        return True
 
     def _is_idle(self) -> bool:
         if self._ledger.is_idle and not self._said_idle:
@@ -148,14 +168,15 @@ class SearchLoop:
     def _waiting(self) -> int:
         return self._executor.waiting if self._executor else 0
 
-    def _submit(self, candidate: Candidate) -> None:
+    def _submit(self, candidate: Candidate, paused: Paused | None = None) -> None:
         assert candidate.latency is not None, "what is trained was measured first"
         if self._rule is not None:
             self._rule.expect(candidate.number, candidate.latency.median_ms)
         self._in_flight[candidate.number] = candidate
         if self._executor is None:
             self._executor = self._start_executor()
-        job = Job(candidate.number, candidate.arch, self._recipe, self._config.seed)
+        until = self._promotion.epochs[candidate.rung] if self._promotion is not None else None
+        job = Job(candidate.number, candidate.arch, self._recipe, self._config.seed, until, paused)
         self._executor.submit(job)
 
     def _handle(self, event: Event) -> None:
@@ -169,15 +190,27 @@ class SearchLoop:
         if isinstance(event, FailedEvent):
             self._failed(candidate, event)
             return
+        reason = event.stopped
+        if event.is_paused:
+            self._keep_paused(candidate, event)
+            reason = f"paused after epoch {len(event.curve)} of {self._recipe.epochs}"
         record = self._ledger.tell(
             candidate,
-            "pruned" if event.stopped else "complete",
-            reason=event.stopped,
+            "pruned" if reason else "complete",
+            reason=reason,
             curve=event.curve,
             finished_s=self.elapsed_s,
         )
         if record.state == "complete":
+            self._folder.drop_paused(record.digest)
             self._keep_weights(record, event)
+
+    def _keep_paused(self, candidate: Candidate, event: FinishedEvent) -> None:
+        """Write what the candidate needs to go on; without it, it would begin again."""
+        try:
+            self._folder.write_paused(candidate.digest, event.saved())
+        except TrialError as error:
+            self._listener.line(f"trial {candidate.number}: {error}")
 
     def _failed(self, candidate: Candidate, event: FailedEvent) -> None:
         ledger = self._ledger
@@ -207,7 +240,7 @@ class SearchLoop:
         kept = {each.digest for each in self._ledger.layers(_LAYERS_KEPT)}
         if record.digest in kept:
             try:
-                self._folder.write_weights(record.digest, event.weights())
+                self._folder.write_weights(record.digest, event.saved())
             except TrialError as error:
                 self._listener.line(f"trial {record.number}: {error}")
         self._folder.drop_weights_but(kept)

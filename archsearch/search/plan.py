@@ -4,11 +4,13 @@ import math
 import statistics
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from archsearch.cost import count_arch
 from archsearch.search.prepare import Prepared
+from archsearch.search.promotion import promotion_of
 from archsearch.train import Trainer
 
 _SAMPLES = 9
@@ -62,15 +64,30 @@ def epoch_seconds(trainer: Trainer) -> float:
 def describe_cost(prepared: Prepared, cost: EpochCost, workers: int) -> str:
     """Return one line that says what an epoch costs and how long the run may take."""
     execution, epochs = prepared.config.execution, prepared.recipe.epochs
-    total = execution.trials * epochs * cost.seconds / workers
+    a_candidate = epochs_each(prepared)
+    total = execution.trials * a_candidate * cost.seconds / workers
     limit = execution.time_limit_s
     bound = f", stopped after {duration(limit)}" if limit is not None and limit < total else ""
     return (
         f"one epoch of a median candidate ({cost.macs / 1e6:.1f} M MACs, {cost.images:,} images) "
-        f"takes about {duration(cost.seconds)}; {execution.trials} candidates x {epochs} epochs "
+        f"takes about {duration(cost.seconds)}; {execution.trials} candidates x "
+        f"{f'{a_candidate:.1f} of ' if a_candidate < epochs else ''}{epochs} epochs "
         f"on {workers} {'worker' if workers == 1 else 'workers'}: at most about "
         f"{duration(total)}{bound}"
     )
+
+
+def epochs_each(prepared: Prepared) -> float:
+    """Return how many epochs a candidate is trained on average: fewer than all with rungs."""
+    config, epochs = prepared.config, prepared.recipe.epochs
+    promotion = promotion_of(config.rungs, config.promote, epochs)
+    if promotion is None:
+        return float(epochs)
+    total, share = float(promotion.epochs[0]), 1.0
+    for low, high in pairwise(promotion.epochs):
+        share *= config.promote or low / high
+        total += share * (high - low)
+    return total
 
 
 def describe_plan(prepared: Prepared) -> list[str]:
@@ -92,12 +109,18 @@ def describe_plan(prepared: Prepared) -> list[str]:
         f"data: {data.name}, {len(data.train):,} training, {len(data.val):,} validation and "
         f"{len(data.test):,} test images of {data.image_size} px, {data.num_classes} classes",
         f"recipe: {prepared.recipe.epochs} epochs, batch {prepared.recipe.batch_size}, "
-        f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}",
+        f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}"
+        + (f"; rungs: {_rungs(prepared)}" if config.rungs else ""),
         f"budget: {kept or 'none'}",
         f"search: {config.execution.trials} candidates, sampler {config.sampler}, seed "
         f"{config.seed}, latency on {prepared.device}; other seeds of the front: "
         f"{config.execution.front_seeds}",
     ]
+
+
+def _rungs(prepared: Prepared) -> str:
+    rungs = ", ".join(f"{rung}" for rung in prepared.config.rungs or ())
+    return f"{rungs} epochs, {epochs_each(prepared):.1f} a candidate on average"
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from archsearch.errors import InputError, Problem
 from archsearch.record import Environment
 from archsearch.search.baselines import Baseline, find_baselines
 from archsearch.search.config import SearchConfig
+from archsearch.search.promotion import promotion_of
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.search.samplers import check_sampler
 from archsearch.space import SearchSpace, adapted, load_space
@@ -92,6 +93,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
     recipe = config.recipe or default_recipe(config.data)
     if broken := recipe_problems(recipe):
         raise InputError(broken)
+    promotion_of(config.rungs, config.promote, recipe.epochs)
     if recipe.augmentation is None:
         recipe = recipe.model_copy(update={"augmentation": default_augmentation(data)})
     environment = target_environment(config) if elsewhere else current_environment(device)

@@ -90,11 +90,20 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
         prepared.storage,
         folder.name,
         prepared.space,
-        build_sampler(config.sampler, prepared.space, config.seed, guess, config.budgets),
+        build_sampler(
+            config.sampler,
+            prepared.space,
+            config.seed,
+            guess,
+            config.budgets,
+            has_rungs=config.rungs is not None,
+        ),
         constraints=tuple(config.budgets.limits),
     )
     before_s = store.attribute("wall_s", 0.0)
-    rule = DominanceRule(len(data.val), prepared.recipe.epochs) if config.early_stopping else None
+    rule = None
+    if config.early_stopping and config.rungs is None:
+        rule = DominanceRule(len(data.val), prepared.recipe.epochs)
     quiet = machine_lock()
     num = num_workers(config.execution, prepared.device)
 

@@ -81,6 +81,28 @@ class RunFolder:
             if path.name not in kept:
                 path.unlink()
 
+    def write_paused(self, digest: str, state: bytes) -> None:
+        """Keep what a paused candidate needs to go on; a reader never sees half of it."""
+        path = self._paused(digest)
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(state)
+        partial.replace(path)
+
+    def read_paused(self, digest: str) -> bytes | None:
+        """Return what a paused candidate needs to go on; None if it is gone."""
+        try:
+            return self._paused(digest).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def drop_paused(self, digest: str) -> None:
+        """Forget a candidate that does not go on."""
+        self._paused(digest).unlink(missing_ok=True)
+
+    def _paused(self, digest: str) -> Path:
+        return self.path / "paused" / f"{digest[:16]}.pt"
+
     def exists(self) -> bool:
         """Tell whether a run was begun here."""
         return self.config.is_file()

@@ -106,15 +106,19 @@ class Rungs:
         told = None if point is None else tuple(float(value) for value in point)
         self._results[rung].append(_Result(candidate, told, feasible))
 
-    def next(self) -> tuple[int, int] | None:
+    def next(self, at_least: int = 0) -> tuple[int, int] | None:
         """Return the candidate to promote and the rung it goes to; None when there is none.
 
         Higher rungs come first: what is nearly finished is finished.
+
+        Args:
+            at_least: of a rung that go on, however few are there.
         """
         for rung in range(len(self) - 2, -1, -1):
             results = [each for each in self._results[rung] if each.point is not None]
             # a failure counts among those the best are chosen from
             places = math.floor(len(self._results[rung]) * self._shares[rung])
+            places = max(places, at_least)
             if not results or not places:
                 continue
             points = np.array([each.point for each in results], dtype=np.float64)

@@ -19,7 +19,7 @@ from archsearch.search.store import RECORD
 from archsearch.search.told import Observe
 from archsearch.space import Params, SearchSpace
 
-Builder = Callable[[SearchSpace, int, LatencyGuess, Budgets], optuna.samplers.BaseSampler]
+Builder = Callable[[SearchSpace, int, LatencyGuess, Budgets, bool], optuna.samplers.BaseSampler]
 
 
 def _affordable(guess: LatencyGuess, budgets: Budgets) -> Callable[[Params], bool]:
@@ -28,7 +28,7 @@ def _affordable(guess: LatencyGuess, budgets: Budgets) -> Callable[[Params], boo
 
 
 def _model(
-    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets
+    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets, has_rungs: bool
 ) -> optuna.samplers.BaseSampler:
     def latency_ms(params: Params) -> float | None:
         guessed = guess.predict(params)
@@ -40,8 +40,19 @@ def _model(
         known={1: latency_ms},
         ideal={0: 1.0},
         accept=_affordable(guess, budgets),
-        observe=CurveObserver(),
+        observe=observe_rung if has_rungs else CurveObserver(),
     )
+
+
+def observe_rung(trial: FrozenTrial) -> Sequence[float] | None:
+    """Return accuracy and latency at the rung of a finished trial; None if it reached none."""
+    if trial.state == TrialState.COMPLETE:
+        return list(trial.values)
+    record = trial.user_attrs.get(RECORD)
+    curve, latency = (record.get("curve"), record.get("latency")) if record else (None, None)
+    if trial.state != TrialState.PRUNED or not curve or not latency:
+        return None
+    return curve[-1]["accuracy"], latency["median_ms"]
 
 
 class CurveObserver:
@@ -71,7 +82,7 @@ class CurveObserver:
 
 
 def _evolution(
-    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets
+    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets, has_rungs: bool
 ) -> optuna.samplers.BaseSampler:
     limit = budgets.latency_ms
 
@@ -95,19 +106,19 @@ def _evolution(
 
 
 def _random(
-    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets
+    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets, has_rungs: bool
 ) -> optuna.samplers.BaseSampler:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
 def _nsga2(
-    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets
+    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets, has_rungs: bool
 ) -> optuna.samplers.BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=seed, population_size=16)
 
 
 def _tpe(
-    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets
+    space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets, has_rungs: bool
 ) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=seed)
 
@@ -169,7 +180,14 @@ def check_sampler(name: str) -> None:
 
 
 def build_sampler(
-    name: str, space: SearchSpace, seed: int, guess: LatencyGuess, budgets: Budgets, told: int = 0
+    name: str,
+    space: SearchSpace,
+    seed: int,
+    guess: LatencyGuess,
+    budgets: Budgets,
+    told: int = 0,
+    *,
+    has_rungs: bool = False,
 ) -> optuna.samplers.BaseSampler:
     """Return the sampler called ``name``.
 
@@ -180,10 +198,12 @@ def build_sampler(
         guess: latency model that the run keeps up to date.
         budgets: upper limits.
         told: trials the study has already; a resumed Optuna sampler would repeat itself otherwise.
+        has_rungs: trials are told at several rungs; ``model`` learns from all of them, the
+            others from the last alone.
 
     Raises:
         InputError: there is no such sampler.
     """
     check_sampler(name)
     derived = seed if name in ("model", "evolution") else seed * 1_000_003 + told
-    return SAMPLERS[name](space, derived, guess, budgets)
+    return SAMPLERS[name](space, derived, guess, budgets, has_rungs)

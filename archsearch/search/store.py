@@ -14,6 +14,7 @@ from optuna.trial import Trial, TrialState
 
 from archsearch.errors import RunError
 from archsearch.record import SeedResult, TrialRecord
+from archsearch.search.told import RUNG
 from archsearch.space import Parameter, Params, SearchSpace, Value
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ OTHER_SEEDS = "other_seeds"
 #: user attribute of a trial that proposed an architecture again: the first trial of it
 REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
+#: user attribute of a trial that goes on with a paused candidate: the trial that was paused
+_CANDIDATE = "candidate"
 _SQLITE = "sqlite:///"
 
 
@@ -105,7 +108,9 @@ class StudyStore:
         self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]
     ) -> None:
         """Finish a trial with what is known about it."""
-        proposal.trial.set_user_attr(RECORD, record.to_dict())
+        # the trial itself has the choices
+        data = {key: value for key, value in record.to_dict().items() if key != "choices"}
+        proposal.trial.set_user_attr(RECORD, data)
         self._finish(proposal, record, violations)
 
     def _finish(
@@ -141,15 +146,34 @@ class StudyStore:
         self.study.enqueue_trial(dict(params), user_attrs={_ORIGIN: origin})
         return self.ask()
 
+    def promote(self, paused: TrialRecord, rung: int) -> Proposal:
+        """Return a trial in which a paused candidate goes on to ``rung``, an index.
+
+        A study is append-only, so each rung of a candidate is a trial of its own.
+        """
+        attributes = {_ORIGIN: paused.origin, RUNG: rung, _CANDIDATE: paused.number}
+        self.study.enqueue_trial(dict(paused.choices), user_attrs=attributes)
+        ahead = []
+        while (proposal := self.ask()).trial.user_attrs.get(_CANDIDATE) != paused.number:
+            ahead.append(proposal)
+        for other in ahead:
+            # what was queued before, such as trials that were interrupted, is queued again
+            self.study.tell(other.trial, state=TrialState.FAIL)
+            self.study.enqueue_trial(dict(other.params), user_attrs={_ORIGIN: other.origin})
+        return proposal
+
     def recover(self) -> int:
         """Queue again what an earlier driver left unfinished; return how many trials.
 
-        They would otherwise stay RUNNING for ever and bias samplers that count them.
+        They would otherwise stay RUNNING for ever and bias samplers that count them. A candidate
+        on its way to a higher rung is paused again.
         """
         unfinished = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in unfinished:
             origin = trial.user_attrs.get(_ORIGIN, "resumed")
             self.study.tell(trial.number, state=TrialState.FAIL)
+            if RUNG in trial.user_attrs:
+                continue
             if trial.params and not self._space.problems(trial.params):
                 self.study.enqueue_trial(dict(trial.params), user_attrs={_ORIGIN: origin})
         return len(unfinished)
@@ -187,9 +211,18 @@ def suggest(trial: Trial, parameter: Parameter) -> Value:
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
-    """Return the record of every finished trial of ``study``, in order of number."""
+    """Return the record of every finished trial of ``study``, in order of number.
+
+    Of a candidate that was paused and went on, only the last one.
+    """
     attributes = study.user_attrs
     finals, other_seeds = attributes.get(FINALS, {}), attributes.get(OTHER_SEEDS, {})
+    finished = [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if RECORD in trial.user_attrs and trial.state.is_finished()
+    ]
+    went_on = {trial.user_attrs.get(_CANDIDATE) for trial in finished}
     return [
         TrialRecord.model_validate(
             {
@@ -199,8 +232,8 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
                 "choices": trial.params,
             }
         )
-        for trial in study.get_trials(deepcopy=False)
-        if RECORD in trial.user_attrs and trial.state.is_finished()
+        for trial in finished
+        if trial.number not in went_on
     ]
 
 

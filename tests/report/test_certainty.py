@@ -2,7 +2,13 @@ import json
 
 import pytest
 
-from archsearch.analysis import epoch_correlations, front_trials, second_look
+from archsearch.analysis import (
+    epoch_correlations,
+    front_trials,
+    rank_correlation,
+    rung_correlations,
+    second_look,
+)
 from archsearch.report import correlation_line, front_points, seed_lines
 from archsearch.report.certainty import seeds_heading, seeds_text
 from archsearch.report.figures.correlation import correlation_title
@@ -27,6 +33,18 @@ def test_the_line_says_what_the_figure_says(usual):
 
 def test_no_line_where_too_few_were_trained_to_the_end():
     assert correlation_line(synthetic_run(3)) == ""
+
+
+def test_with_rungs_each_is_held_against_the_next(usual):
+    run = usual.model_copy(update={"config": {**usual.config, "identity": {"rungs": [1, 3]}}})
+    first, second = rung_correlations(usual.trials, (1, 3, 6))
+    # more go on to the second rung than to the last
+    assert first.n >= second.n
+    assert first == rank_correlation(usual.trials, 1, 3)
+    line = correlation_line(run)
+    assert line.startswith("order of the candidates that went on, 1 epoch against 3: tau ")
+    assert f"; 3 epochs against 6: tau {second.tau:.2f} (" in line
+    assert line.endswith(f"n = {second.n}")
 
 
 @pytest.mark.parametrize("width", [60, 80, 170])

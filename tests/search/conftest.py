@@ -91,6 +91,7 @@ class FakeExecutor:
     ) -> None:
         self.time = WorkerTime()
         self.trained: list[str] = []
+        self.epochs = 0
         self._stop_rule, self._fail, self._stop_after = stop_rule, fail, stop_after
         self._queue: deque[Job] = deque()
         self._events: deque[Event] = deque()
@@ -112,12 +113,13 @@ class FakeExecutor:
 
     def _train(self, job: Job) -> None:
         self.trained.append(job.arch.digest)
-        curve: tuple[EpochMetrics, ...] = ()
+        curve = job.begun
         if reason := self._fail(job):
             self._events.append(FailedEvent(job, curve, reason, "Traceback ..."))
             return
         stopped = ""
-        for epoch in range(1, EPOCHS + 1):
+        self.epochs += (job.until or EPOCHS) - len(curve)
+        for epoch in range(len(curve) + 1, (job.until or EPOCHS) + 1):
             accuracy = accuracy_of(job.arch) * epoch / EPOCHS
             metrics = EpochMetrics(
                 epoch=epoch,
@@ -159,7 +161,13 @@ class Bench:
     folder: RunFolder
     space: SearchSpace
 
-    def store(self, sampler: str = "evolution", budgets: Budgets | None = None) -> StudyStore:
+    def store(
+        self,
+        sampler: str = "evolution",
+        budgets: Budgets | None = None,
+        *,
+        has_rungs: bool = False,
+    ) -> StudyStore:
         budgets = budgets or Budgets()
         guess = LatencyGuess(self.space)
         self.guess = guess
@@ -167,7 +175,7 @@ class Bench:
             self.folder.storage,
             self.folder.name,
             self.space,
-            build_sampler(sampler, self.space, 0, guess, budgets),
+            build_sampler(sampler, self.space, 0, guess, budgets, has_rungs=has_rungs),
             constraints=tuple(budgets.limits),
         )
 
@@ -184,17 +192,20 @@ class Bench:
         rule: DominanceRule | None = None,
         listener: Recorder | None = None,
         budget_params: float | None = None,
+        rungs: tuple[int, ...] | None = None,
+        time_limit_s: float | None = None,
     ) -> SearchLoop:
         self.executor = executor or FakeExecutor()
         self.listener = listener or Recorder()
         self.gate = gate or FakeGate()
         budgets = budgets or Budgets(latency_ms=budget_ms, params=budget_params)
-        self.opened = self.store(sampler, budgets)
+        self.opened = self.store(sampler, budgets, has_rungs=rungs is not None)
         config = SearchConfig(
             space="tiny",
             sampler=sampler,
             budgets=budgets,
-            execution=Execution(trials=trials, patience=patience),
+            rungs=rungs,
+            execution=Execution(trials=trials, patience=patience, time_limit_s=time_limit_s),
         )
         return SearchLoop(
             config,

@@ -21,7 +21,7 @@ TRIALS = 6
 class Driver:
     """`archsearch run` in a process of its own."""
 
-    def __init__(self, runs: Path, executor: str, front_seeds: int = 0) -> None:
+    def __init__(self, runs: Path, executor: str, front_seeds: int = 0, rungs: str = "") -> None:
         self.folder = runs / "killed"
         command = [
             sys.executable,
@@ -31,6 +31,7 @@ class Driver:
             "tiny",
             *("--trials", str(TRIALS), "--epochs", "4", "--no-early-stopping", "--limit", "600"),
             *("--front-seeds", str(front_seeds)),
+            *(("--rungs", rungs) if rungs else ()),
             *("--executor", executor, "--name", "killed", "--runs-dir", str(runs)),
         ]
         self.log = runs / "log"
@@ -124,6 +125,34 @@ def test_a_killed_driver_goes_on(tmp_path: Path, executor: str) -> None:
     finally:
         second.kill_all()
     check_whole(second, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["inline", "ray"])
+def test_a_driver_killed_among_rungs_goes_on(tmp_path: Path, executor: str) -> None:
+    def went_on(driver: Driver) -> dict[str, int]:
+        """Return digest to number of the candidates that went past the first rung."""
+        run = load_run(driver.folder) if driver.trained() else None
+        trials = run.trials if run is not None else ()
+        return {trial.digest: trial.number for trial in trials if len(trial.curve) > 1}
+
+    first = Driver(tmp_path, executor, rungs="1,2")
+    try:
+        first.wait_for(lambda: len(went_on(first)) >= 1)
+    finally:
+        first.kill_all()
+    before = went_on(first)
+    second = Driver(tmp_path, executor, rungs="1,2")
+    try:
+        second.finish()
+    finally:
+        second.kill_all()
+    check_whole(second, {})
+    # what has gone up has not begun again
+    assert before.keys() <= went_on(second).keys()
+    lengths = [len(trial.curve) for trial in load_run(second.folder).trials if trial.curve]
+    assert 1 <= lengths.count(4) < TRIALS
+    assert set(lengths) <= {1, 2, 4}
 
 
 @pytest.mark.slow
