@@ -118,7 +118,8 @@ def _measure_parts(
     names = list(dict.fromkeys(name for part in parts for name in (part.name, *part.inside)))
     for _ in range(1 + _RETRIES):
         measured = probe.breakdown(arch, names, protocol)
-        if abs(measured.drift) <= max_drift:
+        # of these the faster half counted, which a drift moves by about half
+        if abs(measured.drift) <= 2 * max_drift:
             table.add_parts(part_times(arch, measured))
             if table.key.runtime == "eager":
                 table.add_network(count_parts(arch), measured.whole_ms, held_out=False)

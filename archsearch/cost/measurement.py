@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from archsearch.cost.estimate import is_narrow, is_steady, median_interval, percentile
+from archsearch.cost.estimate import (
+    is_narrow,
+    is_steady,
+    median_interval,
+    percentile,
+    sensitivity,
+)
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.record import Verdict
 
@@ -18,7 +24,10 @@ _REFERENCE_RUNS = 3
 _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
 #: of the corrected blocks on a noisy machine: lower end, latency, upper end
-_NOISY_PERCENTILES = (5, 25, 75)
+_NOISY_PERCENTILES = (2, 25, 75)
+#: a block during which the reference changed by more says little; unless so few are left
+_MAX_CHANGE = 0.1
+_FEWEST_BLOCKS = 6
 #: a reference slower than this many times was set aside by the scheduler for most of its block;
 #: the network beside it was not, and dividing would make nonsense of it
 _MAX_SLOWDOWN = 3.0
@@ -91,9 +100,10 @@ class Measurement:
 
     A steady machine gives the median of the accepted blocks. On a noisy one so few blocks are
     undisturbed that nearly all are used, but for those beside which the reference was set aside
-    altogether: each is divided by how much slower the reference was beside
-    it, and, because what disturbs a network disturbs the small reference less, the lower quartile
-    of these stands for the latency in quiet (``docs/latency.md`` has the measured errors).
+    altogether, or changed meanwhile. From each the reference's slowdown is divided out, to the
+    power that this network's blocks follow it by, and, because not all that disturbs a network
+    shows in the reference, the lower quartile of these stands for the latency in quiet
+    (``docs/decisions.md`` has the measured errors).
 
     Attributes:
         protocol: how they were taken.
@@ -122,7 +132,8 @@ class Measurement:
             return self.accepted(index)
         seen = [each[index] for each in self.rounds]
         beside = [each for each in seen if each.slowdown(self.calibration_ms) <= _MAX_SLOWDOWN]
-        return beside or seen
+        alike = [each for each in beside if abs(each.before_ms / each.after_ms - 1) <= _MAX_CHANGE]
+        return alike if len(alike) >= max(_FEWEST_BLOCKS, len(beside) / 4) else beside or seen
 
     def verdict(self, index: int) -> Verdict:
         """Return ``steady``, ``noisy``, or ``rejected`` when not one block was quiet."""
@@ -136,10 +147,13 @@ class Measurement:
             medians = [each.block.median_ms for each in self.believed(index)]
             return median(medians), median_interval(medians)
         believed = self.believed(index)
-        corrected = [each.corrected_ms(self.calibration_ms) for each in believed]
-        if believed[0].slowdown(self.calibration_ms) > _MAX_SLOWDOWN:
-            # nothing to divide by: the blocks as they are, which are too slow if anything
-            corrected = [each.block.median_ms for each in believed]
+        latencies = [each.block.median_ms for each in believed]
+        slowdowns = [each.slowdown(self.calibration_ms) for each in believed]
+        # with nothing to divide by, the blocks as they are, which are too slow if anything
+        power = 0.0 if slowdowns[0] > _MAX_SLOWDOWN else sensitivity(slowdowns, latencies)
+        corrected = [
+            ms / slowdown**power for ms, slowdown in zip(latencies, slowdowns, strict=True)
+        ]
         low, middle, high = (percentile(corrected, percent) for percent in _NOISY_PERCENTILES)
         return middle, (low, high)
 

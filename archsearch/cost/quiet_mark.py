@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from archsearch.cost.reference import REFERENCE_VERSION
 from archsearch.resources import cache_dir
 
 #: how much slower than the day's fastest a calibration in quiet may be; fresh processes differ by
@@ -37,7 +38,7 @@ class QuietMark:
 
     def __init__(self, environment: str, threads: int, folder: Path | None = None) -> None:
         kept = folder if folder is not None else cache_dir() / "latency"
-        self._path = kept / f"reference-{environment}-t{threads}.json"
+        self._path = kept / f"reference{REFERENCE_VERSION}-{environment}-t{threads}.json"
 
     def fastest(self, now: float | None = None) -> float | None:
         """Return the fastest calibration of the last day, in milliseconds; None for none."""

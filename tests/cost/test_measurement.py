@@ -23,13 +23,13 @@ class Machine:
     def clock(self):
         return self.now
 
-    def network(self, milliseconds, first=1.0, sensitive=True):
+    def network(self, milliseconds, first=1.0, power=1.0):
         runs = 0
 
         def once():
             nonlocal runs
             start = self.now
-            slow = self.load(start) if sensitive else 1.0
+            slow = self.load(start) ** power
             cold = first if runs == 0 else 1.0
             busy = milliseconds * slow * cold * (1 + self.noise * self.rng.gauss(0, 1))
             runs += 1
@@ -100,6 +100,17 @@ def test_on_a_loaded_machine_the_reference_is_divided_out():
     assert summary["p90_ms"] > 6
     lower, upper = summary["interval_ms"]
     assert lower <= summary["median_ms"] <= upper
+
+
+@pytest.mark.parametrize("power", [0.0, 0.3, 1.0])
+def test_how_strongly_a_network_follows_the_reference_is_learnt(power):
+    machine = Machine(load=lambda t: (1.1, 1.25, 1.4, 1.6)[int(t / 0.2) % 4])
+    protocol = QUICK.model_copy(update={"time_limit_s": 2.0})
+    network, reference = machine.network(4.0, power=power), machine.network(0.4)
+    result = measure([network], reference, 0.4, protocol, machine.clock)
+    summary = result.summary(0)
+    assert summary["verdict"] == "rejected"
+    assert summary["median_ms"] == pytest.approx(4.0, rel=0.02)
 
 
 @pytest.mark.parametrize("share", [0.6, 1.0])
