@@ -15,6 +15,7 @@ was lucky. The last line is a clairvoyant who trains, in full, nothing but what 
 """
 
 import argparse
+import contextlib
 import math
 import platform
 import statistics
@@ -32,6 +33,7 @@ from scipy.stats import kendalltau, wilcoxon
 import archsearch
 from archsearch.analysis import hypervolume
 from archsearch.search.engine import search
+from archsearch.search.result import Evaluation
 from archsearch.search.rungs import promotion_order
 from archsearch.space import Params, SearchSpace
 
@@ -109,6 +111,10 @@ class CurveTable:
         return found
 
 
+class EnoughError(Exception):
+    """The epochs of the full-fidelity search are used up."""
+
+
 @dataclass(frozen=True)
 class Ladder:
     """Rungs of a search, and the share that goes on at each; no rungs for full fidelity."""
@@ -118,7 +124,7 @@ class Ladder:
 
 
 def searched(table: CurveTable, sampler: str, ladder: Ladder, trials: int, seed: int) -> list[Step]:
-    """Run `archsearch.search`, with rungs or (none given) every network to the end."""
+    """Run `archsearch.search` for the epochs of ``trials`` whole trainings; no rungs train all."""
     rungs = ladder.rungs
     common: dict[str, Any] = {
         "objectives": OBJECTIVES,
@@ -129,20 +135,27 @@ def searched(table: CurveTable, sampler: str, ladder: Ladder, trials: int, seed:
     if not rungs:
         result = search(table.space, table.at_the_end, trials=trials, **common)
         return [Step(table.epochs, key(trial.params), True) for trial in result.trials]
-    result = search(
-        table.space,
-        table.evaluate,
-        fidelities=rungs,
-        promote=ladder.promote,
-        trials=table.space.count(),
-        **common,
-    )
     below = dict(zip(rungs, (0, *rungs[:-1]), strict=True))
-    return [
-        Step(t.fidelity - below[int(t.fidelity)], key(t.params), t.fidelity == rungs[-1])
-        for t in result.trials
-        if t.fidelity is not None
-    ]
+    steps: list[Step] = []
+
+    def follow(trial: Evaluation) -> None:
+        assert trial.fidelity is not None, "there are rungs"
+        cost = trial.fidelity - below[int(trial.fidelity)]
+        steps.append(Step(cost, key(trial.params), trial.fidelity == rungs[-1]))
+        if sum(step.epochs for step in steps) >= trials * table.epochs:
+            raise EnoughError
+
+    with contextlib.suppress(EnoughError):
+        search(
+            table.space,
+            table.evaluate,
+            fidelities=rungs,
+            promote=ladder.promote,
+            trials=table.space.count(),
+            listener=follow,
+            **common,
+        )
+    return steps
 
 
 def synchronous_halving(table: CurveTable, rungs: Sequence[int], seed: int) -> list[Step]:
@@ -242,7 +255,7 @@ def main() -> None:
             table, "model", whole, options.trials, seed + options.seeds
         ),
         "ours, rungs": partial(searched, table, "model", ladder, options.trials),
-        "random, full fidelity": partial(searched, table, "random", whole, table.space.count()),
+        "random, full fidelity": partial(searched, table, "random", whole, options.trials),
         "random, our rungs": partial(searched, table, "random", ladder, options.trials),
         "synchronous halving": partial(synchronous_halving, table, rungs),
         "clairvoyant": lambda seed: clairvoyant(table),
