@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -40,6 +40,7 @@ class Breakdown:
         num_inferences: that the clocked medians are over.
         drift: latency of the reference around it over its calibration, minus 1; the larger of
             before and after.
+        slowdown: mean of before and after over the calibration.
     """
 
     whole_ms: float
@@ -47,6 +48,17 @@ class Breakdown:
     unit_ms: dict[str, float]
     num_inferences: int
     drift: float = 0.0
+    slowdown: float = 1.0
+
+    def in_quiet(self) -> "Breakdown":
+        """Return what it would be on a quiet machine: the reference's slowdown divided out."""
+        return replace(
+            self,
+            whole_ms=self.whole_ms / self.slowdown,
+            clocked_ms=self.clocked_ms / self.slowdown,
+            unit_ms={name: ms / self.slowdown for name, ms in self.unit_ms.items()},
+            slowdown=1.0,
+        )
 
 
 def measure_units(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.composition import NOISE_SHARE, NOISY_SHARE
 from archsearch.cost.measurer import Measurer
 from archsearch.cost.parts import REST, count_parts, parts_of
 from archsearch.cost.protocol import GATE, LatencyProtocol
@@ -24,6 +25,10 @@ _HELD_OUT_EVERY = {"eager": 5}
 _HELD_OUT_EVERY_ELSE = 2
 _MIN_HELD_OUT = 12
 _RETRIES = 2
+#: a reference within so much of its mark: what was measured beside it is as good as in quiet
+_QUIET_DRIFT = 0.03
+#: beyond this, dividing by the slowdown leaves too much; 3 times what a first look tolerates
+_MAX_DRIFT = 0.3
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def calibrate_table(
             if whole:
                 table.observe(pool[index], probe.measure(pool[index], protocol))
                 held_out += 1
-            elif _measure_parts(table, probe, pool[index], clocked, protocol.max_drift):
+            elif _measure_parts(table, probe, pool[index], clocked):
                 seen.update(counts[index].keys())
         except TrialError as error:
             logger.warning("left out of the latency table: %s", error)
@@ -111,18 +116,21 @@ def calibrate_table(
 
 
 def _measure_parts(
-    table: LatencyTable, probe: Measurer, arch: Arch, protocol: LatencyProtocol, max_drift: float
+    table: LatencyTable, probe: Measurer, arch: Arch, protocol: LatencyProtocol
 ) -> bool:
     """Add the parts of one network; say whether the machine was quiet enough to."""
     parts = parts_of(arch)
     names = list(dict.fromkeys(name for part in parts for name in (part.name, *part.inside)))
     for _ in range(1 + _RETRIES):
-        measured = probe.breakdown(arch, names, protocol)
-        # of these the faster half counted, which a drift moves by about half
-        if abs(measured.drift) <= 2 * max_drift:
+        seen = probe.breakdown(arch, names, protocol)
+        if abs(seen.drift) <= _MAX_DRIFT:
+            measured = seen.in_quiet()
             table.add_parts(part_times(arch, measured))
             if table.key.runtime == "eager":
-                table.add_network(count_parts(arch), measured.whole_ms, held_out=False)
+                noise = NOISE_SHARE if abs(seen.drift) <= _QUIET_DRIFT else NOISY_SHARE
+                table.add_network(
+                    count_parts(arch), measured.whole_ms, held_out=False, noise_share=noise
+                )
             return True
     return False
 

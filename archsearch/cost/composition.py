@@ -3,7 +3,8 @@
 A network takes the sum of its parts, each as often as it stands there. What was measured of a
 part is the prior of its time, and whole networks that were measured correct it: Bayesian linear
 regression, in closed form. An overall scale and a constant take what clocks inside a network get
-wrong in common.
+wrong in common. What was timed beside clocks while the machine was disturbed tells networks apart,
+not how fast they are in quiet: such observations have a scale of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,12 @@ _MEASURED_SHARE = 0.1
 _INFERRED_SHARE = 0.4
 _SMALLEST_MS = 0.002
 SAME_SCALE, OTHER_SCALE = 0.15, 1.0
+_DISTURBED_SCALE = 0.3
 _CONSTANT_MS = 0.1
 #: noise of one network that was measured in quiet, as a share of its latency
 NOISE_SHARE = 0.015
+#: and of one that was measured otherwise (docs/decisions.md)
+NOISY_SHARE = 0.07
 _MIN_SCORES = 8
 
 
@@ -62,6 +66,11 @@ class Observation:
     held_out: bool = True
     noise_share: float = NOISE_SHARE
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether it was timed beside clocks while the machine was not quiet."""
+        return not self.held_out and self.noise_share > NOISE_SHARE
+
 
 class Composition:
     """Predicts whole networks; fitted when it is made.
@@ -93,7 +102,8 @@ class Composition:
     def _fit(self) -> None:
         """Solve for the corrections, in units of each network's latency."""
         known = np.array([o.ms for o in self._observations])
-        rows = np.stack([self._row(o.parts)[0] for o in self._observations]) / known[:, None]
+        rows = np.stack([self._row(o.parts, disturbed=o.disturbed)[0] for o in self._observations])
+        rows /= known[:, None]
         sums = np.array([self._sum(o.parts) for o in self._observations])
         residual = (known - sums) / known
         noise = np.array([o.noise_share**2 for o in self._observations])
@@ -144,11 +154,15 @@ class Composition:
         return sum(count * self._time(key, extra).ms for key, count in parts.items())
 
     def _row(
-        self, parts: Mapping[str, int], extra: Mapping[str, PartTime] | None = None
+        self,
+        parts: Mapping[str, int],
+        extra: Mapping[str, PartTime] | None = None,
+        disturbed: bool = False,
     ) -> tuple[Vector, float]:
         """Return the features in prior standard deviations, and the variance of unseen parts."""
-        row = np.zeros(len(self._index) + 2)
+        row = np.zeros(len(self._index) + 3)
         row[-1] = _CONSTANT_MS
+        row[-3] = _DISTURBED_SCALE * self._sum(parts, extra) if disturbed else 0.0
         row[-2] = self._scale_share * self._sum(parts, extra)
         unseen = 0.0
         for key, count in parts.items():

@@ -5,8 +5,8 @@ from math import comb, log
 from statistics import median
 
 _CONFIDENCE = 0.95
-_PRIOR_SLOPE = 0.5
-_SLOPE_VARIANCE = 5e-4
+_ALIKE, _DECLINE = 10.0, 0.6
+_SLOPE_VARIANCE = 2e-3
 _MAX_SLOPE = 1.2
 
 
@@ -45,19 +45,25 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def sensitivity(slowdowns: Sequence[float], latencies: Sequence[float]) -> float:
+def sensitivity(
+    slowdowns: Sequence[float], latencies: Sequence[float], reference_ms: float
+) -> float:
     """Return the power of the reference's slowdown that a network's latency goes with, 0 to 1.2.
 
-    A straight line through the logarithms, outliers drawn in, and the slope drawn towards a half:
-    by as much as the data count when the slowdown spreads by 2 %.
+    A straight line through the logarithms, outliers drawn in, and the slope drawn towards what is
+    usual for a network so much slower than the reference: by as much as the data count when the
+    slowdown spreads by 4 %. Usual is 1 up to 10 times the reference, where operators' overhead
+    counts, and less for slower ones, which are bound by arithmetic.
 
     Args:
         slowdowns: of the reference beside each block, 1 in quiet.
         latencies: of the blocks.
+        reference_ms: latency of the reference in quiet.
     """
+    usual = min(1.0, float((_ALIKE * reference_ms / median(latencies)) ** _DECLINE))
     x, y = (_centred([log(value) for value in values]) for values in (slowdowns, latencies))
     prior = _SLOPE_VARIANCE * len(x)
-    slope = (sum(a * b for a, b in zip(x, y, strict=True)) + _PRIOR_SLOPE * prior) / (
+    slope = (sum(a * b for a, b in zip(x, y, strict=True)) + usual * prior) / (
         sum(a * a for a in x) + prior
     )
     return min(_MAX_SLOPE, max(0.0, slope))

@@ -150,7 +150,9 @@ class Measurement:
         latencies = [each.block.median_ms for each in believed]
         slowdowns = [each.slowdown(self.calibration_ms) for each in believed]
         # with nothing to divide by, the blocks as they are, which are too slow if anything
-        power = 0.0 if slowdowns[0] > _MAX_SLOWDOWN else sensitivity(slowdowns, latencies)
+        power = 0.0
+        if slowdowns[0] <= _MAX_SLOWDOWN:
+            power = sensitivity(slowdowns, latencies, self.calibration_ms)
         corrected = [
             ms / slowdown**power for ms, slowdown in zip(latencies, slowdowns, strict=True)
         ]

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from statistics import median
 from typing import IO, Any
 
 import torch
@@ -43,6 +44,8 @@ _PARENT_POLL_S = 2.0
 #: networks built ahead of their measurement and not yet measured
 _MAX_PREPARED = 32
 _BALLAST_BYTES = 8 * 1024 * 1024
+#: blocks of the reference before and after a breakdown
+_SIGHTINGS = 3
 _UNSUPPORTED = "not implemented for"
 
 
@@ -154,11 +157,15 @@ class ProbeServer:
         model, inputs = self._placed(unpack(request["target"]), protocol)
         known = self._calibrations.get(threads) or self._calibrate(threads)
         with torch.inference_mode():
-            before = reference_ms(self._reference)
+            before = self._reference_now()
             result = measure_units(model, inputs, request["names"], protocol.time_limit_s)
-            after = reference_ms(self._reference)
+            after = self._reference_now()
         drift = max((before / known - 1, after / known - 1), key=abs)
-        return dataclasses.asdict(result) | {"drift": drift}
+        slowdown = (before + after) / (2 * known)
+        return dataclasses.asdict(result) | {"drift": drift, "slowdown": slowdown}
+
+    def _reference_now(self) -> float:
+        return median(reference_ms(self._reference) for _ in range(_SIGHTINGS))
 
     def _rates(self, request: dict[str, Any]) -> dict[str, Any]:
         protocol = LatencyProtocol.model_validate(request["protocol"])

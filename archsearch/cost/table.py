@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 from archsearch.arch import Arch, Spec
 from archsearch.cost.composition import (
     NOISE_SHARE,
+    NOISY_SHARE,
     OTHER_SCALE,
     SAME_SCALE,
     Composition,
@@ -29,12 +30,16 @@ from archsearch.cost.composition import (
 from archsearch.cost.parts import count_parts, parts_of, role_of
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.errors import InputError, Problem
-from archsearch.record import Environment, LatencyResult
+from archsearch.record import Environment, LatencyResult, Verdict
 from archsearch.resources import cache_dir
 
 _FORMAT: Final = 2
-#: standard error of a measurement that was not steady, as a share of it (docs/decisions.md)
-_NOISY_SHARE = 0.07
+#: standard error of a measured network, as a share of it, by verdict (docs/decisions.md)
+_NOISE_SHARES: dict[Verdict, float] = {
+    "steady": NOISE_SHARE,
+    "noisy": NOISY_SHARE,
+    "rejected": 2 * NOISY_SHARE,
+}
 #: networks that a table remembers, the latest; predicting needs the inverse of a matrix this size
 _MAX_NETWORKS = 500
 _SIZES = re.compile(r"[CSTPK>](\d+)")
@@ -191,9 +196,8 @@ class LatencyTable:
             InputError: the measurement belongs to another environment or protocol.
         """
         self._check(result)
-        if result.verdict != "rejected":
-            noise = NOISE_SHARE if result.verdict == "steady" else _NOISY_SHARE
-            self.add_network(count_parts(arch), result.median_ms, noise_share=noise)
+        noise = _NOISE_SHARES[result.verdict]
+        self.add_network(count_parts(arch), result.median_ms, noise_share=noise)
 
     def add_network(
         self,

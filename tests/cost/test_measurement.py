@@ -110,7 +110,8 @@ def test_how_strongly_a_network_follows_the_reference_is_learnt(power):
     result = measure([network], reference, 0.4, protocol, machine.clock)
     summary = result.summary(0)
     assert summary["verdict"] == "rejected"
-    assert summary["median_ms"] == pytest.approx(4.0, rel=0.02)
+    # what is usual for a network of this size, 1, counts a little
+    assert summary["median_ms"] == pytest.approx(4.0, rel=0.03)
 
 
 @pytest.mark.parametrize("share", [0.6, 1.0])
