@@ -111,7 +111,7 @@ def test_how_strongly_a_network_follows_the_reference_is_learnt(power):
     summary = result.summary(0)
     assert summary["verdict"] == "rejected"
     # what is usual for a network of this size, 1, counts a little
-    assert summary["median_ms"] == pytest.approx(4.0, rel=0.03)
+    assert summary["median_ms"] == pytest.approx(4.0, rel=0.05)
 
 
 @pytest.mark.parametrize("share", [0.6, 1.0])
