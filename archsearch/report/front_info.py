@@ -174,6 +174,9 @@ def _latency_range(
     for x, _ in near:
         # room for the name beside the mark
         left, right = min(left, x), max(right, 1.08 * x)
+    if left >= right:
+        # one trial alone, and no budget: it stands in the middle
+        left, right = 0.8 * right, 1.2 * right
     return (max(0.0, left - 0.12 * (right - left)), right + 0.04 * (right - left))
 
 

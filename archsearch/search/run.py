@@ -119,23 +119,25 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
         resting = OtherMachine() if config.latency.elsewhere else quiet
         gate = Gate(probe, resting, config.latency, table)
         try:
-            if _work_left(store, config):
-                if table is not None:
-                    prepare_table(
-                        table,
-                        prepared.space,
-                        gate,
-                        guess,
-                        limit_s,
-                        config.seed,
-                        listener,
-                        config.execution.trials,
-                    )
+            is_work_left = _work_left(store, config)
+            if table is not None and is_work_left:
+                prepare_table(
+                    table,
+                    prepared.space,
+                    gate,
+                    guess,
+                    limit_s,
+                    config.seed,
+                    listener,
+                    config.execution.trials,
+                )
 
-                def start() -> Executor:
-                    listener.line(describe_cost(prepared, epoch_cost(prepared), num))
-                    return workers.executor()
+            def start() -> Executor:
+                listener.line(describe_cost(prepared, epoch_cost(prepared), num))
+                return workers.executor()
 
+            # with rungs, a candidate that has begun may still have to go on
+            if is_work_left or config.rungs is not None:
                 loop = SearchLoop(
                     config,
                     prepared.recipe,

@@ -32,3 +32,12 @@ def test_budget_is_drawn_and_named(usual):
     assert "budget 5 ms" in text
     body = text.splitlines()[1:-2]
     assert all("|" in line[9:] or "*" in line for line in body)
+
+
+def test_one_trial_without_a_budget_stands_in_the_middle(usual):
+    alone = next(trial for trial in usual.trials if trial.number == usual.front[0])
+    run = usual.model_copy(update={"trials": (alone,), "front": (alone.number,), "budget_ms": None})
+    (line,) = [line for line in front_text(run).splitlines()[1:] if "*" in line]
+    assert 72 / 3 < line.index("*") < 72 * 2 / 3
+    left, right = front_info(run).latency_range
+    assert left < alone.latency_ms < right
