@@ -64,21 +64,27 @@ def epoch_seconds(trainer: Trainer) -> float:
 def describe_cost(prepared: Prepared, cost: EpochCost, workers: int) -> str:
     """Return one line that says what an epoch costs and how long the run may take."""
     execution, epochs = prepared.config.execution, prepared.recipe.epochs
-    a_candidate = epochs_each(prepared)
-    total = execution.trials * a_candidate * cost.seconds / workers
+    total = execution.trials * epochs * cost.seconds / workers
+    fewest = epochs_each(prepared)
+    at_least = (
+        f"from about {duration(total * fewest / epochs)} to" if fewest < epochs else "at most"
+    )
     limit = execution.time_limit_s
     bound = f", stopped after {duration(limit)}" if limit is not None and limit < total else ""
     return (
         f"one epoch of a median candidate ({cost.macs / 1e6:.1f} M MACs, {cost.images:,} images) "
         f"takes about {duration(cost.seconds)}; {execution.trials} candidates x "
-        f"{f'{a_candidate:.1f} of ' if a_candidate < epochs else ''}{epochs} epochs "
-        f"on {workers} {'worker' if workers == 1 else 'workers'}: at most about "
+        f"{f'{fewest:.1f} to ' if fewest < epochs else ''}{epochs} epochs "
+        f"on {workers} {'worker' if workers == 1 else 'workers'}: {at_least} about "
         f"{duration(total)}{bound}"
     )
 
 
 def epochs_each(prepared: Prepared) -> float:
-    """Return how many epochs a candidate is trained on average: fewer than all with rungs."""
+    """Return how many epochs a candidate is trained on average, at least: with rungs, not all.
+
+    More go on than their share where later candidates are better than earlier ones.
+    """
     config, epochs = prepared.config, prepared.recipe.epochs
     promotion = promotion_of(config.rungs, config.promote, epochs)
     if promotion is None:
@@ -120,7 +126,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
 
 def _rungs(prepared: Prepared) -> str:
     rungs = ", ".join(f"{rung}" for rung in prepared.config.rungs or ())
-    return f"{rungs} epochs, {epochs_each(prepared):.1f} a candidate on average"
+    return f"{rungs} epochs, {epochs_each(prepared):.1f} a candidate or more"
 
 
 def duration(seconds: float) -> str:
