@@ -225,6 +225,7 @@ class SearchLoop:
             curve=event.curve,
             finished_s=self.elapsed_s,
         )
+        self._folder.drop_paused(candidate.digest)
         if ledger.counts["failed"] == ledger.trained >= _MAX_FIRST_FAILURES:
             raise RunError(
                 f"the first {ledger.trained} candidates all failed; the last one said: "

@@ -7,30 +7,18 @@ from optuna.trial import TrialState
 
 from archsearch.cluster import Job
 from archsearch.errors import InputError
-from archsearch.record import EpochMetrics, LatencyResult, TrialRecord
+from archsearch.record import TrialRecord
 from archsearch.search.promotion import Promotion, promotion_of
 from archsearch.search.samplers import SAMPLERS
-from tests.search.conftest import EPOCHS, Bench, FakeExecutor, accuracy_of, latency_of, result
+from tests.analysis.made_records import trial
+from tests.search.conftest import EPOCHS, Bench, FakeExecutor, accuracy_of, latency_of
 
 RUNGS = (1, 2)
 
 
 def record(digest: str, accuracies: list[float], state: str = "pruned") -> TrialRecord:
-    curve = [
-        EpochMetrics(
-            epoch=epoch,
-            train_loss=1.0,
-            accuracy=accuracy,
-            val_loss=1.0,
-            seconds=1.0,
-            images_per_s=1.0,
-        )
-        for epoch, accuracy in enumerate(accuracies, start=1)
-    ]
-    latency: LatencyResult = result(1.0)
-    return TrialRecord.model_construct(
-        digest=digest, state=state, curve=tuple(curve), latency=latency
-    )
+    made = trial(0, latency_ms=1.0, state=state, curve=tuple(accuracies))
+    return made.model_copy(update={"digest": digest})
 
 
 def test_the_best_at_a_rung_go_on() -> None:
@@ -171,5 +159,6 @@ def test_a_failure_on_the_way_up_ends_that_candidate_alone(bench: Bench) -> None
     bench.loop(FakeExecutor(fail=fail), trials=12, rungs=RUNGS).run()
     states = {each.digest: each.state for each in bench.opened.records()}
     assert states[failed[0]] == "failed"
+    assert bench.folder.read_paused(failed[0]) is None
     assert len(states) == 12
     assert "complete" in states.values()
