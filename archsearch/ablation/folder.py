@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from archsearch.ablation_record import AblationRecord
+from archsearch.arch import keep_sources, load_kept
 from archsearch.cost import LatencyProtocol
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, LatencyResult
@@ -37,10 +38,13 @@ class AblationFolder:
         partial = self._file("study.yaml.partial")
         partial.write_text(text, encoding="utf-8")
         partial.replace(self._file("study.yaml"))
+        keep_sources(request, self.folder.path)
 
     def write_record(self, record: AblationRecord) -> None:
         """Write the record; a reader never sees half of it."""
-        write_json(self.record, record.model_dump(mode="json"))
+        data = record.model_dump(mode="json")
+        keep_sources(data, self.folder.path)
+        write_json(self.record, data)
 
     def read_state(self) -> tuple[float, dict[str, str]]:
         """Return seconds spent so far, and training to why it failed."""
@@ -100,6 +104,7 @@ def load_ablation(name: str | Path, runs_dir: str | Path = "runs") -> AblationRe
     if not has_ablation(folder):
         remedy = "archsearch ablate STUDY.yaml makes one"
         raise InputError(Problem("", "is not the folder of an ablation", None, remedy, str(name)))
+    load_kept(folder)
     return AblationRecord.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
 
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field
 
 from archsearch.arch.attention import Attention
+from archsearch.arch.block_file import keep_sources
 from archsearch.arch.ffn import Ffn
 from archsearch.arch.parts import (
     Downsample,
@@ -118,7 +119,7 @@ class Stage(Spec):
     @property
     def global_tokens(self) -> int:
         """Number of global tokens that the stage's attentions share."""
-        return max((getattr(b.attention, "global_tokens", 0) for b in self.pattern), default=0)
+        return max((block.attention.num_global_tokens for block in self.pattern), default=0)
 
 
 class Arch(Spec):
@@ -182,8 +183,9 @@ class Arch(Spec):
         return yaml.safe_dump(self.to_dict(), sort_keys=False, width=100)
 
     def save(self, path: str | Path) -> None:
-        """Write the architecture as YAML."""
+        """Write the architecture as YAML, and the files of its blocks beside it."""
         Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        keep_sources(self.to_dict(), Path(path).parent)
 
 
 def _numbers(data: Any) -> Any:

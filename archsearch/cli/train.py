@@ -122,7 +122,7 @@ def train(
             if isinstance(network, ModelFile):
                 folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
             else:
-                folder.write(folder.arch, network.to_yaml())
+                network.save(folder.arch)
         ranks.wait()
         _finish(trainer, folder, network)
 

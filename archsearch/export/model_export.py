@@ -7,7 +7,7 @@ from pathlib import Path
 
 from timm.models import list_models
 
-from archsearch.arch import Arch
+from archsearch.arch import Arch, keep_sources
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
 from archsearch.export.graph_file import export_graph
@@ -104,6 +104,7 @@ def export_model(
         error = export_graph(arch, model, form.value, output, fused=fused)
     elif form is Format.YAML:
         write_target(output, yaml_text(arch, origin))
+        keep_sources(arch.to_dict(), output.parent)
     else:
         write_target(output, python_text(arch, origin, form.value, name, any_size=any_size))
     files = [output]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from archsearch.arch import Arch
+from archsearch.arch import Arch, keep_sources
 from archsearch.export.description import Origin, facts_of, module_docstring
 from archsearch.export.proof import prove_python
 from archsearch.export.python_source import python_source
@@ -68,6 +68,7 @@ def export_yaml(
     text = yaml_text(arch, Origin(run, trial, name))
     if path is not None:
         write_target(path, text)
+        keep_sources(arch.to_dict(), path.parent)
     return text
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import yaml
 
+from archsearch.arch import keep_sources, load_kept
 from archsearch.errors import InputError, Problem
 from archsearch.yaml_source import dotted, load_yaml
 
@@ -128,6 +129,7 @@ class RunFolder:
         partial = self.config.with_suffix(".partial")
         partial.write_text(text, encoding="utf-8")
         partial.replace(self.config)
+        keep_sources(config, self.path)
 
     def read_config(self) -> dict[str, Any]:
         """Return the resolved configuration.
@@ -144,6 +146,7 @@ class RunFolder:
                     file=str(self.path),
                 )
             )
+        load_kept(self.path)
         data = load_yaml(self.config).data
         if not isinstance(data, dict):
             raise InputError(Problem("", "must be a mapping of keys", file=str(self.config)))
