@@ -113,7 +113,7 @@ def test_counts_and_parts(folder: Path) -> None:
     arch = toy_arch(folder)
     network = build_model(arch)
     assert count_arch(arch).params == sum(each.numel() for each in network.parameters())
-    assert count_arch(arch).macs == count_macs(network, (1, 16, 16))
+    assert count_arch(arch).macs == count_macs(network, (1, 1, 16, 16)).total
     roles = [part.role for part in parts_of(arch)]
     kind = arch.stages[0].blocks[0].attention.type
     assert roles.count(f"attention {kind}") == 2
