@@ -46,5 +46,5 @@ def knee(front: Sequence[TrialRecord]) -> TrialRecord | None:
     known = [t for t in front if t.number in accuracy and t.latency_ms is not None]
     if not known:
         return None
-    points = [(accuracy[trial.number], trial.latency_ms) for trial in known]
+    points = [(accuracy[trial.number], trial.latency_ms or 0.0) for trial in known]
     return known[knee_index(points)]

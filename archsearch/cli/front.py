@@ -39,9 +39,10 @@ def front(
 
 def show_front(record: RunRecord) -> None:
     """Print the front as a table and a plot, with the baselines and what epochs foretold."""
-    tables = [front_table(record), baseline_table(record)]
-    print_tables(tables[:1], "table")
+    print_tables([front_table(record)], "table")
     out.print(front_text(record, width=min(72, out.width)), markup=False)
-    print_tables([each for each in tables[1:] if each is not None], "table")
+    known = baseline_table(record)
+    if known is not None:
+        print_tables([known], "table")
     if line := correlation_line(record):
         out.print(line, markup=False, soft_wrap=True)

@@ -1,14 +1,16 @@
 """Tables for people, and the same tables as data for other programs, on standard output."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from archsearch.cli.console import out
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.report.plain_table import FORMATS, PlainTable, csv_text, written
+from archsearch.report.plain_table import FORMATS, PlainTable, written
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as --format json.")]
 AsCsv = Annotated[
@@ -61,11 +63,14 @@ def print_tables(tables: Sequence[PlainTable], kind: str, data: Any = None) -> N
         out.print(table, soft_wrap=False)
 
 
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, one pair a line."""
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        grid.add_row(name, Text(value))
+    out.print(grid)
+
+
 def print_json(data: Any) -> None:
     """Print plain data as JSON."""
     print(json.dumps(data, indent=2))
-
-
-def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows under the keys of all of them, flattened, as spreadsheets read them."""
-    print(csv_text(rows), end="")

@@ -39,7 +39,8 @@ def ablation_table(record: AblationRecord, found: Answers | None = None) -> Plai
     notes += view.answers.notes
     headings = (*_HEADINGS, "published") if paper else _HEADINGS
     title = f"{record.name}: {record.data}, {record.image_size} px, {record.scale} scale"
-    return PlainTable(title, headings, tuple(rows), tuple(values), tuple(notes))
+    words = ("variant", "verdict", "published")
+    return PlainTable(title, headings, tuple(rows), tuple(values), tuple(notes), words=words)
 
 
 def effects_table(record: AblationRecord, found: Answers | None = None) -> PlainTable | None:
@@ -81,7 +82,8 @@ def effects_table(record: AblationRecord, found: Answers | None = None) -> Plain
         "p (Holm)",
     )
     title = f"{record.name}: main effects in points"
-    return PlainTable(title, headings, tuple(rows), tuple(values), notes)
+    words = ("factor", "level")
+    return PlainTable(title, headings, tuple(rows), tuple(values), notes, words=words)
 
 
 def interactions_table(record: AblationRecord, found: Answers | None = None) -> PlainTable | None:
@@ -113,7 +115,8 @@ def interactions_table(record: AblationRecord, found: Answers | None = None) -> 
         )
     headings = ("pair", "interaction", "95 % interval", "p (Holm)")
     title = f"{record.name}: interactions in points"
-    return PlainTable(title, headings, tuple(rows), tuple(values), (effects.method,))
+    notes = (effects.method,)
+    return PlainTable(title, headings, tuple(rows), tuple(values), notes, words=("pair",))
 
 
 def ablation_tables(record: AblationRecord, found: Answers | None = None) -> list[PlainTable]:

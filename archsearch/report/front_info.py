@@ -88,9 +88,10 @@ class FrontInfo(NamedTuple):
     @property
     def again(self) -> bool:
         """Whether the front is reported with other numbers than the search saw."""
-        pairs = ((self.front.latency_ms, self.searched.latency_ms),)
-        pairs += ((self.front.accuracy, self.searched.accuracy),)
-        return any(reported != searched for reported, searched in pairs)
+        return (
+            self.front.latency_ms != self.searched.latency_ms
+            or self.front.accuracy != self.searched.accuracy
+        )
 
     @property
     def outside(self) -> int:

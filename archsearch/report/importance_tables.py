@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from archsearch.analysis import Marginal
 from archsearch.analysis.regression import Estimate
-from archsearch.report.plain_table import PlainTable
 from archsearch.report.importance_words import measure_line, verdicts
+from archsearch.report.plain_table import PlainTable
 from archsearch.report.units import factor_text, percent_text, points_text
 
 if TYPE_CHECKING:

@@ -61,6 +61,11 @@ class PlainTable(NamedTuple):
     not_in_csv: tuple[str, ...] = ()
     nothing: str = ""
 
+    @property
+    def _left(self) -> list[bool]:
+        """Whether each column is aligned at the left."""
+        return [at == 0 or heading in self.words for at, heading in enumerate(self.headings)]
+
     def head(self, count: int) -> "PlainTable":
         """Return its first rows, with a note on how many are left out."""
         left = len(self.rows) - count
@@ -81,14 +86,14 @@ class PlainTable(NamedTuple):
         """Return it as a GitHub table, notes below."""
         lines = [
             _pipes(self.headings),
-            _pipes(["---", *["---:"] * (len(self.headings) - 1)]),
+            _pipes(["---" if left else "---:" for left in self._left]),
             *(_pipes(row) for row in self.rows),
         ]
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
     def latex(self) -> str:
         """Return it as a ``tabular`` with booktabs rules, notes as comments."""
-        columns = "l" + "r" * (len(self.headings) - 1)
+        columns = "".join("l" if left else "r" for left in self._left)
         lines = [
             *(f"% {line}" for line in (self.title, *self.notes)),
             rf"\begin{{tabular}}{{{columns}}}",
@@ -145,8 +150,10 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return plain data as comma-separated values, flattened as `PlainTable.csv` says."""
     flattened = [flat(row) for row in rows]
     keys = dict.fromkeys(key for row in flattened for key in row)
+    # where some rows have a pair, an unknown one has no column of its own
+    kept = [key for key in keys if f"{key}_low" not in keys]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(keys), lineterminator="\n")
+    writer = csv.DictWriter(text, kept, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(flattened)
     return text.getvalue()

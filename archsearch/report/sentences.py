@@ -31,9 +31,10 @@ def headline(run: RunRecord) -> str:
         return f"No architecture has been trained to the end{limit} yet."
     count = plural(len(front), "architecture")
     found = run_accuracies(run)[top.number]
+    within = f"{percent_interval_text(*found.interval)}, " if found.interval else ""
     reach = (
-        f"{percent_text(found.value)} % validation accuracy at {ms_text(top.latency_ms)} ms "
-        f"({seeds_words(found)})"
+        f"{percent_text(found.value)} % validation accuracy ({within}{seeds_words(found)}) at "
+        f"{ms_text(top.latency_ms)} ms"
     )
     if len(front) == 1:
         return f"One architecture on the front{limit}: {reach}."
@@ -43,10 +44,10 @@ def headline(run: RunRecord) -> str:
 def seeds_words(found: Reported) -> str:
     """Return which seeds a reported accuracy is of, in a few words."""
     if not found.num_seeds:
-        return "with the seed that chose it, so optimistic"
+        return "with the selected seed, so optimistic"
     if found.num_seeds == 1:
-        return "with another seed than the one that chose it"
-    return f"mean of {found.num_seeds} other seeds than the one that chose it"
+        return "with a seed that chose nothing"
+    return f"mean of {found.num_seeds} seeds that chose nothing"
 
 
 def sentences(run: RunRecord) -> list[str]:

@@ -1,16 +1,19 @@
 """How a table fits a terminal: all in rows, with brackets below, or with long texts in a list."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
     from archsearch.report.plain_table import PlainTable
+
+#: blanks between two columns
+_GAP = 2
 
 
 def printed(table: "PlainTable", console: Console, options: ConsoleOptions) -> RenderResult:
@@ -20,74 +23,101 @@ def printed(table: "PlainTable", console: Console, options: ConsoleOptions) -> R
         return
     if table.title:
         yield Text(table.title)
-    forms = _forms(table)
-    # a measurement is cut to the width it is made for
-    roomy = options.update(max_width=10_000)
-    fitting = (
-        form
-        for form in forms
-        if Measurement.get(console, roomy, form[0]).maximum <= options.max_width
-    )
-    chosen, rest = next(fitting, forms[-1])
-    yield chosen
+    grid, listed = _fitted(table, options.max_width)
+    yield grid
     for note in table.notes:
         yield Text(note)
-    if rest is not None:
+    if listed:
         yield Text()
-        yield rest
+        yield _below(table, listed)
 
 
-def _forms(table: "PlainTable") -> list[tuple[Table, Table | None]]:
-    """Return the forms from the widest to the narrowest, each with what is listed below it."""
-    code = [at for at, heading in enumerate(table.headings) if heading in table.code]
-    every = range(len(table.headings))
+def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int]]:
+    """Return the widest form that fits, and which columns are listed below it.
+
+    The forms: everything in rows; long texts of code below; brackets under their values, and
+    words wrapped between words; and where there is no room for that, folded anywhere.
+    """
+    every = list(range(len(table.headings)))
+    code = [at for at in every if table.headings[at] in table.code]
     short = [at for at in every if at not in code]
-    below = _listed(table, code) if code else None
-    forms = [(_grid(table, every, False), None)]
-    if code:
-        forms.append((_grid(table, short, False), below))
-    return [*forms, (_grid(table, short, True), below)]
+    for columns in (every, short):
+        cells = [_texts(table, at, stacked=False) for at in columns]
+        widths = [max(map(_longest_line, each)) for each in cells]
+        if _total(widths) <= width:
+            return _grid(table, columns, cells, widths), code if columns is short else []
+    cells = [_texts(table, at, stacked=True) for at in short]
+    least = [max(map(_longest_word, each)) for each in cells]
+    if _total(least) > width:
+        return _grid(table, short, cells, None), code
+    most = [max(map(_longest_line, each)) for each in cells]
+    return _grid(table, short, cells, _shared(least, most, width)), code
 
 
-def _grid(table: "PlainTable", columns: Sequence[int], stacked: bool) -> Table:
-    """Return a table of some columns; ``stacked`` puts brackets under their values."""
+def _texts(table: "PlainTable", at: int, stacked: bool) -> list[str]:
+    """Return heading and cells of a column; ``stacked`` puts brackets of numbers below them."""
+    heading = table.headings[at]
+    texts = ["" if heading in table.tags else heading, *(row[at] for row in table.rows)]
+    if stacked and not _is_words(table, at):
+        return [text.replace(" (", "\n(") for text in texts]
+    return texts
+
+
+def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
+    """Return widths that fill the room, each column between its least and its most.
+
+    What is spare goes to the columns in proportion to what they still lack.
+    """
+    spare = width - _total(least)
+    lacking = [high - low for low, high in zip(least, most, strict=True)]
+    total = sum(lacking) or 1
+    return [
+        low + min(lack, spare * lack // total) for low, lack in zip(least, lacking, strict=True)
+    ]
+
+
+def _grid(
+    table: "PlainTable",
+    columns: Sequence[int],
+    cells: Sequence[Sequence[str]],
+    widths: Sequence[int] | None,
+) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for at in columns:
-        heading = table.headings[at]
-        numbers = heading not in table.words and at > 0
-        cells = [_cell(row[at], stacked) for row in table.rows]
-        words = [word for cell in cells for word in cell.split()]
+    for place, (at, (heading, *texts)) in enumerate(zip(columns, cells, strict=True)):
+        # where an interval follows each number, numbers line up at the left
+        left = _is_words(table, at) or any("(" in text for text in texts)
         grid.add_column(
-            Text("" if heading in table.tags else heading),
-            justify="right" if numbers and not _bracketed(cells) else "left",
+            Text(heading),
+            justify="left" if left else "right",
             overflow="fold",
-            # break between words only, where a column may break at all
-            min_width=0 if stacked else max(map(len, words), default=0),
+            width=widths[place] if widths else None,
         )
-    for row in table.rows:
-        grid.add_row(*(Text(_cell(row[at], stacked)) for at in columns))
+    for row in zip(*(texts for _, *texts in cells), strict=True):
+        grid.add_row(*map(Text, row))
     return grid
 
 
-def _cell(text: str, stacked: bool) -> str:
-    return text.replace(" (", "\n(") if stacked else text
-
-
-def _bracketed(cells: Sequence[str]) -> bool:
-    """Return whether an interval follows each number, which then lines up at the left."""
-    return any("(" in cell for cell in cells)
-
-
-def _listed(table: "PlainTable", columns: Sequence[int]) -> Table:
-    grid = Table.grid(padding=(0, 2))
+def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
+    grid = Table.grid(padding=(0, _GAP))
     grid.add_column(justify="right", no_wrap=True)
     for _ in columns:
         grid.add_column(overflow="fold")
-    for name, texts in _named(table, columns):
-        grid.add_row(Text(name), *map(Text, texts))
+    for row in table.rows:
+        grid.add_row(Text(row[0]), *(Text(row[at]) for at in columns))
     return grid
 
 
-def _named(table: "PlainTable", columns: Sequence[int]) -> Iterator[tuple[str, list[str]]]:
-    for row in table.rows:
-        yield row[0], [row[at] for at in columns]
+def _is_words(table: "PlainTable", at: int) -> bool:
+    return table.headings[at] in table.words
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * len(widths)
+
+
+def _longest_line(text: str) -> int:
+    return max(map(cell_len, text.split("\n")), default=0)
+
+
+def _longest_word(text: str) -> int:
+    return max(map(cell_len, text.split()), default=0)

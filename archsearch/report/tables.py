@@ -25,16 +25,18 @@ def front_table(run: RunRecord) -> PlainTable:
 def _accuracy_notes(run: RunRecord) -> list[str]:
     """Return which seeds the accuracies are of, and what their intervals cover."""
     front = front_trials(run)
-    images = f" on {count:,} validation images" if (count := num_images(run)) else ""
+    count = num_images(run)
+    images = f", on {count:,} validation images" if count else ""
     if not any(trial.seed_accuracies for trial in front):
-        cover = "; 95 % intervals over images alone" if images else ""
+        cover = "; 95 % interval over images alone" if images else ""
         return [
-            f"accuracy: with the seed that chose (selected){images}, so optimistic: no other seeds "
-            f"were trained{cover}"
+            f"accuracy: with the selected seed, the one that chose, so optimistic{images}{cover}; "
+            "no other seeds were trained"
         ]
     lines = [
-        f"accuracy: mean over other seeds, which had no part in choosing{images}, with a 95 % "
-        "interval over seeds and images; selected seed: the one that chose, so optimistic"
+        f"accuracy: mean over seeds that chose nothing{images}; 95 % interval over seeds and "
+        "images",
+        "selected seed: accuracy with the seed that chose, so optimistic",
     ]
     if not decided_by_others(front):
         lines.append(

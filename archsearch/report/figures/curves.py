@@ -150,9 +150,7 @@ def draw_curves(run: RunRecord) -> Drawing | None:
         f"Beside them {plural(len(info.complete), 'other complete trial')} and "
         f"{len(info.stopped):,} stopped early."
     )
-    note = (
-        f"{plural(info.left_out, 'more curve')} left out, evenly over the run."
-        if info.left_out
-        else ""
-    )
+    note = "Curves are with the seed of the search, which chose the front."
+    if info.left_out:
+        note += f" {plural(info.left_out, 'more curve')} left out, evenly over the run."
     return Drawing("curves", curves_title(info), plot_curves(info), description, note)

@@ -79,7 +79,7 @@ def plot_progress(info: ProgressInfo) -> Any:
             hovertemplate=f"{name} {shown} at %{{x:,.0f}} {_unit(info)}<extra></extra>",
         )
         figure.add_trace(trace, row=row, col=1)
-    style(figure, progress_title(info), "", "best accuracy (%)")
+    style(figure, progress_title(info), "", "best, selected seed (%)")
     axis = figure.layout.xaxis.to_plotly_json()
     figure.update_layout(
         xaxis={"showticklabels": False},
