@@ -27,6 +27,15 @@ class Reported(NamedTuple):
     interval: tuple[float, float] | None
     num_seeds: int
 
+    @property
+    def seeds(self) -> str:
+        """Which seeds it is of, in a few words."""
+        if not self.num_seeds:
+            return "with the selected seed, so optimistic"
+        if self.num_seeds == 1:
+            return "with a seed that chose nothing"
+        return f"mean of {self.num_seeds} seeds that chose nothing"
+
 
 class _Noise(NamedTuple):
     """Variance between seeds, and the degrees of freedom behind it."""
@@ -78,6 +87,8 @@ def _noise(
     accuracies: Mapping[int, Mapping[int, float]], num_images: int | None
 ) -> dict[int, _Noise]:
     """Return the noise of each trial: the pooled one, or where spreads differ its own."""
+    if not accuracies:
+        return {}
     spread = spread_of({str(number): own for number, own in accuracies.items()}, num_images)
     floor = 1.0 / (12.0 * num_images**2) if num_images else 0.0
     own = {

@@ -19,7 +19,7 @@ from archsearch.ablation_record import AblationRecord
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
 from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
-from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
+from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
 from archsearch.cli.run import seconds
 from archsearch.errors import InputError, Problem
@@ -140,12 +140,13 @@ def ablate(
     The same command again goes on where it was stopped; what any study has trained already is not
     trained again.
     """
-    kind = table_format(format_, as_json, as_csv)
     if list_:
-        print_tables([_studies()], kind)
+        print_tables([_studies()], table_format(format_, as_json, as_csv))
         return
     counts = {"--seeds": seeds, "--epochs": epochs, "--limit": limit, "--workers": workers}
-    _check(study, executor, until_clear, time_limit, counts)
+    wrong = format_problems(format_, as_json, as_csv)
+    _check(study, executor, until_clear, time_limit, counts, wrong)
+    kind = table_format(format_, as_json, as_csv)
     execution = Execution(
         time_limit_s=seconds(time_limit) if time_limit else None,
         workers=workers,
@@ -180,8 +181,9 @@ def _check(
     until_clear: bool,
     time_limit: str | None,
     counts: dict[str, int | None],
+    wrong: list[Problem],
 ) -> None:
-    problems = []
+    problems = list(wrong)
     if not study:
         problems.append(Problem("STUDY", "is required", None, "archsearch ablate --list"))
     if executor not in ("ray", "inline"):

@@ -24,7 +24,7 @@ from archsearch.cost import (
     current_environment,
     table_path,
 )
-from archsearch.report.units import percent_text
+from archsearch.percent import percent_text
 from archsearch.space import load_space
 from archsearch.yaml_source import YamlSource
 

@@ -34,13 +34,14 @@ def importance(
     """
     kind = table_format(format_, as_json, as_csv)
     found = run_importance(run, runs_dir)
+    sure = verdicts(found.marginals)
     if kind == "table":
-        # what is sure first
-        for sentence in verdicts(found.marginals):
+        for sentence in sure:
             out.print(sentence, markup=False, soft_wrap=True)
         tables = [marginals_table(found, _MOST // 2), importance_table(found).head(_MOST)]
     else:
-        tables = [importance_table(found), marginals_table(found)]
+        choices = marginals_table(found)
+        tables = [importance_table(found), choices._replace(notes=(*sure, *choices.notes))]
     print_tables(tables, kind)
     path = output or find_run(run, runs_dir).path / "importance.html"
     err.print(f"report: {write_importance(found, path)}", soft_wrap=True)

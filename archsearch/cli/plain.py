@@ -25,6 +25,13 @@ def table_format(format_: str, as_json: bool, as_csv: bool) -> str:
     Raises:
         InputError: they ask for two, or for one that there is not.
     """
+    if problems := format_problems(format_, as_json, as_csv):
+        raise InputError(problems)
+    return "json" if as_json else "csv" if as_csv else format_
+
+
+def format_problems(format_: str, as_json: bool, as_csv: bool) -> list[Problem]:
+    """Return what is wrong with the format that the options of a command ask for."""
     problems = []
     if format_ not in FORMATS:
         rule = f"must be one of {', '.join(FORMATS)}"
@@ -39,9 +46,7 @@ def table_format(format_: str, as_json: bool, as_csv: bool) -> str:
     if len(kinds) > 1:
         rule = f"cannot go with {given[0]}"
         problems.append(Problem(given[-1], rule, remedy="choose one"))
-    if problems:
-        raise InputError(problems)
-    return kinds.pop() if kinds else "table"
+    return problems
 
 
 def print_tables(tables: Sequence[PlainTable], kind: str, data: Any = None) -> None:

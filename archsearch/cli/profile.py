@@ -26,8 +26,8 @@ from archsearch.cost.profile import UnitProfile
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
 from archsearch.model import build_model
+from archsearch.percent import percent_text
 from archsearch.report.column import Column, tabulate
-from archsearch.report.units import percent_text
 from archsearch.search import load_run
 from archsearch.yaml_source import YamlSource
 

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from archsearch.ablation import AblationStatus
-from archsearch.report.units import ms_text, percent_text
+from archsearch.percent import percent_text
+from archsearch.report.units import ms_text
 from archsearch.search import SearchStatus
 
 _PLAIN_EVERY_S = 15.0

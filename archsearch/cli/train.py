@@ -15,8 +15,8 @@ from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
 from archsearch.export import select
+from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
-from archsearch.report.units import percent_text
 from archsearch.resources import find_yaml
 from archsearch.train import (
     ModelFile,

@@ -9,9 +9,8 @@ from archsearch import __version__
 from archsearch.analysis import reported_accuracies, run_accuracies
 from archsearch.arch import Arch, summary
 from archsearch.cost import count_arch
+from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
-from archsearch.report.sentences import seeds_words
-from archsearch.report.units import percent_interval_text, percent_text
 
 _WIDTH = 98
 
@@ -102,9 +101,7 @@ def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
     found = known.get(trial.number)
     if found is not None:
         ends = f"{percent_interval_text(*found.interval)}, " if found.interval else ""
-        parts.append(
-            f"{percent_text(found.value)} % on the validation split ({ends}{seeds_words(found)})"
-        )
+        parts.append(f"{percent_text(found.value)} % on the validation split ({ends}{found.seeds})")
     if found is not None and found.num_seeds:
         chosen = percent_text(trial.accuracy)
         parts.append(f"{chosen} % with the selected seed, which the weights are of")

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from archsearch.arch import Arch, summary
-from archsearch.report.units import count_text, ms_interval_text, ms_text, percent_text, plural
+from archsearch.percent import percent_text
+from archsearch.report.units import count_text, ms_interval_text, ms_text, plural
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, Effect
+from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView, published_change
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import change_text, count_text, ms_text, percent_text, points_text
+from archsearch.report.units import change_text, count_text, ms_text, points_text
 
 _HEADINGS = (
     "variant",

@@ -10,8 +10,9 @@ from archsearch.analysis import (
     rung_correlations,
     second_look,
 )
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
-from archsearch.report.units import percent_text, plural, points_text
+from archsearch.report.units import plural, points_text
 
 
 def look_at(run: RunRecord) -> SecondLook | None:

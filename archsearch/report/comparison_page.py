@@ -7,6 +7,7 @@ from typing import Any
 
 from archsearch import __version__
 from archsearch.analysis import Dominated, ground
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.column import Column, tabulate
 from archsearch.report.comparison import (
@@ -24,7 +25,7 @@ from archsearch.report.layout import Panel
 from archsearch.report.run_columns import RUN_COLUMNS
 from archsearch.report.shell import document, figure_data, figure_html, write_whole
 from archsearch.report.table_panel import table_panel
-from archsearch.report.units import ms_text, percent_text, plural, points_text
+from archsearch.report.units import ms_text, plural, points_text
 
 _SCRIPTS = ("data.js", "figures.js", "tables.js")
 

@@ -13,18 +13,12 @@ from archsearch.analysis import (
     run_accuracies,
 )
 from archsearch.arch import summary
+from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 from archsearch.report.certainty import look_at
 from archsearch.report.column import Column
 from archsearch.report.remarks import remarks
-from archsearch.report.units import (
-    count_text,
-    ms_interval_text,
-    ms_text,
-    percent_interval_text,
-    percent_text,
-    reported_text,
-)
+from archsearch.report.units import count_text, ms_interval_text, ms_text, reported_text
 
 
 class FrontRow(NamedTuple):

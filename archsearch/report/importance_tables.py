@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from archsearch.analysis import Marginal
 from archsearch.analysis.regression import Estimate
-from archsearch.report.importance_words import measure_line, verdicts
+from archsearch.percent import percent_text
+from archsearch.report.importance_words import measure_line
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import factor_text, percent_text, points_text
+from archsearch.report.units import factor_text, points_text
 
 if TYPE_CHECKING:
     # what made it loads torch, and a table needs none
@@ -75,7 +76,6 @@ def marginals_table(found: "RunImportance", most_parameters: int | None = None) 
         for row in shown
     )
     notes = (
-        *verdicts(found.marginals),
         measure_line("accuracy at equal latency"),
         "Against the mean of the parameter's values, in points; latency as a change in percent. "
         "Intervals cover 95 % each.",

@@ -3,7 +3,6 @@
 from collections import Counter
 
 from archsearch.analysis import (
-    Reported,
     best,
     front_trials,
     knee,
@@ -11,15 +10,9 @@ from archsearch.analysis import (
     run_accuracies,
     ties_with,
 )
+from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import RunRecord, TrialRecord
-from archsearch.report.units import (
-    duration_text,
-    ms_interval_text,
-    ms_text,
-    percent_interval_text,
-    percent_text,
-    plural,
-)
+from archsearch.report.units import duration_text, ms_interval_text, ms_text, plural
 
 
 def headline(run: RunRecord) -> str:
@@ -33,21 +26,12 @@ def headline(run: RunRecord) -> str:
     found = run_accuracies(run)[top.number]
     within = f"{percent_interval_text(*found.interval)}, " if found.interval else ""
     reach = (
-        f"{percent_text(found.value)} % validation accuracy ({within}{seeds_words(found)}) at "
+        f"{percent_text(found.value)} % validation accuracy ({within}{found.seeds}) at "
         f"{ms_text(top.latency_ms)} ms"
     )
     if len(front) == 1:
         return f"One architecture on the front{limit}: {reach}."
     return f"{count} on the front{limit}; the best reaches {reach}."
-
-
-def seeds_words(found: Reported) -> str:
-    """Return which seeds a reported accuracy is of, in a few words."""
-    if not found.num_seeds:
-        return "with the selected seed, so optimistic"
-    if found.num_seeds == 1:
-        return "with a seed that chose nothing"
-    return f"mean of {found.num_seeds} seeds that chose nothing"
 
 
 def sentences(run: RunRecord) -> list[str]:

@@ -48,8 +48,7 @@ def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int]]:
             return _grid(table, columns, cells, widths), code if columns is short else []
     cells = [_texts(table, at, stacked=True) for at in short]
     least = [max(map(_longest_word, each)) for each in cells]
-    if _total(least) > width:
-        return _grid(table, short, cells, None), code
+    least = _squeezed(least, width)
     most = [max(map(_longest_line, each)) for each in cells]
     return _grid(table, short, cells, _shared(least, most, width)), code
 
@@ -76,11 +75,20 @@ def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
     ]
 
 
+def _squeezed(widths: Sequence[int], width: int) -> list[int]:
+    """Return widths that fit, where need be narrower than a word; names, in the first, last."""
+    found = list(widths)
+    while _total(found) > width and max(found) > 1:
+        rest = found[1:] if max(found[1:], default=0) > found[0] // 3 else found
+        found[found.index(max(rest), 0 if rest is found else 1)] -= 1
+    return found
+
+
 def _grid(
     table: "PlainTable",
     columns: Sequence[int],
     cells: Sequence[Sequence[str]],
-    widths: Sequence[int] | None,
+    widths: Sequence[int],
 ) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for place, (at, (heading, *texts)) in enumerate(zip(columns, cells, strict=True)):
@@ -90,7 +98,7 @@ def _grid(
             Text(heading),
             justify="left" if left else "right",
             overflow="fold",
-            width=widths[place] if widths else None,
+            width=widths[place],
         )
     for row in zip(*(texts for _, *texts in cells), strict=True):
         grid.add_row(*map(Text, row))
@@ -99,7 +107,7 @@ def _grid(
 
 def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
     grid = Table.grid(padding=(0, _GAP))
-    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(justify="right", overflow="fold")
     for _ in columns:
         grid.add_column(overflow="fold")
     for row in table.rows:

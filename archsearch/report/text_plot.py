@@ -1,8 +1,9 @@
 """The front as a small plot of plain characters, for a terminal or a log."""
 
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
-from archsearch.report.units import ms_text, percent_text
+from archsearch.report.units import ms_text
 
 _MARGIN = 8  # "100.0 % " ahead of the plot
 

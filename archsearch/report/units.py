@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
+from archsearch.percent import percent_interval_text, percent_text
+
 if TYPE_CHECKING:
     from archsearch.analysis import Reported
 
@@ -31,16 +33,6 @@ def ms_interval_text(low: float, high: float) -> str:
     while digits < 5 and high > low and f"{low:.{digits}f}" == f"{high:.{digits}f}":
         digits += 1
     return f"{low:.{digits}f} to {high:.{digits}f}"
-
-
-def percent_text(share: float | None, digits: int = 1) -> str:
-    """Return a share of 0 to 1 in percent, without the sign; ``-`` for unknown."""
-    return "-" if share is None else f"{100 * share:.{digits}f}"
-
-
-def percent_interval_text(low: float, high: float, digits: int = 1) -> str:
-    """Return the two ends of an interval of shares, in percent, without the sign."""
-    return f"{percent_text(low, digits)} to {percent_text(high, digits)}"
 
 
 def reported_text(reported: "Reported | None") -> str:

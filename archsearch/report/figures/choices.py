@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from archsearch.analysis import choice_effects
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
 from archsearch.report.importance_words import accuracy_verdict, measure_line, run_marginals
-from archsearch.report.units import percent_text, plural
+from archsearch.report.units import plural
 
 MOST_BARS = 12
 #: fewer trials than this say nothing about twenty choices

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from archsearch.analysis import front_trials
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.figures.drawing import (
     FAINT,
@@ -13,7 +14,7 @@ from archsearch.report.figures.drawing import (
     Drawing,
     new_figure,
 )
-from archsearch.report.units import percent_text, plural
+from archsearch.report.units import plural
 
 #: more curves than this beside the front would be a solid area
 MOST_CURVES = 150

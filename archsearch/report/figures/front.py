@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import (
     BUDGET,
@@ -18,7 +19,7 @@ from archsearch.report.figures.drawing import (
     plain,
 )
 from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
-from archsearch.report.units import ms_text, percent_text, plural
+from archsearch.report.units import ms_text, plural
 
 #: intervals of more dominated trials than this would only be a blur
 MOST_INTERVALS = 150

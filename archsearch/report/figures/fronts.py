@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from archsearch.analysis import by_other_seeds, on_one_scale
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import (
     BUDGET,
@@ -20,7 +21,7 @@ from archsearch.report.figures.drawing import (
     plain,
 )
 from archsearch.report.front_info import Marks, front_info
-from archsearch.report.units import ms_text, percent_text, plural
+from archsearch.report.units import ms_text, plural
 
 #: told apart by shape as well as by colour
 _STYLES = (

@@ -4,6 +4,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from archsearch.percent import percent_text
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
 from archsearch.report.figures.effects import REST, ROW, EffectRow, plot_effects
 from archsearch.report.importance_words import (
@@ -13,7 +14,7 @@ from archsearch.report.importance_words import (
     clear_choices,
     measure_line,
 )
-from archsearch.report.units import percent_text, points_text
+from archsearch.report.units import points_text
 from archsearch.search import ParameterImportance, RunImportance
 
 #: parameters and choices beyond these are in the tables only

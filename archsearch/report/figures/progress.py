@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from archsearch.analysis import Reference, progress, reference_point
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, SECOND, Drawing, style
-from archsearch.report.units import duration_text, percent_text, plural
+from archsearch.report.units import duration_text, plural
 
 Against = Literal["seconds", "trials", "epochs"]
 _AXES = {
