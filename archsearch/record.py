@@ -269,6 +269,19 @@ class RunRecord(Spec):
         figures: dict[str, Any] = _notebook().run_figures(self)
         return figures
 
+    def front_table(self) -> Any:
+        """Return the front as an `archsearch.report.PlainTable`, which a notebook shows.
+
+        It has its rows as plain data (``values``) and as ``markdown()``, ``latex()``, ``csv()``
+        and ``json()``.
+        """
+        return importlib.import_module("archsearch.report.tables").front_table(self)
+
+    def _repr_html_(self) -> str:
+        """Return headline and front for a notebook, without scripts."""
+        html: str = importlib.import_module("archsearch.report.notebook_html").run_html(self)
+        return html
+
 
 def _notebook() -> Any:
     """Return what draws runs; loaded when asked for, as records come before reports."""

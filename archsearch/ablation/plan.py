@@ -55,4 +55,6 @@ def describe_ablation_plan(prepared: PreparedAblation) -> list[str]:
         lines.append(
             f"  {network.name}: {counts.params / 1e6:.3f} M params, {counts.macs / 1e6:.1f} M MACs"
         )
+    if prepared.left_out:
+        lines.append(f"not asked for (--only): {', '.join(prepared.left_out)}")
     return lines

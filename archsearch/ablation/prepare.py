@@ -33,6 +33,7 @@ class AblationPlace:
         name: of the folder; empty for one made from study, scale and data.
         runs_dir: folder of all runs.
         download: fetch a missing published data set.
+        only: names of the variants to train beside the base; empty for all.
     """
 
     study: str
@@ -41,6 +42,7 @@ class AblationPlace:
     name: str = ""
     runs_dir: str = "runs"
     download: bool = False
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class PreparedAblation:
         name: of the study.
         scale: that is run.
         execution: how the trainings are carried out.
+        left_out: variants of the study that were not asked for.
     """
 
     study: Study
@@ -68,6 +71,7 @@ class PreparedAblation:
     name: str
     scale: str
     execution: Execution
+    left_out: tuple[str, ...] = ()
 
 
 def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAblation:
@@ -77,7 +81,9 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         InputError: with what is wrong.
     """
     changes = dict(place.changes or {})
-    study, networks = open_study(place.study, place.scale, changes, place.runs_dir)
+    study, every = open_study(place.study, place.scale, changes, place.runs_dir)
+    networks = every.only(place.only)
+    asked = {network.name for network in networks.all}
     data = load_data(
         study.data,
         image_size=networks.base.arch.image_size,
@@ -109,6 +115,7 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         name=Path(place.study).stem,
         scale=place.scale,
         execution=execution,
+        left_out=tuple(each.name for each in every.all if each.name not in asked),
     )
 
 

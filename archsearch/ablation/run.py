@@ -153,7 +153,7 @@ class _Session:
             environment=self._environment,
             protocol=protocol_of(study.latency).model_dump(mode="json"),
             wall_s=self._wall_s,
-            notes=(*self._notes, *self._failure_notes(variants)),
+            notes=(*self._notes, *self._failure_notes(variants), *_left_out(prepared)),
         )
 
     def _variant(self, network: Network) -> VariantRecord:
@@ -334,6 +334,18 @@ class _Session:
                 remaining_s=remaining,
             )
         )
+
+
+def _left_out(prepared: PreparedAblation) -> list[str]:
+    """Return which variants were not asked for, and how to add them."""
+    left = prepared.left_out
+    if not left:
+        return []
+    total = len(left) + len(prepared.networks.all) - 1
+    return [
+        f"{total - len(left)} of {total} variants were asked for with --only; the same command "
+        "without it adds the others and trains nothing again"
+    ]
 
 
 def _request(prepared: PreparedAblation) -> dict[str, object]:

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from archsearch.arch import value_from
-from archsearch.cli.console import err, out
+from archsearch.cli.console import err
 from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads
+from archsearch.cli.plain import print_facts
 from archsearch.cli.run import seconds
 from archsearch.cluster import machine_lock
 from archsearch.cost import (
@@ -24,6 +24,7 @@ from archsearch.cost import (
     current_environment,
     table_path,
 )
+from archsearch.percent import percent_text
 from archsearch.space import load_space
 from archsearch.yaml_source import YamlSource
 
@@ -102,22 +103,17 @@ def calibrate(
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        out.print(_summary(facts))
+        print_facts(_summary(facts))
 
 
-def _summary(facts: dict[str, Any]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row(
-        "sub-blocks",
-        f"{facts['known_parts']} of {facts['parts']}, {facts['known_share']:.1%} of occurrences",
-    )
-    table.add_row("networks", f"{facts['networks']} in {facts['seconds']:.0f} s")
+def _summary(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    known = percent_text(facts["known_share"])
+    rows = [
+        ("sub-blocks", f"{facts['known_parts']} of {facts['parts']}, {known} % of occurrences"),
+        ("networks", f"{facts['networks']} in {facts['seconds']:.0f} s"),
+    ]
     if facts["checked_networks"]:
-        table.add_row(
-            "checked on",
-            f"{facts['checked_networks']} networks measured whole: median error "
-            f"{facts['median_error']:.1%}",
-        )
-    table.add_row("device", facts["key"]["device"])
-    table.add_row("kept in", facts["file"])
-    return table
+        error = percent_text(facts["median_error"])
+        checked = f"{facts['checked_networks']} networks measured whole: median error {error} %"
+        rows.append(("checked on", checked))
+    return [*rows, ("device", facts["key"]["device"]), ("kept in", facts["file"])]

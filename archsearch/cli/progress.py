@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from archsearch.ablation import AblationStatus
+from archsearch.percent import percent_text
+from archsearch.report.units import ms_text
 from archsearch.search import SearchStatus
 
 _PLAIN_EVERY_S = 15.0
@@ -87,7 +89,8 @@ def describe(status: SearchStatus) -> str:
         parts.append(f"{status.failed} failed")
     parts.append(f"front {status.front_size}")
     if status.best_accuracy is not None and status.best_latency_ms is not None:
-        parts.append(f"best {status.best_accuracy:.4f} at {status.best_latency_ms:.2f} ms")
+        best = f"{percent_text(status.best_accuracy)} % at {ms_text(status.best_latency_ms)} ms"
+        parts.append(f"best {best}")
     if status.remaining_s is not None:
         parts.append(f"{clock(status.remaining_s)} left")
     return f"{status.phase}: " + ", ".join(parts)

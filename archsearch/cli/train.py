@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.options import Device, RunsDir, TrialChoice
+from archsearch.cli.plain import print_facts
 from archsearch.cli.progress import clock
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
 from archsearch.export import select
+from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
 from archsearch.resources import find_yaml
 from archsearch.train import (
@@ -137,14 +138,14 @@ def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile)
         left = clock((total - metrics.epoch) * metrics.seconds)
         err.print(
             f"epoch {metrics.epoch}/{total}  loss {metrics.train_loss:.4f}  val accuracy "
-            f"{metrics.accuracy:.4f}  {metrics.images_per_s:.0f} images/s  {left} left",
+            f"{percent_text(metrics.accuracy)} %  {metrics.images_per_s:.0f} images/s  {left} left",
             soft_wrap=True,
         )
         status.update(f"epoch {metrics.epoch + 1}/{total}")
 
     with err.status("training") as status:
         result = train_fully(trainer, folder, show)
-    out.print(_table(result, trainer, folder))
+    print_facts(_facts(result, trainer, folder))
     if isinstance(network, Arch):
         out.print(f"take it away: archsearch export {folder.arch} -o model.py", soft_wrap=True)
 
@@ -199,13 +200,17 @@ def _recipe(name: str | None, data: str, epochs: int | None, batch: int | None) 
     return recipe.model_copy(update=changes)
 
 
-def _table(result: TrainingResult, trainer: Trainer, folder: TrainingFolder) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, found in (("val", result.val), ("test", result.test)):
-        table.add_row(f"{name} accuracy", f"{found.accuracy:.4f} of {found.n} images")
-    table.add_row("epochs", str(len(result.epochs)))
-    table.add_row("params", f"{count_params(trainer.model):,}")
-    table.add_row("precision", f"{trainer.precision.precision} ({trainer.precision.reason})")
-    table.add_row("time", clock(sum(each.seconds for each in result.epochs)))
-    table.add_row("weights", str(folder.weights))
-    return table
+def _facts(
+    result: TrainingResult, trainer: Trainer, folder: TrainingFolder
+) -> list[tuple[str, str]]:
+    return [
+        *(
+            (f"{name} accuracy", f"{percent_text(found.accuracy)} % of {found.n:,} images")
+            for name, found in (("val", result.val), ("test", result.test))
+        ),
+        ("epochs", str(len(result.epochs))),
+        ("params", f"{count_params(trainer.model):,}"),
+        ("precision", f"{trainer.precision.precision} ({trainer.precision.reason})"),
+        ("time", clock(sum(each.seconds for each in result.epochs))),
+        ("weights", str(folder.weights)),
+    ]

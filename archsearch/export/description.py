@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archsearch import __version__
+from archsearch.analysis import reported_accuracies, run_accuracies
 from archsearch.arch import Arch, summary
 from archsearch.cost import count_arch
+from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 _WIDTH = 98
@@ -90,12 +92,21 @@ def latency_text(latency: LatencyResult) -> str:
 
 
 def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
-    """Return the accuracies of a trial and the data they were taken on; empty for none."""
+    """Return the accuracies of a trial and the data they were taken on; empty for none.
+
+    The one that every table leads with comes first, then that of these very weights.
+    """
     parts = []
-    if trial.accuracy is not None:
-        parts.append(f"{100 * trial.accuracy:.2f} % on the validation split")
+    known = run_accuracies(run) if run else reported_accuracies([trial], None)
+    found = known.get(trial.number)
+    if found is not None:
+        ends = f"{percent_interval_text(*found.interval)}, " if found.interval else ""
+        parts.append(f"{percent_text(found.value)} % on the validation split ({ends}{found.seeds})")
+    if found is not None and found.num_seeds:
+        chosen = percent_text(trial.accuracy)
+        parts.append(f"{chosen} % with the selected seed, which the weights are of")
     if trial.test_accuracy is not None:
-        parts.append(f"{100 * trial.test_accuracy:.2f} % on the test split")
+        parts.append(f"{percent_text(trial.test_accuracy)} % on the test split")
     data = data_name(run) if run else ""
     return ", ".join(parts) + (f" of {data}" if parts and data else "")
 
@@ -145,4 +156,4 @@ def _wrapped(label: str, text: str) -> Sequence[str]:
 
 
 def _accuracy(evaluation: Mapping[str, Any]) -> str:
-    return f"{evaluation['accuracy']:.4f} of {evaluation['n']} images"
+    return f"{percent_text(evaluation['accuracy'])} % of {evaluation['n']:,} images"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from archsearch.analysis import best, front_trials, knee, num_images
+from archsearch.analysis import best, deciding_accuracies, front_trials, knee, num_images
 from archsearch.record import RunRecord
 from archsearch.report.commands import export_command
 from archsearch.report.layout import Layout, load_layout
@@ -54,6 +54,7 @@ def _data(run: RunRecord) -> dict[str, Any]:
         "front": [trial.number for trial in front],
         "best": top.number if top else None,
         "knee": bend.number if bend else None,
+        "deciding": {str(k): v for k, v in deciding_accuracies(front).items()},
         "export": export_command(run, "@TRIAL@"),
         **trial_columns(run),
     }
