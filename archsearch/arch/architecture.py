@@ -21,6 +21,7 @@ from archsearch.arch.parts import (
     Stem,
 )
 from archsearch.arch.spec import Count, Flag, Spec
+from archsearch.files import write_text
 
 
 class LocalAggregation(Spec):
@@ -183,7 +184,7 @@ class Arch(Spec):
 
     def save(self, path: str | Path) -> None:
         """Write the architecture as YAML."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        write_text(path, self.to_yaml())
 
 
 def _numbers(data: Any) -> Any:

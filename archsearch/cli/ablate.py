@@ -200,9 +200,9 @@ def _finished(record: AblationRecord, prepared: PreparedAblation, format_: str) 
         for table in tables:
             out.print(table.rich())
             for note in table.notes:
-                out.print(note, markup=False, soft_wrap=True)
+                out.print(note, soft_wrap=True)
         for note in record.notes:
-            out.print(note, markup=False, soft_wrap=True)
+            out.print(note, soft_wrap=True)
     err.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
 
 

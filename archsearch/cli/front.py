@@ -41,9 +41,9 @@ def front(
 def show_front(record: RunRecord) -> None:
     """Print the front as a table and a plot, with the baselines and what epochs foretold."""
     out.print(front_table(record))
-    out.print(front_text(record, width=min(72, out.width)), markup=False)
+    out.print(front_text(record, width=min(72, out.width)))
     known = baseline_table(record)
     if known is not None:
         out.print(known)
     if line := correlation_line(record):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)

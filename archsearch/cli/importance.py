@@ -37,7 +37,7 @@ def importance(
         for table in (importance_table(found).head(_MOST), marginals_table(found, _MOST // 2)):
             out.print(table.rich())
             for note in table.notes:
-                out.print(note, markup=False, soft_wrap=True)
+                out.print(note, soft_wrap=True)
     else:
         # not through rich: a pipe gets what a file should hold
         print(written([importance_table(found), marginals_table(found)], format_))

@@ -63,5 +63,5 @@ def _compare(records: list[RunRecord], path: Path, as_json: bool) -> None:
         return
     out.print(comparison_table(info))
     for sentence in comparison_sentences(info):
-        out.print(sentence, markup=False, soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
     out.print(f"report: {write_comparison(records, path)}", soft_wrap=True)

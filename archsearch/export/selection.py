@@ -1,6 +1,5 @@
 """What to export: a trial of a run, an architecture file, or a model of the zoo."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from archsearch import zoo
 from archsearch.analysis import choose
 from archsearch.arch import Arch, load_arch
 from archsearch.export.description import Origin
+from archsearch.files import read_json
 from archsearch.search import load_run
 from archsearch.search.run_folder import find_run
 from archsearch.train import TrainingFolder
@@ -64,7 +64,7 @@ def _training(arch: Path) -> dict[str, Any]:
     folder = TrainingFolder(arch.parent)
     if folder.arch != arch or not folder.result.is_file():
         return {}
-    found: dict[str, Any] = json.loads(folder.result.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_json(folder.result)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from archsearch import __version__
 from archsearch.analysis import ground
+from archsearch.files import write_text
 from archsearch.record import RunRecord
 from archsearch.report.comparison import (
     Beaten,
@@ -18,7 +19,7 @@ from archsearch.report.comparison import (
 )
 from archsearch.report.figures import Drawing
 from archsearch.report.figures.fronts import draw_fronts
-from archsearch.report.shell import document, figure_data, figure_html, write_whole
+from archsearch.report.shell import document, figure_data, figure_html
 from archsearch.report.tables import run_cells
 from archsearch.report.units import ms_text, percent_text, plural
 
@@ -31,7 +32,7 @@ def write_comparison(runs: Sequence[RunRecord], path: str | Path) -> Path:
     Raises:
         InputError: fewer than two runs.
     """
-    return write_whole(Path(path), render_comparison(compare_runs(runs)))
+    return write_text(path, render_comparison(compare_runs(runs)))
 
 
 def render_comparison(info: ComparisonInfo) -> str:

@@ -1,7 +1,6 @@
 """The folder of one full training: what it is, where it stands, what came out."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from archsearch.errors import InputError, Problem
+from archsearch.files import read_json, replacing, write_text
 from archsearch.record import EpochMetrics
 from archsearch.train.trainer import Trainer
 
@@ -63,7 +63,7 @@ class TrainingFolder:
         """
         config = json.loads(json.dumps(config))
         if self._config.is_file():
-            begun = json.loads(self._config.read_text(encoding="utf-8"))
+            begun = read_json(self._config)
             if problems := _differences(begun, config, str(self.path)):
                 raise InputError(problems)
             return
@@ -71,7 +71,6 @@ class TrainingFolder:
             raise InputError(
                 Problem("--output", "must be a new folder or one of a training", str(self.path))
             )
-        self.path.mkdir(parents=True, exist_ok=True)
         self.write(self._config, json.dumps(config, indent=2) + "\n")
 
     def resume(self, trainer: Trainer) -> list[EpochMetrics]:
@@ -84,19 +83,13 @@ class TrainingFolder:
 
     def save(self, trainer: Trainer, epochs: list[EpochMetrics]) -> None:
         """Write a checkpoint in one move: a kill leaves this one or the one before."""
-        partial = self._checkpoint.with_suffix(f".{os.getpid()}.tmp")
-        with partial.open("wb") as file:
-            shown = [each.model_dump() for each in epochs]
-            torch.save({"trainer": trainer.state_dict(), "epochs": shown}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._checkpoint)
+        shown = [each.model_dump() for each in epochs]
+        with replacing(self._checkpoint, durable=True) as draft:
+            torch.save({"trainer": trainer.state_dict(), "epochs": shown}, draft)
 
     def write(self, path: Path, text: str) -> None:
         """Write a text file of this folder in one move."""
-        partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_text(path, text)
 
 
 def _differences(begun: object, now: object, folder: str, key: str = "") -> list[Problem]:
