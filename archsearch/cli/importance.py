@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir
+from archsearch.cli.options import RunsDir, check_output
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.report import importance_table, marginals_table, write_importance, written
 from archsearch.report.plain_table import FORMATS
@@ -32,6 +32,8 @@ def importance(
     if format_ not in FORMATS:
         rule = f"must be one of {', '.join(FORMATS)}"
         raise InputError(Problem("--format", rule, format_, nearest(format_, FORMATS)))
+    path = output or find_run(run, runs_dir).path / "importance.html"
+    check_output(path)
     found = run_importance(run, runs_dir)
     if format_ == "table":
         for table in (importance_table(found).head(_MOST), marginals_table(found, _MOST // 2)):
@@ -41,5 +43,4 @@ def importance(
     else:
         # not through rich: a pipe gets what a file should hold
         print(written([importance_table(found), marginals_table(found)], format_))
-    path = output or find_run(run, runs_dir).path / "importance.html"
     err.print(f"report: {write_importance(found, path)}", soft_wrap=True)

@@ -7,7 +7,7 @@ import typer
 
 from archsearch.ablation import has_ablation, load_ablation
 from archsearch.cli.console import out
-from archsearch.cli.options import RunsDir
+from archsearch.cli.options import RunsDir, check_output
 from archsearch.cli.plain import print_json
 from archsearch.record import RunRecord
 from archsearch.report import write_ablation, write_report
@@ -46,14 +46,18 @@ def report(
     if len(runs) == 1 and not as_json:
         folder = find_run(runs[0], runs_dir)
         path = output or folder.report
+        check_output(path)
         if has_ablation(folder.path):
             page = write_ablation(load_ablation(folder.path), path)
         else:
             page = write_report(load_run(runs[0], runs_dir), path, layout)
         out.print(f"report: {page}", soft_wrap=True)
         return
+    path = output or Path("comparison.html")
+    if not as_json:
+        check_output(path)
     records = [load_run(run, runs_dir) for run in runs]
-    _compare(records, output or Path("comparison.html"), as_json)
+    _compare(records, path, as_json)
 
 
 def _compare(records: list[RunRecord], path: Path, as_json: bool) -> None:

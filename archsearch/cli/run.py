@@ -236,7 +236,9 @@ def run(
     storage: Annotated[
         str,
         typer.Option(
-            help="Optuna storage URL. [default: SQLite in the run]", rich_help_panel="Output"
+            help="Optuna storage URL; its password is kept nowhere. [default: $ARCHSEARCH_STORAGE, "
+            "or SQLite in the run]",
+            rich_help_panel="Output",
         ),
     ] = "",
     dry_run: DryRun = False,

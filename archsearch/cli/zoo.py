@@ -8,7 +8,7 @@ import typer
 from archsearch import zoo as models
 from archsearch.arch import Arch, summary
 from archsearch.cli.console import err, out
-from archsearch.cli.options import Device, Threads
+from archsearch.cli.options import Device, Threads, check_output
 from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
 from archsearch.cost import Probe, count_arch, current_environment
 from archsearch.report.zoo_page import write_zoo_page
@@ -36,6 +36,8 @@ def zoo(
 ) -> None:
     """List the papers' models, or measure them beside their published figures."""
     check_one(as_json, as_csv)
+    if page is not None:
+        check_output(page, "--page")
     if measured or page is not None:
         rows = _compare(names, device, threads, batch, page)
         if as_json:

@@ -1,5 +1,6 @@
 """What to export: a trial of a run, an architecture file, or a model of the zoo."""
 
+import keyword
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,5 +71,6 @@ def _training(arch: Path) -> dict[str, Any]:
 
 def identifier(name: str) -> str:
     """Return ``name`` as a name for a Python function: ``my-run`` becomes ``my_run``."""
-    word = re.sub(r"\W+", "_", name).strip("_").lower() or "model"
-    return f"model_{word}" if word[0].isdigit() else word
+    kept = "".join(char if f"_{char}".isidentifier() else "_" for char in name)
+    word = re.sub("_+", "_", kept).strip("_").lower() or "model"
+    return word if word.isidentifier() and not keyword.iskeyword(word) else f"model_{word}"

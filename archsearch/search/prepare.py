@@ -176,9 +176,9 @@ def target_environment(config: SearchConfig) -> Environment:
 def default_name(config: SearchConfig, space: SearchSpace) -> str:
     """Return a name made from the space, the data set and the latency budget; it is a valid one."""
     budget = f"-{config.budgets.latency_ms:g}ms" if config.budgets.latency_ms else ""
-    # a folder may be named by a path such as "..", which says nothing
     kind, _, path = config.data.partition(":")
-    source = Path(path).resolve().name if path else kind
+    # a folder may be named by a path such as "..", which says nothing
+    source = Path(os.path.abspath(path)).name if path else kind
     return valid_name(f"{space.name}-{source}{budget}")
 
 
@@ -242,7 +242,10 @@ def _recipe(config: SearchConfig) -> Recipe:
     Raises:
         InputError: it cannot be followed, or does not go with the rungs.
     """
-    recipe = config.recipe or default_recipe(config.data)
+    try:
+        recipe = config.recipe or default_recipe(config.data)
+    except KeyError:  # an unknown data set, which its loader tells
+        return Recipe()
     if broken := recipe_problems(recipe):
         raise InputError(broken)
     promotion_of(config.rungs, config.promote, recipe.epochs)

@@ -44,7 +44,8 @@ class RunFolder:
     @property
     def name(self) -> str:
         """Name of the run."""
-        return self.path.name
+        # "archsearch front ." in the folder of a run
+        return Path(os.path.abspath(self.path)).name
 
     @property
     def storage(self) -> str:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from archsearch.data.label import last_part
+
 #: a path from a root, after an optional kind such as ``folder:``
 _ABSOLUTE = re.compile(r"(?P<kind>[\w-]{2,}:)?(?:~|[A-Za-z]:)?[\\/].*", re.S)
 #: keys that say where things are on one machine
@@ -18,21 +20,11 @@ def shareable(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _shared(value) for key, value in config.items() if key not in _PRIVATE}
 
 
-def data_label(data: str) -> str:
-    """Return the name of a data set; of a folder only its last part."""
-    kind, _, path = data.partition(":")
-    return _last(path) if path else kind
-
-
 def _shared(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _shared(each) for key, each in value.items() if key not in _PRIVATE}
     if isinstance(value, list | tuple):
         return [_shared(each) for each in value]
     if isinstance(value, str) and (found := _ABSOLUTE.fullmatch(value)):
-        return (found["kind"] or "") + _last(value)
+        return (found["kind"] or "") + last_part(value)
     return value
-
-
-def _last(path: str) -> str:
-    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
