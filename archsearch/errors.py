@@ -9,8 +9,9 @@ ArchsearchError
     └── DivergedError            its loss became NaN or infinite
 """
 
+import contextlib
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -54,6 +55,34 @@ class InputError(ArchsearchError, ValueError):
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ProblemList:
+    """Gathers what several checks find, so that a user is told all of it at once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Problem] = {}
+
+    def add(self, *problems: Problem | None) -> None:
+        """Add problems; None is none."""
+        self._found.update({str(each): each for each in problems if each is not None})
+
+    @contextlib.contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Add the problems of an `InputError` that is raised inside, and go on after the block."""
+        try:
+            yield
+        except InputError as error:
+            self.add(*error.problems)
+
+    def check(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            InputError: something was.
+        """
+        if self._found:
+            raise InputError(list(self._found.values()))
 
 
 class RunError(ArchsearchError):

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 #: parts may import from earlier rows, and from their own part
 ORDER = [
-    {"__init__", "errors", "percent", "yaml_source", "resources"},
+    {"__init__", "errors", "files", "secrets", "percent", "yaml_source", "resources"},
     {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data"},
@@ -29,8 +29,11 @@ WITHIN = {
     ("record", "arch"),
     ("ablation_record", "arch"),
     ("ablation_record", "record"),
+    ("files", "errors"),
     ("yaml_source", "errors"),
+    ("yaml_source", "files"),
     ("resources", "errors"),
+    ("resources", "files"),
 }
 
 HOME = {

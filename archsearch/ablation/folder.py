@@ -10,8 +10,8 @@ from archsearch.ablation_record import AblationRecord
 from archsearch.arch import keep_sources, load_kept
 from archsearch.cost import LatencyProtocol
 from archsearch.errors import InputError, Problem
+from archsearch.files import is_file, read_json, write_json, write_text
 from archsearch.record import Environment, LatencyResult
-from archsearch.search.finish import write_json
 from archsearch.search.run_folder import RunFolder, find_run
 
 RECORD = "ablation.json"
@@ -35,9 +35,7 @@ class AblationFolder:
     def write_request(self, request: dict[str, Any]) -> None:
         """Write what is being run; the last session's wins."""
         text = yaml.safe_dump(request, sort_keys=False, width=100)
-        partial = self._file("study.yaml.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self._file("study.yaml"))
+        write_text(self._file("study.yaml"), text)
         keep_sources(request, self.folder.path)
 
     def write_record(self, record: AblationRecord) -> None:
@@ -78,7 +76,7 @@ class AblationFolder:
         path = self._file(name)
         if not path.is_file():
             return {}
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = read_json(path)
         return found
 
     def _file(self, name: str) -> Path:
@@ -87,7 +85,7 @@ class AblationFolder:
 
 def has_ablation(folder: Path) -> bool:
     """Tell whether a folder holds the record of an ablation."""
-    return (folder / RECORD).is_file()
+    return is_file(folder / RECORD)
 
 
 def load_ablation(name: str | Path, runs_dir: str | Path = "runs") -> AblationRecord:

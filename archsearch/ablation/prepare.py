@@ -12,9 +12,11 @@ from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
 from archsearch.data import DataSplits, load_data
-from archsearch.errors import InputError
+from archsearch.data.label import data_label
+from archsearch.errors import InputError, ProblemList
+from archsearch.files import valid_name
 from archsearch.search.config import Execution
-from archsearch.search.prepare import choose_device
+from archsearch.search.prepare import choose_device, place_problem
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.train import Recipe, default_augmentation, default_recipe
 from archsearch.train.fit import fit_problems
@@ -81,21 +83,33 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         InputError: with what is wrong.
     """
     changes = dict(place.changes or {})
-    study, every = open_study(place.study, place.scale, changes, place.runs_dir)
-    networks = every.only(place.only)
+    found = ProblemList()
+    opened = None
+    with found.gathered():
+        opened = open_study(place.study, place.scale, changes, place.runs_dir)
+    named = "" if opened is None else default_name(place.study, place.scale, opened[0].data)
+    if name := place.name or named:
+        with found.gathered():
+            folder = run_folder(place.runs_dir, name)
+            found.add(place_problem(folder))
+    if opened is not None:
+        study, every = opened
+        with found.gathered():
+            networks = every.only(place.only)
+        with found.gathered():
+            device = choose_device(study.latency.device)
+        with found.gathered():
+            data = load_data(
+                study.data,
+                image_size=every.base.arch.image_size,
+                root=study.data_root,
+                download=place.download,
+                # the same images for every seed: pairs differ in nothing but the network
+                seed=_SPLIT_SEED,
+                limit=study.limit,
+            )
+    found.check()
     asked = {network.name for network in networks.all}
-    data = load_data(
-        study.data,
-        image_size=networks.base.arch.image_size,
-        root=study.data_root,
-        download=place.download,
-        # the same images for every seed: pairs differ in nothing but the network
-        seed=_SPLIT_SEED,
-        limit=study.limit,
-    )
-    device = choose_device(study.latency.device)
-    name = place.name or default_name(place.study, place.scale, study.data)
-    folder = run_folder(place.runs_dir, name)
     recipe = _settled(study, data, device)
     networks = _fitted(networks, data)
     problems = {
@@ -120,16 +134,9 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
 
 
 def default_name(study: str, scale: str, data: str) -> str:
-    """Return a name made from the study, its scale and the data set."""
+    """Return a name made from the study, its scale and the data set; it is a valid one."""
     parts = [Path(study).stem, *([] if scale == FULL else [scale]), data_label(data)]
-    text = "-".join(parts)
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
-
-
-def data_label(data: str) -> str:
-    """Return the name of a data set; of a folder only its last part."""
-    kind, _, path = data.partition(":")
-    return Path(path).name if path else kind
+    return valid_name("-".join(parts))
 
 
 def _fitted(networks: Networks, data: DataSplits) -> Networks:

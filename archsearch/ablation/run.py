@@ -11,13 +11,14 @@ from archsearch.ablation.folder import AblationFolder
 from archsearch.ablation.latency import measure_latencies, protocol_of
 from archsearch.ablation.maker import Network
 from archsearch.ablation.plan import describe_cost
-from archsearch.ablation.prepare import PreparedAblation, data_label
+from archsearch.ablation.prepare import PreparedAblation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.cluster import Executor, FailedEvent, FinishedEvent, Job, machine_lock
 from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost import count_arch
+from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
 from archsearch.search.execution import log_to, num_workers, open_executor

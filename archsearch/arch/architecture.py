@@ -22,6 +22,7 @@ from archsearch.arch.parts import (
     Stem,
 )
 from archsearch.arch.spec import Count, Flag, Spec
+from archsearch.files import write_text
 
 
 class LocalAggregation(Spec):
@@ -184,7 +185,7 @@ class Arch(Spec):
 
     def save(self, path: str | Path) -> None:
         """Write the architecture as YAML, and the files of its blocks beside it."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        write_text(path, self.to_yaml())
         keep_sources(self.to_dict(), Path(path).parent)
 
 

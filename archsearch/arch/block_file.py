@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from archsearch.errors import InputError, Problem
+from archsearch.files import write_text
 
 #: sub-folder of a run, an ablation or an export that keeps block files
 FOLDER = "blocks"
@@ -153,7 +154,7 @@ def keep_sources(data: Any, folder: Path) -> None:
     for source in sources_in(data):
         kept = folder / FOLDER / source.kept_as
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(source.text, encoding="utf-8")
+        write_text(kept, source.text)
 
 
 def load_kept(folder: Path) -> None:

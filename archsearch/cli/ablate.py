@@ -205,7 +205,7 @@ def _finished(record: AblationRecord, prepared: PreparedAblation, kind: str) -> 
     print_tables(ablation_tables(record, found), kind)
     if kind == "table":
         for note in record.notes:
-            out.print(note, markup=False, soft_wrap=True)
+            out.print(note, soft_wrap=True)
     err.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
 from archsearch.cli.console import exit_codes, set_loudness
+from archsearch.cli.password import hide_password
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
@@ -65,6 +66,8 @@ def build_app(wanted: str | None) -> typer.Typer:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit code 0 done, 1 the run failed, 2 the input is wrong."""
+    if arguments is None:
+        hide_password()
     words = sys.argv[1:] if arguments is None else arguments
     wanted = next((word for word in words if not word.startswith("-")), None)
     with exit_codes():

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archsearch.arch import value_from
 from archsearch.cli.console import err
-from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads
+from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads, check_output
 from archsearch.cli.plain import print_facts
 from archsearch.cli.run import seconds
 from archsearch.cluster import machine_lock
@@ -63,10 +63,11 @@ def calibrate(
     changes = {"image_size": image_size, "num_classes": num_classes}
     changed = {name: value for name, value in changes.items() if value is not None}
     rng = np.random.default_rng(seed)
+    key = TableKey.of(current_environment(device), protocol, threads)
+    check_output(table_path(key), "the cache ($ARCHSEARCH_CACHE)")
     archs = [
         loaded.arch(loaded.sample(rng)).model_copy(update=changed).canonical() for _ in range(_POOL)
     ]
-    key = TableKey.of(current_environment(device), protocol, threads)
     table = LatencyTable(key) if fresh else LatencyTable.load(key)
     bar = Progress(
         TextColumn("{task.description}"),

@@ -34,15 +34,15 @@ def front(
         print_tables([front_table(record)], kind, front_points(record))
         return
     show_front(record)
-    out.print(headline(record), markup=False, soft_wrap=True)
+    out.print(headline(record), soft_wrap=True)
 
 
 def show_front(record: RunRecord) -> None:
     """Print the front as a table and a plot, with the baselines and what epochs foretold."""
     print_tables([front_table(record)], "table")
-    out.print(front_text(record, width=min(72, out.width)), markup=False)
+    out.print(front_text(record, width=min(72, out.width)))
     known = baseline_table(record)
     if known is not None:
         print_tables([known], "table")
     if line := correlation_line(record):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir
+from archsearch.cli.options import RunsDir, check_output
 from archsearch.cli.plain import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.report import importance_table, marginals_table, write_importance
 from archsearch.report.importance_words import verdicts
@@ -33,15 +33,16 @@ def importance(
     parameter, fANOVA and PED-ANOVA.
     """
     kind = table_format(format_, as_json, as_csv)
+    path = output or find_run(run, runs_dir).path / "importance.html"
+    check_output(path)
     found = run_importance(run, runs_dir)
     sure = verdicts(found.marginals)
     if kind == "table":
         for sentence in sure:
-            out.print(sentence, markup=False, soft_wrap=True)
+            out.print(sentence, soft_wrap=True)
         tables = [marginals_table(found, _MOST // 2), importance_table(found).head(_MOST)]
     else:
         choices = marginals_table(found)
         tables = [importance_table(found), choices._replace(notes=(*sure, *choices.notes))]
     print_tables(tables, kind)
-    path = output or find_run(run, runs_dir).path / "importance.html"
     err.print(f"report: {write_importance(found, path)}", soft_wrap=True)

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from archsearch.errors import InputError
+from archsearch.files import file_problem
+
 # of commands that read or measure one thing
 RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
 TrialChoice = Annotated[str, typer.Option(help="best, knee, or the number of a trial; for a run.")]
@@ -35,3 +38,13 @@ DryRun = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
 ]
+
+
+def check_output(path: Path, option: str = "--output") -> None:
+    """Check that a file can be written, before any work is done for it.
+
+    Raises:
+        InputError: the file system refuses it.
+    """
+    if problem := file_problem(option, path):
+        raise InputError(problem)

@@ -74,7 +74,7 @@ class LiveProgress(Generic[Snapshot]):
 
     def line(self, text: str) -> None:
         """Show one line that should stay."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
 
 def describe(status: SearchStatus) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from archsearch.ablation import has_ablation, load_ablation
 from archsearch.cli.console import out
-from archsearch.cli.options import RunsDir
+from archsearch.cli.options import RunsDir, check_output
 from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
 from archsearch.record import RunRecord
 from archsearch.report import write_ablation, write_report
@@ -53,14 +53,18 @@ def report(
     if len(runs) == 1 and kind == "table":
         folder = find_run(runs[0], runs_dir)
         path = output or folder.report
+        check_output(path)
         if has_ablation(folder.path):
             page = write_ablation(load_ablation(folder.path), path)
         else:
             page = write_report(load_run(runs[0], runs_dir), path, layout)
         out.print(f"report: {page}", soft_wrap=True)
         return
+    path = output or Path("comparison.html")
+    if kind == "table":
+        check_output(path)
     records = [load_run(run, runs_dir) for run in runs]
-    _compare(records, output or Path("comparison.html"), kind)
+    _compare(records, path, kind)
 
 
 def _compare(records: list[RunRecord], path: Path, kind: str) -> None:
@@ -69,5 +73,5 @@ def _compare(records: list[RunRecord], path: Path, kind: str) -> None:
     if kind != "table":
         return
     for sentence in comparison_sentences(info):
-        out.print(sentence, markup=False, soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
     out.print(f"report: {write_comparison(records, path)}", soft_wrap=True)

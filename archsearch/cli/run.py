@@ -13,6 +13,7 @@ from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
 from archsearch.cli.plain import print_json
 from archsearch.cli.progress import LiveProgress, clock, describe
 from archsearch.errors import InputError, Problem
+from archsearch.files import shell_word, write_json
 from archsearch.record import RunRecord
 from archsearch.report import front_points, headline, write_report
 from archsearch.resources import find_yaml
@@ -23,7 +24,6 @@ from archsearch.search import (
     describe_plan,
     prepare,
     run_search,
-    write_json,
 )
 from archsearch.train import default_recipe, load_recipe
 from archsearch.yaml_source import YamlSource, load_yaml
@@ -236,7 +236,9 @@ def run(
     storage: Annotated[
         str,
         typer.Option(
-            help="Optuna storage URL. [default: SQLite in the run]", rich_help_panel="Output"
+            help="Optuna storage URL; its password is kept nowhere. [default: $ARCHSEARCH_STORAGE, "
+            "or SQLite in the run]",
+            rich_help_panel="Output",
         ),
     ] = "",
     dry_run: DryRun = False,
@@ -303,10 +305,10 @@ def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
         print_json(front_points(record))
         return
     show_front(record)
-    out.print(headline(record), markup=False, soft_wrap=True)
+    out.print(headline(record), soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(
-        f"take a model away: archsearch export {folder} --trial best --format python "
+        f"take a model away: archsearch export {shell_word(folder)} --trial best --format python "
         "--output model.py",
         soft_wrap=True,
     )

@@ -13,8 +13,10 @@ from archsearch.cli.plain import print_facts
 from archsearch.cli.progress import clock
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
-from archsearch.errors import InputError, Problem
+from archsearch.data.label import data_label
+from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.export import select
+from archsearch.files import shell_word, valid_name
 from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
 from archsearch.resources import find_yaml
@@ -86,19 +88,24 @@ def train(
     On several devices: torchrun --nproc-per-node 4 -m archsearch train ... --device cuda
     """
     chosen = _chosen(target, trial, image_size, runs_dir)
-    splits = load_data(
-        data,
-        image_size=chosen.network.image_size,
-        root=data_root,
-        download=download,
-        seed=seed,
-        limit=limit,
-        channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
-    )
+    default = valid_name(f"{chosen.name}-{data.partition(':')[0]}")
+    folder = TrainingFolder(output or Path("trained") / default)
+    found = ProblemList()
+    found.add(folder.problem())
+    with found.gathered():
+        splits = load_data(
+            data,
+            image_size=chosen.network.image_size,
+            root=data_root,
+            download=download,
+            seed=seed,
+            limit=limit,
+            channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
+        )
+    found.check()
     network = _fitted(chosen.network, splits)
     wanted = _recipe(recipe, data, epochs, batch)
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
-    folder = TrainingFolder(output or Path("trained") / f"{chosen.name}-{data.partition(':')[0]}")
     with open_ranks(device) as (ranks, own_device):
         trainer = Trainer(
             network,
@@ -114,7 +121,18 @@ def train(
             folder.open(
                 {
                     "network": _identity(network),
-                    "data": {"name": data, "limit": limit, "image_size": network.image_size},
+                    "data": {
+                        "name": data_label(data),
+                        "limit": limit,
+                        "image_size": network.image_size,
+                        "images": {
+                            "train": len(splits.train),
+                            "val": len(splits.val),
+                            "test": len(splits.test),
+                            "mean": splits.mean,
+                            "std": splits.std,
+                        },
+                    },
                     "recipe": trainer.recipe.to_dict(),
                     "seed": seed,
                     "processes": ranks.world,
@@ -147,7 +165,9 @@ def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile)
         result = train_fully(trainer, folder, show)
     print_facts(_facts(result, trainer, folder))
     if isinstance(network, Arch):
-        out.print(f"take it away: archsearch export {folder.arch} -o model.py", soft_wrap=True)
+        out.print(
+            f"take it away: archsearch export {shell_word(folder.arch)} -o model.py", soft_wrap=True
+        )
 
 
 @dataclass(frozen=True)

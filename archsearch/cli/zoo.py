@@ -8,7 +8,7 @@ import typer
 from archsearch import zoo as models
 from archsearch.arch import Arch
 from archsearch.cli.console import err
-from archsearch.cli.options import Device, Threads
+from archsearch.cli.options import Device, Threads, check_output
 from archsearch.cli.plain import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.cost import Probe, count_arch, current_environment
 from archsearch.report.zoo_page import write_zoo_page
@@ -37,6 +37,8 @@ def zoo(
 ) -> None:
     """List the papers' models, or measure them beside their published figures."""
     kind = table_format(format_, as_json, as_csv)
+    if page is not None:
+        check_output(page, "--page")
     if measured or page is not None:
         rows = _compare(names, device, threads, batch, page)
         tables = comparison_tables(rows) if kind == "table" else [comparison_table(rows)]

@@ -1,9 +1,7 @@
 """A table of measured parts that predicts whole networks, kept on disk by environment."""
 
 import json
-import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from archsearch.cost.composition import (
 from archsearch.cost.parts import count_parts, parts_of, role_of
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.errors import InputError, Problem
+from archsearch.files import write_text
 from archsearch.record import Environment, LatencyResult, Verdict
 from archsearch.resources import cache_dir
 
@@ -252,7 +251,6 @@ class LatencyTable:
     def save(self, path: Path | None = None) -> Path:
         """Write the table; by default to the user's cache, under its environment."""
         path = path or table_path(self.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         stored = _Stored(
             key=self.key,
             samples=self._samples,
@@ -261,12 +259,7 @@ class LatencyTable:
             ],
         )
         # another process may write the same table: the last whole one wins
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(stored.model_dump_json())
-        os.replace(file.name, path)
-        return path
+        return write_text(path, stored.model_dump_json())
 
     @classmethod
     def load(cls, key: TableKey, path: Path | None = None) -> "LatencyTable":

@@ -2,13 +2,13 @@
 
 import hashlib
 import logging
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archsearch.files import replacing
 from archsearch.resources import cache_dir
 
 logger = logging.getLogger(__name__)
@@ -32,16 +32,9 @@ def read_cache(key: str, fingerprint: str) -> NDArray[np.uint8] | None:
 
 def write_cache(key: str, fingerprint: str, pixels: NDArray[np.uint8]) -> None:
     """Keep ``pixels`` under ``key``, replacing what was there."""
-    path = _path(key)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, fingerprint=np.asarray(fingerprint), pixels=pixels)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(_path(key)) as draft, draft.open("wb") as file:
+            np.savez(file, fingerprint=np.asarray(fingerprint), pixels=pixels)
     except OSError as error:
         logger.warning("decoded images are not kept for the next run (%s)", error)
 

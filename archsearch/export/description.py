@@ -9,6 +9,7 @@ from archsearch import __version__
 from archsearch.analysis import reported_accuracies, run_accuracies
 from archsearch.arch import Arch, summary
 from archsearch.cost import count_arch
+from archsearch.data.label import data_label
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
@@ -114,8 +115,7 @@ def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
 def data_name(run: RunRecord) -> str:
     """Return the data set of a run; of a folder only its last part."""
     identity = run.config.get("identity")
-    data = str(identity.get("data", "")) if isinstance(identity, dict) else ""
-    return data.replace("\\", "/").rstrip("/").split("/")[-1].removeprefix("folder:")
+    return data_label(str(identity.get("data", "")) if isinstance(identity, dict) else "")
 
 
 def module_docstring(arch: Arch, origin: Origin, timm_name: str = "") -> str:
@@ -134,7 +134,8 @@ def module_docstring(arch: Arch, origin: Origin, timm_name: str = "") -> str:
         lines.append(
             f'Import this file, then: timm.create_model("{timm_name}", features_only=True)'
         )
-    return "\n".join(lines)
+    # what names of runs and folders may hold must not end the docstring or escape in it
+    return "\n".join(lines).replace("\\", "/").replace('"""', "'''")
 
 
 def _title(origin: Origin) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from archsearch import __version__
 from archsearch.analysis import Dominated, ground
+from archsearch.files import write_text
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.column import Column, tabulate
@@ -23,7 +24,7 @@ from archsearch.report.figures import Drawing
 from archsearch.report.figures.fronts import draw_fronts
 from archsearch.report.layout import Panel
 from archsearch.report.run_columns import RUN_COLUMNS
-from archsearch.report.shell import document, figure_data, figure_html, write_whole
+from archsearch.report.shell import document, figure_data, figure_html
 from archsearch.report.table_panel import table_panel
 from archsearch.report.units import ms_text, plural, points_text
 
@@ -36,7 +37,7 @@ def write_comparison(runs: Sequence[RunRecord], path: str | Path) -> Path:
     Raises:
         InputError: fewer than two runs.
     """
-    return write_whole(Path(path), render_comparison(compare_runs(runs)))
+    return write_text(path, render_comparison(compare_runs(runs)))
 
 
 def render_comparison(info: ComparisonInfo) -> str:

@@ -1,10 +1,8 @@
 """The end of a run: the front measured again in quiet, then tested once on the test split."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
@@ -103,10 +101,3 @@ def evaluate_front(
             tested.append(record.model_copy(update={"checkpoint": ""}))
             notes.append(f"trial {record.number}: its weights were not kept, so it is not tested")
     return tested, notes
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write JSON so that a reader never sees half of it."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)

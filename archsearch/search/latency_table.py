@@ -6,6 +6,7 @@ import numpy as np
 
 from archsearch.cost import GATE, Coverage, LatencyTable, TableKey
 from archsearch.errors import InputError, ProbeError
+from archsearch.files import os_sentence
 from archsearch.record import Environment
 from archsearch.search.config import LatencyTarget
 from archsearch.search.gate import Gate
@@ -30,6 +31,14 @@ def open_table(target: LatencyTarget, environment: Environment) -> LatencyTable:
     except InputError as error:
         logger.warning("the latency table cannot be read, and is begun anew: %s", error)
         return LatencyTable(key)
+
+
+def keep_table(table: LatencyTable, listener: Listener) -> None:
+    """Write the table to the user's cache; without a cache the run goes on."""
+    try:
+        table.save()
+    except OSError as error:
+        listener.line(f"the latency table is not kept for the next run: {os_sentence(error)}")
 
 
 def prepare_table(
@@ -69,7 +78,7 @@ def prepare_table(
         except ProbeError as error:
             listener.line(f"the latency table stays incomplete: {error}")
         finally:
-            table.save()
+            keep_table(table, listener)
     for params, arch in zip(pool, archs, strict=True):
         expected = gate.predict(arch)
         if expected is not None:

@@ -25,11 +25,11 @@ from archsearch.search.finish import break_down, confirm_front, evaluate_front
 from archsearch.search.front_seeds import train_front_again
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
-from archsearch.search.latency_table import open_table, prepare_table
+from archsearch.search.latency_table import keep_table, open_table, prepare_table
 from archsearch.search.loop import SearchLoop
 from archsearch.search.plan import describe_cost, epoch_cost
 from archsearch.search.prepare import Place, Prepared, prepare
-from archsearch.search.read_run import run_record
+from archsearch.search.read_run import run_record, study_name
 from archsearch.search.samplers import build_sampler
 from archsearch.search.status import Listener, SilentListener
 from archsearch.search.stopping import DominanceRule
@@ -55,7 +55,8 @@ def run_search(
     listener = listener or SilentListener()
     prepared = prepare(config, place or Place())
     folder = prepared.folder
-    with folder.lock(), log_to(folder.log):
+    told = prepared.storage.told("cannot be written")
+    with folder.lock(), log_to(folder.log), told:
         if folder.exists():
             _go_on(prepared, listener)
         else:
@@ -71,14 +72,20 @@ def _go_on(prepared: Prepared, listener: Listener) -> None:
     """
     folder = prepared.folder
     written = folder.read_config()
+    name = study_name(folder, written, prepared.storage)
     begun = written.get("identity", {}).get("space_digest")
     is_other_space = begun is not None and begun != prepared.space.digest
-    folder.check_same(prepared.identity, space_may_differ=is_other_space)
+    folder.check_same(prepared.identity, is_other_space, prepared.written["data"])
+    # runs of earlier versions noted a path, or a password
+    updated = {**written, "storage": prepared.storage.kept, "study": name}
     if is_other_space:
         old = space_from(YamlSource(str(folder.config), written["space"]), written["space_name"])
-        widen(folder, written["storage"], old, prepared.space)
+        widen(folder, prepared.storage, name, old, prepared.space)
         changed = ("identity", "space", "space_name")
-        folder.create({**written, **{key: prepared.written[key] for key in changed}})
+        updated |= {key: prepared.written[key] for key in changed}
+    if updated != written:
+        folder.create(updated)
+    if is_other_space:
         listener.line(f"going on in a wider space: {prepared.space.name}")
 
 
@@ -88,7 +95,7 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     guess = LatencyGuess(prepared.space)
     store = StudyStore(
         prepared.storage,
-        folder.name,
+        str(folder.read_config()["study"]),
         prepared.space,
         build_sampler(
             config.sampler,
@@ -156,7 +163,7 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                     loop.run()
                 finally:
                     if table is not None:
-                        table.save()
+                        keep_table(table, listener)
             if not config.other_seeds:
                 workers.close()
             rest_began = time.perf_counter()
@@ -172,8 +179,11 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                 listener,
             )
         finally:
-            _add_times(store, workers.opened, rest_s, gate, before_s + time.perf_counter() - began)
-            workers.close()
+            try:
+                wall_s = before_s + time.perf_counter() - began
+                _add_times(store, workers.opened, rest_s, gate, wall_s)
+            finally:
+                workers.close()
         _run_baselines(prepared, store, gate, quiet, listener)
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)

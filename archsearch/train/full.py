@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archsearch.arch import Spec
+from archsearch.data.label import data_label
 from archsearch.record import EpochMetrics
 from archsearch.train.evaluation import Evaluation
 from archsearch.train.trainer import Trainer
@@ -70,7 +71,7 @@ def _about(trainer: Trainer) -> dict[str, Any]:
     data = trainer.data
     return {
         "data": {
-            "name": data.name,
+            "name": data_label(data.name),
             "train": len(data.train),
             "mean": data.mean,
             "std": data.std,

@@ -80,7 +80,7 @@ def plot_fronts(info: FrontsInfo) -> Any:
                     "thickness": 4,
                     "width": 0,
                 },
-                customdata=[f"{name}: trial {number}" for number in marks.numbers],
+                customdata=[f"{plain(name)}: trial {number}" for number in marks.numbers],
                 hovertemplate="<b>%{customdata}</b><br>%{y:.1f} %, %{x:.3g} ms<extra></extra>",
             )
         )
