@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 #: parts may import from earlier rows, and from their own part
 ORDER = [
-    {"__init__", "errors", "yaml_source", "resources", "machine"},
+    {"__init__", "errors", "yaml_source", "resources", "machine", "activity"},
     {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data"},
@@ -31,6 +31,7 @@ WITHIN = {
     ("ablation_record", "record"),
     ("yaml_source", "errors"),
     ("resources", "errors"),
+    ("activity", "errors"),
 }
 
 HOME = {

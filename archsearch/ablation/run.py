@@ -15,6 +15,7 @@ from archsearch.ablation.prepare import PreparedAblation, data_label
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
 from archsearch.ablation_record import AblationRecord, VariantRecord
+from archsearch.activity import resumable
 from archsearch.cluster import Executor, FailedEvent, FinishedEvent, Job, machine_lock
 from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost import count_arch
@@ -55,10 +56,12 @@ def run_ablation(
     with prepared.folder.lock(), log_to(prepared.folder.log):
         folder.write_request(_request(prepared))
         session = _Session(prepared, folder, listener or SilentAblationListener(), retry_failed)
-        try:
-            session.run(more_seeds)
-        finally:
-            record = session.close()
+        how = f"the same command goes on from here: {prepared.folder.path}"
+        with resumable("ablation", how):
+            try:
+                session.run(more_seeds)
+            finally:
+                record = session.close()
         assert record is not None, "what is measured has a record"
         return record
 

@@ -2,14 +2,14 @@
 
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
 
+from archsearch.cli.interruption import interruptible
 from archsearch.errors import ArchsearchError, InputError
 
 #: width of tables in a file or a pipe, where nobody knows how wide they will be looked at
@@ -48,25 +48,33 @@ class _Told(logging.StreamHandler[TextIO]):
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn errors into messages and exit codes: 2 wrong input, 1 failed, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    except InputError as error:
-        count = len(error.problems)
-        if count > 1:
-            _failure.print(f"[red]{count} problems[/red]")
-        for problem in error.problems:
-            _failure.print("[red]error:[/red] ", end="")
-            _failure.print(str(problem), markup=False, soft_wrap=True)
-        raise SystemExit(2) from None
-    except ArchsearchError as error:
-        _failure.print("[red]failed:[/red] ", end="")
-        _failure.print(str(error), markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        _failure.print("interrupted; the same command goes on from here")
-        raise SystemExit(130) from None
+    with interruptible(say_interrupted) as ending:
+        try:
+            yield
+        except InputError as error:
+            count = len(error.problems)
+            if count > 1:
+                _failure.print(f"[red]{count} problems[/red]")
+            for problem in error.problems:
+                _failure.print("[red]error:[/red] ", end="")
+                _failure.print(str(problem), markup=False, soft_wrap=True)
+            raise SystemExit(2) from None
+        except ArchsearchError as error:
+            _failure.print("[red]failed:[/red] ", end="")
+            _failure.print("; ".join([str(error), *_notes(error)]), markup=False, soft_wrap=True)
+            raise SystemExit(1) from None
+        except KeyboardInterrupt as error:
+            ending.is_said = True
+            say_interrupted(_notes(error))
+            raise SystemExit(130) from None
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def say_interrupted(how: Sequence[str] = ()) -> None:
+    """Print that the command was interrupted, and how to go on."""
+    text = "; ".join(["interrupted", *(how or ["run the same command again"])])
+    _failure.print(text, markup=False, soft_wrap=True)
+
+
+def _notes(error: BaseException) -> list[str]:
+    """Return what was added to an error on its way up."""
+    return list(getattr(error, "__notes__", []))

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.options import Device, RunsDir, TrialChoice
-from archsearch.cli.progress import clock
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
@@ -85,15 +85,16 @@ def train(
     On several devices: torchrun --nproc-per-node 4 -m archsearch train ... --device cuda
     """
     chosen = _chosen(target, trial, image_size, runs_dir)
-    splits = load_data(
-        data,
-        image_size=chosen.network.image_size,
-        root=data_root,
-        download=download,
-        seed=seed,
-        limit=limit,
-        channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
-    )
+    with doing(f"reading the data: {data}"):
+        splits = load_data(
+            data,
+            image_size=chosen.network.image_size,
+            root=data_root,
+            download=download,
+            seed=seed,
+            limit=limit,
+            channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
+        )
     network = _fitted(chosen.network, splits)
     wanted = _recipe(recipe, data, epochs, batch)
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
@@ -140,9 +141,11 @@ def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile)
             f"{metrics.accuracy:.4f}  {metrics.images_per_s:.0f} images/s  {left} left",
             soft_wrap=True,
         )
-        status.update(f"epoch {metrics.epoch + 1}/{total}")
+        activity.done = metrics.epoch
 
-    with err.status("training") as status:
+    how = f"the same command goes on from here: {folder.path}"
+    with resumable("training: epochs", how) as activity:
+        activity.total = total
         result = train_fully(trainer, folder, show)
     out.print(_table(result, trainer, folder))
     if isinstance(network, Arch):

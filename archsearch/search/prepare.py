@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from archsearch import __version__
+from archsearch.activity import doing
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
 from archsearch.data import DataSplits, load_data
@@ -73,14 +74,15 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
             )
         )
     image_size = config.image_size or space.to_dict().get("image_size", 224)
-    data = load_data(
-        config.data,
-        image_size=image_size,
-        root=config.data_root,
-        download=place.download,
-        seed=config.seed,
-        limit=config.limit,
-    )
+    with doing(f"reading the data: {config.data}"):
+        data = load_data(
+            config.data,
+            image_size=image_size,
+            root=config.data_root,
+            download=place.download,
+            seed=config.seed,
+            limit=config.limit,
+        )
     space = adapted(
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
     )

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from archsearch.activity import doing, resumable
 from archsearch.analysis import pareto_front
 from archsearch.cluster import (
     Executor,
@@ -60,7 +61,9 @@ def run_search(
             _go_on(prepared, listener)
         else:
             folder.create(prepared.written)
-        return _session(prepared, listener)
+        how = f"the same command goes on from here: {folder.path}"
+        with resumable("run", how):
+            return _session(prepared, listener)
 
 
 def _go_on(prepared: Prepared, listener: Listener) -> None:
@@ -133,7 +136,9 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                 )
 
             def start() -> Executor:
-                listener.line(describe_cost(prepared, epoch_cost(prepared), num))
+                with doing("timing some training steps of a median candidate"):
+                    cost = epoch_cost(prepared)
+                listener.line(describe_cost(prepared, cost, num))
                 return workers.executor()
 
             # with rungs, a candidate that has begun may still have to go on
@@ -234,14 +239,16 @@ def _finish(
     began: float,
 ) -> RunRecord:
     confirmed = pareto_front(store.records(), prepared.config.budgets.latency_ms)
-    front = break_down(confirmed, gate, listener)
+    with doing("finding where the front's networks spend their time"):
+        front = break_down(confirmed, gate, listener)
 
     def test(record: TrialRecord, weights: Path) -> float:
         trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
         load_weights(trainer.model, weights)
         return trainer.evaluate("test").accuracy
 
-    tested, notes = evaluate_front(front, prepared.folder, test, listener)
+    with doing("testing the front"):
+        tested, notes = evaluate_front(front, prepared.folder, test, listener)
     prepared.folder.drop_weights_but({record.digest for record in front})
     _keep_finals(store, tested)
     _add_notes(store, notes, listener)
