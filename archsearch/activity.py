@@ -25,6 +25,7 @@ class Activity:
         total: how much there is to do; None where that is not known.
         note: what is known about it now, e.g. who holds what is waited for.
         bar: how far it has come, as done and total, where ``what`` says it in words already.
+        is_frame: it holds others and is shown only where nothing is inside it.
         resume: how to go on after an interruption, as a clause; empty for no more to say.
         began: time of the monotonic clock.
     """
@@ -35,12 +36,17 @@ class Activity:
     total: int | None = None
     note: str = ""
     bar: tuple[int, int] | None = None
+    is_frame: bool = False
     resume: str = ""
     began: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:
         """Return how long it has lasted."""
         return time.monotonic() - self.began
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Say how far a step of it has come."""
+        self.note, self.done, self.total = what, done, total
 
     @property
     def share(self) -> float | None:
@@ -75,6 +81,7 @@ class Board:
     def words(self) -> str:
         """Return what goes on now in one line; empty where nothing does."""
         found = self.activities()
+        found = [each for each in found[:-1] if not each.is_frame] + found[-1:]
         last = len(found) - 1
         return "; ".join(each.words(index == last) for index, each in enumerate(found))
 
@@ -150,7 +157,7 @@ def resumable(what: str, how: str) -> Iterator[Activity]:
         what: is done, as in `doing`.
         how: a clause, e.g. ``the same command goes on from here: runs/x``.
     """
-    with BOARD.show(Activity(what, resume=how)) as activity:
+    with BOARD.show(Activity(what, is_frame=True, resume=how)) as activity:
         try:
             yield activity
         except BudgetUnreachableError:

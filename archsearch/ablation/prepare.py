@@ -11,6 +11,7 @@ from archsearch.ablation.maker import Networks
 from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
+from archsearch.activity import doing
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError
 from archsearch.search.config import Execution
@@ -78,15 +79,17 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
     """
     changes = dict(place.changes or {})
     study, networks = open_study(place.study, place.scale, changes, place.runs_dir)
-    data = load_data(
-        study.data,
-        image_size=networks.base.arch.image_size,
-        root=study.data_root,
-        download=place.download,
-        # the same images for every seed: pairs differ in nothing but the network
-        seed=_SPLIT_SEED,
-        limit=study.limit,
-    )
+    with doing(f"reading the data: {study.data}") as activity:
+        data = load_data(
+            study.data,
+            image_size=networks.base.arch.image_size,
+            root=study.data_root,
+            download=place.download,
+            # the same images for every seed: pairs differ in nothing but the network
+            seed=_SPLIT_SEED,
+            limit=study.limit,
+            progress=activity.progress,
+        )
     device = choose_device(study.latency.device)
     name = place.name or default_name(place.study, place.scale, study.data)
     folder = run_folder(place.runs_dir, name)

@@ -17,7 +17,6 @@ from archsearch.ablation.training_store import Training, TrainingKey, TrainingSt
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.activity import resumable
 from archsearch.cluster import Executor, FailedEvent, FinishedEvent, Job, machine_lock
-from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost import count_arch
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
@@ -265,11 +264,12 @@ class _Session:
         workers = num_workers(prepared.execution, prepared.device)
         self._listener.line(describe_cost(prepared, trainings, self._reused, workers))
         self._executor = open_executor(
-            prepared.execution, prepared.device, prepared.data, self._quiet
+            prepared.execution,
+            prepared.device,
+            prepared.data,
+            self._quiet,
+            say=self._listener.line,
         )
-        if isinstance(self._executor, RayPool):
-            self._listener.line(f"starting {workers} workers")
-            self._executor.wait_ready()
 
     def _finished(self, key: TrainingKey, event: FinishedEvent) -> None:
         prepared = self._prepared

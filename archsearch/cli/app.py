@@ -12,7 +12,7 @@ from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
-from archsearch.activity import doing
+from archsearch.activity import BOARD, Activity
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.machine import machine_limits, usable_cores
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     with exit_codes(), contextlib.ExitStack() as shown:
         if wanted not in _SERVERS and not {"--quiet", "-q"} & set(words):
             shown.enter_context(Heartbeat(err))
-            shown.enter_context(doing(wanted or "archsearch"))
+            shown.enter_context(BOARD.show(Activity(wanted or "archsearch", is_frame=True)))
         build_app(wanted)(words)
 
 

@@ -13,7 +13,7 @@ from archsearch.arch.architecture import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.options import Batch, Device, Dtype, RunsDir, Runtime, Threads, TrialChoice
 from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
-from archsearch.cluster import machine_lock
+from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
@@ -58,7 +58,10 @@ def profile(
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
     shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
     if latency:
-        with err.status("measuring"), Probe(device, threads) as probe, machine_lock().measuring():
+        with (
+            Probe(device, threads) as probe,
+            quiet_or_not(machine_lock().measuring(what="measuring one network"), _say),
+        ):
             result = profile_target(chosen, probe, protocol, input_shape=shape)
     else:
         result = profile_target(chosen, None, protocol, input_shape=shape)
@@ -73,6 +76,10 @@ def profile(
     out.print(_whole(result))
     if parts:
         out.print(_parts(result))
+
+
+def _say(text: str) -> None:
+    err.print(text, markup=False, soft_wrap=True)
 
 
 def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> Target:

@@ -85,7 +85,7 @@ def train(
     On several devices: torchrun --nproc-per-node 4 -m archsearch train ... --device cuda
     """
     chosen = _chosen(target, trial, image_size, runs_dir)
-    with doing(f"reading the data: {data}"):
+    with doing(f"reading the data: {data}") as activity:
         splits = load_data(
             data,
             image_size=chosen.network.image_size,
@@ -93,6 +93,7 @@ def train(
             download=download,
             seed=seed,
             limit=limit,
+            progress=activity.progress,
             channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
         )
     network = _fitted(chosen.network, splits)
@@ -145,7 +146,7 @@ def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile)
 
     how = f"the same command goes on from here: {folder.path}"
     with resumable("training: epochs", how) as activity:
-        activity.total = total
+        activity.total, activity.is_frame = total, False
         result = train_fully(trainer, folder, show)
     out.print(_table(result, trainer, folder))
     if isinstance(network, Arch):

@@ -74,7 +74,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
             )
         )
     image_size = config.image_size or space.to_dict().get("image_size", 224)
-    with doing(f"reading the data: {config.data}"):
+    with doing(f"reading the data: {config.data}") as activity:
         data = load_data(
             config.data,
             image_size=image_size,
@@ -82,6 +82,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
             download=place.download,
             seed=config.seed,
             limit=config.limit,
+            progress=activity.progress,
         )
     space = adapted(
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes

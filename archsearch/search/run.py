@@ -111,16 +111,14 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     num = num_workers(config.execution, prepared.device)
 
     def open_workers() -> Executor:
-        if config.execution.executor == "ray":
-            listener.line(f"starting {num} {'worker' if num == 1 else 'workers'}")
-        return _executor(prepared, rule, quiet)
+        return _executor(prepared, rule, quiet, listener)
 
     workers, rest_s = Workers(open_workers), 0.0
     with _open_probe(prepared) as probe:
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
-        gate = Gate(probe, resting, config.latency, table)
+        gate = Gate(probe, resting, config.latency, table, listener.line)
         try:
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
@@ -275,7 +273,9 @@ def _add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> N
         listener.line(note)
 
 
-def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) -> Executor:
+def _executor(
+    prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock, listener: Listener
+) -> Executor:
     stop: StopRule = never_stop
     if rule is not None:
         chosen = rule
@@ -286,7 +286,7 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
             return chosen.reason(job.trial, curve) if is_search else ""
 
     execution = prepared.config.execution
-    return open_executor(execution, prepared.device, prepared.data, quiet, stop)
+    return open_executor(execution, prepared.device, prepared.data, quiet, stop, listener.line)
 
 
 def _add_times(
