@@ -97,10 +97,12 @@ class LatencyPrediction(Spec):
     Attributes:
         ms: expected latency.
         interval_ms: 95 % interval of what would be measured.
+        known_share: share of the latency that measured parts make up, 0 to 1.
     """
 
     ms: float
     interval_ms: tuple[float, float]
+    known_share: float = 1.0
 
 
 class EpochMetrics(Spec):

@@ -69,6 +69,11 @@ def exit_codes() -> Iterator[None]:
             raise SystemExit(130) from None
 
 
+def say(text: str) -> None:
+    """Print a line of progress that should stay."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
 def say_interrupted(how: Sequence[str] = ()) -> None:
     """Print that the command was interrupted, and how to go on."""
     text = "; ".join(["interrupted", *(how or ["run the same command again"])])

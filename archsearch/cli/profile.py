@@ -10,7 +10,7 @@ from archsearch import zoo
 from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
-from archsearch.cli.console import err, out
+from archsearch.cli.console import out, say
 from archsearch.cli.options import Batch, Device, Dtype, RunsDir, Runtime, Threads, TrialChoice
 from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
 from archsearch.cluster import machine_lock, quiet_or_not
@@ -60,7 +60,7 @@ def profile(
     if latency:
         with (
             Probe(device, threads) as probe,
-            quiet_or_not(machine_lock().measuring(what="measuring one network"), _say),
+            quiet_or_not(machine_lock().measuring("measuring one network"), say),
         ):
             result = profile_target(chosen, probe, protocol, input_shape=shape)
     else:
@@ -76,10 +76,6 @@ def profile(
     out.print(_whole(result))
     if parts:
         out.print(_parts(result))
-
-
-def _say(text: str) -> None:
-    err.print(text, markup=False, soft_wrap=True)
 
 
 def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> Target:

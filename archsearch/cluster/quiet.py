@@ -46,8 +46,8 @@ _ASKED_EVERY_S = 1.0
 class Quiet(Protocol):
     """Makes training rest while a latency is measured."""
 
-    def measuring(self) -> AbstractContextManager[float]:
-        """Hold the machine alone; yield the seconds waited until training had paused."""
+    def measuring(self, what: str = "", expected_s: float = 0.0) -> AbstractContextManager[float]:
+        """Hold the machine alone; see `QuietLock.measuring`."""
         ...
 
 
@@ -55,7 +55,7 @@ class OtherMachine:
     """In place of a `QuietLock` where latency is measured elsewhere: nothing here has to rest."""
 
     @contextlib.contextmanager
-    def measuring(self) -> Iterator[float]:
+    def measuring(self, what: str = "", expected_s: float = 0.0) -> Iterator[float]:
         """Wait for nothing."""
         yield 0.0
 
@@ -91,16 +91,16 @@ class QuietLock:
     @contextlib.contextmanager
     def measuring(
         self,
-        timeout_s: float = _MEASURE_LIMIT_S,
         what: str = "measuring latency",
         expected_s: float = 0.0,
+        timeout_s: float = _MEASURE_LIMIT_S,
     ) -> Iterator[float]:
         """Hold the machine alone; yield the seconds waited until training had paused.
 
         Args:
+            what: is shown to those who wait.
+            expected_s: longest time that the lock is wanted for, shown to those who wait.
             timeout_s: longest wait; longer while another measurement has announced so.
-            what: told to those who wait.
-            expected_s: longest time that the lock is wanted for, told to those who wait.
 
         Raises:
             NotQuietError: training did not pause within ``timeout_s``.

@@ -79,9 +79,7 @@ class Gate:
         """Return parameters and multiply-adds, exactly."""
         return count_arch(arch)
 
-    def calibrate(
-        self, archs: Sequence[Arch], limit_s: float, on_progress: Callable[[Coverage], None]
-    ) -> Coverage:
+    def calibrate(self, archs: Sequence[Arch], limit_s: float) -> Coverage:
         """Fill the latency table from a sample of the space, holding the machine.
 
         Raises:
@@ -89,14 +87,14 @@ class Gate:
             NotQuietError: training did not pause in time.
         """
         assert self._table is not None, "there is a table to calibrate"
-        with self._quiet.measuring():
+        protocol = self.protocol(GATE)
+        # the probe starts, and builds its first network, before the machine is held and the
+        # clock runs
+        with contextlib.suppress(TrialError):
+            self._probe.prepare(archs[0], protocol)
+        with self._quiet.measuring("calibrating latency", limit_s):
             return calibrate_table(
-                self._table,
-                self._probe,
-                archs,
-                protocol=self.protocol(GATE),
-                time_limit_s=limit_s,
-                on_progress=on_progress,
+                self._table, self._probe, archs, protocol=protocol, time_limit_s=limit_s
             )
 
     def predict(self, arch: Arch) -> LatencyPrediction | None:
@@ -104,7 +102,9 @@ class Gate:
         if self._table is None or not self._table.known:
             return None
         expected = self._table.predict(arch)
-        return LatencyPrediction(ms=expected.ms, interval_ms=expected.interval_ms)
+        return LatencyPrediction(
+            ms=expected.ms, interval_ms=expected.interval_ms, known_share=expected.known_share
+        )
 
     def measure(self, archs: Sequence[Arch]) -> list[LatencyResult | TrialError]:
         """Take a first look at each of ``archs``, holding the machine once for all of them.

@@ -130,7 +130,6 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                     limit_s,
                     config.seed,
                     listener,
-                    config.execution.trials,
                 )
 
             def start() -> Executor:
