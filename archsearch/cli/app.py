@@ -15,6 +15,7 @@ from archsearch import __version__
 from archsearch.activity import BOARD, Activity
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
+from archsearch.cli.interruption import Interrupted
 from archsearch.machine import machine_limits, usable_cores
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
@@ -51,6 +52,16 @@ class Command(TyperCommand):
         for each in self.params:
             if isinstance(each, TyperOption | TyperArgument) and each.help:
                 each.help = escape(each.help)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an interruption passes through click, which would say nothing of it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            passing = Interrupted()
+            for note in getattr(error, "__notes__", []):
+                passing.add_note(note)
+            raise passing from None
 
 
 def build_app(wanted: str | None) -> typer.Typer:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from archsearch.cli.interruption import interruptible
+from archsearch.cli.interruption import Interrupted, interruptible
 from archsearch.errors import ArchsearchError, InputError
 
 #: width of tables in a file or a pipe, where nobody knows how wide they will be looked at
@@ -63,9 +63,10 @@ def exit_codes() -> Iterator[None]:
             _failure.print("[red]failed:[/red] ", end="")
             _failure.print("; ".join([str(error), *_notes(error)]), markup=False, soft_wrap=True)
             raise SystemExit(1) from None
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, Interrupted) as error:
             ending.is_said = True
             say_interrupted(_notes(error))
+            ending.finish()
             raise SystemExit(130) from None
 
 

@@ -9,9 +9,11 @@ seconds. What a run has is on disk at any moment, so nothing is lost by force.
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import psutil
 
@@ -20,6 +22,10 @@ from archsearch.activity import BOARD
 #: seconds that a command has to end by itself
 GRACE_S = 6.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """A `KeyboardInterrupt` on its way through click, which would swallow it."""
 
 
 @dataclass
@@ -33,6 +39,14 @@ class Ending:
 
     is_begun: bool = False
     is_said: bool = False
+
+    def finish(self) -> None:
+        """End the process now if a signal came; what it had open is closed by then.
+
+        To unload the libraries of a process takes seconds on a busy machine.
+        """
+        if self.is_begun:
+            _end_now()
 
 
 @contextlib.contextmanager
@@ -52,8 +66,7 @@ def interruptible(
         if not ending.is_said:
             ending.is_said = True
             say(BOARD.how_to_go_on())
-        _kill_children()
-        os._exit(130)
+        _end_now()
 
     def handle(number: int, frame: object) -> None:
         if ending.is_begun:
@@ -76,9 +89,13 @@ def interruptible(
                 signal.signal(number, handler)
 
 
-def _kill_children() -> None:
-    """End the processes that this one started: probe, workers."""
+def _end_now() -> NoReturn:
+    """End this process and those that it started: probe, workers."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 child.kill()
+    os._exit(130)

@@ -52,9 +52,8 @@ def slow_import() -> None:
 
 def held_lock(folder: Path) -> None:
     other = QuietLock(folder)
-    with other.training(), pytest.raises(NotQuietError):
-        with QuietLock(folder).measuring(timeout_s=2.0):
-            pass
+    with other.training(), pytest.raises(NotQuietError), QuietLock(folder).measuring(timeout_s=2.0):
+        pass
 
 
 def hanging_probe() -> None:

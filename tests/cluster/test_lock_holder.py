@@ -80,9 +80,9 @@ def test_a_stopped_holder_is_named_as_such(holder: subprocess.Popen[str], tmp_pa
         time.sleep(0.01)
     lock = QuietLock(tmp_path)
     began = time.monotonic()
-    with pytest.raises(NotQuietError, match=f"kill -CONT {holder.pid} lets it go on"):
-        with lock.measuring(timeout_s=1.2):
-            pass
+    said = f"kill -CONT {holder.pid} lets it go on"
+    with pytest.raises(NotQuietError, match=said), lock.measuring(timeout_s=1.2):
+        pass
     # what it has announced counts for nothing while it is stopped
     assert time.monotonic() - began < 15
 
@@ -112,9 +112,9 @@ def test_after_a_wait_in_vain_the_next_one_is_long_again_once_the_lock_was_had(
     tmp_path: Path,
 ) -> None:
     lock = QuietLock(tmp_path)
-    with QuietLock(tmp_path).training(), pytest.raises(NotQuietError):
-        with lock.measuring(timeout_s=0.1):
-            pass
+    other = QuietLock(tmp_path)
+    with other.training(), pytest.raises(NotQuietError), lock.measuring(timeout_s=0.1):
+        pass
     assert lock._in_vain
     with lock.measuring():
         assert not lock._in_vain
@@ -167,9 +167,9 @@ def test_no_password_of_a_command_line_is_shown(tmp_path: Path) -> None:
     script.write_text(HOLD.replace("sys.argv[1], sys.argv[2]", f"{str(folder)!r}, 'training'"))
     words = ["run", "tiny", "--storage", "postgresql://me:secret@host/db"]
     with hold(folder, "training", script, *words) as process:
-        with pytest.raises(NotQuietError) as caught:
-            with QuietLock(folder).measuring(timeout_s=0.2):
-                pass
+        lock = QuietLock(folder)
+        with pytest.raises(NotQuietError) as caught, lock.measuring(timeout_s=0.2):
+            pass
         process.kill()
     assert "archsearch run tiny" in str(caught.value)
     assert "secret" not in str(caught.value)
