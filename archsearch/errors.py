@@ -4,6 +4,7 @@ ArchsearchError
 ├── InputError (ValueError)      the input is wrong: exit code 2, lists every problem found
 ├── RunError                     the run failed: exit code 1
 │   ├── BudgetUnreachableError   nothing in the space meets the budget
+│   ├── NotQuietError            training did not pause for a measurement in time
 │   └── ProbeError               latency could not be measured
 └── TrialError                   one candidate failed; the run goes on
     └── DivergedError            its loss became NaN or infinite
@@ -91,6 +92,10 @@ class RunError(ArchsearchError):
 
 class BudgetUnreachableError(RunError):
     """No architecture of the space meets the budget."""
+
+
+class NotQuietError(RunError):
+    """Training on this machine did not pause for a measurement in time."""
 
 
 class ProbeError(RunError):

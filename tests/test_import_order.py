@@ -9,7 +9,17 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 #: parts may import from earlier rows, and from their own part
 ORDER = [
-    {"__init__", "errors", "files", "secrets", "percent", "yaml_source", "resources"},
+    {
+        "__init__",
+        "errors",
+        "files",
+        "secrets",
+        "percent",
+        "yaml_source",
+        "resources",
+        "machine",
+        "activity",
+    },
     {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data"},
@@ -34,6 +44,7 @@ WITHIN = {
     ("yaml_source", "files"),
     ("resources", "errors"),
     ("resources", "files"),
+    ("activity", "errors"),
 }
 
 HOME = {

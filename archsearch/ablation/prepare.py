@@ -11,6 +11,7 @@ from archsearch.ablation.maker import Networks
 from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
+from archsearch.activity import doing
 from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, ProblemList
@@ -98,7 +99,7 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
             networks = every.only(place.only)
         with found.gathered():
             device = choose_device(study.latency.device)
-        with found.gathered():
+        with found.gathered(), doing(f"reading the data: {study.data}") as activity:
             data = load_data(
                 study.data,
                 image_size=every.base.arch.image_size,
@@ -107,6 +108,7 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
                 # the same images for every seed: pairs differ in nothing but the network
                 seed=_SPLIT_SEED,
                 limit=study.limit,
+                progress=activity.progress,
             )
     found.check()
     asked = {network.name for network in networks.all}

@@ -15,8 +15,8 @@ from archsearch.ablation.prepare import PreparedAblation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
 from archsearch.ablation_record import AblationRecord, VariantRecord
+from archsearch.activity import resumable
 from archsearch.cluster import Executor, FailedEvent, FinishedEvent, Job, machine_lock
-from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost import count_arch
 from archsearch.data.label import data_label
 from archsearch.errors import RunError
@@ -56,10 +56,12 @@ def run_ablation(
     with prepared.folder.lock(), log_to(prepared.folder.log):
         folder.write_request(_request(prepared))
         session = _Session(prepared, folder, listener or SilentAblationListener(), retry_failed)
-        try:
-            session.run(more_seeds)
-        finally:
-            record = session.close()
+        how = f"the same command goes on from here: {prepared.folder.path}"
+        with resumable("ablation", how):
+            try:
+                session.run(more_seeds)
+            finally:
+                record = session.close()
         assert record is not None, "what is measured has a record"
         return record
 
@@ -263,11 +265,12 @@ class _Session:
         workers = num_workers(prepared.execution, prepared.device)
         self._listener.line(describe_cost(prepared, trainings, self._reused, workers))
         self._executor = open_executor(
-            prepared.execution, prepared.device, prepared.data, self._quiet
+            prepared.execution,
+            prepared.device,
+            prepared.data,
+            self._quiet,
+            say=self._listener.line,
         )
-        if isinstance(self._executor, RayPool):
-            self._listener.line(f"starting {workers} workers")
-            self._executor.wait_ready()
 
     def _finished(self, key: TrainingKey, event: FinishedEvent) -> None:
         prepared = self._prepared

@@ -16,11 +16,12 @@ from archsearch.ablation import (
     study_texts,
 )
 from archsearch.ablation_record import AblationRecord
+from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
 from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
 from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
-from archsearch.cli.progress import LiveProgress, clock, describe_ablation
+from archsearch.cli.progress import LiveProgress, describe_ablation
 from archsearch.cli.run import seconds
 from archsearch.errors import InputError, Problem
 from archsearch.report import PlainTable, ablation_tables, write_ablation

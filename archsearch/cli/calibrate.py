@@ -1,21 +1,20 @@
 """``archsearch calibrate``: measure the sub-blocks of a space, so that latency can be predicted."""
 
+import contextlib
 import json
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archsearch.arch import value_from
-from archsearch.cli.console import err
+from archsearch.cli.console import say
 from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads, check_output
 from archsearch.cli.plain import print_facts
 from archsearch.cli.run import seconds
-from archsearch.cluster import machine_lock
+from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import (
     GATE,
-    Coverage,
     LatencyProtocol,
     LatencyTable,
     Probe,
@@ -24,6 +23,7 @@ from archsearch.cost import (
     current_environment,
     table_path,
 )
+from archsearch.errors import TrialError
 from archsearch.percent import percent_text
 from archsearch.space import load_space
 from archsearch.yaml_source import YamlSource
@@ -69,26 +69,17 @@ def calibrate(
         loaded.arch(loaded.sample(rng)).model_copy(update=changed).canonical() for _ in range(_POOL)
     ]
     table = LatencyTable(key) if fresh else LatencyTable.load(key)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f} of {task.total:.0f} sub-blocks"),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-    )
-    with Probe(device, threads) as probe, machine_lock().measuring(), bar:
-        task = bar.add_task("calibrating", total=None)
-
-        def progress(coverage: Coverage) -> None:
-            bar.update(task, completed=coverage.known, total=coverage.parts)
-
-        try:
-            coverage = calibrate_table(
-                table, probe, archs, protocol=protocol, time_limit_s=limit_s, on_progress=progress
-            )
-        finally:
-            table.save()
+    with Probe(device, threads) as probe:
+        with contextlib.suppress(TrialError):  # it starts before the machine is held
+            probe.prepare(archs[0], protocol)
+        quiet = machine_lock().measuring(f"calibrating {loaded.name}", limit_s)
+        with quiet_or_not(quiet, say):
+            try:
+                coverage = calibrate_table(
+                    table, probe, archs, protocol=protocol, time_limit_s=limit_s
+                )
+            finally:
+                table.save()
     facts = {
         "space": loaded.name,
         "file": str(table_path(key)),

@@ -7,14 +7,14 @@ import contextlib
 import errno
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
 
+from archsearch.cli.interruption import Interrupted, interruptible
 from archsearch.errors import ArchsearchError, InputError
 from archsearch.files import os_sentence
 
@@ -58,39 +58,41 @@ class _Told(logging.StreamHandler[TextIO]):
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn errors into messages and exit codes: 2 wrong input, 1 failed, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         # a file's name may hold what the terminal's encoding lacks
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="backslashreplace")
-    try:
+    with interruptible(say_interrupted) as ending:
         try:
-            yield
-        finally:
-            sys.stdout.flush()
-    except InputError as error:
-        count = len(error.problems)
-        if count > 1:
-            _failure.print(f"{count} problems", style="red")
-        for problem in error.problems:
-            _fail("error:", str(problem))
-        raise SystemExit(2) from None
-    except ArchsearchError as error:
-        _fail("failed:", str(error))
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        _failure.print("interrupted; the same command goes on from here")
-        raise SystemExit(130) from None
-    except OSError as error:
-        logging.getLogger(__name__).info("the system refused", exc_info=True)
-        if error.errno == errno.EPIPE:
-            _leave_stdout()
-        else:
-            if error.filename is None and error.errno == errno.ENOSPC:
-                error.filename = "standard output"
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+        except InputError as error:
+            count = len(error.problems)
+            if count > 1:
+                _failure.print(f"{count} problems", style="red")
+            for problem in error.problems:
+                _fail("error:", str(problem))
+            raise SystemExit(2) from None
+        except ArchsearchError as error:
+            _fail("failed:", "; ".join([str(error), *_notes(error)]))
+            raise SystemExit(1) from None
+        except (KeyboardInterrupt, Interrupted) as error:
+            ending.is_said = True
+            say_interrupted(_notes(error))
+            ending.finish()
+            raise SystemExit(130) from None
+        except OSError as error:
+            logging.getLogger(__name__).info("the system refused", exc_info=True)
+            if error.errno == errno.EPIPE:
                 _leave_stdout()
-            _fail("failed:", os_sentence(error))
-        raise SystemExit(1) from None
+            else:
+                if error.filename is None and error.errno == errno.ENOSPC:
+                    error.filename = "standard output"
+                    _leave_stdout()
+                _fail("failed:", "; ".join([os_sentence(error), *_notes(error)]))
+            raise SystemExit(1) from None
 
 
 def _fail(label: str, text: str) -> None:
@@ -106,5 +108,17 @@ def _leave_stdout() -> None:
         os.close(nowhere)
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def say(text: str) -> None:
+    """Print a line of progress that should stay."""
+    err.print(text, soft_wrap=True)
+
+
+def say_interrupted(how: Sequence[str] = ()) -> None:
+    """Print that the command was interrupted, and how to go on."""
+    text = "; ".join(["interrupted", *(how or ["run the same command again"])])
+    _failure.print(text, soft_wrap=True)
+
+
+def _notes(error: BaseException) -> list[str]:
+    """Return what was added to an error on its way up."""
+    return list(getattr(error, "__notes__", []))

@@ -10,7 +10,7 @@ from archsearch import zoo
 from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
-from archsearch.cli.console import err, out
+from archsearch.cli.console import out, say
 from archsearch.cli.options import Batch, Device, Dtype, RunsDir, Runtime, Threads, TrialChoice
 from archsearch.cli.plain import (
     AsCsv,
@@ -20,7 +20,7 @@ from archsearch.cli.plain import (
     print_tables,
     table_format,
 )
-from archsearch.cluster import machine_lock
+from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
 from archsearch.cost.profile import UnitProfile
 from archsearch.errors import InputError, Problem
@@ -69,7 +69,10 @@ def profile(
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
     shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
     if latency:
-        with err.status("measuring"), Probe(device, threads) as probe, machine_lock().measuring():
+        with (
+            Probe(device, threads) as probe,
+            quiet_or_not(machine_lock().measuring("measuring one network"), say),
+        ):
             result = profile_target(chosen, probe, protocol, input_shape=shape)
     else:
         result = profile_target(chosen, None, protocol, input_shape=shape)

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from archsearch.ablation import is_ablation
+from archsearch.activity import clock, doing
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
 from archsearch.cli.front import show_front
 from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
 from archsearch.cli.plain import print_json
-from archsearch.cli.progress import LiveProgress, clock, describe
+from archsearch.cli.progress import LiveProgress, describe
 from archsearch.errors import InputError, Problem
 from archsearch.files import shell_word, write_json
 from archsearch.record import RunRecord
@@ -299,8 +300,9 @@ def run(
 
 def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
-    write_json(folder / "front.json", front_points(record))
-    page = write_report(record, folder / "report.html")
+    with doing("writing the report"):
+        write_json(folder / "front.json", front_points(record))
+        page = write_report(record, folder / "report.html")
     if as_json:
         print_json(front_points(record))
         return

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.options import Device, RunsDir, TrialChoice
 from archsearch.cli.plain import print_facts
-from archsearch.cli.progress import clock
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
@@ -92,7 +92,7 @@ def train(
     folder = TrainingFolder(output or Path("trained") / default)
     found = ProblemList()
     found.add(folder.problem())
-    with found.gathered():
+    with found.gathered(), doing(f"reading the data: {data}") as activity:
         splits = load_data(
             data,
             image_size=chosen.network.image_size,
@@ -100,6 +100,7 @@ def train(
             download=download,
             seed=seed,
             limit=limit,
+            progress=activity.progress,
             channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
         )
     found.check()
@@ -159,9 +160,11 @@ def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile)
             f"{percent_text(metrics.accuracy)} %  {metrics.images_per_s:.0f} images/s  {left} left",
             soft_wrap=True,
         )
-        status.update(f"epoch {metrics.epoch + 1}/{total}")
+        activity.done = metrics.epoch
 
-    with err.status("training") as status:
+    how = f"the same command goes on from here: {folder.path}"
+    with resumable("training: epochs", how) as activity:
+        activity.total, activity.is_frame = total, False
         result = train_fully(trainer, folder, show)
     print_facts(_facts(result, trainer, folder))
     if isinstance(network, Arch):

@@ -52,11 +52,13 @@ class Prediction:
         ms: expected latency.
         interval_ms: 95 % interval of what would be measured.
         unknown_parts: parts that were never measured, their times inferred from others.
+        known_share: share of the latency that measured parts make up, 0 to 1.
     """
 
     ms: float
     interval_ms: tuple[float, float]
     unknown_parts: int
+    known_share: float = 1.0
 
 
 class TableKey(Spec):
@@ -159,7 +161,12 @@ class LatencyTable:
         unknown = {key: self._inferred(key) for key in parts if key not in self._samples}
         ms, spread = self._fitted().predict(parts, unknown)
         interval = (max(0.0, ms - 1.96 * spread), ms + 1.96 * spread)
-        return Prediction(ms, interval, len(unknown))
+        inferred = sum(parts[key] * unknown[key].ms for key in unknown)
+        known = sum(
+            often * median(self._samples[k]) for k, often in parts.items() if k not in unknown
+        )
+        share = known / (known + inferred) if known + inferred > 0 else 0.0
+        return Prediction(ms, interval, len(unknown), share)
 
     def held_out_error(self) -> tuple[int, float]:
         """Return how many networks were measured whole, and the median of their relative errors.

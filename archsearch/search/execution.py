@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,11 @@ from archsearch.cluster import (
 )
 from archsearch.cluster.ray_pool import RayPool
 from archsearch.data import DataSplits
+from archsearch.errors import RunError
+from archsearch.machine import own_limits
 from archsearch.search.config import Execution
+
+logger = logging.getLogger(__name__)
 
 
 def num_workers(execution: Execution, device: str) -> int:
@@ -28,9 +31,7 @@ def num_workers(execution: Execution, device: str) -> int:
         return execution.workers
     if device == "cuda":
         return 1
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, cores // execution.threads_per_worker)
+    return own_limits().workers(execution.threads_per_worker)
 
 
 def open_executor(
@@ -39,8 +40,23 @@ def open_executor(
     data: DataSplits,
     quiet: QuietLock,
     stop: StopRule = never_stop,
+    say: Callable[[str], None] = logger.warning,
 ) -> Executor:
-    """Start what trains candidates."""
+    """Start what trains candidates, and return it when it can.
+
+    Where Ray cannot be started on this machine, the calling process trains.
+
+    Args:
+        execution: what is asked for.
+        device: ``cpu`` or ``cuda``.
+        data: the data splits.
+        quiet: agreement with who measures on this machine.
+        stop: decides after an epoch whether to stop a candidate.
+        say: shows a line that should stay.
+
+    Raises:
+        RunError: the cluster that was named cannot be used.
+    """
     options = PoolOptions(
         num_workers=num_workers(execution, device),
         threads=execution.threads_per_worker,
@@ -50,7 +66,32 @@ def open_executor(
     )
     if execution.executor == "inline":
         return InlineExecutor(data, options, stop)
-    return RayPool(data, options, stop)
+    workers = f"{options.num_workers} {'worker' if options.num_workers == 1 else 'workers'}"
+    say(f"starting {workers}{_why_so_many(execution, device)}")
+    pool: RayPool | None = None
+    try:
+        pool = RayPool(data, options, stop)
+        pool.wait_ready()
+        return pool
+    except RunError as error:
+        if pool is not None:
+            pool.close()
+        if execution.address:
+            raise
+        say(f"{error}. Training in this process instead, one candidate at a time")
+        return InlineExecutor(data, options, stop)
+    except BaseException:
+        if pool is not None:
+            pool.close()
+        raise
+
+
+def _why_so_many(execution: Execution, device: str) -> str:
+    """Return what limits the default number of workers, where it is not the machine itself."""
+    limits = own_limits()
+    if execution.workers is not None or device == "cuda" or "machine" in limits.cores_from:
+        return ""
+    return f" ({limits.cores:g} {'core' if limits.cores == 1 else 'cores'}: {limits.cores_from})"
 
 
 class Workers:
@@ -68,8 +109,6 @@ class Workers:
         """Return the executor, its workers ready."""
         if self.opened is None:
             self.opened = self._open()
-            if isinstance(self.opened, RayPool):
-                self.opened.wait_ready()
         return self.opened
 
     def close(self) -> None:

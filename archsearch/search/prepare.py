@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from archsearch import __version__
+from archsearch.activity import doing
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
 from archsearch.data import DataSplits, load_data
@@ -94,14 +95,16 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
     if space is not None and not space.is_flat:
         with found.gathered():
             image_size = config.image_size or space.to_dict().get("image_size", 224)
-            data = load_data(
-                config.data,
-                image_size=image_size,
-                root=config.data_root,
-                download=place.download,
-                seed=config.seed,
-                limit=config.limit,
-            )
+            with doing(f"reading the data: {config.data}") as activity:
+                data = load_data(
+                    config.data,
+                    image_size=image_size,
+                    root=config.data_root,
+                    download=place.download,
+                    seed=config.seed,
+                    limit=config.limit,
+                    progress=activity.progress,
+                )
             baselines = find_baselines(config.execution.baselines, data)
             space = adapted(
                 space,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from archsearch.activity import doing, resumable
 from archsearch.analysis import pareto_front
 from archsearch.cluster import (
     Executor,
@@ -61,7 +62,9 @@ def run_search(
             _go_on(prepared, listener)
         else:
             folder.create(prepared.written)
-        return _session(prepared, listener)
+        how = f"the same command goes on from here: {folder.path}"
+        with resumable("run", how):
+            return _session(prepared, listener)
 
 
 def _go_on(prepared: Prepared, listener: Listener) -> None:
@@ -115,16 +118,14 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
     num = num_workers(config.execution, prepared.device)
 
     def open_workers() -> Executor:
-        if config.execution.executor == "ray":
-            listener.line(f"starting {num} {'worker' if num == 1 else 'workers'}")
-        return _executor(prepared, rule, quiet)
+        return _executor(prepared, rule, quiet, listener)
 
     workers, rest_s = Workers(open_workers), 0.0
     with _open_probe(prepared) as probe:
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
-        gate = Gate(probe, resting, config.latency, table)
+        gate = Gate(probe, resting, config.latency, table, listener.line)
         try:
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
@@ -136,11 +137,12 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
                     limit_s,
                     config.seed,
                     listener,
-                    config.execution.trials,
                 )
 
             def start() -> Executor:
-                listener.line(describe_cost(prepared, epoch_cost(prepared), num))
+                with doing("timing some training steps of a median candidate"):
+                    cost = epoch_cost(prepared)
+                listener.line(describe_cost(prepared, cost, num))
                 return workers.executor()
 
             # with rungs, a candidate that has begun may still have to go on
@@ -244,14 +246,16 @@ def _finish(
     began: float,
 ) -> RunRecord:
     confirmed = pareto_front(store.records(), prepared.config.budgets.latency_ms)
-    front = break_down(confirmed, gate, listener)
+    with doing("finding where the front's networks spend their time"):
+        front = break_down(confirmed, gate, listener)
 
     def test(record: TrialRecord, weights: Path) -> float:
         trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
         load_weights(trainer.model, weights)
         return trainer.evaluate("test").accuracy
 
-    tested, notes = evaluate_front(front, prepared.folder, test, listener)
+    with doing("testing the front"):
+        tested, notes = evaluate_front(front, prepared.folder, test, listener)
     prepared.folder.drop_weights_but({record.digest for record in front})
     _keep_finals(store, tested)
     _add_notes(store, notes, listener)
@@ -278,7 +282,9 @@ def _add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> N
         listener.line(note)
 
 
-def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) -> Executor:
+def _executor(
+    prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock, listener: Listener
+) -> Executor:
     stop: StopRule = never_stop
     if rule is not None:
         chosen = rule
@@ -289,7 +295,7 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
             return chosen.reason(job.trial, curve) if is_search else ""
 
     execution = prepared.config.execution
-    return open_executor(execution, prepared.device, prepared.data, quiet, stop)
+    return open_executor(execution, prepared.device, prepared.data, quiet, stop, listener.line)
 
 
 def _add_times(
