@@ -11,7 +11,7 @@ from archsearch.ablation.maker import Networks
 from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
-from archsearch.data import DataSplits, load_data
+from archsearch.data import DataSplits, Progress, load_data
 from archsearch.errors import InputError
 from archsearch.search.config import Execution
 from archsearch.search.prepare import choose_device
@@ -70,8 +70,15 @@ class PreparedAblation:
     execution: Execution
 
 
-def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAblation:
+def prepare_ablation(
+    place: AblationPlace, execution: Execution, progress: Progress | None = None
+) -> PreparedAblation:
     """Check everything an ablation needs, and write nothing.
+
+    Args:
+        place: the study and where it lives.
+        execution: how it is carried out.
+        progress: listens to the loading of images.
 
     Raises:
         InputError: with what is wrong.
@@ -86,6 +93,7 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         # the same images for every seed: pairs differ in nothing but the network
         seed=_SPLIT_SEED,
         limit=study.limit,
+        progress=progress,
     )
     device = choose_device(study.latency.device)
     name = place.name or default_name(place.study, place.scale, study.data)

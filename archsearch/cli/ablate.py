@@ -22,6 +22,7 @@ from archsearch.cli.console import err, out
 from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
 from archsearch.cli.run import seconds
+from archsearch.data import progress_lines
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.report import ablation_tables, write_ablation, written
 from archsearch.report.plain_table import FORMATS
@@ -151,7 +152,9 @@ def ablate(
     if device is not None:
         given["latency.device"] = device
     place = AblationPlace(study, scale, given, name, str(runs_dir), download)
-    prepared = prepare_ablation(place, execution)
+    prepared = prepare_ablation(
+        place, execution, progress_lines(lambda line: err.print(line, markup=False, soft_wrap=True))
+    )
     if dry_run:
         for line in describe_ablation_plan(prepared):
             out.print(line, soft_wrap=True)

@@ -12,7 +12,7 @@ from archsearch.cli.console import err, out
 from archsearch.cli.options import Device, RunsDir, TrialChoice
 from archsearch.cli.progress import clock
 from archsearch.cost import count_params
-from archsearch.data import DataSplits, load_data
+from archsearch.data import DataSplits, describe_data, load_data, progress_lines
 from archsearch.errors import InputError, Problem
 from archsearch.export import select
 from archsearch.record import EpochMetrics
@@ -93,6 +93,7 @@ def train(
         seed=seed,
         limit=limit,
         channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
+        progress=progress_lines(_say),
     )
     network = _fitted(chosen.network, splits)
     wanted = _recipe(recipe, data, epochs, batch)
@@ -123,8 +124,14 @@ def train(
                 folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
             else:
                 folder.write(folder.arch, network.to_yaml())
+            for line in describe_data(splits):
+                _say(line)
         ranks.wait()
         _finish(trainer, folder, network)
+
+
+def _say(line: str) -> None:
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile) -> None:
@@ -202,7 +209,8 @@ def _recipe(name: str | None, data: str, epochs: int | None, batch: int | None) 
 def _table(result: TrainingResult, trainer: Trainer, folder: TrainingFolder) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, found in (("val", result.val), ("test", result.test)):
-        table.add_row(f"{name} accuracy", f"{found.accuracy:.4f} of {found.n} images")
+        shown = f"{found.accuracy:.4f} of {found.n} images" if found else "- (no test images)"
+        table.add_row(f"{name} accuracy", shown)
     table.add_row("epochs", str(len(result.epochs)))
     table.add_row("params", f"{count_params(trainer.model):,}")
     table.add_row("precision", f"{trainer.precision.precision} ({trainer.precision.reason})")

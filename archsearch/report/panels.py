@@ -1,5 +1,6 @@
 """The parts of a page that are not figures, as HTML. Everything from a run is escaped."""
 
+from collections.abc import Mapping
 from html import escape
 
 import yaml
@@ -172,10 +173,17 @@ def protocol_panel(run: RunRecord) -> Panel:
         count = num_images(run, split)
         if count:
             rows.append((label, f"{count:,} images"))
+        elif split == "test" and _is_untested(run):
+            rows.append((label, "no test images: accuracies are those of the validation images"))
     rows.append(
         ("Accuracy", "last epoch; Wilson interval over images, which leaves out the choice of seed")
     )
     return Panel("protocol", "Protocol", definitions(rows))
+
+
+def _is_untested(run: RunRecord) -> bool:
+    data = run.config.get("data")
+    return isinstance(data, Mapping) and data.get("test") == 0
 
 
 def environment_panel(run: RunRecord) -> Panel:

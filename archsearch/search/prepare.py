@@ -9,7 +9,7 @@ import torch
 from archsearch import __version__
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
-from archsearch.data import DataSplits, load_data
+from archsearch.data import DataSplits, Progress, load_data
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment
 from archsearch.search.baselines import Baseline, find_baselines
@@ -55,8 +55,13 @@ class Prepared:
     baselines: tuple[Baseline, ...] = ()
 
 
-def prepare(config: SearchConfig, place: Place) -> Prepared:
+def prepare(config: SearchConfig, place: Place, progress: Progress | None = None) -> Prepared:
     """Check everything a run needs, and write nothing.
+
+    Args:
+        config: of the run.
+        place: where it lives.
+        progress: listens to the loading of images.
 
     Raises:
         InputError: with what is wrong.
@@ -80,6 +85,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         download=place.download,
         seed=config.seed,
         limit=config.limit,
+        progress=progress,
     )
     space = adapted(
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
@@ -107,13 +113,15 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         "data": {
             "train": len(data.train),
             "val": len(data.val),
-            "test": len(data.test),
+            "test": len(data.test) if data.test is not None else 0,
             "num_classes": data.num_classes,
             "in_channels": data.in_channels,
             "image_size": data.image_size,
             "mean": list(data.mean),
             "std": list(data.std),
             "class_names": list(data.class_names),
+            "places": list(data.places),
+            "scale": data.scale.to_dict(),
         },
         "device": device,
         "storage": storage,

@@ -17,6 +17,7 @@ from archsearch.cluster import (
 )
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
+from archsearch.data import describe_data, progress_lines
 from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
@@ -53,7 +54,9 @@ def run_search(
         RunError: the run could not go on; what it has is kept, and it can be resumed.
     """
     listener = listener or SilentListener()
-    prepared = prepare(config, place or Place())
+    prepared = prepare(config, place or Place(), progress_lines(listener.line))
+    for line in describe_data(prepared.data):
+        listener.line(line)
     folder = prepared.folder
     with folder.lock(), log_to(folder.log):
         if folder.exists():
@@ -241,7 +244,8 @@ def _finish(
         load_weights(trainer.model, weights)
         return trainer.evaluate("test").accuracy
 
-    tested, notes = evaluate_front(front, prepared.folder, test, listener)
+    is_tested = prepared.data.test is not None
+    tested, notes = evaluate_front(front, prepared.folder, test if is_tested else None)
     prepared.folder.drop_weights_but({record.digest for record in front})
     _keep_finals(store, tested)
     _add_notes(store, notes, listener)
