@@ -156,8 +156,21 @@ def _reason(path: str, error: Exception) -> tuple[str, str]:
     if isinstance(found, Foreign):
         return found.what, found.remedy
     if found is not None:
-        return f"a damaged {found} file, or one of an unusual kind", f"{remedy}, or convert it"
+        return f"{found}, damaged or of a kind that is not read{_why(path, found)}", (
+            f"{remedy}, or convert it to PNG"
+        )
     return "not an image" if head else "the file is empty", remedy
+
+
+def _why(path: str, kind: str) -> str:
+    """Return what the reader of ``kind`` says of a file that it refuses."""
+    try:
+        with open(path, "rb") as file:
+            Image.OPEN[kind][0](file, path)
+    except Exception as error:
+        # it refused before, with whatever error it has
+        return f": {error}" if str(error) else ""
+    return ""
 
 
 def _centre_square(image: Image.Image, side: int) -> Image.Image:

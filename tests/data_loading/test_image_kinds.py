@@ -1,17 +1,13 @@
 """Every kind of image file that Pillow writes, against the array that was written."""
 
-import importlib.util
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from archsearch.data.decode import decode_image
-from archsearch.errors import InputError
 from tests.data_loading.image_files import png, profile_of_swapped_primaries, tiff
 
 SIDE = 16
@@ -247,7 +243,7 @@ def colour_mode_kinds() -> list[Kind]:
     deep_rgba = np.dstack([TWELVE_COLOUR, ALPHA.astype(np.uint16) * 257])
     # a colour that stands for nothing at all
     key = tuple(int(each) for each in COLOUR[0, 0])
-    keyed = np.where((COLOUR == COLOUR[0, 0]).all(-1, keepdims=True), 255, COLOUR)
+    keyed = np.where((COLOUR[0, 0] == COLOUR).all(-1, keepdims=True), 255, COLOUR)
     permuted = {"icc_profile": profile_of_swapped_primaries("gbr")}
     plain = Image.fromarray(COLOUR)
     colour_of_profile = COLOUR[..., [2, 0, 1]]
