@@ -18,6 +18,8 @@ from archsearch.errors import InputError, Problem
 
 _GREY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
 _HEAD_BYTES = 132
+# where a JPEG may say which way is up
+_ORIENTED = frozenset(("exif", "xmp", "Raw profile type exif"))
 
 # what turns a picture upright that was stored with this EXIF orientation
 _TURNS = {
@@ -119,6 +121,8 @@ def _opened(path: str) -> Iterator[Image.Image]:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "JPEG" and not _ORIENTED & image.info.keys():
+        return 1
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
