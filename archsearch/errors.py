@@ -110,6 +110,13 @@ class DivergedError(TrialError):
     """The loss of a candidate became NaN or infinite."""
 
 
+def limited(problems: Sequence[Problem], what: str, most: int = 20) -> list[Problem]:
+    """Return the first ``most`` problems, and one that counts the rest: ``and 7 more WHAT``."""
+    if len(problems) <= most:
+        return list(problems)
+    return [*problems[:most], Problem("", f"and {len(problems) - most} more {what}")]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a remedy that offers the names closest to ``name``, or lists all of them."""
     names = sorted(known)

@@ -80,6 +80,10 @@ class PreparedAblation:
 def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAblation:
     """Check everything an ablation needs, and write nothing.
 
+    Args:
+        place: the study and where it lives.
+        execution: how it is carried out.
+
     Raises:
         InputError: with what is wrong.
     """

@@ -18,6 +18,7 @@ from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.activity import resumable
 from archsearch.cluster import Executor, FailedEvent, FinishedEvent, Job, machine_lock
 from archsearch.cost import count_arch
+from archsearch.data import describe_data
 from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
@@ -52,10 +53,13 @@ def run_ablation(
         InputError: another process drives it.
         RunError: every training failed, or the machinery did; what there is is kept.
     """
+    listener = listener or SilentAblationListener()
+    for line in describe_data(prepared.data):
+        listener.line(line)
     folder = AblationFolder(prepared.folder)
     with prepared.folder.lock(), log_to(prepared.folder.log):
         folder.write_request(_request(prepared))
-        session = _Session(prepared, folder, listener or SilentAblationListener(), retry_failed)
+        session = _Session(prepared, folder, listener, retry_failed)
         how = f"the same command goes on from here: {prepared.folder.path}"
         with resumable("ablation", how):
             try:

@@ -12,7 +12,7 @@ from archsearch.cli.console import err, out
 from archsearch.cli.options import Device, RunsDir, TrialChoice
 from archsearch.cli.plain import print_facts
 from archsearch.cost import count_params
-from archsearch.data import DataSplits, load_data
+from archsearch.data import DataSplits, describe_data, load_data
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.export import select
@@ -129,7 +129,7 @@ def train(
                         "images": {
                             "train": len(splits.train),
                             "val": len(splits.val),
-                            "test": len(splits.test),
+                            "test": len(splits.test) if splits.test is not None else 0,
                             "mean": splits.mean,
                             "std": splits.std,
                         },
@@ -143,8 +143,14 @@ def train(
                 folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
             else:
                 network.save(folder.arch)
+            for line in describe_data(splits):
+                _say(line)
         ranks.wait()
         _finish(trainer, folder, network)
+
+
+def _say(line: str) -> None:
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile) -> None:
@@ -228,7 +234,12 @@ def _facts(
 ) -> list[tuple[str, str]]:
     return [
         *(
-            (f"{name} accuracy", f"{percent_text(found.accuracy)} % of {found.n:,} images")
+            (
+                f"{name} accuracy",
+                f"{percent_text(found.accuracy)} % of {found.n:,} images"
+                if found
+                else "- (no test images)",
+            )
             for name, found in (("val", result.val), ("test", result.test))
         ),
         ("epochs", str(len(result.epochs))),

@@ -33,7 +33,7 @@ from archsearch.cluster.job import (
 from archsearch.cluster.quiet import QuietLock
 from archsearch.cluster.ray_start import start_ray, stop_ray
 from archsearch.cluster.worker import Worker
-from archsearch.data import ArraySplit, DataSplits
+from archsearch.data import ArraySplit, DataSplits, Split
 from archsearch.errors import RunError, TrialError
 from archsearch.record import EpochMetrics
 
@@ -348,7 +348,7 @@ class RayWorker(Worker):
 
 
 def _array_bytes(data: DataSplits) -> int:
-    splits = (data.train, data.val, data.test)
+    splits: tuple[Split | None, ...] = (data.train, data.val, data.test)
     return sum(split.pixels.nbytes for split in splits if isinstance(split, ArraySplit))
 
 

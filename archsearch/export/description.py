@@ -66,8 +66,13 @@ def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
         if accuracy:
             facts.append(("Accuracy", accuracy))
     if origin.training:
-        val, test = (_accuracy(origin.training[split]) for split in ("val", "test"))
-        facts.append(("Accuracy", f"{test} (test), {val} (validation)"))
+        known = [("test", "test"), ("val", "validation")]
+        shown = [
+            f"{_accuracy(origin.training[split])} ({word})"
+            for split, word in known
+            if origin.training[split] is not None
+        ]
+        facts.append(("Accuracy", ", ".join(shown)))
     if origin.normalization:
         mean, std = (", ".join(map(str, each)) for each in origin.normalization.values())
         facts.append(("Images", f"scaled to 0..1, then mean {mean} and deviation {std} taken out"))

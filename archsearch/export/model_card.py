@@ -112,6 +112,8 @@ def _images(arch: Arch, origin: Origin) -> str:
     if data.get("mean") and data.get("std"):
         mean, std = (", ".join(f"{value:.4f}" for value in data[key]) for key in ("mean", "std"))
         text += f", then minus the mean ({mean}) and divided by the deviation ({std})"
+    for kind, (black, white) in (data.get("scale") or {}).items():
+        text += f"; {kind} of more than 8 bits as bytes, {black:g} black and {white:g} white"
     classes = data.get("class_names") or []
     shown = ", ".join(_plain(str(each)) for each in classes[:20]) + (
         ", ..." if len(classes) > 20 else ""

@@ -1,5 +1,6 @@
 """The parts of a page that are not figures, as HTML. Everything from a run is escaped."""
 
+from collections.abc import Mapping
 from html import escape
 
 import yaml
@@ -117,6 +118,8 @@ def protocol_panel(run: RunRecord) -> Panel:
         count = num_images(run, split)
         if count:
             rows.append((label, f"{count:,} images"))
+        elif split == "test" and _is_untested(run):
+            rows.append((label, "no test images: accuracies are those of the validation images"))
     rows.append(
         (
             "Accuracy",
@@ -126,6 +129,11 @@ def protocol_panel(run: RunRecord) -> Panel:
         )
     )
     return Panel("protocol", "Protocol", definitions(rows))
+
+
+def _is_untested(run: RunRecord) -> bool:
+    data = run.config.get("data")
+    return isinstance(data, Mapping) and data.get("test") == 0
 
 
 def environment_panel(run: RunRecord) -> Panel:

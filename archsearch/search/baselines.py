@@ -226,7 +226,7 @@ def _trained(
             if metrics is not None:
                 curve.append(metrics)
                 activity.done = len(curve)
-        test = trainer.evaluate("test").accuracy
+        test = trainer.evaluate("test").accuracy if data.test is not None else None
     except Exception as error:  # as above
         logger.warning("baseline %s", baseline.name, exc_info=True)
         return record.model_copy(update={"reason": _one_line(error), "curve": tuple(curve)})

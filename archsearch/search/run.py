@@ -18,6 +18,7 @@ from archsearch.cluster import (
 )
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
+from archsearch.data import describe_data
 from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
@@ -55,6 +56,8 @@ def run_search(
     """
     listener = listener or SilentListener()
     prepared = prepare(config, place or Place())
+    for line in describe_data(prepared.data):
+        listener.line(line)
     folder = prepared.folder
     told = prepared.storage.told("cannot be written")
     with folder.lock(), log_to(folder.log), told:
@@ -254,8 +257,9 @@ def _finish(
         load_weights(trainer.model, weights)
         return trainer.evaluate("test").accuracy
 
+    is_tested = prepared.data.test is not None
     with doing("testing the front"):
-        tested, notes = evaluate_front(front, prepared.folder, test, listener)
+        tested, notes = evaluate_front(front, prepared.folder, test if is_tested else None)
     prepared.folder.drop_weights_but({record.digest for record in front})
     _keep_finals(store, tested)
     _add_notes(store, notes, listener)

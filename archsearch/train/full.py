@@ -17,12 +17,12 @@ class TrainingResult(Spec):
 
     Attributes:
         val: on the images held out of training.
-        test: on the test split.
+        test: on the test split; None where there is none.
         epochs: what each epoch showed.
     """
 
     val: Evaluation
-    test: Evaluation
+    test: Evaluation | None
     epochs: tuple[EpochMetrics, ...]
 
 
@@ -56,9 +56,8 @@ def train_fully(
             folder.save(trainer, epochs)
         if metrics is not None:
             show(metrics)
-    result = TrainingResult(
-        val=trainer.evaluate("val"), test=trainer.evaluate("test"), epochs=tuple(epochs)
-    )
+    test = trainer.evaluate("test") if trainer.data.test is not None else None
+    result = TrainingResult(val=trainer.evaluate("val"), test=test, epochs=tuple(epochs))
     if trainer.ranks.first:
         trainer.save_weights(folder.weights)
         text = json.dumps({**_about(trainer), **result.to_dict()}, indent=2)
@@ -76,6 +75,7 @@ def _about(trainer: Trainer) -> dict[str, Any]:
             "mean": data.mean,
             "std": data.std,
             "class_names": data.class_names,
+            "scale": data.scale.to_dict(),
         },
         "recipe": trainer.recipe.to_dict(),
         "seed": trainer.seed,
