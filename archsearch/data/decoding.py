@@ -1,7 +1,6 @@
 """Decode the images of a folder into one array, or find out how to decode them later."""
 
 import hashlib
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from archsearch.data.scan import Files
 from archsearch.data.splits import Pixels
 from archsearch.data.value_scale import Extent, ValueScale, decide_scale
 from archsearch.errors import InputError, Problem, limited
+from archsearch.machine import own_limits
 
 # part of every fingerprint: what the same files are decoded to depends on it
 _VERSION = 2
@@ -192,5 +192,4 @@ def _quiet() -> Iterator[None]:
 
 
 def _threads() -> int:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(8, usable or 1)
+    return min(8, own_limits().whole_cores)
