@@ -100,6 +100,8 @@ class Intake:
             candidate = self._screen(proposal, {*in_flight, *batch})
             if candidate is not None and self._expected_within_budget(candidate):
                 batch[candidate.digest] = candidate
+                if candidate.digest in self._audited:
+                    break  # what it shows decides on the others
             else:
                 hopeless += 1
                 self._missed(proposal)
