@@ -12,7 +12,7 @@ from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
-from archsearch.activity import BOARD, Activity
+from archsearch.activity import BOARD, Activity, doing
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.cli.interruption import Interrupted
@@ -94,7 +94,9 @@ def main(arguments: list[str] | None = None) -> None:
         if wanted not in _SERVERS and not {"--quiet", "-q"} & set(words):
             shown.enter_context(Heartbeat(err))
             shown.enter_context(BOARD.show(Activity(wanted or "archsearch", is_frame=True)))
-        build_app(wanted)(words)
+        with doing("loading libraries"):
+            app = build_app(wanted)
+        app(words)
 
 
 def limit_threads() -> None:

@@ -38,7 +38,8 @@ class Heartbeat(RenderHook):
         self._console = console
         self._board = board
         self._every_s = EVERY_S if every_s is None else every_s
-        self._last = time.monotonic()
+        # the interpreter took its time to come here: the first line comes sooner
+        self._last = time.monotonic() - self._every_s / 2
         self._live: Live | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="archsearch-heart", daemon=True)

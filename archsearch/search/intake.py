@@ -36,6 +36,8 @@ _COUNTED_POOL = 60
 #: the latency table's refusals that are measured all the same are the first of these, and each time
 #: when there are twice as many
 _FIRST_AUDIT = 8
+#: a measurement below this share of the lower end of its prediction shows that the table is wrong
+_FAR_BELOW = 0.8
 #: candidates in a row that were guessed to be over a budget, were proposed for lack of others, and
 #: were over it
 _MAX_UNLIKELY = 16
@@ -137,7 +139,7 @@ class Intake:
             else:
                 feasible.append(candidate)
                 self._unlikely = 0
-                self._judge_table(candidate)
+            self._judge_table(candidate, limit)
         return feasible
 
     def _end(self, why: str) -> None:
@@ -159,15 +161,19 @@ class Intake:
                 f"{self._unlikely} nearest to it: the search ends here"
             )
 
-    def _judge_table(self, candidate: Candidate) -> None:
-        """Stop refusing by prediction when a refused candidate turns out to keep the budget."""
-        if candidate.digest not in self._audited or candidate.latency is None:
+    def _judge_table(self, candidate: Candidate, limit: float | None) -> None:
+        """Stop refusing by prediction when one of the refused was far from its prediction."""
+        expected, latency = candidate.predicted, candidate.latency
+        if candidate.digest not in self._audited or expected is None or latency is None:
+            return
+        low, high = expected.interval_ms
+        is_within = limit is not None and latency.median_ms <= limit
+        if not (self._trusts_table and (is_within or latency.median_ms < _FAR_BELOW * low)):
             return
         self._trusts_table = False
-        expected = candidate.predicted.ms if candidate.predicted is not None else math.nan
         self._listener.line(
-            f"trial {candidate.number} was expected to take {expected:.3g} ms, and takes "
-            f"{candidate.latency.median_ms:.3g}: from here on every candidate is measured"
+            f"trial {candidate.number} was expected to take {low:.3g} to {high:.3g} ms, and takes "
+            f"{latency.median_ms:.3g}: from here on every candidate is measured"
         )
 
     def _expected_within_budget(self, candidate: Candidate) -> bool:

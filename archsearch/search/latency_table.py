@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from archsearch.activity import Activity, doing
 from archsearch.arch import Arch
 from archsearch.cost import GATE, Coverage, LatencyTable, TableKey
 from archsearch.errors import InputError, NotQuietError, ProbeError
@@ -14,7 +15,7 @@ from archsearch.search.config import LatencyTarget
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.status import Listener
-from archsearch.space import SearchSpace
+from archsearch.space import Params, SearchSpace
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +60,10 @@ def prepare_table(
     Says how long that may take before it begins; a table that is interrupted keeps what it has.
     """
     rng = np.random.default_rng(seed)
-    pool = [space.sample(rng) for _ in range(_POOL)]
-    archs = [space.arch(params) for params in pool]
-    known = table.known_share(archs)
+    with doing("drawing a sample of the space"):
+        pool = [space.sample(rng) for _ in range(_POOL)]
+        archs = [space.arch(params) for params in pool]
+        known = table.known_share(archs)
     if known < _ENOUGH:
         listener.line(
             f"calibrating the latency table of {table.key.device} for {space.name}: at most "
@@ -76,7 +78,20 @@ def prepare_table(
             listener.line(f"the latency table stays incomplete: {error}")
         finally:
             keep_table(table, listener)
+    with doing("predicting a sample of the space", total=len(pool)) as activity:
+        _start_guess(guess, gate, pool, archs, activity)
+
+
+def _start_guess(
+    guess: LatencyGuess,
+    gate: Gate,
+    pool: Sequence[Params],
+    archs: Sequence[Arch],
+    activity: Activity,
+) -> None:
+    """Let the sampler's guess begin with what the table can predict."""
     for params, arch in zip(pool, archs, strict=True):
+        activity.done += 1
         expected = gate.predict(arch)
         if expected is not None and expected.known_share >= ENOUGH_KNOWN:
             guess.observe(params, expected.ms)

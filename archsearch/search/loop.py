@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from archsearch.activity import doing
 from archsearch.analysis import pareto_front
 from archsearch.cluster import EpochEvent, Event, Executor, FailedEvent, FinishedEvent, Job, Paused
 from archsearch.errors import RunError, TrialError
@@ -117,7 +118,8 @@ class SearchLoop:
             return
         while (wanted := self._wanted()) > 0:
             in_flight = {candidate.digest for candidate in self._in_flight.values()}
-            batch = self._intake.propose(wanted, in_flight)
+            with doing("proposing candidates"):
+                batch = self._intake.propose(wanted, in_flight)
             if batch:
                 self._show("measuring latency", force=True)
             feasible = self._intake.measure(batch)
@@ -174,6 +176,7 @@ class SearchLoop:
             self._rule.expect(candidate.number, candidate.latency.median_ms)
         self._in_flight[candidate.number] = candidate
         if self._executor is None:
+            self._show("starting to train", force=True)
             self._executor = self._start_executor()
         until = self._promotion.epochs[candidate.rung] if self._promotion is not None else None
         job = Job(candidate.number, candidate.arch, self._recipe, self._config.seed, until, paused)
