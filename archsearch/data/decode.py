@@ -85,15 +85,22 @@ def decode_or_measure(
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
-def measure(path: str) -> tuple[bool, Extent | None]:
+def measure(path: str, side: int) -> tuple[bool, Extent | None]:
     """Return whether the image is grey, and what its values span if it has more than 8 bits.
+
+    Args:
+        path: an image file.
+        side: to which it will be scaled; JPEGs are read no finer.
 
     Raises:
         InputError: the file is missing or is no readable image.
     """
     with _opened(path) as image:
         is_grey = image.mode in _GREY_MODES
+        image.draft(None, (side, side))
         deep = read_deep(image, path)
+        # a file that was cut short shows it here, not in the middle of a training
+        image.load()
         return is_grey, None if deep is None or deep.nominal else Extent.of(deep.values)
 
 

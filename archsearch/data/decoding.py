@@ -93,12 +93,12 @@ def decode_images(request: Request, folder: Path, files: Files, channels: int) -
 
 
 def survey_images(request: Request, folder: Path, files: Files) -> Survey:
-    """Open every image, or read what an earlier run found; values are read where they are deep.
+    """Read every image once, or what an earlier run found: which are broken, grey, deep.
 
     Raises:
         InputError: with the images that cannot be read.
     """
-    fingerprint = _fingerprint(files, 0, 0)
+    fingerprint = _fingerprint(files, request.image_size, 0)
     key = repr((str(folder.resolve()), "survey", request.limit, request.seed))
     kept = read_cache(key, fingerprint)
     if kept is not None:
@@ -108,9 +108,9 @@ def survey_images(request: Request, folder: Path, files: Files) -> Survey:
     found: list[tuple[bool, Extent | None]] = [(True, None)] * len(files)
 
     def look(index: int) -> None:
-        found[index] = measure(files.paths[index])
+        found[index] = measure(files.paths[index], request.image_size)
 
-    _each(range(len(files)), look, "looking through images", request.progress)
+    _each(range(len(files)), look, "checking images", request.progress)
     extents = [extent for _, extent in found if extent is not None]
     survey = Survey(
         1 if all(grey for grey, _ in found) else 3, decide_scale(extents), _broken(extents)
