@@ -97,7 +97,8 @@ class TrainingStore:
 def data_digest(data: DataSplits) -> str:
     """Return the identity of the training and validation splits: sha256 (64 hex digits).
 
-    Images in memory count by content; images in files by name and label, relative to their class.
+    Images in memory count by content; images in files by label, name (relative to their class) and
+    the scale of their values.
     """
     digest = hashlib.sha256(f"{data.image_size} {data.in_channels} {data.num_classes}".encode())
     for split in (data.train, data.val):
@@ -111,4 +112,4 @@ def _content(split: Split) -> bytes:
         return hashlib.sha256(split.pixels.tobytes()).digest()
     assert isinstance(split, FileSplit), "there are two kinds of splits"
     names = "\n".join("/".join(Path(path).parts[-2:]) for path in split.paths)
-    return names.encode()
+    return f"{names}\n{split.scale.to_dict()}".encode()

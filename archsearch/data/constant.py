@@ -20,7 +20,7 @@ def constant_problems(
     Args:
         folder: the files' folder, for the problem.
         files: what was decoded.
-        pixels: (N, C, H, W), what the files were decoded to.
+        pixels: (N, C, H, W), what the files were decoded to, or the extremes of that.
         class_names: by class index.
         least: number of images from which a class is judged.
 

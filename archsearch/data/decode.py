@@ -67,34 +67,49 @@ def decode_or_measure(
         InputError: the file is missing or is no readable image.
     """
     with _opened(path) as image:
-        # JPEG decoders scale by 1/2, 1/4, 1/8 almost for free
-        image.draft("L" if channels == 1 else "RGB", (side, side))
-        profile = image.info.get("icc_profile")
-        deep = read_deep(image, path)
-        eight = image
-        if deep is not None:
-            values = deep.nominal or scale.range_for(deep.values)
-            if values is None:
-                return Extent.of(deep.values)
-            eight, profile = deep.eight_bit(values), None
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        eight = opaque(eight)
-        upright = eight if turn is None else eight.transpose(turn)
-        pixels = np.asarray(in_srgb(_centre_square(upright, side), profile, channels))
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+        return _square(image, path, side, channels, scale)
 
 
-def measure(path: str) -> tuple[bool, Extent | None]:
-    """Return whether the image is grey, and what its values span if it has more than 8 bits.
+def measure(path: str, side: int) -> tuple[bool, NDArray[np.uint8] | Extent]:
+    """Return whether an image is grey, and what its values span.
+
+    The file is read to its end: one that was cut short shows it here.
+
+    Returns:
+        whether it is grey; smallest and largest byte of each channel, (3, 1, 2), of the square that
+        `decode_image` makes of it, or the extent of its values if it has more than 8 bits.
 
     Raises:
         InputError: the file is missing or is no readable image.
     """
     with _opened(path) as image:
         is_grey = image.mode in _GREY_MODES
-        deep = read_deep(image, path)
-        return is_grey, None if deep is None or deep.nominal else Extent.of(deep.values)
+        found = _square(image, path, side, 3, NO_SCALE)
+    if isinstance(found, Extent):
+        return is_grey, found
+    return is_grey, np.stack([found.min(axis=(1, 2)), found.max(axis=(1, 2))], axis=1)[:, None]
+
+
+def _square(
+    image: Image.Image, path: str, side: int, channels: int, scale: ValueScale
+) -> NDArray[np.uint8] | Extent:
+    """Return the pixels of the image that was opened at ``path``; see `decode_or_measure`."""
+    # JPEG decoders scale by 1/2, 1/4, 1/8 almost for free
+    image.draft("L" if channels == 1 else "RGB", (side, side))
+    profile = image.info.get("icc_profile")
+    deep = read_deep(image, path)
+    eight = image
+    if deep is not None:
+        values = deep.nominal or scale.range_for(deep.values)
+        if values is None:
+            return Extent.of(deep.values)
+        eight, profile = deep.eight_bit(values), None
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    eight = opaque(eight)
+    upright = eight if turn is None else eight.transpose(turn)
+    pixels = np.asarray(in_srgb(_centre_square(upright, side), profile, channels))
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
 def is_grey(path: str) -> bool:

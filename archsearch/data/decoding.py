@@ -45,16 +45,18 @@ class Decoded:
     num_broken: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Survey:
     """What there is to know about images before they are decoded.
 
     Attributes:
+        extremes: smallest and largest byte of each channel of each image, (N, 3, 1, 2).
         channels: 1 if every image is grey, else 3.
         scale: of values with more than 8 bits.
         num_broken: images in which some values are no numbers.
     """
 
+    extremes: Pixels
     channels: int
     scale: ValueScale
     num_broken: int = 0
@@ -93,35 +95,43 @@ def decode_images(request: Request, folder: Path, files: Files, channels: int) -
 
 
 def survey_images(request: Request, folder: Path, files: Files) -> Survey:
-    """Open every image, or read what an earlier run found; values are read where they are deep.
+    """Read every image once, or what an earlier run found: which are broken, grey, deep.
 
     Raises:
         InputError: with the images that cannot be read.
     """
-    fingerprint = _fingerprint(files, 0, 0)
+    fingerprint = _fingerprint(files, request.image_size, 0)
     key = repr((str(folder.resolve()), "survey", request.limit, request.seed))
     kept = read_cache(key, fingerprint)
     if kept is not None:
         scale = ValueScale.from_dict(kept.about["scale"])
-        return Survey(kept.about["channels"], scale, kept.about["num_broken"])
+        return Survey(kept.pixels, kept.about["channels"], scale, kept.about["num_broken"])
     started = time.monotonic()
-    found: list[tuple[bool, Extent | None]] = [(True, None)] * len(files)
+    extremes = np.zeros((len(files), 3, 1, 2), np.uint8)
+    extents: dict[int, Extent] = {}
+    grey = np.zeros(len(files), bool)
 
     def look(index: int) -> None:
-        found[index] = measure(files.paths[index])
+        grey[index], found = measure(files.paths[index], request.image_size)
+        if isinstance(found, Extent):
+            extents[index] = found
+        else:
+            extremes[index] = found
 
-    _each(range(len(files)), look, "looking through images", request.progress)
-    extents = [extent for _, extent in found if extent is not None]
-    survey = Survey(
-        1 if all(grey for grey, _ in found) else 3, decide_scale(extents), _broken(extents)
-    )
+    _each(range(len(files)), look, "checking images", request.progress)
+    scale = decide_scale(extents.values())
+    for index, extent in extents.items():
+        values = scale.floats if extent.is_float else scale.integers
+        assert values is not None, "the scale was decided from these"
+        extremes[index] = values.bytes_of(np.array([extent.low, extent.high]))
+    survey = Survey(extremes, 1 if grey.all() else 3, scale, _broken(extents.values()))
     if time.monotonic() - started > _PATIENCE_S:
         about = {
             "channels": survey.channels,
-            "scale": survey.scale.to_dict(),
+            "scale": scale.to_dict(),
             "num_broken": survey.num_broken,
         }
-        write_cache(key, fingerprint, Kept(np.empty(0, np.uint8), about))
+        write_cache(key, fingerprint, Kept(extremes, about))
     return survey
 
 

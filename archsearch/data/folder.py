@@ -12,7 +12,7 @@ from archsearch.data.assemble import (
     splits_from_arrays,
 )
 from archsearch.data.constant import constant_problems
-from archsearch.data.decoding import Survey, count_channels, decode_images, survey_images
+from archsearch.data.decoding import count_channels, decode_images, survey_images
 from archsearch.data.idx import find_idx_folder, load_idx_folder
 from archsearch.data.request import Request
 from archsearch.data.resize import channel_statistics
@@ -23,8 +23,6 @@ from archsearch.errors import InputError, Problem, limited
 
 _STATISTICS_SAMPLE = 2048
 _TEST_SHARE = 0.2
-# of a set that is not held in memory, a class is judged by this many images or more
-_SAMPLED_OF_A_CLASS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,29 +57,26 @@ def load(request: Request) -> DataSplits:
     needed = len(every) * channels * request.image_size**2
     if needed <= request.in_memory_bytes:
         decoded = decode_images(request, folder, every, channels)
-        seen = Survey(channels, decoded.scale, decoded.num_broken)
+        scale, num_broken = decoded.scale, decoded.num_broken
         splits = _arrays(decoded.pixels, parts.files)
         _refuse_constant(folder, found, parts.files, decoded.pixels)
         sample = splits["train"].batch(np.arange(len(splits["train"])))
     else:
         seen = survey_images(request, folder, every)
         channels = request.channels or seen.channels
+        scale, num_broken = seen.scale, seen.num_broken
+        _refuse_constant(folder, found, parts.files, seen.extremes)
         splits = {
-            name: FileSplit(part.paths, part.labels, request.image_size, channels, seen.scale)
+            name: FileSplit(part.paths, part.labels, request.image_size, channels, scale)
             for name, part in parts.files.items()
         }
         train_labels = parts.files["train"].labels
         chosen = draw(train_labels, min(_STATISTICS_SAMPLE, len(train_labels)), request.rng())
         sample = splits["train"].batch(chosen)
-        seldom = _take(parts.files["train"], chosen)
-        if problems := constant_problems(
-            str(folder), seldom, sample, found.class_names, _SAMPLED_OF_A_CLASS
-        ):
-            raise InputError(limited(problems, "such classes"))
-    if line := seen.scale.describe():
+    if line := scale.describe():
         notes.append(line)
-    if seen.num_broken:
-        notes.append(f"warning: {seen.num_broken:,} images hold values that are no numbers: black")
+    if num_broken:
+        notes.append(f"warning: {num_broken:,} images hold values that are no numbers: black")
     mean, std = channel_statistics(sample)
     return DataSplits(
         train=splits["train"],
@@ -94,7 +89,7 @@ def load(request: Request) -> DataSplits:
         class_names=found.class_names,
         mean=mean,
         std=std,
-        scale=seen.scale,
+        scale=scale,
         places=parts.places,
         notes=tuple(notes),
         skipped=found.skipped,
@@ -166,6 +161,12 @@ def _refuse_constant(
     folder: Path, found: FolderFiles, parts: dict[str, Files], pixels: Pixels
 ) -> None:
     """Judge the images of each folder of its own.
+
+    Args:
+        folder: of the data set.
+        found: in it.
+        parts: the files by split.
+        pixels: of all of them, or their extremes, (N, C, H, W).
 
     Raises:
         InputError: all images of a class are one colour.

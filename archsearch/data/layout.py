@@ -14,8 +14,9 @@ _ROLES = {
     "val": ("val", "valid", "validation", "validate", "dev", "development", "eval", "evaluation"),
     "test": ("test", "testing", "tst"),
 }
-# as in train_set, test-images, training data
-_TAIL = re.compile(r"[\s_.-]*(set|data|dataset|images?|imgs?|split)$")
+_WORD = re.compile(r"[^\W\d_]+")
+# as in trainset
+_TAIL = re.compile(r"(set|data|dataset|images?|imgs?|split)$")
 _SHOWN = 5
 _WANTED = "must have a folder train/ with one folder of images for each class"
 
@@ -69,6 +70,8 @@ def find_layout(folder: Path, problems: list[Problem]) -> Layout:
     if "train" not in roles:
         if roles or not _is_flat(folder, names):
             raise InputError(_no_train(folder, names, roles))
+        if inside := _splits_inside(folder, names):
+            raise InputError(inside)
         return Layout(folder, None, None, tuple(names))
     found = {role: folder / roles[role][0] if role in roles else None for role in _ROLES}
     train = found["train"]
@@ -86,30 +89,47 @@ def find_layout(folder: Path, problems: list[Problem]) -> Layout:
 def _roles(folder: Path, names: list[str]) -> dict[str, list[str]]:
     """Return the names of the folders for each role that has any.
 
-    A folder of that name without folders in it, beside others that are none, is a class: trains
-    are things to tell from buses.
+    A folder of that name without folders in it is a class where others are, or where the name
+    has more words: trains are things to tell from buses, and freight trains from the others.
     """
     roles: dict[str, list[str]] = {}
-    others = [name for name in names if _role(name) is None]
+    has_classes = any(_role(name) is None for name in names)
     for name in names:
         role = _role(name)
         if role is None:
             continue
         inside = str(folder / name)
-        if others and not subfolders(inside) and loose_images(inside):
+        is_loose = len(re.findall(_WORD, name)) > 1
+        if (has_classes or is_loose) and not subfolders(inside) and loose_images(inside):
             continue
         roles.setdefault(role, []).append(name)
     return roles
 
 
 def _role(name: str) -> str | None:
-    bare = _TAIL.sub("", name.strip().casefold())
-    return next((role for role, known in _ROLES.items() if bare in known), None)
+    """Return the role that a folder's name gives it: ``Valid``, ``test_set``, ``seg_train``."""
+    words = re.findall(_WORD, name.casefold())
+    known = [role for word in words for role, names in _ROLES.items() if word in names]
+    bare = _TAIL.sub("", "".join(words))
+    known += [role for role, names in _ROLES.items() if bare in names]
+    return known[0] if len(set(known)) == 1 else None
 
 
 def _is_flat(folder: Path, names: list[str]) -> bool:
     """Say whether two folders or more hold images, themselves or one level below."""
     return sum(_holds_images(folder / name) for name in names) >= 2
+
+
+def _splits_inside(folder: Path, names: list[str]) -> list[Problem]:
+    """Return a problem where the class folders are split, in place of the other way round."""
+    for name in names:
+        inside = [each for each in subfolders(str(folder / name)) if _role(each) is not None]
+        if "train" in map(_role, inside):
+            value = readable(f"{name}/{inside[0]}/")
+            remedy = f"move it to {readable(f'{inside[0]}/{name}/')}, and the others likewise"
+            rule = "must hold the classes in the splits, not the splits in the classes"
+            return [Problem("data", rule, value, remedy, readable(str(folder)))]
+    return []
 
 
 def _holds_images(folder: Path) -> bool:

@@ -37,8 +37,9 @@ def load_data(
 ) -> DataSplits:
     """Load a data set, adapted to ``image_size``, in three splits.
 
-    The search validates on images held out of the training data; the test split is for the final
-    report alone. Splits are stratified, and depend on ``seed`` only.
+    The search validates on images held out of the training data, or on a folder's val/; the test
+    split is for the final report alone, and a folder with val/ may have none. Splits are
+    stratified, and depend on ``seed`` only.
 
     Args:
         name: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.

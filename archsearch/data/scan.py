@@ -84,7 +84,7 @@ def scan_folder(folder: Path) -> FolderFiles:
             places[name] = f"{readable(part.name)}/" if part != folder else ""
     if layout.ignored:
         listed = _some([f"{readable(name)}/" for name in layout.ignored])
-        notes.append(f"left out beside {places['train']}: {listed}")
+        notes.append(f"folders beside {places['train']} that are left out: {listed}")
     if problems:
         raise InputError(limited(problems, "problems"))
     return FolderFiles(
@@ -133,10 +133,13 @@ def _scan_split(
     if others:
         kinds = Counter(os.path.splitext(path)[1].lower() or "no extension" for path in others)
         listed = ", ".join(f"{count} {readable(kind)}" for kind, count in kinds.most_common(_SHOWN))
-        notes.append(f"left out in {readable(folder.name)}/, as no images: {listed}")
+        notes.append(f"files in {readable(folder.name)}/ that are no images: {listed}")
     if loose := loose_images(str(folder)):
         names = _some([readable(name) for name in loose])
-        notes.append(f"left out in {readable(folder.name)}/, as in no class folder: {names}")
+        notes.append(
+            f"warning: images in {readable(folder.name)}/ outside its class folders are left out: "
+            f"{names}"
+        )
     return Files(tuple(paths), tuple(stamps), np.asarray(labels, np.int64))
 
 

@@ -28,6 +28,11 @@ class ValueRange:
 
     def bytes_of(self, values: Samples) -> NDArray[np.uint8]:
         """Return ``values`` of any shape as bytes, rounded; what is no number becomes black."""
+        if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+            # each value once, and no copy in floats of what may be a very large picture
+            table = self.bytes_of(np.arange(65536, dtype=np.int32))
+            looked_up: NDArray[np.uint8] = table[values]
+            return looked_up
         span = (self.white - self.black) or 1.0
         scaled = (values.astype(np.float64) - self.black) * (255.0 / span)
         np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)

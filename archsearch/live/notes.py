@@ -33,7 +33,7 @@ def study_note(name: str, config: Mapping[str, Any], *, editable: bool) -> str:
     ]
     budget = f", within {' and '.join(limits)}" if limits else ""
     epochs = config.get("recipe", {}).get("epochs", "?")
-    splits = ", ".join(f"{data[key]:,} {key}" for key in ("train", "val", "test") if key in data)
+    splits = ", ".join(f"{data[key]:,} {key}" for key in ("train", "val", "test") if data.get(key))
     edit = (
         "These pages may change the study: it was opened with `--allow-edit`."
         if editable

@@ -173,8 +173,8 @@ def test_other_files_are_counted(root):
         (root / "train/cat" / name).write_text("words")
     (root / "train/loose.png").write_bytes((root / "train/cat/000.png").read_bytes())
     assert loaded(root).notes == (
-        "left out in train/, as no images: 2 .txt, 1 no extension, 1 .json",
-        "left out in train/, as in no class folder: loose.png",
+        "files in train/ that are no images: 2 .txt, 1 no extension, 1 .json",
+        "warning: images in train/ outside its class folders are left out: loose.png",
     )
 
 

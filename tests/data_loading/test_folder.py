@@ -305,6 +305,18 @@ def test_many_unreadable_images_are_counted(make_folder):
     assert problems[-1] == "and 10 more images cannot be read"
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".gif"])
+def test_a_stream_lists_what_is_cut_short_before_it_begins(make_folder, suffix):
+    root = make_folder(COUNTS, size=(40, 40), suffix=suffix)
+    cut = [root / f"train/dog/003{suffix}", root / f"val/cat/001{suffix}"]
+    for path in cut:
+        whole = path.read_bytes()
+        path.write_bytes(whole[: 2 * len(whole) // 3])
+    with pytest.raises(InputError) as caught:
+        load_data(f"folder:{root}", image_size=8, in_memory_bytes=0)
+    assert [problem.file for problem in caught.value.problems] == [str(path) for path in cut]
+
+
 def test_unreadable_image_in_a_stream(make_folder):
     root = make_folder(COUNTS)
     data = load_data(f"folder:{root}", image_size=8, in_memory_bytes=0)

@@ -45,6 +45,9 @@ def layout(make_folder, counts: dict[str, int]):
         ("train-images", "valid-images", "test-images"),
         ("train data", "validate", "test data"),
         ("train ", "dev_set", "testset"),
+        ("seg_train", "seg_val", "seg_test"),
+        ("images.train", "images.valid", "images.test"),
+        ("train2017", "val2017", "test2017"),
     ],
 )
 def test_split_names(make_folder, train, val, test):
@@ -65,17 +68,27 @@ def test_two_folders_for_one_role(make_folder):
     ]
 
 
-def test_a_train_is_a_class_beside_buses(make_folder):
-    root = make_folder({"bus": 10, "test": 10, "train": 10})
-    data = load_data(f"folder:{root}", image_size=4)
-    assert data.class_names == ("bus", "test", "train")
+@pytest.mark.parametrize(
+    "names", [("bus", "test", "train"), ("freight train", "passenger train"), ("a", "test tubes")]
+)
+def test_a_train_is_a_class_beside_buses(make_folder, names):
+    data = load_data(f"folder:{make_folder(dict.fromkeys(names, 10))}", image_size=4)
+    assert data.class_names == names
     assert data.test is not None
+
+
+def test_splits_inside_of_classes(make_folder):
+    root = make_folder({"cat/train": 4, "cat/val": 2, "dog/train": 4, "dog/val": 2})
+    assert problems_of(root) == [
+        "PHOTOS: data: must hold the classes in the splits, not the splits in the classes, but got "
+        "'cat/train/'; move it to train/cat/, and the others likewise"
+    ]
 
 
 def test_folders_beside_the_splits_are_named(make_folder):
     root = layout(make_folder, {"train": 4, "val": 2})
     (root / "labels").mkdir()
-    assert "left out beside train/: labels/" in describe_data(
+    assert "folders beside train/ that are left out: labels/" in describe_data(
         load_data(f"folder:{root}", image_size=4)
     )
 

@@ -136,7 +136,9 @@ def test_a_cache_keeps_the_scale(tmp_path, monkeypatch, memory):
     # what was kept by another version is decoded again
     monkeypatch.setenv("ARCHSEARCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(decoding_module, "_VERSION", 1)
-    monkeypatch.setattr(decoding_module, "measure", lambda *_: (True, None))
+    monkeypatch.setattr(
+        decoding_module, "measure", lambda *_: (True, RNG.integers(0, 9, (3, 1, 2)))
+    )
     monkeypatch.setattr(
         decoding_module, "decode_or_measure", lambda *_: RNG.integers(0, 9, (1, SIDE, SIDE))
     )
@@ -183,7 +185,7 @@ def write_constant(root, counts: dict[str, tuple[int, object]], suffix=".png"):
 @pytest.mark.parametrize("colour", [0, 255, 128, (10, 200, 30)])
 def test_a_class_of_one_colour(tmp_path, refused, colour, memory):
     other = {"train/b": (9, None), "val/a": (2, None), "val/b": (2, None)}
-    write_constant(tmp_path, {"train/a": (9, colour), **other})
+    write_constant(tmp_path, {"train/a": (4, colour), **other})
     shown = ", ".join(map(str, np.broadcast_to(colour, 3)))
     assert refused(tmp_path, memory) == [
         f"SET: all images of class 'a' came out as one colour ({shown}): train/a/0.png, "
