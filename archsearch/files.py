@@ -23,11 +23,10 @@ _FULL_BYTES = 2**20
 _TRIED_BYTES = 4096
 _count = itertools.count()
 
-_GO_ON = "then give the same command again: it goes on from what is kept"
 #: error number to what happened and the way out
 _SENTENCES = {
-    errno.ENOSPC: ("the disk is full", f"free some space, {_GO_ON}"),
-    errno.EDQUOT: ("your quota of disk space is used up", f"free some space, {_GO_ON}"),
+    errno.ENOSPC: ("the disk is full", "free some space and try again"),
+    errno.EDQUOT: ("your quota of disk space is used up", "free some space and try again"),
     errno.EFBIG: ("the file would be larger than is allowed here", "raise the limit (ulimit -f)"),
     errno.EROFS: ("it is on a read-only file system", "name another place"),
     errno.EACCES: ("permission denied", "change its permissions, or name another place"),
@@ -40,7 +39,7 @@ _SENTENCES = {
     errno.ENAMETOOLONG: ("a name in this path is too long", "choose a shorter one"),
     errno.ELOOP: ("its links lead in a circle", "repair the links"),
     errno.EIO: ("the disk reports an error", "check the disk"),
-    errno.ESTALE: ("its network share is gone", f"mount it again, {_GO_ON}"),
+    errno.ESTALE: ("its network share is gone", "mount it again"),
     errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n)"),
     errno.ENFILE: ("too many files are open on this machine", "close other programs"),
 }

@@ -210,7 +210,7 @@ def test_a_full_disk_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
         study.set_user_attr("large", "x" * 100_000)
     assert str(caught.value) == (
         f"the study storage {tmp_path / 'study.db'} cannot be written: the disk is full; free some "
-        "space, then give the same command again: it goes on from what is kept"
+        "space and try again"
     )
     assert trials(place) == 1, "what was told before is there"
 
