@@ -162,7 +162,7 @@ def resumable(what: str, how: str) -> Iterator[Activity]:
             yield activity
         except BudgetUnreachableError:
             raise  # going on would find the same
-        except (KeyboardInterrupt, RunError) as error:
+        except (KeyboardInterrupt, RunError, OSError) as error:
             if how not in getattr(error, "__notes__", []):
                 error.add_note(how)
             raise

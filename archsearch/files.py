@@ -23,11 +23,10 @@ _FULL_BYTES = 2**20
 _TRIED_BYTES = 4096
 _count = itertools.count()
 
-_GO_ON = "then give the same command again: it goes on from what is kept"
 #: error number to what happened and the way out
 _SENTENCES = {
-    errno.ENOSPC: ("the disk is full", f"free some space, {_GO_ON}"),
-    errno.EDQUOT: ("your quota of disk space is used up", f"free some space, {_GO_ON}"),
+    errno.ENOSPC: ("the disk is full", "free some space and try again"),
+    errno.EDQUOT: ("your quota of disk space is used up", "free some space and try again"),
     errno.EFBIG: ("the file would be larger than is allowed here", "raise the limit (ulimit -f)"),
     errno.EROFS: ("it is on a read-only file system", "name another place"),
     errno.EACCES: ("permission denied", "change its permissions, or name another place"),
@@ -40,7 +39,7 @@ _SENTENCES = {
     errno.ENAMETOOLONG: ("a name in this path is too long", "choose a shorter one"),
     errno.ELOOP: ("its links lead in a circle", "repair the links"),
     errno.EIO: ("the disk reports an error", "check the disk"),
-    errno.ESTALE: ("its network share is gone", f"mount it again, {_GO_ON}"),
+    errno.ESTALE: ("its network share is gone", "mount it again"),
     errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n)"),
     errno.ENFILE: ("too many files are open on this machine", "close other programs"),
 }
@@ -161,35 +160,16 @@ def folder_problem(key: str, path: str | Path) -> Problem | None:
         key: the option or key that named the folder.
         path: the folder.
     """
-    try:
-        if problem := _path_problem(key, path):
-            return problem
-        parent = _nearest(Path(path).absolute())
-        with tempfile.TemporaryFile(dir=parent) as file:
-            file.write(b"\0" * _TRIED_BYTES)
-            file.flush()
-    except OSError as error:
-        return _problem(key, path, error)
-    free = shutil.disk_usage(parent).free
-    if free < _LEAST_FREE_BYTES:
-        rule = f"the disk is nearly full: {free / 2**20:.1f} MiB are free"
-        return Problem(key, rule, str(path), "free some space, or name another place")
-    return None
+    return _refusal(key, path, Path(path))
 
 
 def file_problem(key: str, path: str | Path) -> Problem | None:
     """Return why a file cannot be written, None if it can; see `folder_problem`."""
-    try:
-        if problem := _path_problem(key, path):
-            return problem
-        target = Path(path)
-        if target.is_dir() or str(path).endswith(os.sep):
-            return _problem(key, path, OSError(errno.EISDIR, "", str(path)))
-        if _is_special(target):
-            return None
-        return folder_problem(key, target.parent)
-    except OSError as error:
-        return _problem(key, path, error)
+    if os.path.isdir(path) or str(path).endswith(os.sep):
+        return _problem(key, path, OSError(errno.EISDIR, "", str(path)))
+    if _is_special(Path(path)):
+        return None
+    return _refusal(key, path, Path(path).parent)
 
 
 def is_file(path: str | Path) -> bool:
@@ -222,6 +202,28 @@ def valid_name(text: str, most_bytes: int = 100) -> str:
     plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
     short = plain.encode()[:most_bytes].decode(errors="ignore").lstrip(".-")
     return short or "unnamed"
+
+
+def _refusal(key: str, path: str | Path, folder: Path) -> Problem | None:
+    """Return why ``path``, which is ``folder`` or in it, cannot be written; None if it can."""
+    if problem := _path_problem(key, path):
+        return problem
+    try:
+        parent = _nearest(folder.absolute())
+        with tempfile.TemporaryFile(dir=parent) as file:
+            file.write(b"\0" * _TRIED_BYTES)
+            file.flush()
+    except FileNotFoundError:
+        # as /proc and /sys say it
+        rule = f"cannot be written: no files can be made in {parent}"
+        return Problem(key, rule, str(path), "name another place")
+    except OSError as error:
+        return _problem(key, path, error)
+    free = shutil.disk_usage(parent).free
+    if free < _LEAST_FREE_BYTES:
+        rule = f"the disk is nearly full: {free / 2**20:.1f} MiB are free"
+        return Problem(key, rule, str(path), "free some space, or name another place")
+    return None
 
 
 def _problem(key: str, path: str | Path, error: OSError) -> Problem:

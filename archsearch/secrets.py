@@ -1,11 +1,12 @@
 """Passwords inside storage URLs: found, taken out, and kept out of messages."""
 
 import re
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 _SECRET_KEY = re.compile(r"pass(word|wd|phrase)?$|pwd|secret|token|api_?key|credential", re.I)
 #: an ODBC connection string in one value
 _SECRET_VALUE = re.compile(r"(pwd|password|secret|token)\s*=", re.I)
+#: shorter ones are hidden as whole words only
 _SHORT = 6
 
 
@@ -46,17 +47,20 @@ def hidden(text: str, url: str) -> str:
     """Return ``text`` with every secret of ``url`` replaced by stars."""
     shown, secrets = split_secrets(url)
     text = text.replace(url, shown)
-    forms = {form for each in secrets for form in _forms(each)}
-    for form in sorted(forms, key=len, reverse=True):
-        pattern = re.escape(form)
-        if len(form) < _SHORT:
+    for secret in sorted(secrets, key=len, reverse=True):
+        pattern = "".join(map(_any_form, secret))
+        if len(secret) < _SHORT:
             # a password such as "a" must not blacken every word
             pattern = rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])"
         text = re.sub(pattern, "***", text)
     return text
 
 
-def _forms(secret: str) -> set[str]:
-    """Return how a secret may be written in a message: as it is, quoted, or as Python writes it."""
-    written = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    return written | {repr(secret)[1:-1]}
+def _any_form(char: str) -> str:
+    """Return a pattern of a character as it is, as a URL quotes it, or as Python escapes it."""
+    quoted = "".join(f"%{byte:02X}" for byte in char.encode(errors="surrogatepass"))
+    escaped = char.encode("unicode_escape", errors="surrogatepass").decode()
+    forms = {char, quoted, quoted.lower(), escaped, *("+" if char == " " else "")}
+    if char in "'\"":
+        forms.add(f"\\{char}")
+    return f"(?:{'|'.join(map(re.escape, sorted(forms, key=len, reverse=True)))})"

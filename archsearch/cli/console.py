@@ -23,7 +23,7 @@ _PIPED_WIDTH = 400
 
 
 def _console(**options: Any) -> Console:
-    return Console(highlight=False, emoji=False, **options)
+    return Console(highlight=False, markup=False, emoji=False, **options)
 
 
 def _results() -> Console:

@@ -60,14 +60,13 @@ def run_search(
         listener.line(line)
     folder = prepared.folder
     told = prepared.storage.told("cannot be written")
-    with folder.lock(), log_to(folder.log), told:
+    how = f"the same command goes on from here: {folder.path}"
+    with folder.lock(), log_to(folder.log), resumable("run", how), told:
         if folder.exists():
             _go_on(prepared, listener)
         else:
             folder.create(prepared.written)
-        how = f"the same command goes on from here: {folder.path}"
-        with resumable("run", how):
-            return _session(prepared, listener)
+        return _session(prepared, listener)
 
 
 def _go_on(prepared: Prepared, listener: Listener) -> None:

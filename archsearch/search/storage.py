@@ -127,12 +127,11 @@ class Storage:
         return f"{place} {what}: {reason}"
 
 
-_GO_ON = "then give the same command again: it goes on from what is kept"
 _REASONS = {
-    "disk is full": ("the disk is full", f"free some space, {_GO_ON}"),
-    "disk I/O error": ("the disk reports an error or is full", f"free some space, {_GO_ON}"),
+    "disk is full": ("the disk is full", "free some space and try again"),
+    "disk I/O error": ("the disk reports an error or is full", "free some space and try again"),
     "readonly database": ("it is read-only", "copy the run to a place that can be written"),
-    "database is locked": ("another process holds it", f"wait for it, {_GO_ON}"),
+    "database is locked": ("another process holds it", "wait for it and try again"),
     "malformed": ("the file is damaged", "restore a copy, or give the run another --name"),
     "not a database": ("the file is no database", "restore a copy, or use another --name"),
     "unable to open database file": (

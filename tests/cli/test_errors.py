@@ -135,8 +135,8 @@ def test_unreadable_images_are_all_named(capsys: pytest.CaptureFixture[str]) -> 
         ),
         (
             ["--name", "a/b"],
-            "--name: must be letters, digits, '.', '_' and '-', beginning with a letter or digit, "
-            "but got 'a/b'",
+            "--name: must be the name of one folder, without a path, but got 'a/b'; choose "
+            "another name",
         ),
         (["--data", "digit"], "data: unknown data set, but got 'digit'; did you mean 'digits'?"),
     ],

@@ -30,13 +30,19 @@ def test_existing_file_needs_force(tmp_path):
     assert load_arch(path) == SMALL
 
 
-def test_missing_folder(tmp_path):
-    with pytest.raises(InputError, match="folder must exist"):
-        export_python(SMALL, tmp_path / "nowhere" / "model.py")
+def test_a_missing_folder_is_made(tmp_path):
+    export_yaml(SMALL, tmp_path / "new" / "folder" / "model.yaml")
+    assert load_arch(tmp_path / "new" / "folder" / "model.yaml") == SMALL
+
+
+def test_a_file_in_place_of_its_folder(tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(InputError, match="a part of this path is a file, not a folder"):
+        export_python(SMALL, tmp_path / "taken" / "model.py")
 
 
 def test_target_is_a_folder(tmp_path):
-    with pytest.raises(InputError, match="must be a file, not a folder"):
+    with pytest.raises(InputError, match="it is a folder, and a file is needed"):
         export_yaml(SMALL, tmp_path, force=True)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from archsearch.errors import InputError
 from archsearch.search.run_folder import RunFolder, find_run, run_folder
+from tests.odd_names import ODD_NAMES
 
 IDENTITY = {"space": "tiny", "seed": 0, "budgets": {"latency_ms": 5.0}}
 
@@ -48,10 +49,45 @@ def test_two_drivers_are_refused(folder: RunFolder) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "-x", "é"])
-def test_names_that_are_no_plain_folder_names_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match="must be letters, digits"):
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("", "must be a name that a folder can have"),
+        (".", "must be a name that a folder can have"),
+        ("..", "must be a name that a folder can have"),
+        ("a/b", "without a path"),
+        ("/", "without a path"),
+        ("a\nb", "without control characters"),
+        ("a\x00b", "without control characters"),
+        ("a\udce9b", "without control characters"),
+        ("x" * 256, "at most 255 bytes"),
+        ("é" * 128, "at most 255 bytes"),
+        (".trainings", "holds something else"),
+    ],
+)
+def test_names_that_no_folder_can_have_are_refused(tmp_path: Path, name: str, rule: str) -> None:
+    with pytest.raises(InputError, match=rule):
         run_folder(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_other_name_works(tmp_path: Path, name: str) -> None:
+    folder = run_folder(tmp_path, name)
+    folder.create({"identity": IDENTITY})
+    folder.write_weights("a" * 64, b"weights")
+    folder.drop_weights_but(["b" * 64])
+    assert folder.name == name
+    assert not list(folder.checkpoints.iterdir())
+    assert find_run(name, tmp_path).read_config() == {"identity": IDENTITY}
+    assert find_run(tmp_path / name, "elsewhere").read_config() == {"identity": IDENTITY}
+
+
+def test_a_run_is_named_by_its_folder_from_inside_too(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.path)
+    assert find_run(".").name == "first"
+    assert find_run("../first").name == "first"
 
 
 def test_a_run_is_found_by_name_and_by_path(folder: RunFolder) -> None:

@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 
 from archsearch.errors import InputError
 from archsearch.search.config import Budgets
+from archsearch.search.storage import storage_at
 from archsearch.search.widening import narrowing_problems, widen
 from archsearch.space import SearchSpace, space_from
 from archsearch.yaml_source import YamlSource
@@ -52,7 +53,7 @@ def test_the_run_goes_on_and_trains_nothing_again(bench: Bench, wider: SearchSpa
     attributes = bench.opened.study.user_attrs
     numbers = [trial.number for trial in bench.opened.study.trials]
     constraints = [trial.constraints for trial in bench.opened.study.trials]
-    widen(bench.folder, bench.folder.storage, bench.space, wider)
+    widen(bench.folder, bench.folder.own_storage, bench.folder.name, bench.space, wider)
 
     bench.space = wider
     store = bench.store("model", Budgets(latency_ms=4.0))
@@ -76,7 +77,7 @@ def test_what_was_interrupted_starts_again_in_the_wider_space(
         bench.loop(FakeExecutor(stop_after=4), trials=9).run()
     running = [t for t in bench.opened.study.trials if t.state == TrialState.RUNNING]
     assert running
-    widen(bench.folder, bench.folder.storage, bench.space, wider)
+    widen(bench.folder, bench.folder.own_storage, bench.folder.name, bench.space, wider)
     bench.space = wider
     bench.loop(trials=9).run()
     assert bench.listener.lines[0].startswith("resuming: ")
@@ -85,4 +86,4 @@ def test_what_was_interrupted_starts_again_in_the_wider_space(
 
 def test_a_storage_elsewhere_is_refused(bench: Bench, wider: SearchSpace) -> None:
     with pytest.raises(InputError, match="own SQLite file"):
-        widen(bench.folder, "sqlite:///elsewhere.db", bench.space, wider)
+        widen(bench.folder, storage_at("sqlite:///elsewhere.db"), "own", bench.space, wider)
