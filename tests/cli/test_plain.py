@@ -73,7 +73,7 @@ def test_a_pipe_gets_no_control_codes_and_whole_rows(folder):
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
     run = synthetic_run(20, name="usual")
-    table = done.stdout.splitlines()[2 : 2 + len(run.front)]
+    table = done.stdout.splitlines()[3 : 3 + len(run.front)]
     assert [int(line.split()[0]) for line in table] == list(run.front)
 
 

@@ -43,7 +43,7 @@ def test_architectures_stand_whole_below_the_numbers(usual, width):
 
 def test_one_row_a_trial_at_80_columns(usual):
     numbers = [trial.number for trial in front_trials(usual)]
-    rows = printed(usual, 80).splitlines()[2 : 2 + len(numbers)]
+    rows = printed(usual, 80).splitlines()[3 : 3 + len(numbers)]
     assert [int(row.split()[0]) for row in rows] == numbers
 
 
