@@ -47,11 +47,17 @@ def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int]]:
         if _total(widths) <= width:
             return _grid(table, columns, cells, widths), code if columns is short else []
     cells = [_texts(table, at, stacked=True) for at in short]
-    least = [max(map(_longest_word, each)) for each in cells]
-    if _total(least) > width:
-        return _records(table, every), []
     most = [max(map(_longest_line, each)) for each in cells]
-    return _grid(table, short, cells, _shared(least, most, width)), code
+    by_word = [max(map(_longest_word, each)) for each in cells]
+    # numbers and their brackets break last
+    by_number = [
+        word if _is_words(table, at) else line
+        for at, word, line in zip(short, by_word, most, strict=True)
+    ]
+    for least in (by_number, by_word):
+        if _total(least) <= width:
+            return _grid(table, short, cells, _shared(least, most, width)), code
+    return _records(table, every), []
 
 
 def _texts(table: "PlainTable", at: int, stacked: bool) -> list[str]:
