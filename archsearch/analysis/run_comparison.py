@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.analysis.choice import front_trials
+from archsearch.analysis.front import nondominated, objectives
 from archsearch.analysis.hypervolume import Reference, hypervolume
 from archsearch.analysis.reported import decided_by_others, deciding_accuracies
 from archsearch.analysis.significance import difference_interval, num_images
@@ -110,8 +111,9 @@ def by_other_seeds(runs: Sequence[RunRecord]) -> bool:
 def on_one_scale(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
     """Return ``runs`` with one kind of accuracy on all of their fronts, for comparing them.
 
-    That is the mean over other seeds where every front has it, members without are left out; and
-    the accuracy with the seed that chose otherwise, other seeds are left out.
+    That is the mean over other seeds where every front has it: members without are left out, and
+    so are those that another member of their front beats by these means. Otherwise it is the
+    accuracy with the seed that chose, and other seeds are left out.
     """
     others = by_other_seeds(runs)
     return tuple(_rescaled(run, others) for run in runs)
@@ -122,11 +124,14 @@ def _rescaled(run: RunRecord, others: bool) -> RunRecord:
     if not others:
         plain = [trial.model_copy(update={"other_seeds": ()}) for trial in front]
     else:
-        plain = [
-            trial.model_copy(update={"accuracy": accuracy})
+        means = deciding_accuracies(front)
+        known = [
+            trial.model_copy(update={"accuracy": means[trial.number]})
             for trial in front
-            if (accuracy := deciding_accuracies(front).get(trial.number)) is not None
+            if trial.number in means
         ]
+        mask = nondominated(objectives(known), maximise=(True, False))
+        plain = [trial for trial, kept in zip(known, mask, strict=True) if kept]
     by_number = {trial.number: trial for trial in plain}
     trials = tuple(by_number.get(trial.number, trial) for trial in run.trials)
     return run.model_copy(update={"trials": trials, "front": tuple(by_number)})

@@ -11,12 +11,13 @@ from archsearch.arch import value_from
 from archsearch.cli.console import err, out
 from archsearch.cli.front import show_front
 from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
-from archsearch.cli.plain import print_json
+from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe
 from archsearch.errors import InputError, Problem
 from archsearch.files import shell_word, write_json
 from archsearch.record import RunRecord
-from archsearch.report import front_points, headline, write_report
+from archsearch.report import front_points, front_table, headline, write_report
+from archsearch.report.plain_table import FORMATS
 from archsearch.resources import find_yaml
 from archsearch.search import (
     Place,
@@ -244,15 +245,20 @@ def run(
     ] = "",
     dry_run: DryRun = False,
     quiet: Quiet = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print the front as JSON, once.", rich_help_panel="Output"),
-    ] = False,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", help=f"Of the front: {', '.join(FORMATS)}.", rich_help_panel="Output"
+        ),
+    ] = "table",
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Search for the best accuracy within a latency budget, and print the Pareto front.
 
     The same command again goes on where the run was stopped.
     """
+    kind = table_format(format_, as_json, as_csv)
     overrides: dict[str, Any] = {
         "data": data,
         "data_root": str(data_root) if data_root else None,
@@ -295,16 +301,16 @@ def run(
         return
     with LiveProgress(err, describe, quiet) as progress:
         record = run_search(config, place, progress)
-    finished(record, runs_dir / record.name, as_json)
+    finished(record, runs_dir / record.name, kind)
 
 
-def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
+def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
     with doing("writing the report"):
         write_json(folder / "front.json", front_points(record))
         page = write_report(record, folder / "report.html")
-    if as_json:
-        print_json(front_points(record))
+    if kind != "table":
+        print_tables([front_table(record)], kind, front_points(record))
         return
     show_front(record)
     out.print(headline(record), soft_wrap=True)

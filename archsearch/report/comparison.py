@@ -30,12 +30,21 @@ _MOST_DIFFERENCES = 40
 
 
 class Beaten(NamedTuple):
-    """Points of the front of ``run`` that the front of ``by`` dominates; places of runs."""
+    """Points of the front of ``run`` that the front of ``by`` dominates.
+
+    Attributes:
+        run: place of the one run.
+        by: place of the other.
+        points: that are dominated.
+        gap: hypervolume of ``by`` minus that of ``run``.
+        total: points of the front of ``run``, by the accuracies that are compared.
+    """
 
     run: int
     by: int
     points: tuple[Dominated, ...]
     gap: Estimate
+    total: int
 
 
 class GroupInfo(NamedTuple):
@@ -109,6 +118,7 @@ def _group(runs: Sequence[RunRecord], places: tuple[int, ...]) -> GroupInfo:
                 b,
                 dominated_points(fronts[a], fronts[b]),
                 hypervolume_difference(fronts[b], fronts[a], reference),
+                len(front_trials(fronts[a])),
             )
             for a in places
             for b in places
@@ -239,11 +249,10 @@ def _gap_sentence(info: ComparisonInfo, each: Beaten) -> str:
 
 
 def _beaten_sentence(info: ComparisonInfo, each: Beaten) -> str:
-    total = len(front_trials(info.runs[each.run]))
     clear = sum(point.clear for point in each.points)
     named = ", ".join(str(point.trial.number) for point in each.points)
     return (
         f"{info.runs[each.by].name} dominates {len(each.points)} of "
-        f"{plural(total, 'point')} of {info.runs[each.run].name} (trial {named}), "
+        f"{plural(each.total, 'point')} of {info.runs[each.run].name} (trial {named}), "
         f"{clear} of them beyond the intervals."
     )

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -151,7 +151,8 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     flattened = [flat(row) for row in rows]
     keys = dict.fromkeys(key for row in flattened for key in row)
     # where some rows have a pair, an unknown one has no column of its own
-    kept = [key for key in keys if f"{key}_low" not in keys]
+    pairs = {path for row in rows for path in _pairs(row)}
+    kept = [key for key in keys if key not in pairs]
     text = io.StringIO()
     writer = csv.DictWriter(text, kept, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
@@ -166,11 +167,25 @@ def flat(data: Any, path: str = "") -> dict[str, Any]:
         for key, value in data.items():
             found |= flat(value, f"{path}.{key}" if path else str(key))
         return found
+    if _is_pair(data):
+        return {f"{path}_low": data[0], f"{path}_high": data[1]}
     if isinstance(data, list | tuple):
-        if len(data) == 2 and all(isinstance(each, int | float) for each in data):
-            return {f"{path}_low": data[0], f"{path}_high": data[1]}
         return {path: " ".join(str(each) for each in data)}
     return {path: data}
+
+
+def _pairs(data: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of pairs of numbers."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _pairs(value, f"{path}.{key}" if path else str(key))
+    elif _is_pair(data):
+        yield path
+
+
+def _is_pair(data: Any) -> bool:
+    numbers = isinstance(data, list | tuple) and len(data) == 2
+    return numbers and all(isinstance(each, int | float) for each in data)
 
 
 def _pipes(cells: Sequence[str]) -> str:

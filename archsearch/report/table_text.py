@@ -36,7 +36,7 @@ def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int]]:
     """Return the widest form that fits, and which columns are listed below it.
 
     The forms: everything in rows; long texts of code below; brackets under their values, and
-    words wrapped between words; and where there is no room for that, folded anywhere.
+    words wrapped between words; and where there is no room for that, each row as a list.
     """
     every = list(range(len(table.headings)))
     code = [at for at in every if table.headings[at] in table.code]
@@ -47,10 +47,17 @@ def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int]]:
         if _total(widths) <= width:
             return _grid(table, columns, cells, widths), code if columns is short else []
     cells = [_texts(table, at, stacked=True) for at in short]
-    least = [max(map(_longest_word, each)) for each in cells]
-    least = _squeezed(least, width)
     most = [max(map(_longest_line, each)) for each in cells]
-    return _grid(table, short, cells, _shared(least, most, width)), code
+    by_word = [max(map(_longest_word, each)) for each in cells]
+    # numbers and their brackets break last
+    by_number = [
+        word if _is_words(table, at) else line
+        for at, word, line in zip(short, by_word, most, strict=True)
+    ]
+    for least in (by_number, by_word):
+        if _total(least) <= width:
+            return _grid(table, short, cells, _shared(least, most, width)), code
+    return _records(table, every), []
 
 
 def _texts(table: "PlainTable", at: int, stacked: bool) -> list[str]:
@@ -75,15 +82,6 @@ def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
     ]
 
 
-def _squeezed(widths: Sequence[int], width: int) -> list[int]:
-    """Return widths that fit, where need be narrower than a word; names, in the first, last."""
-    found = list(widths)
-    while _total(found) > width and max(found) > 1:
-        rest = found[1:] if max(found[1:], default=0) > found[0] // 3 else found
-        found[found.index(max(rest), 0 if rest is found else 1)] -= 1
-    return found
-
-
 def _grid(
     table: "PlainTable",
     columns: Sequence[int],
@@ -102,6 +100,19 @@ def _grid(
         )
     for row in zip(*(texts for _, *texts in cells), strict=True):
         grid.add_row(*map(Text, row))
+    return grid
+
+
+def _records(table: "PlainTable", columns: Sequence[int]) -> Table:
+    """Return each row as a list of headings and values, for the narrowest places."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold")
+    for place, row in enumerate(table.rows):
+        if place:
+            grid.add_row()
+        for at in columns:
+            grid.add_row(Text(table.headings[at]), Text(row[at]))
     return grid
 
 

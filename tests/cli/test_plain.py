@@ -73,7 +73,7 @@ def test_a_pipe_gets_no_control_codes_and_whole_rows(folder):
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
     run = synthetic_run(20, name="usual")
-    table = done.stdout.splitlines()[2 : 2 + len(run.front)]
+    table = done.stdout.splitlines()[3 : 3 + len(run.front)]
     assert [int(line.split()[0]) for line in table] == list(run.front)
 
 
@@ -98,3 +98,25 @@ def test_a_run_of_a_newer_version(folder, capsys, tmp_path):
     assert "written by a newer version than this one" in error
     assert "'9.2.0'" in error
     assert "pip install --upgrade archsearch" in error
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "front", "report", "ablate", "importance", "space", "zoo", "profile"]
+)
+def test_every_command_that_prints_a_table_takes_the_same_options(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    said = printed(capsys, command, "--help")
+    for option in ("--format", "--json", "--csv"):
+        assert option in said, f"{command} lacks {option}"
+    assert "table, md, latex, csv, json" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("kind", ["md", "latex", "csv", "json"])
+@pytest.mark.parametrize("command", [("front", "{run}"), ("space", "tiny"), ("zoo", "deit_tiny")])
+def test_every_format_is_of_the_same_rows(folder, capsys, command, kind):
+    words = [word.format(run=folder.path) for word in command]
+    text = printed(capsys, *words, "--format", kind)
+    plain = printed(capsys, *words)
+    name = next(line.split()[0] for line in plain.splitlines() if "─" in plain.splitlines()[
+        plain.splitlines().index(line) - 1])  # fmt: skip
+    assert name.replace("_", "\\_" if kind == "latex" else "_") in text

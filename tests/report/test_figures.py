@@ -93,11 +93,14 @@ def test_front_has_a_mark_for_every_number(usual):
     traces = {trace.name: trace for trace in draw_front(usual).figure.data}
     groups = {
         "front": info.front,
+        "front, as searched": info.searched,
+        "left the front": info.left,
         "trained, not on the front": info.dominated,
         "stopped early": info.pruned,
         "over budget, never trained": info.infeasible,
     }
-    assert set(traces) == {*groups, "baseline"}
+    # the line of the best accuracy so far has no name, and no place in the legend
+    assert set(traces) == {*groups, "baseline", ""}
     assert tuple(traces["baseline"].customdata) == ("mobilenetv2_050", "lightvit_tiny")
     assert tuple(traces["baseline"].x) == info.baselines.latency_ms
     for name, marks in groups.items():
@@ -117,7 +120,12 @@ def test_hover_names_the_architecture(usual):
 
 
 def test_budget_line_stands_at_the_budget(usual):
-    (line,) = draw_front(usual).figure.layout.shapes
+    *moves, line = draw_front(usual).figure.layout.shapes
+    # from what the search saw of each trial to what is reported
+    info = front_info(usual)
+    assert [(each.x0, each.x1) for each in moves] == list(
+        zip(info.searched.latency_ms, info.front.latency_ms, strict=True)
+    )
     assert line.x0 == line.x1 == usual.budget_ms
 
 

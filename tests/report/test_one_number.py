@@ -220,3 +220,11 @@ def test_columns_are_declared_once_and_explained():
     assert len(headers) == len(set(headers))
     assert all(column.about for column in FRONT_COLUMNS if column.header)
     assert json.loads(json.dumps(front_points(synthetic_run(40, front_seeds=2))))
+
+
+def test_no_run_beats_itself_on_one_scale(run):
+    again = run.model_copy(update={"name": "again"})
+    info = compare_runs([run, again])
+    for beaten in info.groups[0].beaten:
+        assert beaten.points == ()
+        assert beaten.gap.value == 0

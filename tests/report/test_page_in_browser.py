@@ -61,7 +61,9 @@ def test_page_draws_what_the_data_says(usual, tmp_path):
     assert console == ""
     info = front_info(usual)
     drawn = page.split('id="figure-front"')[1].split("<figcaption")[0]
-    groups = (info.front, info.dominated, info.pruned, info.infeasible)
+    groups = (
+        info.front, info.searched, info.dominated, info.left, info.pruned, info.infeasible
+    )  # fmt: skip
     marks = sum(len(group.numbers) for group in groups) + len(info.baselines.names)
     assert drawn.count('class="point plotly-customdata"') == marks
     assert page.count('class="plot js-plotly-plot"') == page.count('<figure id="')

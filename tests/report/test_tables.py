@@ -43,8 +43,11 @@ def test_architectures_stand_whole_below_the_numbers(usual, width):
 
 def test_one_row_a_trial_at_80_columns(usual):
     numbers = [trial.number for trial in front_trials(usual)]
-    rows = printed(usual, 80).splitlines()[2 : 2 + len(numbers)]
-    assert [int(row.split()[0]) for row in rows] == numbers
+    # intervals stand below their numbers, and neither is broken
+    table = printed(usual, 80).split("accuracy: ")[0]
+    rows = re.findall(r"^ *(\d+)  \d", table, re.MULTILINE)
+    assert [int(row) for row in rows] == numbers
+    assert len(table.splitlines()) == 3 + 2 * len(numbers)
 
 
 def test_no_control_codes_when_piped_and_colour_is_no_content(usual):

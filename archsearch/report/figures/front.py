@@ -116,6 +116,7 @@ def _steps(front: Marks) -> Any:
     """
     reached = np.maximum.accumulate([100 * value for value in front.accuracy])
     return go.Scatter(
+        name="",
         mode="lines",
         x=front.latency_ms,
         y=reached.tolist(),
