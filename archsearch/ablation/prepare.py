@@ -11,13 +11,14 @@ from archsearch.ablation.maker import Networks
 from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
+from archsearch.cost.device import choose_device, is_cuda
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError
 from archsearch.search.config import Execution
-from archsearch.search.prepare import choose_device
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.train import Recipe, default_augmentation, default_recipe
 from archsearch.train.fit import fit_problems
+from archsearch.train.precision import half_precision
 
 _SPLIT_SEED = 0
 
@@ -52,7 +53,7 @@ class PreparedAblation:
         networks: what is trained, with the classes and channels of the data.
         data: the data splits, the same for every seed.
         recipe: nothing left open.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
         folder: where its results live.
         name: of the study.
         scale: that is run.
@@ -87,7 +88,7 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         seed=_SPLIT_SEED,
         limit=study.limit,
     )
-    device = choose_device(study.latency.device)
+    device = choose_device(study.latency.device, "--device")
     name = place.name or default_name(place.study, place.scale, study.data)
     folder = run_folder(place.runs_dir, name)
     recipe = _settled(study, data, device)
@@ -146,6 +147,6 @@ def _settled(study: Study, data: DataSplits, device: str) -> Recipe:
     if recipe.augmentation is None:
         changes["augmentation"] = default_augmentation(data)
     if recipe.precision == "auto":
-        half = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float16"
-        changes["precision"] = half if device == "cuda" else "float32"
+        on_cuda = is_cuda(device)
+        changes["precision"] = half_precision(torch.device(device)) if on_cuda else "float32"
     return recipe.model_copy(update=changes)

@@ -96,7 +96,9 @@ def ablate(
     ] = False,
     device: Annotated[
         str | None,
-        typer.Option(help="cpu, cuda or auto. [default: the study's]", rich_help_panel="Machine"),
+        typer.Option(
+            help="cpu, cuda, cuda:N or auto. [default: the study's]", rich_help_panel="Machine"
+        ),
     ] = None,
     workers: Annotated[
         int | None,

@@ -5,10 +5,20 @@ from typing import Annotated
 
 import typer
 
+
+def _device(context: typer.Context, value: str) -> str:
+    if not context.resilient_parsing:
+        # torch takes seconds, and help needs none of it
+        from archsearch.cost.device import device_kind
+
+        device_kind(value, "--device")
+    return value
+
+
 # of commands that read or measure one thing
 RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
 TrialChoice = Annotated[str, typer.Option(help="best, knee, or the number of a trial; for a run.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", callback=_device)]
 Threads = Annotated[int, typer.Option(help="Intra-op threads.")]
 Batch = Annotated[int, typer.Option(help="Images of one inference.")]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]

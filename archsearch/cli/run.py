@@ -162,7 +162,7 @@ def run(
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="cpu, cuda or auto. [default: auto]", rich_help_panel="Machine"),
+        typer.Option(help="cpu, cuda, cuda:N or auto. [default: auto]", rich_help_panel="Machine"),
     ] = None,
     threads: Annotated[
         int | None,

@@ -28,8 +28,9 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
-from archsearch.cluster.ray_start import start_ray
+from archsearch.cluster.ray_start import start_ray, worker_device
 from archsearch.cluster.worker import Worker
+from archsearch.cost.device import is_cuda
 from archsearch.data import ArraySplit, DataSplits
 from archsearch.errors import RunError, TrialError
 from archsearch.record import EpochMetrics
@@ -80,6 +81,9 @@ class RayPool:
         self._ready = threading.Event()
         self._broken: BaseException | None = None
         self._started = start_ray(options, _array_bytes(data))
+        self._device = worker_device(
+            options.device, is_own_ray=self._started and not options.address
+        )
         self._data = ray.put(data)
         self._slots = [self._new_slot() for _ in range(options.num_workers)]
         self._thread = threading.Thread(target=self._loop, name="archsearch-pool", daemon=True)
@@ -262,11 +266,11 @@ class RayPool:
 
     def _new_slot(self) -> _Slot:
         options = self._options
-        gpus = 1 / options.num_workers if options.device == "cuda" else 0
+        gpus = 1 / options.num_workers if is_cuda(options.device) else 0
         actor = (
             ray.remote(RayWorker)
             .options(num_cpus=options.threads, num_gpus=gpus, max_restarts=0)
-            .remote(self._data, options.threads, options.device, options.quiet_folder)
+            .remote(self._data, options.threads, self._device, options.quiet_folder)
         )
         return _Slot(actor, actor.pid.remote(), since=time.perf_counter())
 

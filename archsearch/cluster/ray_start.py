@@ -28,12 +28,25 @@ def start_ray(options: PoolOptions, data_bytes: int) -> bool:
     if options.address:
         _init(address=options.address)
     else:
+        # workers see the GPUs that this process sees, numbered alike: cuda:1 is the same everywhere
+        os.environ.setdefault("RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES", "1")
         _init(
             num_cpus=options.num_workers * options.threads,
             object_store_memory=max(_MIN_STORE_BYTES, 2 * data_bytes),
             include_dashboard=False,
         )
     return True
+
+
+def worker_device(device: str, is_own_ray: bool) -> str:
+    """Return the device by the number that it has in a worker.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``, as this process numbers them.
+        is_own_ray: Ray was started here, by `start_ray`. In a Ray of somebody else each worker
+            sees only the GPU that Ray gave it, as ``cuda:0``.
+    """
+    return device if is_own_ray else device.partition(":")[0]
 
 
 def join_cluster(address: str) -> None:

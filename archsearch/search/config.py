@@ -2,12 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
+from archsearch.cost.device import name_problem
 from archsearch.train import Recipe
 
+
+def _device_name(value: str) -> str:
+    if problem := name_problem(value, auto=True):
+        raise PydanticCustomError("device", problem.rule)
+    return value
+
+
+DeviceName = Annotated[str, AfterValidator(_device_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -60,7 +70,8 @@ class LatencyTarget(Spec):
     """Where and how latency is measured.
 
     Attributes:
-        device: ``cpu``, ``cuda``, or ``auto`` for CUDA where there is one.
+        device: ``cpu``, ``cuda`` (the first one), ``cuda:N``, or ``auto`` for CUDA where there is
+            one.
         batch_size: images per inference.
         threads: intra-op threads on a CPU.
         dtype: number type of weights and activations.
@@ -69,7 +80,7 @@ class LatencyTarget(Spec):
             ``device`` is then that node's.
     """
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     batch_size: Count = 1
     threads: Count = 1
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -15,6 +15,7 @@ from archsearch.cluster import (
     never_stop,
 )
 from archsearch.cluster.ray_pool import RayPool
+from archsearch.cost.device import is_cuda
 from archsearch.data import DataSplits
 from archsearch.search.config import Execution
 
@@ -25,7 +26,7 @@ def num_workers(execution: Execution, device: str) -> int:
         return 1
     if execution.workers is not None:
         return execution.workers
-    if device == "cuda":
+    if is_cuda(device):
         return 1
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from archsearch import __version__
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
+from archsearch.cost.device import choose_device
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment
@@ -85,7 +84,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
     )
     elsewhere = config.latency.elsewhere
-    device = choose_device("auto" if elsewhere else config.latency.device)
+    device = choose_device("auto" if elsewhere else config.latency.device, "--device")
     baselines = find_baselines(config.execution.baselines, data)
     name = place.name or default_name(config, space)
     folder = run_folder(place.runs_dir, name)
@@ -156,17 +155,3 @@ def default_name(config: SearchConfig, space: SearchSpace) -> str:
     budget = f"-{config.budgets.latency_ms:g}ms" if config.budgets.latency_ms else ""
     text = f"{space.name}-{source}{budget}"
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
-
-
-def choose_device(wanted: str) -> str:
-    """Return the device to use.
-
-    Raises:
-        InputError: CUDA was asked for and there is none.
-    """
-    has_cuda = torch.cuda.is_available()
-    if wanted == "cuda" and not has_cuda:
-        raise InputError(
-            Problem("--device", "no CUDA device was found", "cuda", "use --device cpu")
-        )
-    return "cuda" if wanted == "auto" and has_cuda else "cpu" if wanted == "auto" else wanted
