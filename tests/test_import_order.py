@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 #: parts may import from earlier rows, and from their own part
 ORDER = [
-    {"__init__", "errors", "yaml_source", "resources"},
+    {"__init__", "errors", "yaml_source", "resources", "settings"},
     {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data"},
@@ -30,6 +30,8 @@ WITHIN = {
     ("ablation_record", "arch"),
     ("ablation_record", "record"),
     ("yaml_source", "errors"),
+    ("settings", "errors"),
+    ("settings", "yaml_source"),
     ("resources", "errors"),
 }
 

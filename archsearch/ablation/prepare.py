@@ -16,7 +16,8 @@ from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError
 from archsearch.search.config import Execution
 from archsearch.search.run_folder import RunFolder, run_folder
-from archsearch.train import Recipe, default_augmentation, default_recipe
+from archsearch.settings import Setting
+from archsearch.train import Recipe, default_augmentation, default_recipe, with_settings
 from archsearch.train.fit import fit_problems
 from archsearch.train.precision import half_precision
 
@@ -34,6 +35,7 @@ class AblationPlace:
         name: of the folder; empty for one made from study, scale and data.
         runs_dir: folder of all runs.
         download: fetch a missing published data set.
+        settings: values of the recipe in place of the study's.
     """
 
     study: str
@@ -42,6 +44,7 @@ class AblationPlace:
     name: str = ""
     runs_dir: str = "runs"
     download: bool = False
+    settings: tuple[Setting, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
     """
     changes = dict(place.changes or {})
     study, networks = open_study(place.study, place.scale, changes, place.runs_dir)
+    if place.settings:
+        recipe = with_settings(_recipe_of(study), place.settings)
+        study = study.model_copy(update={"recipe": recipe, "epochs": None})
     data = load_data(
         study.data,
         image_size=networks.base.arch.image_size,
@@ -133,17 +139,25 @@ def _fitted(networks: Networks, data: DataSplits) -> Networks:
     return replace(networks, all=tuple(fitted))
 
 
+def _recipe_of(study: Study) -> Recipe:
+    """Return the study's recipe, or its data set's with the study's epochs."""
+    if study.recipe is not None:
+        return study.recipe
+    recipe = default_recipe(study.data)
+    if study.epochs is None:
+        return recipe
+    warmup = min(recipe.warmup_epochs, study.epochs / 4)
+    return recipe.model_copy(update={"epochs": study.epochs, "warmup_epochs": warmup})
+
+
 def _settled(study: Study, data: DataSplits, device: str) -> Recipe:
     """Return the recipe with nothing left open.
 
     Precision is settled for all networks alike and without a clock: two networks in two
     arithmetics would differ in more than what the study asks about.
     """
-    recipe = study.recipe or default_recipe(study.data)
+    recipe = _recipe_of(study)
     changes: dict[str, Any] = {}
-    if study.recipe is None and study.epochs is not None:
-        warmup = min(recipe.warmup_epochs, study.epochs / 4)
-        changes |= {"epochs": study.epochs, "warmup_epochs": warmup}
     if recipe.augmentation is None:
         changes["augmentation"] = default_augmentation(data)
     if recipe.precision == "auto":

@@ -19,14 +19,15 @@ from archsearch.ablation import (
 from archsearch.ablation_record import AblationRecord
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
-from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
+from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet, Set
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
-from archsearch.cli.run import seconds
+from archsearch.cli.run import refuse_twice, seconds
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.report import ablation_tables, write_ablation, written
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_dir
 from archsearch.search import Execution
+from archsearch.settings import settings_from
 
 
 def ablate(
@@ -64,6 +65,7 @@ def ablate(
             rich_help_panel="Data and training",
         ),
     ] = None,
+    set_: Set = None,
     seeds: Annotated[
         int | None,
         typer.Option(
@@ -152,7 +154,9 @@ def ablate(
     given = {key: value for key, value in changes.items() if value is not None}
     if device is not None:
         given["latency.device"] = device
-    place = AblationPlace(study, scale, given, name, str(runs_dir), download)
+    settings = tuple(settings_from(set_ or []))
+    refuse_twice(settings, {"recipe.epochs": epochs})
+    place = AblationPlace(study, scale, given, name, str(runs_dir), download, settings)
     prepared = prepare_ablation(place, execution)
     if dry_run:
         for line in describe_ablation_plan(prepared):

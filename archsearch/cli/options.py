@@ -42,6 +42,15 @@ DryRun = Annotated[
         "--dry-run", help="Check everything, write and train nothing.", rich_help_panel="Output"
     ),
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set one value, in YAML: recipe.learning_rate=1e-3; may be repeated.",
+        rich_help_panel="Data and training",
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
 ]

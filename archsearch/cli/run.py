@@ -1,5 +1,6 @@
 """``archsearch run``: search, or go on with a search."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,13 +21,15 @@ from archsearch.search import (
     Place,
     SearchConfig,
     StudyFile,
+    configured,
     describe_plan,
     prepare,
     run_search,
     write_json,
 )
+from archsearch.settings import Setting, settings_from
 from archsearch.train import default_recipe, load_recipe
-from archsearch.yaml_source import YamlSource, load_yaml
+from archsearch.yaml_source import load_yaml
 
 
 def run(
@@ -87,6 +90,16 @@ def run(
         Path | None,
         typer.Option(
             help="YAML file with the training recipe.", rich_help_panel="Data and training"
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set one value of recipe, space or study, in YAML: recipe.learning_rate=1e-3, "
+            "space.stages.0.depth=2, 'space.stages[1].width={choice: [32, 48]}'; may be repeated.",
+            rich_help_panel="Data and training",
         ),
     ] = None,
     trials: Annotated[
@@ -280,9 +293,11 @@ def run(
         "execution.baselines": baseline or None,
         "execution.front_seeds": front_seeds,
     }
-    config = configuration(space, overrides)
     if recipe is not None:
-        config = config.model_copy(update={"recipe": load_recipe(recipe)})
+        overrides["recipe"] = load_recipe(recipe).model_dump(mode="json")
+    settings = settings_from(set_ or [])
+    refuse_twice(settings, {**overrides, "recipe.epochs": epochs})
+    config = configuration(space, overrides, settings)
     if epochs is not None:
         config = with_epochs(config, epochs)
     place = Place(name, str(runs_dir), storage, download)
@@ -312,12 +327,15 @@ def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     )
 
 
-def configuration(path_or_name: str, overrides: dict[str, Any]) -> SearchConfig:
-    """Return the configuration from a study file, or from a space, with ``overrides`` applied.
+def configuration(
+    path_or_name: str, overrides: dict[str, Any], settings: Sequence[Setting] = ()
+) -> SearchConfig:
+    """Return the configuration from a study file, or from a space, with values changed.
 
     Args:
         path_or_name: study or space.
         overrides: dotted key to value; None leaves a value as it is.
+        settings: of ``--set``.
 
     Raises:
         InputError: with every problem, named by the option that caused it.
@@ -335,14 +353,32 @@ def configuration(path_or_name: str, overrides: dict[str, Any]) -> SearchConfig:
             target = target.setdefault(parent, {})
         target[last] = value
     try:
-        return value_from(SearchConfig, YamlSource("", data))
+        return configured(data, settings)
     except InputError as error:
         raise InputError(
             [Problem(_OPTIONS.get(p.key, p.key), p.rule, p.value, p.remedy) for p in error.problems]
         ) from None
 
 
+def refuse_twice(settings: Sequence[Setting], given: Mapping[str, Any]) -> None:
+    """Refuse a value that both an option and ``--set`` give.
+
+    Raises:
+        InputError: with each of them.
+    """
+    problems = []
+    for setting in settings:
+        key = ".".join(setting.path)
+        for full in (key, f"recipe.{key}"):
+            if given.get(full) is not None:
+                remedy = f"leave out {_OPTIONS.get(full, full)} or this"
+                problems.append(setting.problem("is given twice", setting.value, remedy))
+    if problems:
+        raise InputError(problems)
+
+
 _OPTIONS = {
+    "recipe.epochs": "--epochs",
     "rungs": "--rungs",
     "promote": "--promote",
     "budgets.latency_ms": "--budget-ms",

@@ -1,5 +1,6 @@
 """``archsearch train``: train one network to the end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.options import Device, RunsDir, TrialChoice
+from archsearch.cli.options import Device, RunsDir, Set, TrialChoice
 from archsearch.cli.progress import clock
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
@@ -17,6 +18,7 @@ from archsearch.errors import InputError, Problem
 from archsearch.export import select
 from archsearch.record import EpochMetrics
 from archsearch.resources import find_yaml
+from archsearch.settings import Setting, settings_from
 from archsearch.train import (
     ModelFile,
     Recipe,
@@ -28,6 +30,7 @@ from archsearch.train import (
     open_model_file,
     open_ranks,
     train_fully,
+    with_settings,
 )
 from archsearch.zoo.overrides import with_overrides
 
@@ -61,6 +64,7 @@ def train(
         int | None,
         typer.Option(help="Images a step; the learning rate goes along in proportion."),
     ] = None,
+    set_: Set = None,
     image_size: Annotated[
         int | None, typer.Option(help="Side of the images. [default: the network's own]")
     ] = None,
@@ -95,7 +99,7 @@ def train(
         channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
     )
     network = _fitted(chosen.network, splits)
-    wanted = _recipe(recipe, data, epochs, batch)
+    wanted = _recipe(recipe, data, epochs, batch, settings_from(set_ or []))
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
     folder = TrainingFolder(output or Path("trained") / f"{chosen.name}-{data.partition(':')[0]}")
     with open_ranks(device) as (ranks, own_device):
@@ -184,7 +188,13 @@ def _identity(network: Arch | ModelFile) -> dict[str, Any]:
     return {"file": network.digest, "function": network.function}
 
 
-def _recipe(name: str | None, data: str, epochs: int | None, batch: int | None) -> Recipe:
+def _recipe(
+    name: str | None,
+    data: str,
+    epochs: int | None,
+    batch: int | None,
+    settings: Sequence[Setting],
+) -> Recipe:
     recipe = default_recipe(data) if name is None else load_recipe(find_yaml(name, "recipes"))
     for option, value in (("--epochs", epochs), ("--batch", batch)):
         if value is not None and value < 1:
@@ -196,7 +206,7 @@ def _recipe(name: str | None, data: str, epochs: int | None, batch: int | None) 
     if batch is not None:
         rate = recipe.learning_rate * batch / recipe.batch_size
         changes |= {"batch_size": batch, "learning_rate": rate}
-    return recipe.model_copy(update=changes)
+    return with_settings(recipe.model_copy(update=changes), settings)
 
 
 def _table(result: TrainingResult, trainer: Trainer, folder: TrainingFolder) -> Table:

@@ -130,6 +130,7 @@ class SearchConfig(Spec):
 
     Attributes:
         space: path or name of a search space.
+        space_overrides: dotted path in the space to a value or domain in place of the file's.
         data: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
         data_root: folder of a torchvision data set; None for its default.
         image_size: side of the images in pixels; None takes the space's.
@@ -148,6 +149,7 @@ class SearchConfig(Spec):
     """
 
     space: str
+    space_overrides: Annotated[dict[str, Any], Field(default_factory=dict)]
     data: str = "digits"
     data_root: str | None = None
     image_size: Count | None = None

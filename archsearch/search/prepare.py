@@ -61,7 +61,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         InputError: with what is wrong.
     """
     check_sampler(config.sampler)
-    space = load_space(config.space)
+    space = load_space(config.space, config.space_overrides)
     if space.is_flat:
         raise InputError(
             Problem(

@@ -104,7 +104,7 @@ def test_a_device_that_is_not_there_names_those_that_are() -> None:
 def test_without_cuda(name: str) -> None:
     assert cuda_devices() == []
     assert choose_device("auto") == "cpu"
-    with pytest.raises(InputError, match="no CUDA device can be used here.*use --device cpu"):
+    with pytest.raises(InputError, match=r"no CUDA device can be used here.*use --device cpu"):
         choose_device(name, "--device")
 
 
