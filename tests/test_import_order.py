@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 #: parts may import from earlier rows, and from their own part
 ORDER = [
-    {"__init__", "errors", "yaml_source", "resources", "settings"},
+    {"__init__", "errors", "yaml_source", "resources", "settings", "machine"},
     {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data"},

@@ -1,16 +1,15 @@
 """The machine and software that a measurement belongs to."""
 
-import os
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
 import torch
 
 import archsearch
 from archsearch.cost.device import device_kind
+from archsearch.machine import own_limits
 from archsearch.record import Environment
 
 
@@ -24,14 +23,15 @@ def current_environment(device: str = "cpu") -> Environment:
         InputError: there is no such device.
     """
     kind = device_kind(device)
-    cpu_name = _cpu_name()
+    limits, cpu_name = own_limits(), _cpu_name()
     on_cuda = kind == "cuda"
     return Environment(
         device=torch.cuda.get_device_name(torch.device(device)) if on_cuda else cpu_name,
         device_kind="cuda" if on_cuda else "cpu",
         cpu=cpu_name,
-        cores=usable_cores(),
-        memory_bytes=psutil.virtual_memory().total,
+        cores=limits.whole_cores,
+        cpu_quota=limits.quota,
+        memory_bytes=limits.memory_bytes,
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         torch=torch.__version__,
@@ -39,13 +39,6 @@ def current_environment(device: str = "cpu") -> Environment:
         archsearch=archsearch.__version__,
         cuda=_cuda_versions(device) if on_cuda else "",
     )
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_name() -> str:

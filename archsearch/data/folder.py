@@ -1,7 +1,6 @@
 """Images in folders: train/CLASS/..., val/CLASS/..., and perhaps test/CLASS/..."""
 
 import hashlib
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from archsearch.data.scan import Files, scan_folder
 from archsearch.data.splits import ArraySplit, DataSplits, FileSplit, Indices, Pixels, Split
 from archsearch.data.stratified import draw
 from archsearch.errors import InputError, Problem
+from archsearch.machine import own_limits
 
 _SAMPLED = 64
 _STATISTICS_SAMPLE = 2048
@@ -160,4 +160,4 @@ def _decode(paths: list[str], side: int, channels: int, progress: Progress | Non
 
 
 def _threads() -> int:
-    return min(8, os.cpu_count() or 1)
+    return min(8, own_limits().whole_cores)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from archsearch.cluster import (
 from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost.device import is_cuda
 from archsearch.data import DataSplits
+from archsearch.machine import own_limits
 from archsearch.search.config import Execution
 
 
@@ -28,9 +28,7 @@ def num_workers(execution: Execution, device: str) -> int:
         return execution.workers
     if is_cuda(device):
         return 1
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, cores // execution.threads_per_worker)
+    return own_limits().workers(execution.threads_per_worker)
 
 
 def open_executor(
