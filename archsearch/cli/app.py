@@ -1,6 +1,9 @@
 """The command line: ``archsearch COMMAND``. Parse, call, print; no logic."""
 
+import contextlib
 import importlib
+import io
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +13,9 @@ from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
+from archsearch.cli.completion import completer_of, is_completing, rejoined
 from archsearch.cli.console import exit_codes, set_loudness
+from archsearch.cli.signature import stand_in
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
@@ -45,18 +50,24 @@ class Command(TyperCommand):
                 each.help = escape(each.help)
 
 
-def build_app(wanted: str | None) -> typer.Typer:
-    """Return the command line with the command ``wanted`` loaded, the others by name only."""
+def build_app(wanted: str | None, completing: bool = False) -> typer.Typer:
+    """Return the command line with the command ``wanted`` loaded, the others by name only.
+
+    Where a shell asks for completions, the parameters of every command are read from its source.
+    """
     app = typer.Typer(
         name="archsearch",
         help=HELP,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
     )
     app.callback()(archsearch)
     for name, line in COMMANDS.items():
+        if completing:
+            app.command(name, cls=Command, help=line)(stand_in(name, completer_of))
+            continue
         app.command(name, cls=Command, help=None if name == wanted else line)(
             _load(name) if name == wanted else _unloaded
         )
@@ -67,8 +78,34 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit code 0 done, 1 the run failed, 2 the input is wrong."""
     words = sys.argv[1:] if arguments is None else arguments
     wanted = next((word for word in words if not word.startswith("-")), None)
+    if is_completing():
+        _complete(words)
+        return
     with exit_codes():
         build_app(wanted)(words)
+
+
+def _complete(words: list[str]) -> None:
+    """Answer a shell; an error on its screen would be worse than no answer."""
+    answer, kept = io.StringIO(), ""
+    if "COMP_WORDS" in os.environ:
+        line = os.environ["COMP_WORDS"].split()
+        with contextlib.suppress(ValueError):
+            line, index, kept = rejoined(line, int(os.environ["COMP_CWORD"]))
+            os.environ |= {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(index)}
+    with (
+        contextlib.suppress(Exception, SystemExit),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(answer),
+    ):
+        build_app(None, completing=True)(words)
+    lines = [f"{each.removeprefix(kept)}\n" for each in answer.getvalue().splitlines()]
+    try:
+        sys.stdout.writelines(lines)
+        sys.stdout.flush()
+    except OSError:
+        # the shell has gone on: the interpreter must not complain when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def archsearch(
