@@ -16,10 +16,11 @@ from archsearch.ablation import (
     scale_names,
     study_texts,
 )
+from archsearch.ablation.tracked import ablation_entries
 from archsearch.ablation_record import AblationRecord
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
-from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet, Set
+from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet, Set
 from archsearch.cli.progress import LiveProgress, clock, describe_ablation
 from archsearch.cli.run import refuse_twice, seconds
 from archsearch.errors import InputError, Problem, nearest
@@ -28,6 +29,7 @@ from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_dir
 from archsearch.search import Execution
 from archsearch.settings import settings_from
+from archsearch.tracking import check_sinks, open_tracker
 
 
 def ablate(
@@ -125,6 +127,7 @@ def ablate(
     format_: Annotated[
         str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel="Output")
     ] = "table",
+    log: Log = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
@@ -143,6 +146,7 @@ def ablate(
         workers=workers,
         executor="inline" if executor == "inline" else "ray",
         address=address,
+        log=check_sinks(log or ()),
     )
     changes = {
         "data": data,
@@ -166,6 +170,9 @@ def ablate(
         more = seeds_wanted if until_clear else None
         record = run_ablation(prepared, progress, more, retry_failed=retry_failed)
     _finished(record, prepared, format_)
+    with open_tracker(prepared.folder.path, execution.log, err.print) as tracker:
+        for entry in ablation_entries(record, prepared.recipe, (prepared.folder.report,)):
+            tracker.log(entry)
 
 
 def _check(

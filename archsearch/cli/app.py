@@ -31,6 +31,7 @@ COMMANDS = {
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
     "calibrate": "Measure the sub-blocks of a space, so that latency can be predicted.",
     "space": "Check a space, and print its size and the costs in it.",
+    "doctor": "Look at this machine and installation: what would go wrong, and what to do.",
     "zoo": "List the models of the four papers; compare them measured here and published.",
 }
 

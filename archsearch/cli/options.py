@@ -51,6 +51,13 @@ Set = Annotated[
         rich_help_panel="Data and training",
     ),
 ]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Log to tensorboard, wandb or mlflow as well; may be repeated.",
+        rich_help_panel="Output",
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
 ]

@@ -10,7 +10,7 @@ from archsearch.ablation import is_ablation
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
 from archsearch.cli.front import show_front
-from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
+from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet
 from archsearch.cli.plain import print_json
 from archsearch.cli.progress import LiveProgress, clock, describe
 from archsearch.errors import InputError, Problem
@@ -27,7 +27,9 @@ from archsearch.search import (
     run_search,
     write_json,
 )
+from archsearch.search.tracked import front_entry
 from archsearch.settings import Setting, settings_from
+from archsearch.tracking import open_tracker
 from archsearch.train import default_recipe, load_recipe
 from archsearch.yaml_source import load_yaml
 
@@ -252,6 +254,7 @@ def run(
             help="Optuna storage URL. [default: SQLite in the run]", rich_help_panel="Output"
         ),
     ] = "",
+    log: Log = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     as_json: Annotated[
@@ -292,6 +295,7 @@ def run(
         "execution.address": address,
         "execution.baselines": baseline or None,
         "execution.front_seeds": front_seeds,
+        "execution.log": log or None,
     }
     if recipe is not None:
         overrides["recipe"] = load_recipe(recipe).model_dump(mode="json")
@@ -308,6 +312,13 @@ def run(
     with LiveProgress(err, describe, quiet) as progress:
         record = run_search(config, place, progress)
     finished(record, runs_dir / record.name, as_json)
+    log_page(record, runs_dir / record.name, config.execution.log)
+
+
+def log_page(record: RunRecord, folder: Path, names: Sequence[str]) -> None:
+    """Log the front together with its page."""
+    with open_tracker(folder, names, err.print) as tracker:
+        tracker.log(front_entry(record, (folder / "report.html",)))
 
 
 def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
@@ -397,6 +408,7 @@ _OPTIONS = {
     "execution.calibration_s": "--calibration",
     "execution.workers": "--workers",
     "execution.executor": "--executor",
+    "execution.log": "--log",
     "image_size": "--image-size",
     "limit": "--limit",
     "seed": "--seed",

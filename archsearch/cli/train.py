@@ -10,7 +10,7 @@ from rich.table import Table
 
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.options import Device, RunsDir, Set, TrialChoice
+from archsearch.cli.options import Device, Log, RunsDir, Set, TrialChoice
 from archsearch.cli.progress import clock
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, load_data
@@ -19,6 +19,7 @@ from archsearch.export import select
 from archsearch.record import EpochMetrics
 from archsearch.resources import find_yaml
 from archsearch.settings import Setting, settings_from
+from archsearch.tracking import Tracker, check_sinks, open_tracker
 from archsearch.train import (
     ModelFile,
     Recipe,
@@ -32,6 +33,7 @@ from archsearch.train import (
     train_fully,
     with_settings,
 )
+from archsearch.train.tracked import result_entry, running_entry
 from archsearch.zoo.overrides import with_overrides
 
 
@@ -64,6 +66,7 @@ def train(
         int | None,
         typer.Option(help="Images a step; the learning rate goes along in proportion."),
     ] = None,
+    log: Log = None,
     set_: Set = None,
     image_size: Annotated[
         int | None, typer.Option(help="Side of the images. [default: the network's own]")
@@ -88,6 +91,7 @@ def train(
 
     On several devices: torchrun --nproc-per-node 4 -m archsearch train ... --device cuda
     """
+    sinks = check_sinks(log or ())
     chosen = _chosen(target, trial, image_size, runs_dir)
     splits = load_data(
         data,
@@ -128,10 +132,14 @@ def train(
             else:
                 folder.write(folder.arch, network.to_yaml())
         ranks.wait()
-        _finish(trainer, folder, network)
+        own = sinks if ranks.first else ()
+        with open_tracker(folder.path, own, err.print) as tracker:
+            _finish(trainer, folder, network, tracker)
 
 
-def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile) -> None:
+def _finish(
+    trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile, tracker: Tracker
+) -> None:
     total = trainer.recipe.epochs
     if not trainer.ranks.first:
         train_fully(trainer, folder)
@@ -145,9 +153,11 @@ def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile)
             soft_wrap=True,
         )
         status.update(f"epoch {metrics.epoch + 1}/{total}")
+        tracker.log(running_entry(trainer, metrics))
 
     with err.status("training") as status:
         result = train_fully(trainer, folder, show)
+    tracker.log(result_entry(trainer, result))
     out.print(_table(result, trainer, folder))
     if isinstance(network, Arch):
         out.print(f"take it away: archsearch export {folder.arch} -o model.py", soft_wrap=True)

@@ -111,6 +111,7 @@ class Execution(Spec):
             ``zoo:NAME``.
         front_seeds: other seeds that each member of the front is trained with after the search;
             0 for none.
+        log: tools that trials and the front are logged to: ``tensorboard``, ``wandb``, ``mlflow``.
     """
 
     trials: Count = 48
@@ -123,6 +124,7 @@ class Execution(Spec):
     calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     baselines: tuple[str, ...] = ()
     front_seeds: Annotated[int, Field(ge=0, strict=True)] = 3
+    log: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
 
 
 class SearchConfig(Spec):

@@ -17,6 +17,7 @@ from archsearch.search.promotion import promotion_of
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.search.samplers import check_sampler
 from archsearch.space import SearchSpace, adapted, load_space
+from archsearch.tracking import check_sinks
 from archsearch.train import Recipe, default_augmentation, default_recipe, recipe_problems
 
 
@@ -61,6 +62,7 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         InputError: with what is wrong.
     """
     check_sampler(config.sampler)
+    check_sinks(config.execution.log)
     space = load_space(config.space, config.space_overrides)
     if space.is_flat:
         raise InputError(

@@ -51,10 +51,11 @@ def train_fully(
         metrics = trainer.run(checkpoint_seconds)
         if metrics is not None:
             epochs.append(metrics)
+            # before the checkpoint: an epoch that is trained again after a kill is shown again,
+            # and none is ever left out
+            show(metrics)
         if trainer.ranks.first:
             folder.save(trainer, epochs)
-        if metrics is not None:
-            show(metrics)
     result = TrainingResult(
         val=trainer.evaluate("val"), test=trainer.evaluate("test"), epochs=tuple(epochs)
     )
