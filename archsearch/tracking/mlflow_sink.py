@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
@@ -32,7 +33,7 @@ class MlflowSink:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
         remote = os.environ.get("MLFLOW_TRACKING_URI")
         self._client = MlflowClient(
-            tracking_uri=remote or f"sqlite:///{folder.resolve() / DATABASE}"
+            tracking_uri=remote or f"sqlite:///{quote(str(folder.resolve() / DATABASE))}"
         )
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", group)
         experiment = self._client.get_experiment_by_name(name)

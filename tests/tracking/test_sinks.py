@@ -5,12 +5,15 @@ A new tool passes by being registered and by having a reader here.
 
 import json
 import logging
+import struct
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -119,7 +122,8 @@ def _tensorboard(folder: Path) -> _Read:
             if tag.startswith("result/"):
                 read.results[path.name][tag.removeprefix("result/")] = values[-1][1]
             else:
-                read.curves[path.name][tag] = values
+                # two files of one second may be read in either order
+                read.curves[path.name][tag] = sorted(values)
         for tag in events.Tags()["tensors"]:
             text = events.Tensors(tag)[-1].tensor_proto.string_val[0].decode()
             name = tag.removesuffix("/text_summary")
@@ -138,19 +142,12 @@ def _tensorboard(folder: Path) -> _Read:
 
 def _wandb(folder: Path) -> _Read:
     from wandb.proto import wandb_internal_pb2 as pb
-    from wandb.sdk.internal.datastore import DataStore
 
     read = _Read()
     for path in sorted((folder / "wandb").glob("offline-run-*/run-*.wandb")):
-        store = DataStore()
-        store.open_for_scan(str(path))
         key = ""
-        while True:
-            data = store.scan_data()
-            if data is None:
-                break
-            record = pb.Record()
-            record.ParseFromString(data)
+        for data in _records(path.read_bytes()):
+            record = pb.Record.FromString(data)
             if record.HasField("run"):
                 key = record.run.display_name.rpartition("/")[2]
                 for item in record.run.config.update:
@@ -173,11 +170,29 @@ def _wandb(folder: Path) -> _Read:
     return read
 
 
+def _records(log: bytes) -> Iterator[bytes]:
+    """Yield the records of a log in the format of LevelDB, after W&B's header of 7 bytes."""
+    block, header, at, parts = 32768, 7, 7, b""
+    while at + header <= len(log):
+        left = block - at % block
+        if left < header:
+            at += left
+            continue
+        length, kind = struct.unpack_from("<HB", log, at + 4)
+        if kind == 0:
+            return
+        parts += log[at + header : at + header + length]
+        at += header + length
+        if kind in (1, 4):  # the whole of a record, or its last part
+            yield parts
+            parts = b""
+
+
 def _mlflow(folder: Path) -> _Read:
     from mlflow.tracking import MlflowClient
 
     read = _Read()
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    client = MlflowClient(tracking_uri=f"sqlite:///{quote(str(folder / 'mlflow.db'))}")
     (experiment,) = (e for e in client.search_experiments() if e.name == folder.name)
     runs = client.search_runs([experiment.experiment_id])
     ids = {run.info.run_id: run.data.tags["archsearch.key"] for run in runs}
