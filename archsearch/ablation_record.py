@@ -1,5 +1,6 @@
 """What is known about an ablation: the base, its variants, and what each reached with each seed."""
 
+import importlib
 from typing import Any, Literal
 
 from pydantic import Field
@@ -119,3 +120,9 @@ class AblationRecord(Spec):
     def others(self) -> tuple[VariantRecord, ...]:
         """Every variant but the base."""
         return tuple(variant for variant in self.variants if variant.name != self.base)
+
+    def _repr_html_(self) -> str:
+        """Return headline and variants for a notebook, without scripts."""
+        # loaded when asked for, as records come before reports
+        html: str = importlib.import_module("archsearch.report.notebook_html").ablation_html(self)
+        return html

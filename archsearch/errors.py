@@ -4,13 +4,15 @@ ArchsearchError
 ├── InputError (ValueError)      the input is wrong: exit code 2, lists every problem found
 ├── RunError                     the run failed: exit code 1
 │   ├── BudgetUnreachableError   nothing in the space meets the budget
+│   ├── NotQuietError            training did not pause for a measurement in time
 │   └── ProbeError               latency could not be measured
 └── TrialError                   one candidate failed; the run goes on
     └── DivergedError            its loss became NaN or infinite
 """
 
+import contextlib
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -56,12 +58,44 @@ class InputError(ArchsearchError, ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class ProblemList:
+    """Gathers what several checks find, so that a user is told all of it at once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Problem] = {}
+
+    def add(self, *problems: Problem | None) -> None:
+        """Add problems; None is none."""
+        self._found.update({str(each): each for each in problems if each is not None})
+
+    @contextlib.contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Add the problems of an `InputError` that is raised inside, and go on after the block."""
+        try:
+            yield
+        except InputError as error:
+            self.add(*error.problems)
+
+    def check(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            InputError: something was.
+        """
+        if self._found:
+            raise InputError(list(self._found.values()))
+
+
 class RunError(ArchsearchError):
     """The run failed although its input was right."""
 
 
 class BudgetUnreachableError(RunError):
     """No architecture of the space meets the budget."""
+
+
+class NotQuietError(RunError):
+    """Training on this machine did not pause for a measurement in time."""
 
 
 class ProbeError(RunError):
@@ -74,6 +108,13 @@ class TrialError(ArchsearchError):
 
 class DivergedError(TrialError):
     """The loss of a candidate became NaN or infinite."""
+
+
+def limited(problems: Sequence[Problem], what: str, most: int = 20) -> list[Problem]:
+    """Return the first ``most`` problems, and one that counts the rest: ``and 7 more WHAT``."""
+    if len(problems) <= most:
+        return list(problems)
+    return [*problems[:most], Problem("", f"and {len(problems) - most} more {what}")]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -97,10 +97,12 @@ class LatencyPrediction(Spec):
     Attributes:
         ms: expected latency.
         interval_ms: 95 % interval of what would be measured.
+        known_share: share of the latency that measured parts make up, 0 to 1.
     """
 
     ms: float
     interval_ms: tuple[float, float]
+    known_share: float = 1.0
 
 
 class EpochMetrics(Spec):
@@ -271,6 +273,19 @@ class RunRecord(Spec):
         """Return the figures of the report as plotly objects, by key: ``front``, ``curves`` ..."""
         figures: dict[str, Any] = _notebook().run_figures(self)
         return figures
+
+    def front_table(self) -> Any:
+        """Return the front as an `archsearch.report.PlainTable`, which a notebook shows.
+
+        It has its rows as plain data (``values``) and as ``markdown()``, ``latex()``, ``csv()``
+        and ``json()``.
+        """
+        return importlib.import_module("archsearch.report.tables").front_table(self)
+
+    def _repr_html_(self) -> str:
+        """Return headline and front for a notebook, without scripts."""
+        html: str = importlib.import_module("archsearch.report.notebook_html").run_html(self)
+        return html
 
 
 def _notebook() -> Any:

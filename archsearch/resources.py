@@ -5,9 +5,11 @@ In a source tree they are folders beside the package; in a wheel they are inside
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.files import is_file
 
 _PACKAGE = Path(__file__).parent
 
@@ -33,13 +35,13 @@ def find_yaml(path_or_name: str | Path, kind: str) -> Path:
         InputError: there is neither; the remedy offers the nearest shipped names.
     """
     path = Path(path_or_name)
-    if path.is_file():
+    if is_file(path):
         return path
     shipped = (
         resource_dir(kind) / f"{path.stem if path.suffix in ('.yaml', '.yml') else path.name}.yaml"
     )
     looks_shipped = path.parent.name in ("", kind) and len(path.parts) <= 2
-    if looks_shipped and shipped.is_file():
+    if looks_shipped and is_file(shipped):
         return shipped
     remedy = nearest(path.stem, resource_names(kind))
     raise InputError(Problem("", "file not found", remedy=remedy, file=str(path_or_name)))
@@ -51,9 +53,17 @@ def cache_dir() -> Path:
     if named:
         return Path(named)
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = _home() / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache")
     return base / "archsearch"
+
+
+def _home() -> Path:
+    """Return the user's folder; users of containers may have none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir())

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from archsearch.errors import InputError, Problem
+from archsearch.files import what_happened
 
 KeyPath = tuple[str | int, ...]
 
@@ -56,8 +57,9 @@ def load_yaml(path: str | Path) -> YamlSource:
         raise InputError(
             Problem("", "file not found", remedy="check the path", file=name)
         ) from None
-    except (IsADirectoryError, PermissionError) as error:
-        raise InputError(Problem("", f"cannot be read ({error.strerror})", file=name)) from None
+    except OSError as error:
+        rule, remedy = what_happened(error)
+        raise InputError(Problem("", f"cannot be read: {rule}", remedy=remedy, file=name)) from None
     except UnicodeDecodeError as error:
         raise InputError(
             Problem("", f"must be UTF-8 text ({error.reason})", remedy="is it YAML?", file=name)

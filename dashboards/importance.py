@@ -1,4 +1,4 @@
-"""The page of what mattered in a search: parameters, then each of their values."""
+"""The page of what mattered in a search: what can be told apart first, then shares."""
 
 from archsearch.report.figures.importance import draw_choices, draw_importance
 from archsearch.report.importance_page import (
@@ -11,9 +11,8 @@ from archsearch.report.layout import Layout, Section
 LAYOUT = Layout(
     kind="Importance",
     sections=(
-        Section("", (draw_importance,)),
-        Section("The parameters", (importance_panel,)),
         Section("Choices at equal latency", (draw_choices, marginals_panel)),
+        Section("The parameters", (draw_importance, importance_panel)),
         Section("Where it was measured", (importance_environment_panel,)),
     ),
 )

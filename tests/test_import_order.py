@@ -9,7 +9,18 @@ PACKAGE = Path(__file__).parent.parent / "archsearch"
 
 #: parts may import from earlier rows, and from their own part
 ORDER = [
-    {"__init__", "errors", "yaml_source", "resources", "settings", "machine"},
+    {
+        "__init__",
+        "errors",
+        "files",
+        "secrets",
+        "percent",
+        "yaml_source",
+        "resources",
+        "settings",
+        "machine",
+        "activity",
+    },
     {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
     {"zoo", "cost", "data", "tracking"},
@@ -29,10 +40,14 @@ WITHIN = {
     ("record", "arch"),
     ("ablation_record", "arch"),
     ("ablation_record", "record"),
+    ("files", "errors"),
     ("yaml_source", "errors"),
     ("settings", "errors"),
     ("settings", "yaml_source"),
+    ("yaml_source", "files"),
     ("resources", "errors"),
+    ("resources", "files"),
+    ("activity", "errors"),
 }
 
 HOME = {

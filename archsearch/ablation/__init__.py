@@ -12,9 +12,10 @@ from archsearch.ablation.prepare import AblationPlace, PreparedAblation, prepare
 from archsearch.ablation.run import MoreSeeds, run_ablation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.study import Study
-from archsearch.ablation.study_file import is_ablation, scale_names, study_texts
+from archsearch.ablation.study_file import FULL, is_ablation, scale_names, study_texts
 
 __all__ = [
+    "FULL",
     "AblationListener",
     "AblationPlace",
     "AblationStatus",

@@ -7,10 +7,11 @@ from typing import Any
 import yaml
 
 from archsearch.ablation_record import AblationRecord
+from archsearch.arch import keep_sources, load_kept
 from archsearch.cost import LatencyProtocol
 from archsearch.errors import InputError, Problem
+from archsearch.files import is_file, read_json, write_json, write_text
 from archsearch.record import Environment, LatencyResult
-from archsearch.search.finish import write_json
 from archsearch.search.run_folder import RunFolder, find_run
 
 RECORD = "ablation.json"
@@ -34,13 +35,14 @@ class AblationFolder:
     def write_request(self, request: dict[str, Any]) -> None:
         """Write what is being run; the last session's wins."""
         text = yaml.safe_dump(request, sort_keys=False, width=100)
-        partial = self._file("study.yaml.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self._file("study.yaml"))
+        write_text(self._file("study.yaml"), text)
+        keep_sources(request, self.folder.path)
 
     def write_record(self, record: AblationRecord) -> None:
         """Write the record; a reader never sees half of it."""
-        write_json(self.record, record.model_dump(mode="json"))
+        data = record.model_dump(mode="json")
+        keep_sources(data, self.folder.path)
+        write_json(self.record, data)
 
     def read_state(self) -> tuple[float, dict[str, str]]:
         """Return seconds spent so far, and training to why it failed."""
@@ -74,7 +76,7 @@ class AblationFolder:
         path = self._file(name)
         if not path.is_file():
             return {}
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = read_json(path)
         return found
 
     def _file(self, name: str) -> Path:
@@ -83,7 +85,7 @@ class AblationFolder:
 
 def has_ablation(folder: Path) -> bool:
     """Tell whether a folder holds the record of an ablation."""
-    return (folder / RECORD).is_file()
+    return is_file(folder / RECORD)
 
 
 def load_ablation(name: str | Path, runs_dir: str | Path = "runs") -> AblationRecord:
@@ -100,6 +102,7 @@ def load_ablation(name: str | Path, runs_dir: str | Path = "runs") -> AblationRe
     if not has_ablation(folder):
         remedy = "archsearch ablate STUDY.yaml makes one"
         raise InputError(Problem("", "is not the folder of an ablation", None, remedy, str(name)))
+    load_kept(folder)
     return AblationRecord.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
 
 

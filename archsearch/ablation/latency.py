@@ -52,7 +52,7 @@ def measure_latencies(
         return environment, known, notes
     listener.line(f"measuring the latency of {len(missing)} networks in quiet")
     with Probe(prepared.device, target.threads) as probe:
-        gate = Gate(probe, quiet, target)
+        gate = Gate(probe, quiet, target, say=listener.line)
         for start in range(0, len(missing), _TURNS):
             results = _measured(gate, missing[start : start + _TURNS], notes)
             folder.add_latencies(environment, protocol, results)

@@ -1,7 +1,7 @@
 """Make the networks of a study, one at a time, and collect what is wrong with them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from archsearch.ablation.overrides import overridden
 from archsearch.ablation.study import Change, Study
 from archsearch.ablation_record import Design, Published
 from archsearch.arch import Arch
-from archsearch.errors import InputError, Problem
+from archsearch.errors import InputError, Problem, nearest
 from archsearch.yaml_source import KeyPath, YamlSource
 
 
@@ -53,6 +53,71 @@ class Networks:
     def base(self) -> Network:
         """What the others are compared with."""
         return self.all[0]
+
+    def only(self, wanted: Sequence[str]) -> "Networks":
+        """Return the base and the variants that are named; all for no names.
+
+        A component of a leave-one-out design may be named without its ``without``, a factor
+        stands for all its levels, and names may be joined by commas. Some combinations of a
+        factorial are named variants: effects of its factors cannot be told from them.
+
+        Raises:
+            InputError: with every name that is none of a variant.
+        """
+        if not wanted:
+            return self
+        known = {network.name: network for network in self.all[1:]}
+        chosen: set[str] = set()
+        problems = []
+        for name in _names(wanted, known):
+            found = self._named(name, known)
+            if not found:
+                problems.append(self._unknown(name, list(known)))
+            chosen.update(found)
+        if problems:
+            raise InputError(problems)
+        networks = (self.base, *(each for each in self.all[1:] if each.name in chosen))
+        if self.design == "factorial":
+            plain = tuple(replace(network, levels={}) for network in networks)
+            return Networks("variants", plain)
+        varied = {
+            factor: {each.levels[factor] for each in networks if factor in each.levels}
+            for factor in self.factors
+        }
+        factors = {
+            factor: tuple(label for label in labels if label in varied[factor])
+            for factor, labels in self.factors.items()
+            if len(varied[factor]) > 1
+        }
+        kept = tuple(
+            replace(each, levels={f: label for f, label in each.levels.items() if f in factors})
+            for each in networks
+        )
+        return replace(self, all=kept, factors=factors)
+
+    def _named(self, name: str, known: Mapping[str, Network]) -> list[str]:
+        if name in known:
+            return [name]
+        if self.design == "leave_one_out" and f"without {name}" in known:
+            return [f"without {name}"]
+        if self.design == "one_factor" and name in self.factors:
+            return [each for each in known if each.startswith(f"{name}=")]
+        return []
+
+    def _unknown(self, name: str, known: list[str]) -> Problem:
+        if name == self.base.name:
+            return Problem("--only", "is the base, which is always trained", name, "name a variant")
+        remedy = nearest(name, known)
+        return Problem("--only", "the study has no such variant", name, remedy)
+
+
+def _names(wanted: Sequence[str], known: Mapping[str, Network]) -> list[str]:
+    """Return single names; a name may hold commas itself."""
+    names: dict[str, None] = {}
+    for text in wanted:
+        parts = [text] if text in known else [part.strip() for part in text.split(",")]
+        names |= dict.fromkeys(part for part in parts if part)
+    return list(names)
 
 
 class Maker:

@@ -2,6 +2,7 @@
 
 from archsearch.ablation.prepare import PreparedAblation
 from archsearch.cost import count_arch
+from archsearch.data import describe_data
 from archsearch.search.plan import duration, epoch_seconds
 from archsearch.train import Trainer
 
@@ -44,8 +45,7 @@ def describe_ablation_plan(prepared: PreparedAblation) -> list[str]:
         f"folder: {prepared.folder.path}",
         f"question: {study.question.strip()}",
         f"cost: {study.cost.strip()}",
-        f"data: {data.name}, {len(data.train):,} training and {len(data.val):,} validation images "
-        f"of {data.image_size} px, {data.num_classes} classes",
+        *describe_data(data),
         f"recipe: {recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.optimizer}, learning "
         f"rate {recipe.learning_rate:g}",
         f"trainings: {len(prepared.networks.all)} networks x {len(study.seeds)} seeds",
@@ -55,4 +55,6 @@ def describe_ablation_plan(prepared: PreparedAblation) -> list[str]:
         lines.append(
             f"  {network.name}: {counts.params / 1e6:.3f} M params, {counts.macs / 1e6:.1f} M MACs"
         )
+    if prepared.left_out:
+        lines.append(f"not asked for (--only): {', '.join(prepared.left_out)}")
     return lines

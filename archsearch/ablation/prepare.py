@@ -11,10 +11,14 @@ from archsearch.ablation.maker import Networks
 from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
+from archsearch.activity import doing
 from archsearch.cost.device import choose_device, is_cuda
 from archsearch.data import DataSplits, load_data
-from archsearch.errors import InputError
+from archsearch.data.label import data_label
+from archsearch.errors import InputError, ProblemList
+from archsearch.files import valid_name
 from archsearch.search.config import Execution
+from archsearch.search.prepare import place_problem
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.settings import Setting
 from archsearch.train import Recipe, default_augmentation, default_recipe, with_settings
@@ -35,6 +39,7 @@ class AblationPlace:
         name: of the folder; empty for one made from study, scale and data.
         runs_dir: folder of all runs.
         download: fetch a missing published data set.
+        only: names of the variants to train beside the base; empty for all.
         settings: values of the recipe in place of the study's.
     """
 
@@ -44,6 +49,7 @@ class AblationPlace:
     name: str = ""
     runs_dir: str = "runs"
     download: bool = False
+    only: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
 
 
@@ -61,6 +67,7 @@ class PreparedAblation:
         name: of the study.
         scale: that is run.
         execution: how the trainings are carried out.
+        left_out: variants of the study that were not asked for.
     """
 
     study: Study
@@ -72,31 +79,52 @@ class PreparedAblation:
     name: str
     scale: str
     execution: Execution
+    left_out: tuple[str, ...] = ()
 
 
 def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAblation:
     """Check everything an ablation needs, and write nothing.
 
+    Args:
+        place: the study and where it lives.
+        execution: how it is carried out.
+
     Raises:
         InputError: with what is wrong.
     """
     changes = dict(place.changes or {})
-    study, networks = open_study(place.study, place.scale, changes, place.runs_dir)
-    if place.settings:
-        recipe = with_settings(_recipe_of(study), place.settings)
-        study = study.model_copy(update={"recipe": recipe, "epochs": None})
-    data = load_data(
-        study.data,
-        image_size=networks.base.arch.image_size,
-        root=study.data_root,
-        download=place.download,
-        # the same images for every seed: pairs differ in nothing but the network
-        seed=_SPLIT_SEED,
-        limit=study.limit,
-    )
-    device = choose_device(study.latency.device, "--device")
-    name = place.name or default_name(place.study, place.scale, study.data)
-    folder = run_folder(place.runs_dir, name)
+    found = ProblemList()
+    opened = None
+    with found.gathered():
+        opened = open_study(place.study, place.scale, changes, place.runs_dir)
+    named = "" if opened is None else default_name(place.study, place.scale, opened[0].data)
+    if name := place.name or named:
+        with found.gathered():
+            folder = run_folder(place.runs_dir, name)
+            found.add(place_problem(folder))
+    if opened is not None:
+        study, every = opened
+        with found.gathered():
+            if place.settings:
+                settled = with_settings(_recipe_of(study), place.settings)
+                study = study.model_copy(update={"recipe": settled, "epochs": None})
+        with found.gathered():
+            networks = every.only(place.only)
+        with found.gathered():
+            device = choose_device(study.latency.device, "--device")
+        with found.gathered(), doing(f"reading the data: {study.data}") as activity:
+            data = load_data(
+                study.data,
+                image_size=every.base.arch.image_size,
+                root=study.data_root,
+                download=place.download,
+                # the same images for every seed: pairs differ in nothing but the network
+                seed=_SPLIT_SEED,
+                limit=study.limit,
+                progress=activity.progress,
+            )
+    found.check()
+    asked = {network.name for network in networks.all}
     recipe = _settled(study, data, device)
     networks = _fitted(networks, data)
     problems = {
@@ -116,20 +144,14 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         name=Path(place.study).stem,
         scale=place.scale,
         execution=execution,
+        left_out=tuple(each.name for each in every.all if each.name not in asked),
     )
 
 
 def default_name(study: str, scale: str, data: str) -> str:
-    """Return a name made from the study, its scale and the data set."""
+    """Return a name made from the study, its scale and the data set; it is a valid one."""
     parts = [Path(study).stem, *([] if scale == FULL else [scale]), data_label(data)]
-    text = "-".join(parts)
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
-
-
-def data_label(data: str) -> str:
-    """Return the name of a data set; of a folder only its last part."""
-    kind, _, path = data.partition(":")
-    return Path(path).name if path else kind
+    return valid_name("-".join(parts))
 
 
 def _fitted(networks: Networks, data: DataSplits) -> Networks:

@@ -11,14 +11,16 @@ from archsearch.ablation.folder import AblationFolder
 from archsearch.ablation.latency import measure_latencies, protocol_of
 from archsearch.ablation.maker import Network
 from archsearch.ablation.plan import describe_cost
-from archsearch.ablation.prepare import PreparedAblation, data_label
+from archsearch.ablation.prepare import PreparedAblation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.tracked import ablation_entries, training_entry
 from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
 from archsearch.ablation_record import AblationRecord, VariantRecord
+from archsearch.activity import resumable
 from archsearch.cluster import Executor, FailedEvent, FinishedEvent, Job, machine_lock
-from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost import count_arch
+from archsearch.data import describe_data
+from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
 from archsearch.search.execution import log_to, num_workers, open_executor
@@ -53,12 +55,18 @@ def run_ablation(
         InputError: another process drives it.
         RunError: every training failed, or the machinery did; what there is is kept.
     """
+    listener = listener or SilentAblationListener()
+    for line in describe_data(prepared.data):
+        listener.line(line)
     folder = AblationFolder(prepared.folder)
     with prepared.folder.lock(), log_to(prepared.folder.log):
         folder.write_request(_request(prepared))
-        shown = listener or SilentAblationListener()
-        with open_tracker(prepared.folder.path, prepared.execution.log, shown.line) as tracker:
-            session = _Session(prepared, folder, shown, retry_failed, tracker)
+        how = f"the same command goes on from here: {prepared.folder.path}"
+        with (
+            open_tracker(prepared.folder.path, prepared.execution.log, listener.line) as tracker,
+            resumable("ablation", how),
+        ):
+            session = _Session(prepared, folder, listener, retry_failed, tracker)
             try:
                 session.run(more_seeds)
             finally:
@@ -162,7 +170,7 @@ class _Session:
             environment=self._environment,
             protocol=protocol_of(study.latency).model_dump(mode="json"),
             wall_s=self._wall_s,
-            notes=(*self._notes, *self._failure_notes(variants)),
+            notes=(*self._notes, *self._failure_notes(variants), *_left_out(prepared)),
         )
 
     def _variant(self, network: Network) -> VariantRecord:
@@ -271,11 +279,12 @@ class _Session:
         workers = num_workers(prepared.execution, prepared.device)
         self._listener.line(describe_cost(prepared, trainings, self._reused, workers))
         self._executor = open_executor(
-            prepared.execution, prepared.device, prepared.data, self._quiet
+            prepared.execution,
+            prepared.device,
+            prepared.data,
+            self._quiet,
+            say=self._listener.line,
         )
-        if isinstance(self._executor, RayPool):
-            self._listener.line(f"starting {workers} workers")
-            self._executor.wait_ready()
 
     def _finished(self, key: TrainingKey, event: FinishedEvent) -> None:
         prepared = self._prepared
@@ -346,6 +355,18 @@ class _Session:
                 remaining_s=remaining,
             )
         )
+
+
+def _left_out(prepared: PreparedAblation) -> list[str]:
+    """Return which variants were not asked for, and how to add them."""
+    left = prepared.left_out
+    if not left:
+        return []
+    total = len(left) + len(prepared.networks.all) - 1
+    return [
+        f"{total - len(left)} of {total} variants were asked for with --only; the same command "
+        "without it adds the others and trains nothing again"
+    ]
 
 
 def _request(prepared: PreparedAblation) -> dict[str, object]:

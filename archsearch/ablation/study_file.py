@@ -72,10 +72,16 @@ def scale_names(path_or_name: str | Path) -> tuple[str, ...]:
     return (FULL, *map(key_text, scales)) if isinstance(scales, dict) else (FULL,)
 
 
-def study_texts(path: Path) -> tuple[str, str]:
-    """Return question and cost of a study file."""
+def study_texts(path: Path) -> tuple[str, dict[str, str]]:
+    """Return the question of a study file, and the cost at each of its scales, ``full`` first.
+
+    A scale that says nothing of its cost costs what the file says.
+    """
     data = load_yaml(path).data
-    return str(data["question"]).strip(), str(data["cost"]).strip()
+    whole = str(data["cost"]).strip()
+    scales = data.get("scales") or {}
+    costs = {key_text(name): str(own.get("cost", whole)).strip() for name, own in scales.items()}
+    return str(data["question"]).strip(), {FULL: whole, **costs}
 
 
 def is_ablation(path: Path) -> bool:

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from archsearch import __version__
 from archsearch.arch import Arch, Spec
 from archsearch.data import ArraySplit, DataSplits, FileSplit, Split
+from archsearch.files import write_text
 from archsearch.record import EpochMetrics
 from archsearch.train import Recipe
 
@@ -88,11 +88,7 @@ class TrainingStore:
 
     def add(self, key: TrainingKey, training: Training) -> None:
         """Write a training so that a reader never sees half of it."""
-        path = self._file(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(training.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_text(self._file(key), training.model_dump_json(indent=1) + "\n", durable=True)
 
     def _file(self, key: TrainingKey) -> Path:
         return self.path / f"{key.digest[:32]}.json"

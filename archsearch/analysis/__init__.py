@@ -10,7 +10,7 @@ from archsearch.analysis.choice_effects import (
     one_hot,
 )
 from archsearch.analysis.comparison import Compared, Comparison, compare
-from archsearch.analysis.factorial import Effect, Effects, factorial_effects
+from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
 from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
@@ -25,10 +25,20 @@ from archsearch.analysis.rank_correlation import (
     rank_correlation,
     rung_correlations,
 )
+from archsearch.analysis.reported import (
+    Reported,
+    decided_by_others,
+    deciding_accuracies,
+    interval_of_difference,
+    reported_accuracies,
+    run_accuracies,
+    ties_with,
+)
 from archsearch.analysis.run_comparison import (
     Dominated,
     Estimate,
     Ground,
+    by_other_seeds,
     common_reference,
     comparable,
     dominated_points,
@@ -36,13 +46,13 @@ from archsearch.analysis.run_comparison import (
     hypervolume_difference,
     hypervolume_draws,
     hypervolume_estimate,
+    on_one_scale,
 )
 from archsearch.analysis.second_look import Neighbour, SecondLook, SeedMean, second_look
 from archsearch.analysis.significance import (
     accuracy_interval,
     difference_interval,
     num_images,
-    ties_with,
 )
 from archsearch.analysis.versus import Versus, versus
 
@@ -62,12 +72,14 @@ __all__ = [
     "Progress",
     "RankCorrelation",
     "Reference",
+    "Reported",
     "SecondLook",
     "SeedMean",
     "Versus",
     "accuracy_interval",
     "answers",
     "best",
+    "by_other_seeds",
     "choice_effects",
     "choice_marginals",
     "choose",
@@ -75,6 +87,8 @@ __all__ = [
     "comparable",
     "compare",
     "correlation_of",
+    "decided_by_others",
+    "deciding_accuracies",
     "difference_interval",
     "dominated_points",
     "eligible",
@@ -83,10 +97,12 @@ __all__ = [
     "factorial_effects",
     "front_trials",
     "ground",
+    "holm",
     "hypervolume",
     "hypervolume_difference",
     "hypervolume_draws",
     "hypervolume_estimate",
+    "interval_of_difference",
     "kendall_interval",
     "kendall_tau",
     "knee",
@@ -95,11 +111,14 @@ __all__ = [
     "nondominated",
     "num_images",
     "objectives",
+    "on_one_scale",
     "one_hot",
     "pareto_front",
     "progress",
     "rank_correlation",
     "reference_point",
+    "reported_accuracies",
+    "run_accuracies",
     "rung_correlations",
     "second_look",
     "seeds_wanted",

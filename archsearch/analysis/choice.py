@@ -4,16 +4,21 @@ from collections.abc import Iterable
 
 from archsearch.analysis.front import eligible, pareto_front
 from archsearch.analysis.knee import knee
+from archsearch.analysis.reported import deciding_accuracies
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.record import RunRecord, TrialRecord
 
 
 def best(trials: Iterable[TrialRecord], budget_ms: float | None = None) -> TrialRecord | None:
-    """Return the most accurate complete trial within the budget; the fastest among equals."""
+    """Return the most accurate complete trial within the budget; the fastest among equals.
+
+    Accuracy is that of `archsearch.analysis.deciding_accuracies`.
+    """
     known = eligible(trials, budget_ms)
+    accuracy = deciding_accuracies(known)
     return min(
-        known,
-        key=lambda trial: (-(trial.accuracy or 0.0), trial.latency_ms, trial.number),
+        (trial for trial in known if trial.number in accuracy),
+        key=lambda trial: (-accuracy[trial.number], trial.latency_ms, trial.number),
         default=None,
     )
 

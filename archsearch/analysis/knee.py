@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from archsearch.analysis.front import objectives
+from archsearch.analysis.reported import deciding_accuracies
 from archsearch.record import TrialRecord
 
 
@@ -38,5 +38,13 @@ def knee_index(points: ArrayLike) -> int:
 
 
 def knee(front: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the knee of a front of trials, None when it is empty; see `knee_index`."""
-    return front[knee_index(objectives(front))] if front else None
+    """Return the knee of a front of trials, None when it is empty; see `knee_index`.
+
+    Accuracy is that of `archsearch.analysis.deciding_accuracies`.
+    """
+    accuracy = deciding_accuracies(front)
+    known = [t for t in front if t.number in accuracy and t.latency_ms is not None]
+    if not known:
+        return None
+    points = [(accuracy[trial.number], trial.latency_ms or 0.0) for trial in known]
+    return known[knee_index(points)]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from archsearch.analysis.choice import front_trials
 from archsearch.analysis.hypervolume import Reference, hypervolume
+from archsearch.analysis.reported import decided_by_others, deciding_accuracies
 from archsearch.analysis.significance import difference_interval, num_images
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
@@ -99,6 +100,36 @@ def common_reference(runs: Sequence[RunRecord]) -> Reference:
         if run.trials:
             classes = max(classes, run.trials[0].arch.num_classes)
     return Reference(1.0 / classes, max(limits))
+
+
+def by_other_seeds(runs: Sequence[RunRecord]) -> bool:
+    """Return whether the fronts of all ``runs`` can be compared over seeds that chose nothing."""
+    return all(decided_by_others(front_trials(run)) for run in runs)
+
+
+def on_one_scale(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
+    """Return ``runs`` with one kind of accuracy on all of their fronts, for comparing them.
+
+    That is the mean over other seeds where every front has it, members without are left out; and
+    the accuracy with the seed that chose otherwise, other seeds are left out.
+    """
+    others = by_other_seeds(runs)
+    return tuple(_rescaled(run, others) for run in runs)
+
+
+def _rescaled(run: RunRecord, others: bool) -> RunRecord:
+    front = front_trials(run)
+    if not others:
+        plain = [trial.model_copy(update={"other_seeds": ()}) for trial in front]
+    else:
+        plain = [
+            trial.model_copy(update={"accuracy": accuracy})
+            for trial in front
+            if (accuracy := deciding_accuracies(front).get(trial.number)) is not None
+        ]
+    by_number = {trial.number: trial for trial in plain}
+    trials = tuple(by_number.get(trial.number, trial) for trial in run.trials)
+    return run.model_copy(update={"trials": trials, "front": tuple(by_number)})
 
 
 def hypervolume_draws(

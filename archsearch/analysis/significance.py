@@ -1,10 +1,10 @@
 """How sure an accuracy is, given how many images it was counted on."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import NormalDist
 
-from archsearch.record import RunRecord, TrialRecord
+from archsearch.record import RunRecord
 
 
 def accuracy_interval(accuracy: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -51,24 +51,6 @@ def difference_interval(
         gap - math.hypot(first - low_1, high_2 - second),
         gap + math.hypot(high_1 - first, second - low_2),
     )
-
-
-def ties_with(trial: TrialRecord, others: Sequence[TrialRecord], n: int) -> tuple[TrialRecord, ...]:
-    """Return those of ``others`` whose accuracy cannot be told from that of ``trial``.
-
-    Args:
-        trial: a trial with known accuracy; it is never among the result.
-        others: trials to compare with; those without accuracy are passed over.
-        n: number of validation images.
-    """
-    tied = []
-    for other in others:
-        if other.number == trial.number or other.accuracy is None or trial.accuracy is None:
-            continue
-        low, high = difference_interval(trial.accuracy, other.accuracy, n)
-        if low <= 0.0 <= high:
-            tied.append(other)
-    return tuple(tied)
 
 
 def num_images(run: RunRecord, split: str = "val") -> int | None:

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from archsearch.analysis.significance import difference_interval
+from archsearch.analysis.reported import (
+    Reported,
+    deciding_accuracies,
+    interval_of_difference,
+    reported_accuracies,
+)
+from archsearch.analysis.significance import accuracy_interval
 from archsearch.record import BaselineRecord, TrialRecord
 
 
@@ -12,7 +18,7 @@ class Versus(NamedTuple):
 
     Attributes:
         trial: the most accurate trial of the front that is no slower.
-        gain: its accuracy minus the network's, as a share.
+        gain: its reported accuracy minus the network's, as a share.
         interval: 95 % interval of that; None when the number of images is not known.
         ratio: its latency over the network's.
     """
@@ -39,10 +45,15 @@ def versus(
     no_slower = [trial for trial in front if (trial.latency_ms or 0.0) <= limit]
     if not no_slower:
         return None
-    top = max(no_slower, key=lambda trial: (trial.accuracy or 0.0, -(trial.latency_ms or 0.0)))
-    accuracy = top.accuracy or 0.0
-    interval = None
-    if num_images:
-        interval = difference_interval(accuracy, baseline.accuracy, num_images)
+    # ranked with the whole front, so that all of one kind stays all of one kind
+    accuracy = deciding_accuracies(front)
+    ranked = [trial for trial in no_slower if trial.number in accuracy]
+    if not ranked:
+        return None
+    top = max(ranked, key=lambda trial: (accuracy[trial.number], -(trial.latency_ms or 0.0)))
+    reported = reported_accuracies(front, num_images)[top.number]
+    images = accuracy_interval(baseline.accuracy, num_images) if num_images else None
+    other = Reported(baseline.accuracy, images, 1)
+    interval = interval_of_difference(reported, other) if num_images else None
     ratio = (top.latency_ms or 0.0) / limit
-    return Versus(top, accuracy - baseline.accuracy, interval, ratio)
+    return Versus(top, reported.value - other.value, interval, ratio)

@@ -8,6 +8,7 @@ from archsearch.arch.architecture import (
     Stage,
 )
 from archsearch.arch.attention import (
+    ATTENTIONS,
     Attention,
     AttentionSpec,
     SelfAttention,
@@ -17,8 +18,12 @@ from archsearch.arch.attention import (
     WindowAttention,
     WindowGlobalAttention,
 )
+from archsearch.arch.block_file import BlockSource, folders_of, keep_sources, load_kept, sources_in
+from archsearch.arch.block_file import is_reference as is_block_reference
+from archsearch.arch.block_file import register as register_source
 from archsearch.arch.diff import Difference, diff
 from archsearch.arch.ffn import (
+    FFNS,
     BiDimensionalFfn,
     EfficientChannelAttention,
     Ffn,
@@ -30,6 +35,8 @@ from archsearch.arch.ffn import (
     SqueezeExcitation,
 )
 from archsearch.arch.load import arch_from, load_arch, value_from
+from archsearch.arch.mixer import Builder, Drawing, MixerSpec, TokensRead, short_name, type_name
+from archsearch.arch.mixer_types import MixerTypes, module_of
 from archsearch.arch.parts import (
     ConditionalPosition,
     ConvDownsample,
@@ -51,31 +58,41 @@ from archsearch.arch.parts import (
     Stem,
     TokensToTokenStem,
 )
-from archsearch.arch.rules import BrokenRule, arch_problems
-from archsearch.arch.spec import Spec
+from archsearch.arch.rules import arch_problems
+from archsearch.arch.spec import BrokenRule, Count, Flag, Ratio, Spec
+from archsearch.arch.stage_context import StageContext, TokenCount
 from archsearch.arch.summary import summary
 
 __all__ = [
+    "ATTENTIONS",
+    "FFNS",
     "Arch",
     "Attention",
     "AttentionSpec",
     "BiDimensionalFfn",
     "Block",
+    "BlockSource",
     "BrokenRule",
+    "Builder",
     "ConditionalPosition",
     "ConvDownsample",
     "ConvStem",
+    "Count",
     "Difference",
     "Downsample",
+    "Drawing",
     "EfficientChannelAttention",
     "Ffn",
     "FfnSpec",
+    "Flag",
     "Gate",
     "Head",
     "LearnedPosition",
     "LocalAggregation",
     "LocalityFfn",
     "Merge",
+    "MixerSpec",
+    "MixerTypes",
     "Mlp",
     "NeckHead",
     "NoGate",
@@ -86,6 +103,7 @@ __all__ = [
     "PixelTransformer",
     "PooledHead",
     "Position",
+    "Ratio",
     "RelativeBias",
     "ResidualMerge",
     "SelfAttention",
@@ -96,14 +114,26 @@ __all__ = [
     "Spec",
     "SqueezeExcitation",
     "Stage",
+    "StageContext",
     "Stem",
+    "TokenCount",
+    "TokensRead",
     "TokensToTokenStem",
     "WindowAttention",
     "WindowGlobalAttention",
     "arch_from",
     "arch_problems",
     "diff",
+    "folders_of",
+    "is_block_reference",
+    "keep_sources",
     "load_arch",
+    "load_kept",
+    "module_of",
+    "register_source",
+    "short_name",
+    "sources_in",
     "summary",
+    "type_name",
     "value_from",
 ]

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field
 
 from archsearch.arch.attention import Attention
+from archsearch.arch.block_file import keep_sources
 from archsearch.arch.ffn import Ffn
 from archsearch.arch.parts import (
     Downsample,
@@ -21,6 +22,7 @@ from archsearch.arch.parts import (
     Stem,
 )
 from archsearch.arch.spec import Count, Flag, Spec
+from archsearch.files import write_text
 
 
 class LocalAggregation(Spec):
@@ -118,7 +120,7 @@ class Stage(Spec):
     @property
     def global_tokens(self) -> int:
         """Number of global tokens that the stage's attentions share."""
-        return max((getattr(b.attention, "global_tokens", 0) for b in self.pattern), default=0)
+        return max((block.attention.num_global_tokens for block in self.pattern), default=0)
 
 
 class Arch(Spec):
@@ -182,8 +184,9 @@ class Arch(Spec):
         return yaml.safe_dump(self.to_dict(), sort_keys=False, width=100)
 
     def save(self, path: str | Path) -> None:
-        """Write the architecture as YAML."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        """Write the architecture as YAML, and the files of its blocks beside it."""
+        write_text(path, self.to_yaml())
+        keep_sources(self.to_dict(), Path(path).parent)
 
 
 def _numbers(data: Any) -> Any:

@@ -1,14 +1,26 @@
 """Attention specifications: which tokens look at which."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import SerializeAsAny
 
-from archsearch.arch.spec import Count, Flag, Spec, TypeShorthand
+from archsearch.arch.mixer import Drawing, MixerSpec, TokensRead
+from archsearch.arch.mixer_types import MixerTypes
+from archsearch.arch.spec import Count, Flag, TypeShorthand
 
 
-class AttentionSpec(Spec):
+class AttentionSpec(MixerSpec):
     """Base of the attention types."""
+
+    @property
+    def num_global_tokens(self) -> int:
+        """Global tokens that this attention asks for."""
+        return 0
+
+    def drawing(self) -> Drawing:
+        """Return how the drawing of a network shows this attention."""
+        values = [f"{name} {value}" for name, value in self.to_dict().items() if name != "type"]
+        return Drawing(", ".join(values).replace("_", " "))
 
     def canonical(self, side: int) -> "AttentionSpec":
         """Return the equal network's simplest form on a map of ``side`` x ``side`` tokens.
@@ -24,6 +36,14 @@ class SelfAttention(AttentionSpec):
     type: Literal["self_attention"] = "self_attention"
     qkv_bias: Flag = True
 
+    def label(self) -> str:
+        """Return ``self_attention``."""
+        return self.type
+
+    def drawing(self) -> Drawing:
+        """Every token looks at every token."""
+        return Drawing()
+
 
 class WindowAttention(AttentionSpec):
     """Self-attention inside windows (Swin).
@@ -33,10 +53,22 @@ class WindowAttention(AttentionSpec):
         shift: shift the windows by half a window, and mask across the seam.
     """
 
+    tokens_read: ClassVar[TokensRead] = "none"
+    updates_class_token: ClassVar[bool] = False
+
     type: Literal["window"] = "window"
     window_size: Count
     shift: Flag = False
     qkv_bias: Flag = True
+
+    def label(self) -> str:
+        """Return e.g. ``window(w8,shift)``."""
+        return f"window(w{self.window_size}{',shift' if self.shift else ''})"
+
+    def drawing(self) -> Drawing:
+        """Tokens look at their window."""
+        shifted = ", shifted" if self.shift else ""
+        return Drawing(f"window {self.window_size}{shifted}", "windows", self.window_size)
 
     def canonical(self, side: int) -> AttentionSpec:
         """Clamp the window to the map; one window cannot be shifted."""
@@ -54,12 +86,35 @@ class WindowGlobalAttention(AttentionSpec):
         broadcast: image tokens attend to the global tokens.
     """
 
+    # it updates the global tokens only
+    updates_class_token: ClassVar[bool] = False
+
     type: Literal["window_global"] = "window_global"
     window_size: Count
     global_tokens: Count
     aggregation: Flag = True
     broadcast: Flag = True
     qkv_bias: Flag = True
+
+    @property
+    def num_global_tokens(self) -> int:
+        """Global tokens that this attention asks for."""
+        return self.global_tokens
+
+    def reads_tokens(self) -> TokensRead:
+        """Return ``global`` where the global tokens are broadcast to the map."""
+        return "global" if self.broadcast else "none"
+
+    def label(self) -> str:
+        """Return e.g. ``window_global(w8,t4)``."""
+        return f"window_global(w{self.window_size},t{self.global_tokens})"
+
+    def drawing(self) -> Drawing:
+        """Tokens look at their window, and at the global tokens."""
+        off = [word for word in ("aggregation", "broadcast") if not getattr(self, word)]
+        detail = f"window {self.window_size}, {self.global_tokens} tokens"
+        detail += "".join(f", no {word}" for word in off)
+        return Drawing(detail, "windows", self.window_size, self.global_tokens)
 
     def canonical(self, side: int) -> AttentionSpec:
         """Clamp the window to the map."""
@@ -80,6 +135,15 @@ class SparseGlobalAttention(AttentionSpec):
     sampler: Literal["top_left", "center", "average", "max"] = "top_left"
     propagation: Literal["transposed_conv", "bilinear", "nearest", "none"] = "transposed_conv"
     qkv_bias: Flag = True
+
+    def label(self) -> str:
+        """Return e.g. ``sparse_global(r2)``."""
+        return f"sparse_global(r{self.sample_rate})"
+
+    def drawing(self) -> Drawing:
+        """One sample of each patch looks at all samples."""
+        detail = f"r {self.sample_rate}, {self.sampler.replace('_', ' ')}"
+        return Drawing(detail, "samples", self.sample_rate)
 
     def canonical(self, side: int) -> AttentionSpec:
         """Clamp r to the map; a sample of every token is plain self-attention."""
@@ -103,6 +167,9 @@ class SeparableAttention(AttentionSpec):
         pointwise: exchange between windows; off leaves the depthwise part alone.
     """
 
+    tokens_read: ClassVar[TokensRead] = "none"
+    updates_class_token: ClassVar[bool] = False
+
     type: Literal["separable"] = "separable"
     window_size: Count
     group_count: Count = 1
@@ -114,6 +181,15 @@ class SeparableAttention(AttentionSpec):
     def group_size(self) -> int:
         """Side, in tokens, of the region that the depthwise part attends in."""
         return self.window_size * self.group_count
+
+    def label(self) -> str:
+        """Return e.g. ``separable(w8)``, with the side of a group."""
+        return f"separable(w{self.group_size})"
+
+    def drawing(self) -> Drawing:
+        """Tokens look at their group of windows; then windows look at windows."""
+        off = "" if self.pointwise else ", no pointwise"
+        return Drawing(f"window {self.group_size}{off}", "windows", self.group_size)
 
     def canonical(self, side: int) -> AttentionSpec:
         """Clamp the group to the map; a single group has no window token and no pointwise part."""
@@ -133,6 +209,14 @@ class SpatialReductionAttention(AttentionSpec):
     reduction: Count
     qkv_bias: Flag = True
 
+    def label(self) -> str:
+        """Return e.g. ``spatial_reduction(r2)``."""
+        return f"spatial_reduction(r{self.reduction})"
+
+    def drawing(self) -> Drawing:
+        """Every token looks at the reduced map."""
+        return Drawing(f"r {self.reduction}", "reduced", self.reduction)
+
     def canonical(self, side: int) -> AttentionSpec:
         """Clamp the reduction to the map; no reduction is plain self-attention."""
         rate = min(self.reduction, side)
@@ -141,13 +225,17 @@ class SpatialReductionAttention(AttentionSpec):
         return self.changed(reduction=rate)
 
 
-Attention = Annotated[
-    SelfAttention
-    | WindowAttention
-    | WindowGlobalAttention
-    | SparseGlobalAttention
-    | SeparableAttention
-    | SpatialReductionAttention,
-    Field(discriminator="type"),
-    TypeShorthand,
-]
+#: the attention types by name
+ATTENTIONS = MixerTypes(
+    "attention",
+    AttentionSpec,
+    [
+        SelfAttention,
+        WindowAttention,
+        WindowGlobalAttention,
+        SparseGlobalAttention,
+        SeparableAttention,
+        SpatialReductionAttention,
+    ],
+)
+Attention = Annotated[SerializeAsAny[AttentionSpec], ATTENTIONS.validator(), TypeShorthand]

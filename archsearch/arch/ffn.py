@@ -1,16 +1,30 @@
 """FFN specifications: what happens to each token after attention."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
-from archsearch.arch.spec import Count, Flag, Ratio, Spec, TypeShorthand
+from archsearch.arch.mixer import MixerSpec, TokensRead, type_name
+from archsearch.arch.mixer_types import MixerTypes
+from archsearch.arch.spec import ODD, BrokenRule, Count, Flag, Ratio, Spec, TypeShorthand
 
 
-class FfnSpec(Spec):
+class FfnSpec(MixerSpec):
     """Base of the FFN types."""
 
+    #: stochastic depth may skip it
+    drops_path: ClassVar[bool] = True
+
     expansion: Ratio = 4.0
+
+    def label(self) -> str:
+        """Return e.g. ``mlp x4``, without the space."""
+        return f"{type_name(self)}x{self.expansion:g}"
+
+    def view(self) -> str:
+        """Return how the drawing of a network shows this FFN, e.g. ``MLP x4``."""
+        return f"{self.words()} x{self.expansion:g}"
 
     def hidden_width(self, width: int) -> int:
         """Return the hidden channels at block width ``width``."""
@@ -63,7 +77,13 @@ class Mlp(FfnSpec):
         expansion: hidden width over block width.
     """
 
+    tokens_read: ClassVar[TokensRead] = "none"
+
     type: Literal["mlp"] = "mlp"
+
+    def words(self) -> str:
+        """Return ``MLP``."""
+        return "MLP"
 
 
 class BiDimensionalFfn(FfnSpec):
@@ -80,6 +100,10 @@ class BiDimensionalFfn(FfnSpec):
     channel: Flag = True
     spatial: Flag = True
     reduction: Count = 4
+
+    def words(self) -> str:
+        """Return the type in words."""
+        return "bi-dimensional"
 
     def canonical(self) -> FfnSpec:
         """Without both gates it is an MLP."""
@@ -98,19 +122,37 @@ class LocalityFfn(FfnSpec):
         gate: channel gate on the hidden map.
     """
 
+    tokens_read: ClassVar[TokensRead] = "none"
+    updates_class_token: ClassVar[bool] = False
+    # the code of the paper has none here
+    drops_path: ClassVar[bool] = False
+
     type: Literal["locality"] = "locality"
     depthwise: Flag = True
     kernel_size: Count = 3
     activation: Literal["relu6", "h_swish"] = "h_swish"
     gate: Gate = NoGate()
 
+    def label(self) -> str:
+        """Return e.g. ``locality+sex4``: gate and expansion."""
+        gate = "" if self.gate.type == "none" else f"+{self.gate.type}"
+        return f"locality{gate}x{self.expansion:g}"
+
+    def view(self) -> str:
+        """Return e.g. ``locality + SE x4``."""
+        gate = "" if self.gate.type == "none" else f" + {self.gate.type.upper()}"
+        return f"locality{gate} x{self.expansion:g}"
+
+    def problems(self) -> Iterator[BrokenRule]:
+        """Yield an even kernel."""
+        if self.kernel_size % 2 == 0:
+            yield BrokenRule(("kernel_size",), ODD, self.kernel_size)
+
     def canonical(self) -> FfnSpec:
         """Without the depthwise convolution its kernel size has no effect."""
         return self if self.depthwise else self.changed(kernel_size=3)
 
 
-Ffn = Annotated[
-    Mlp | BiDimensionalFfn | LocalityFfn,
-    Field(discriminator="type"),
-    TypeShorthand,
-]
+#: the FFN types by name
+FFNS = MixerTypes("ffn", FfnSpec, [Mlp, BiDimensionalFfn, LocalityFfn])
+Ffn = Annotated[SerializeAsAny[FfnSpec], FFNS.validator(), TypeShorthand]

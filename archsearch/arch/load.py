@@ -1,11 +1,15 @@
 """From plain data to frozen values: every problem found at once, each with its place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from archsearch.arch.architecture import Arch
+from archsearch.arch.attention import ATTENTIONS
+from archsearch.arch.block_file import folders_of
+from archsearch.arch.ffn import FFNS
 from archsearch.arch.rules import arch_problems
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.yaml_source import KeyPath, YamlSource, load_yaml
@@ -46,7 +50,7 @@ def value_from(model: type[Model], source: YamlSource) -> Model:
             Problem("", f"must be a mapping of keys, but is {found}", file=source.name)
         )
     try:
-        return model.model_validate(source.data)
+        return model.model_validate(source.data, context={"folders": folders_of(source.name)})
     except ValidationError as error:
         details = error.errors(include_url=False)
         # a list whose items failed is reported as empty too: the items' own errors say it better
@@ -59,12 +63,16 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource)
     path = _strip_tags(detail["loc"], source.data)
     kind, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
     if kind == "extra_forbidden":
-        known = _keys_at(model, path[:-1], source.data)
+        known = _keys_at(model, path[:-1], source)
         return source.problem(path, "unknown key", None, nearest(str(path[-1]), known))
     if kind == "missing":
         return source.problem(path, "is required", None, f"add '{path[-1]}'")
+    if kind == "block_file":
+        return source.problem((*path, "type"), context["rule"], context["name"], context["remedy"])
     if kind == "union_tag_invalid":
-        known = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+        known = context.get("expected") or [
+            tag.strip(" '") for tag in context["expected_tags"].split(",")
+        ]
         return source.problem(
             (*path, "type"), "unknown type", context["tag"], nearest(context["tag"], known)
         )
@@ -101,8 +109,9 @@ def _strip_tags(location: tuple[str | int, ...], data: Any) -> KeyPath:
     return tuple(path)
 
 
-def _keys_at(model: type[BaseModel], path: KeyPath, data: Any) -> list[str]:
+def _keys_at(model: type[BaseModel], path: KeyPath, source: YamlSource) -> list[str]:
     """Return the keys that the mapping at ``path`` may have."""
+    data, folders = source.data, folders_of(source.name)
     current: type[BaseModel] | None = model
     annotation: Any = None
     for part in path:
@@ -111,13 +120,16 @@ def _keys_at(model: type[BaseModel], path: KeyPath, data: Any) -> list[str]:
             field = current.model_fields.get(part)
             annotation = field.annotation if field else None
         tag = data.get("type") if isinstance(data, dict) else None
-        current = _model_in(annotation, tag)
+        current = _model_in(annotation, tag, folders)
     return list(current.model_fields) if current else []
 
 
-def _model_in(annotation: Any, tag: object) -> type[BaseModel] | None:
+def _model_in(annotation: Any, tag: object, folders: Sequence[Path]) -> type[BaseModel] | None:
     """Return the pydantic class inside ``annotation``; among several, the one of type ``tag``."""
     found = _models(annotation)
+    for types in (ATTENTIONS, FFNS):
+        if types.base in found and isinstance(tag, str):
+            return types.find(tag, folders)
     for each in found:
         kind = each.model_fields.get("type")
         if kind is not None and kind.default == tag:

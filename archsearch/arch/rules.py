@@ -1,25 +1,14 @@
 """Rules that hold between the values of an architecture."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from archsearch.arch.architecture import Arch, Stage
-from archsearch.arch.attention import WindowGlobalAttention
-from archsearch.arch.ffn import LocalityFfn
+from archsearch.arch.attention import AttentionSpec
+from archsearch.arch.ffn import FfnSpec
 from archsearch.arch.parts import ConditionalPosition, PixelStem, TokensToTokenStem
+from archsearch.arch.spec import ODD, BrokenRule
 from archsearch.yaml_source import KeyPath
-
-_ODD = "must be odd, so that the map keeps its size"
-
-
-@dataclass(frozen=True)
-class BrokenRule:
-    """A rule that an architecture breaks: where, which, with what value, and the way out."""
-
-    path: KeyPath
-    rule: str
-    value: object = None
-    remedy: str = ""
 
 
 def arch_problems(arch: Arch) -> list[BrokenRule]:
@@ -57,9 +46,8 @@ def _stem_problems(arch: Arch) -> Iterator[BrokenRule]:
         remedy = f"use {_divisors_near(stem.patch_size, stem.pixel_size)}"
         rule = f"must divide the patch size {stem.patch_size}"
         yield BrokenRule(("stem", "pixel_size"), rule, stem.pixel_size, remedy)
-    ffn = stem.ffn if isinstance(stem, TokensToTokenStem) else None
-    if isinstance(ffn, LocalityFfn) and ffn.kernel_size % 2 == 0:
-        yield BrokenRule(("stem", "ffn", "kernel_size"), _ODD, ffn.kernel_size)
+    if isinstance(stem, TokensToTokenStem):
+        yield from _own_problems(stem.ffn, ("stem", "ffn"))
     for index, stage in enumerate(arch.stages):
         for position, block in enumerate(stage.blocks):
             path = ("stages", index, "blocks", position, "inner")
@@ -98,11 +86,7 @@ def _stage_problems(stage: Stage) -> Iterator[BrokenRule]:
             stage.num_heads,
             f"use {_divisors_near(stage.width, stage.num_heads)}",
         )
-    tokens = {
-        block.attention.global_tokens
-        for block in stage.blocks
-        if isinstance(block.attention, WindowGlobalAttention)
-    }
+    tokens = {block.attention.num_global_tokens for block in stage.blocks} - {0}
     if len(tokens) > 1:
         yield BrokenRule(
             ("blocks",),
@@ -110,14 +94,20 @@ def _stage_problems(stage: Stage) -> Iterator[BrokenRule]:
             sorted(tokens),
         )
     if isinstance(stage.position, ConditionalPosition) and stage.position.kernel_size % 2 == 0:
-        yield BrokenRule(("position", "kernel_size"), _ODD, stage.position.kernel_size)
+        yield BrokenRule(("position", "kernel_size"), ODD, stage.position.kernel_size)
     for index, block in enumerate(stage.blocks):
         path = ("blocks", index)
-        if isinstance(block.ffn, LocalityFfn) and block.ffn.kernel_size % 2 == 0:
-            yield BrokenRule((*path, "ffn", "kernel_size"), _ODD, block.ffn.kernel_size)
+        yield from _own_problems(block.attention, (*path, "attention"))
+        yield from _own_problems(block.ffn, (*path, "ffn"))
         local = block.local_aggregation
         if local is not None and local.kernel_size % 2 == 0:
-            yield BrokenRule((*path, "local_aggregation", "kernel_size"), _ODD, local.kernel_size)
+            yield BrokenRule((*path, "local_aggregation", "kernel_size"), ODD, local.kernel_size)
+
+
+def _own_problems(spec: AttentionSpec | FfnSpec, path: KeyPath) -> Iterator[BrokenRule]:
+    """Yield what is wrong within one attention or FFN, at its place in the stage or stem."""
+    for broken in spec.problems():
+        yield replace(broken, path=(*path, *broken.path))
 
 
 def _divisors_near(width: int, wanted: int) -> str:

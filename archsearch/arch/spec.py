@@ -1,8 +1,24 @@
 """The base of every specification: a frozen value that refuses unknown keys."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from archsearch.yaml_source import KeyPath
+
+#: rule of the side of a convolution's kernel
+ODD = "must be odd, so that the map keeps its size"
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A rule that an architecture breaks: where, which, with what value, and the way out."""
+
+    path: KeyPath
+    rule: str
+    value: object = None
+    remedy: str = ""
 
 
 class Spec(BaseModel):

@@ -1,15 +1,6 @@
 """An architecture in one readable line."""
 
 from archsearch.arch.architecture import Arch, Block, Stage
-from archsearch.arch.attention import (
-    AttentionSpec,
-    SeparableAttention,
-    SparseGlobalAttention,
-    SpatialReductionAttention,
-    WindowAttention,
-    WindowGlobalAttention,
-)
-from archsearch.arch.ffn import FfnSpec, LocalityFfn, Mlp
 
 
 def summary(arch: Arch) -> str:
@@ -27,30 +18,4 @@ def _stage(stage: Stage) -> str:
 
 def _block(block: Block) -> str:
     local = "local+" if block.local_aggregation else ""
-    return f"{local}{_attention(block.attention)} {_ffn(block.ffn)}"
-
-
-def _attention(spec: AttentionSpec) -> str:
-    match spec:
-        case WindowGlobalAttention():
-            return f"window_global(w{spec.window_size},t{spec.global_tokens})"
-        case WindowAttention():
-            return f"window(w{spec.window_size}{',shift' if spec.shift else ''})"
-        case SparseGlobalAttention():
-            return f"sparse_global(r{spec.sample_rate})"
-        case SeparableAttention():
-            return f"separable(w{spec.group_size})"
-        case SpatialReductionAttention():
-            return f"spatial_reduction(r{spec.reduction})"
-    return str(getattr(spec, "type", "attention"))
-
-
-def _ffn(spec: FfnSpec) -> str:
-    times = f"x{spec.expansion:g}"
-    match spec:
-        case Mlp():
-            return f"mlp{times}"
-        case LocalityFfn():
-            gate = "" if spec.gate.type == "none" else f"+{spec.gate.type}"
-            return f"locality{gate}{times}"
-    return f"{getattr(spec, 'type', 'ffn')}{times}"
+    return f"{local}{block.attention.label()} {block.ffn.label()}"

@@ -1,30 +1,32 @@
 """``archsearch ablate``: which choice bought the gain."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
-from rich.table import Table
 
 from archsearch.ablation import (
+    FULL,
     AblationPlace,
     PreparedAblation,
     describe_ablation_plan,
     is_ablation,
     prepare_ablation,
     run_ablation,
-    scale_names,
     study_texts,
 )
 from archsearch.ablation.tracked import ablation_entries
 from archsearch.ablation_record import AblationRecord
+from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
 from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet, Set
-from archsearch.cli.progress import LiveProgress, clock, describe_ablation
+from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
+from archsearch.cli.progress import LiveProgress, describe_ablation
 from archsearch.cli.run import refuse_twice, seconds
-from archsearch.errors import InputError, Problem, nearest
-from archsearch.report import ablation_tables, write_ablation, written
+from archsearch.errors import InputError, Problem
+from archsearch.report import PlainTable, ablation_tables, write_ablation
+from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_dir
 from archsearch.search import Execution
@@ -43,6 +45,14 @@ def ablate(
     list_: Annotated[
         bool, typer.Option("--list", help="List the studies we ship, and what they cost.")
     ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VARIANT",
+            help="Train the base and this variant only; may be repeated. Intervals then count "
+            "these alone.",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -127,6 +137,8 @@ def ablate(
     format_: Annotated[
         str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel="Output")
     ] = "table",
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     log: Log = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -137,10 +149,12 @@ def ablate(
     trained again.
     """
     if list_:
-        out.print(_studies())
+        print_tables([_studies()], table_format(format_, as_json, as_csv))
         return
     counts = {"--seeds": seeds, "--epochs": epochs, "--limit": limit, "--workers": workers}
-    _check(study, format_, executor, until_clear, time_limit, counts)
+    wrong = format_problems(format_, as_json, as_csv)
+    _check(study, executor, until_clear, time_limit, counts, wrong)
+    kind = table_format(format_, as_json, as_csv)
     execution = Execution(
         time_limit_s=seconds(time_limit) if time_limit else None,
         workers=workers,
@@ -160,7 +174,9 @@ def ablate(
         given["latency.device"] = device
     settings = tuple(settings_from(set_ or []))
     refuse_twice(settings, {"recipe.epochs": epochs})
-    place = AblationPlace(study, scale, given, name, str(runs_dir), download, settings)
+    place = AblationPlace(
+        study, scale, given, name, str(runs_dir), download, tuple(only or ()), settings
+    )
     prepared = prepare_ablation(place, execution)
     if dry_run:
         for line in describe_ablation_plan(prepared):
@@ -169,7 +185,7 @@ def ablate(
     with LiveProgress(err, describe_ablation, quiet) as progress:
         more = seeds_wanted if until_clear else None
         record = run_ablation(prepared, progress, more, retry_failed=retry_failed)
-    _finished(record, prepared, format_)
+    _finished(record, prepared, kind)
     with open_tracker(prepared.folder.path, execution.log, err.print) as tracker:
         for entry in ablation_entries(record, prepared.recipe, (prepared.folder.report,)):
             tracker.log(entry)
@@ -177,18 +193,15 @@ def ablate(
 
 def _check(
     study: str,
-    format_: str,
     executor: str,
     until_clear: bool,
     time_limit: str | None,
     counts: dict[str, int | None],
+    wrong: list[Problem],
 ) -> None:
-    problems = []
+    problems = list(wrong)
     if not study:
         problems.append(Problem("STUDY", "is required", None, "archsearch ablate --list"))
-    if format_ not in FORMATS:
-        rule = f"must be one of {', '.join(FORMATS)}"
-        problems.append(Problem("--format", rule, format_, nearest(format_, FORMATS)))
     if executor not in ("ray", "inline"):
         problems.append(Problem("--executor", "must be ray or inline", executor))
     for option, value in counts.items():
@@ -201,30 +214,38 @@ def _check(
         raise InputError(problems)
 
 
-def _finished(record: AblationRecord, prepared: PreparedAblation, format_: str) -> None:
+def _finished(record: AblationRecord, prepared: PreparedAblation, kind: str) -> None:
     """Write the page and print the tables."""
     found = answers(record)
     page = write_ablation(record, prepared.folder.report, found=found)
-    tables = ablation_tables(record, found)
-    if format_ != "table":
-        # not through rich: a pipe gets what a file should hold
-        print(written(tables, format_))
-    else:
-        for table in tables:
-            out.print(table.rich())
-            for note in table.notes:
-                out.print(note, markup=False, soft_wrap=True)
+    print_tables(ablation_tables(record, found), kind)
+    if kind == "table":
         for note in record.notes:
-            out.print(note, markup=False, soft_wrap=True)
+            out.print(note, soft_wrap=True)
     err.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
 
 
-def _studies() -> Table:
-    table = Table(title="ablation studies", show_lines=True)
-    for heading in ("study", "scales", "question", "cost"):
-        table.add_column(heading)
-    for path in sorted(resource_dir("studies").glob("*.yaml")):
-        if is_ablation(path):
-            question, cost = study_texts(path)
-            table.add_row(path.stem, ", ".join(scale_names(path)), question, cost)
-    return table
+class _StudyRow(NamedTuple):
+    name: str
+    question: str
+    costs: dict[str, str]
+
+
+def _others(row: _StudyRow) -> str:
+    rest = {scale: cost for scale, cost in row.costs.items() if scale != FULL}
+    return "; ".join(f"{scale}: {cost}" for scale, cost in rest.items())
+
+
+_STUDY_COLUMNS: tuple[Column[_StudyRow], ...] = (
+    Column("study", lambda row: row.name, "study", words=True),
+    Column("question", lambda row: row.question, "question", words=True),
+    Column("costs", lambda row: row.costs),
+    Column("cost", lambda row: row.costs[FULL], "cost at full scale", words=True, in_csv=False),
+    Column("scales", _others, "cost at other scales (--scale)", words=True, in_csv=False),
+)
+
+
+def _studies() -> PlainTable:
+    paths = sorted(resource_dir("studies").glob("*.yaml"))
+    rows = [_StudyRow(path.stem, *study_texts(path)) for path in paths if is_ablation(path)]
+    return tabulate("ablation studies", _STUDY_COLUMNS, rows)

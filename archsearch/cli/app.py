@@ -13,9 +13,14 @@ from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
+from archsearch.activity import BOARD, Activity
 from archsearch.cli.completion import completer_of, is_completing, rejoined
-from archsearch.cli.console import exit_codes, set_loudness
+from archsearch.cli.console import err, exit_codes, set_loudness
+from archsearch.cli.heartbeat import Heartbeat
+from archsearch.cli.interruption import Interrupted
+from archsearch.cli.password import hide_password
 from archsearch.cli.signature import stand_in
+from archsearch.machine import machine_limits, usable_cores
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
@@ -35,6 +40,9 @@ COMMANDS = {
     "zoo": "List the models of the four papers; compare them measured here and published.",
 }
 
+#: commands that run until they are ended, and say so themselves
+_SERVERS = frozenset({"dashboard"})
+
 HELP = """Search light-weight vision transformers for your latency budget, on your own device.
 
 Start with: archsearch run lightweight --budget-ms 5
@@ -49,6 +57,16 @@ class Command(TyperCommand):
         for each in self.params:
             if isinstance(each, TyperOption | TyperArgument) and each.help:
                 each.help = escape(each.help)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an interruption passes through click, which would say nothing of it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            passing = Interrupted()
+            for note in getattr(error, "__notes__", []):
+                passing.add_note(note)
+            raise passing from None
 
 
 def build_app(wanted: str | None, completing: bool = False) -> typer.Typer:
@@ -77,13 +95,32 @@ def build_app(wanted: str | None, completing: bool = False) -> typer.Typer:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit code 0 done, 1 the run failed, 2 the input is wrong."""
+    if arguments is None:
+        hide_password()
+    limit_threads()
     words = sys.argv[1:] if arguments is None else arguments
     wanted = next((word for word in words if not word.startswith("-")), None)
     if is_completing():
         _complete(words)
         return
-    with exit_codes():
+    with exit_codes(), contextlib.ExitStack() as shown:
+        if wanted not in _SERVERS and not {"--quiet", "-q"} & set(words):
+            shown.enter_context(Heartbeat(err))
+            shown.enter_context(BOARD.show(Activity(wanted or "archsearch", is_frame=True)))
         build_app(wanted)(words)
+
+
+def limit_threads() -> None:
+    """Let numerical libraries use no more threads than a CPU quota has cores for.
+
+    They look at the affinity mask alone: under a quota of one core on a machine of 64, each product
+    of matrices would start 64 threads, which the kernel then stops together. It must be said before
+    they are loaded; who has set it already keeps it.
+    """
+    cores = machine_limits().whole_cores
+    if cores < usable_cores():
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, str(cores))
 
 
 def _complete(words: list[str]) -> None:

@@ -1,21 +1,20 @@
 """``archsearch calibrate``: measure the sub-blocks of a space, so that latency can be predicted."""
 
+import contextlib
 import json
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from archsearch.arch import value_from
-from archsearch.cli.console import err, out
-from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads
+from archsearch.cli.console import say
+from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads, check_output
+from archsearch.cli.plain import print_facts
 from archsearch.cli.run import seconds
-from archsearch.cluster import machine_lock
+from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import (
     GATE,
-    Coverage,
     LatencyProtocol,
     LatencyTable,
     Probe,
@@ -24,6 +23,8 @@ from archsearch.cost import (
     current_environment,
     table_path,
 )
+from archsearch.errors import TrialError
+from archsearch.percent import percent_text
 from archsearch.space import load_space
 from archsearch.yaml_source import YamlSource
 
@@ -62,31 +63,23 @@ def calibrate(
     changes = {"image_size": image_size, "num_classes": num_classes}
     changed = {name: value for name, value in changes.items() if value is not None}
     rng = np.random.default_rng(seed)
+    key = TableKey.of(current_environment(device), protocol, threads)
+    check_output(table_path(key), "the cache ($ARCHSEARCH_CACHE)")
     archs = [
         loaded.arch(loaded.sample(rng)).model_copy(update=changed).canonical() for _ in range(_POOL)
     ]
-    key = TableKey.of(current_environment(device), protocol, threads)
     table = LatencyTable(key) if fresh else LatencyTable.load(key)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f} of {task.total:.0f} sub-blocks"),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-    )
-    with Probe(device, threads) as probe, machine_lock().measuring(), bar:
-        task = bar.add_task("calibrating", total=None)
-
-        def progress(coverage: Coverage) -> None:
-            bar.update(task, completed=coverage.known, total=coverage.parts)
-
-        try:
-            coverage = calibrate_table(
-                table, probe, archs, protocol=protocol, time_limit_s=limit_s, on_progress=progress
-            )
-        finally:
-            table.save()
+    with Probe(device, threads) as probe:
+        with contextlib.suppress(TrialError):  # it starts before the machine is held
+            probe.prepare(archs[0], protocol)
+        quiet = machine_lock().measuring(f"calibrating {loaded.name}", limit_s)
+        with quiet_or_not(quiet, say):
+            try:
+                coverage = calibrate_table(
+                    table, probe, archs, protocol=protocol, time_limit_s=limit_s
+                )
+            finally:
+                table.save()
     facts = {
         "space": loaded.name,
         "file": str(table_path(key)),
@@ -102,22 +95,17 @@ def calibrate(
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        out.print(_summary(facts))
+        print_facts(_summary(facts))
 
 
-def _summary(facts: dict[str, Any]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row(
-        "sub-blocks",
-        f"{facts['known_parts']} of {facts['parts']}, {facts['known_share']:.1%} of occurrences",
-    )
-    table.add_row("networks", f"{facts['networks']} in {facts['seconds']:.0f} s")
+def _summary(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    known = percent_text(facts["known_share"])
+    rows = [
+        ("sub-blocks", f"{facts['known_parts']} of {facts['parts']}, {known} % of occurrences"),
+        ("networks", f"{facts['networks']} in {facts['seconds']:.0f} s"),
+    ]
     if facts["checked_networks"]:
-        table.add_row(
-            "checked on",
-            f"{facts['checked_networks']} networks measured whole: median error "
-            f"{facts['median_error']:.1%}",
-        )
-    table.add_row("device", facts["key"]["device"])
-    table.add_row("kept in", facts["file"])
-    return table
+        error = percent_text(facts["median_error"])
+        checked = f"{facts['checked_networks']} networks measured whole: median error {error} %"
+        rows.append(("checked on", checked))
+    return [*rows, ("device", facts["key"]["device"]), ("kept in", facts["file"])]

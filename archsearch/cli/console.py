@@ -1,33 +1,43 @@
-"""The one place that prints: a console for results, one for progress, and how errors end."""
+"""The one place that prints: a console for results, one for progress, and how errors end.
 
+What is printed is plain text: brackets in a path or a name are no tags.
+"""
+
+import contextlib
+import errno
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
+from archsearch.cli.interruption import Interrupted, interruptible
 from archsearch.errors import ArchsearchError, InputError
+from archsearch.files import os_sentence
 
 #: width of tables in a file or a pipe, where nobody knows how wide they will be looked at
 _PIPED_WIDTH = 400
 
 
-def _console() -> Console:
+def _console(**options: Any) -> Console:
+    return Console(highlight=False, emoji=False, **options)
+
+
+def _results() -> Console:
     piped = not sys.stdout.isatty()
     width = _PIPED_WIDTH if piped and "COLUMNS" not in os.environ else None
-    return Console(soft_wrap=piped, highlight=False, width=width)
+    return _console(soft_wrap=piped, width=width)
 
 
 #: results: what a pipe should get
-out = _console()
+out = _results()
 #: progress and notes
-err = Console(stderr=True, highlight=False)
+err = _console(stderr=True)
 #: why a command ended; never quiet
-_failure = Console(stderr=True, highlight=False)
+_failure = _console(stderr=True)
 
 
 def set_loudness(quiet: bool, verbose: bool) -> None:
@@ -48,25 +58,67 @@ class _Told(logging.StreamHandler[TextIO]):
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn errors into messages and exit codes: 2 wrong input, 1 failed, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    except InputError as error:
-        count = len(error.problems)
-        if count > 1:
-            _failure.print(f"[red]{count} problems[/red]")
-        for problem in error.problems:
-            _failure.print("[red]error:[/red] ", end="")
-            _failure.print(str(problem), markup=False, soft_wrap=True)
-        raise SystemExit(2) from None
-    except ArchsearchError as error:
-        _failure.print("[red]failed:[/red] ", end="")
-        _failure.print(str(error), markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        _failure.print("interrupted; the same command goes on from here")
-        raise SystemExit(130) from None
+    for stream in (sys.stdout, sys.stderr):
+        # a file's name may hold what the terminal's encoding lacks
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="backslashreplace")
+    with interruptible(say_interrupted) as ending:
+        try:
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+        except InputError as error:
+            count = len(error.problems)
+            if count > 1:
+                _failure.print(f"{count} problems", style="red")
+            for problem in error.problems:
+                _fail("error:", str(problem))
+            raise SystemExit(2) from None
+        except ArchsearchError as error:
+            _fail("failed:", "; ".join([str(error), *_notes(error)]))
+            raise SystemExit(1) from None
+        except (KeyboardInterrupt, Interrupted) as error:
+            ending.is_said = True
+            say_interrupted(_notes(error))
+            ending.finish()
+            raise SystemExit(130) from None
+        except OSError as error:
+            logging.getLogger(__name__).info("the system refused", exc_info=True)
+            if error.errno == errno.EPIPE:
+                _leave_stdout()
+            else:
+                if error.filename is None and error.errno == errno.ENOSPC:
+                    error.filename = "standard output"
+                    _leave_stdout()
+                _fail("failed:", "; ".join([os_sentence(error), *_notes(error)]))
+            raise SystemExit(1) from None
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def _fail(label: str, text: str) -> None:
+    _failure.print(label, style="red", end=" ")
+    _failure.print(text, soft_wrap=True)
+
+
+def _leave_stdout() -> None:
+    """Give up standard output, so that Python does not try to write to it again at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def say(text: str) -> None:
+    """Print a line of progress that should stay."""
+    err.print(text, soft_wrap=True)
+
+
+def say_interrupted(how: Sequence[str] = ()) -> None:
+    """Print that the command was interrupted, and how to go on."""
+    text = "; ".join(["interrupted", *(how or ["run the same command again"])])
+    _failure.print(text, soft_wrap=True)
+
+
+def _notes(error: BaseException) -> list[str]:
+    """Return what was added to an error on its way up."""
+    return list(getattr(error, "__notes__", []))

@@ -66,7 +66,7 @@ def export(
         force=force,
     )
     for path in done.files:
-        out.print(str(path), soft_wrap=True, markup=False)
+        out.print(str(path), soft_wrap=True)
     if done.error is not None:
         err.print(f"logits within {done.error:.1e} of the network's")
     elif form is not Format.YAML:
@@ -97,6 +97,5 @@ def _print_latency(chosen: Selection, form: Format, fused: bool) -> None:
     err.print(
         f"latency {result.median_ms:.3g} ms ({low:.3g} to {high:.3g}), {result.runtime}, "
         f"{result.device}{budget}",
-        markup=False,
         soft_wrap=True,
     )

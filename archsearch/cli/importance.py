@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir
-from archsearch.errors import InputError, Problem, nearest
-from archsearch.report import importance_table, marginals_table, write_importance, written
-from archsearch.report.plain_table import FORMATS
+from archsearch.cli.options import RunsDir, check_output
+from archsearch.cli.plain import AsCsv, AsJson, TableFormat, print_tables, table_format
+from archsearch.report import importance_table, marginals_table, write_importance
+from archsearch.report.importance_words import verdicts
 from archsearch.search import find_run, run_importance
 
 #: parameters that a terminal shows, and of half as many their values; pages and files have all
@@ -18,7 +18,9 @@ _MOST = 16
 
 def importance(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
-    format_: Annotated[str, typer.Option("--format", help=", ".join(FORMATS))] = "table",
+    format_: TableFormat = "table",
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Page. [default: importance.html in the run]"),
@@ -27,19 +29,20 @@ def importance(
 ) -> None:
     """Print which choices of a run mattered for accuracy and latency; write a page with figures.
 
-    fANOVA and PED-ANOVA for each parameter; for each value, accuracy at equal latency.
+    For each value, accuracy at equal latency, and whether it can be told from chance; for each
+    parameter, fANOVA and PED-ANOVA.
     """
-    if format_ not in FORMATS:
-        rule = f"must be one of {', '.join(FORMATS)}"
-        raise InputError(Problem("--format", rule, format_, nearest(format_, FORMATS)))
-    found = run_importance(run, runs_dir)
-    if format_ == "table":
-        for table in (importance_table(found).head(_MOST), marginals_table(found, _MOST // 2)):
-            out.print(table.rich())
-            for note in table.notes:
-                out.print(note, markup=False, soft_wrap=True)
-    else:
-        # not through rich: a pipe gets what a file should hold
-        print(written([importance_table(found), marginals_table(found)], format_))
+    kind = table_format(format_, as_json, as_csv)
     path = output or find_run(run, runs_dir).path / "importance.html"
+    check_output(path)
+    found = run_importance(run, runs_dir)
+    sure = verdicts(found.marginals)
+    if kind == "table":
+        for sentence in sure:
+            out.print(sentence, soft_wrap=True)
+        tables = [marginals_table(found, _MOST // 2), importance_table(found).head(_MOST)]
+    else:
+        choices = marginals_table(found)
+        tables = [importance_table(found), choices._replace(notes=(*sure, *choices.notes))]
+    print_tables(tables, kind)
     err.print(f"report: {write_importance(found, path)}", soft_wrap=True)

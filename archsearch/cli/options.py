@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from archsearch.errors import InputError
+from archsearch.files import file_problem
+
 
 def _device(context: typer.Context, value: str) -> str:
     if not context.resilient_parsing:
@@ -61,3 +64,13 @@ Log = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel="Output")
 ]
+
+
+def check_output(path: Path, option: str = "--output") -> None:
+    """Check that a file can be written, before any work is done for it.
+
+    Raises:
+        InputError: the file system refuses it.
+    """
+    if problem := file_problem(option, path):
+        raise InputError(problem)

@@ -1,57 +1,81 @@
-"""Tables as plain data: JSON and CSV for other programs, on standard output."""
+"""Tables for people, and the same tables as data for other programs, on standard output."""
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from archsearch.errors import InputError, Problem
+from archsearch.cli.console import out
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.report.plain_table import FORMATS, PlainTable, written
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as --format json.")]
+AsCsv = Annotated[
+    bool, typer.Option("--csv", help="Print comma-separated values, as --format csv.")
+]
+TableFormat = Annotated[str, typer.Option("--format", help=", ".join(FORMATS))]
 
 
-def check_one(as_json: bool, as_csv: bool) -> None:
-    """Refuse to print two formats at once.
+def table_format(format_: str, as_json: bool, as_csv: bool) -> str:
+    """Return the one format that the options of a command ask for.
 
     Raises:
-        InputError: both were asked for.
+        InputError: they ask for two, or for one that there is not.
     """
-    if as_json and as_csv:
-        raise InputError(Problem("--csv", "cannot go with --json", remedy="choose one"))
+    if problems := format_problems(format_, as_json, as_csv):
+        raise InputError(problems)
+    return "json" if as_json else "csv" if as_csv else format_
+
+
+def format_problems(format_: str, as_json: bool, as_csv: bool) -> list[Problem]:
+    """Return what is wrong with the format that the options of a command ask for."""
+    problems = []
+    if format_ not in FORMATS:
+        rule = f"must be one of {', '.join(FORMATS)}"
+        problems.append(Problem("--format", rule, format_, nearest(format_, FORMATS)))
+    wanted = {
+        "--format": format_ if format_ != "table" else "",
+        "--json": "json" if as_json else "",
+        "--csv": "csv" if as_csv else "",
+    }
+    given = [option for option, kind in wanted.items() if kind]
+    kinds = {kind for kind in wanted.values() if kind}
+    if len(kinds) > 1:
+        rule = f"cannot go with {given[0]}"
+        problems.append(Problem(given[-1], rule, remedy="choose one"))
+    return problems
+
+
+def print_tables(tables: Sequence[PlainTable], kind: str, data: Any = None) -> None:
+    """Print tables one after the other in one of the `FORMATS`.
+
+    Args:
+        tables: what to print.
+        kind: the format.
+        data: what is printed as JSON, where that is not the tables themselves.
+    """
+    if kind == "json" and data is not None:
+        print_json(data)
+        return
+    if kind != "table":
+        # not through rich: a pipe gets what a file should hold
+        print(written(tables, kind))
+        return
+    for table in tables:
+        out.print(table, soft_wrap=False)
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, one pair a line."""
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        grid.add_row(name, Text(value))
+    out.print(grid)
 
 
 def print_json(data: Any) -> None:
     """Print plain data as JSON."""
     print(json.dumps(data, indent=2))
-
-
-def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows under the keys of all of them, as spreadsheets read them.
-
-    What is nested is flattened: ``{"a": {"b": 1}}`` is a column ``a.b``, a pair of numbers two
-    columns ``_low`` and ``_high``. Longer lists become one cell, joined by blanks.
-    """
-    flat = [_flat(row) for row in rows]
-    columns = dict.fromkeys(key for row in flat for key in row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    print(text.getvalue(), end="")
-
-
-def _flat(data: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(data, Mapping):
-        found: dict[str, Any] = {}
-        for key, value in data.items():
-            found |= _flat(value, f"{path}.{key}" if path else str(key))
-        return found
-    if isinstance(data, list | tuple):
-        if len(data) == 2 and all(isinstance(each, int | float) for each in data):
-            return {f"{path}_low": data[0], f"{path}_high": data[1]}
-        return {path: " ".join(str(each) for each in data)}
-    return {path: data}

@@ -1,23 +1,33 @@
 """``archsearch profile``: what a network costs, whole and by part."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from archsearch import zoo
 from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
-from archsearch.cli.console import err, out
+from archsearch.cli.console import out, say
 from archsearch.cli.options import Batch, Device, Dtype, RunsDir, Runtime, Threads, TrialChoice
-from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
-from archsearch.cluster import machine_lock
+from archsearch.cli.plain import (
+    AsCsv,
+    AsJson,
+    TableFormat,
+    print_facts,
+    print_tables,
+    table_format,
+)
+from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
+from archsearch.cost.profile import UnitProfile
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
 from archsearch.model import build_model
+from archsearch.percent import percent_text
+from archsearch.report.column import Column, tabulate
 from archsearch.search import load_run
 from archsearch.yaml_source import YamlSource
 
@@ -46,33 +56,35 @@ def profile(
         bool, typer.Option("--latency/--no-latency", help="Measure, or only count.")
     ] = True,
     parts: Annotated[bool, typer.Option("--parts/--no-parts", help="List the parts.")] = True,
+    format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Print parameters, multiply-adds, memory and latency of a network, whole and by part."""
-    check_one(as_json, as_csv)
+    kind = table_format(format_, as_json, as_csv)
     named = _chosen(target, trial, image_size, runs_dir)
     chosen = _fused(named) if fused else named
     wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
     shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
     if latency:
-        with err.status("measuring"), Probe(device, threads) as probe, machine_lock().measuring():
+        with (
+            Probe(device, threads) as probe,
+            quiet_or_not(machine_lock().measuring("measuring one network"), say),
+        ):
             result = profile_target(chosen, probe, protocol, input_shape=shape)
     else:
         result = profile_target(chosen, None, protocol, input_shape=shape)
-    if as_json:
-        print_json(result.model_dump(mode="json"))
-        return
-    if as_csv:
-        print_csv([unit.model_dump(mode="json") for unit in result.units])
+    table = tabulate("", _PART_COLUMNS, result.units)
+    if kind != "table":
+        print_tables([table], kind, result.model_dump(mode="json"))
         return
     if isinstance(named, Arch):
         out.print(summary(named), soft_wrap=True)
-    out.print(_whole(result))
+    print_facts(_whole(result))
     if parts:
-        out.print(_parts(result))
+        print_tables([table], kind)
 
 
 def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> Target:
@@ -97,54 +109,82 @@ def _fused(target: Target) -> Target:
     return fuse(build_model(target, seed=0))
 
 
-def _whole(profile: Profile) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("params", f"{profile.params:,}")
-    table.add_row("MACs", f"{profile.macs:,}")
+def _whole(profile: Profile) -> list[tuple[str, str]]:
+    facts = []
+    facts.append(("params", f"{profile.params:,}"))
+    facts.append(("MACs", f"{profile.macs:,}"))
     for name, calls in profile.unsupported.items():
-        table.add_row("not counted", f"{name} ({calls} calls)")
+        facts.append(("not counted", f"{name} ({calls} calls)"))
     for dtype, size in profile.weight_bytes.items():
-        table.add_row(f"weights, {dtype}", f"{size / 2**20:.2f} MiB")
-    table.add_row("activations, inference", f"{profile.inference_bytes / 2**20:.2f} MiB")
-    table.add_row("activations, training", f"{profile.training_bytes / 2**20:.2f} MiB")
+        facts.append((f"weights, {dtype}", f"{size / 2**20:.2f} MiB"))
+    facts.append(("activations, inference", f"{profile.inference_bytes / 2**20:.2f} MiB"))
+    facts.append(("activations, training", f"{profile.training_bytes / 2**20:.2f} MiB"))
     known = profile.latency
     if known is not None:
         low, high = known.interval_ms
-        table.add_row(
-            "latency",
-            f"{known.median_ms:.3f} ms (95 % interval {low:.3f} to {high:.3f}, p90 "
-            f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
+        facts.append(
+            (
+                "latency",
+                f"{known.median_ms:.3f} ms (95 % interval {low:.3f} to {high:.3f}, p90 "
+                f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
+            )
         )
-        table.add_row(
-            "protocol",
-            f"{known.runtime}, {known.dtype}, batch {known.batch_size}, {known.threads} "
-            f"{'thread' if known.threads == 1 else 'threads'}, {known.memory_format}, "
-            f"{known.device}",
+        facts.append(
+            (
+                "protocol",
+                f"{known.runtime}, {known.dtype}, batch {known.batch_size}, {known.threads} "
+                f"{'thread' if known.threads == 1 else 'threads'}, {known.memory_format}, "
+                f"{known.device}",
+            )
         )
     if profile.bound_ms is not None and profile.macs_per_s and profile.bytes_per_s:
-        table.add_row(
-            "floor of this machine",
-            f"{profile.bound_ms:.3f} ms at {profile.macs_per_s / 1e9:.0f} GMAC/s and "
-            f"{profile.bytes_per_s / 1e9:.0f} GB/s",
+        facts.append(
+            (
+                "floor of this machine",
+                f"{profile.bound_ms:.3f} ms at {profile.macs_per_s / 1e9:.0f} GMAC/s and "
+                f"{profile.bytes_per_s / 1e9:.0f} GB/s",
+            )
         )
-    return table
+    return facts
 
 
-def _parts(profile: Profile) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("part", "kind"):
-        table.add_column(name, overflow="fold")
-    for name in ("params", "MACs", "ms", "share", "floor ms"):
-        table.add_column(name, justify="right")
-    for unit in profile.units:
-        indent = "  " if unit.parent else ""
-        table.add_row(
-            indent + unit.name,
-            unit.kind,
-            f"{unit.params:,}",
-            f"{unit.macs:,}",
-            "" if unit.time_ms is None else f"{unit.time_ms:.3f}",
-            "" if unit.share is None else f"{unit.share:.1%}",
-            "" if unit.bound_ms is None else f"{unit.bound_ms:.3f}",
-        )
-    return table
+def _number(name: str, digits: int = 3) -> Callable[[UnitProfile], str]:
+    """Return how a number of a part that may not have been measured reads."""
+
+    def text(unit: UnitProfile) -> str:
+        value = getattr(unit, name)
+        return "" if value is None else f"{value:.{digits}f}"
+
+    return text
+
+
+#: the columns that people read; programs get every field of a part
+_READ: dict[str, Column[UnitProfile]] = {
+    "name": Column(
+        "name",
+        lambda unit: unit.name,
+        "part",
+        lambda unit: f"{'  ' if unit.parent else ''}{unit.name}",
+        words=True,
+    ),
+    "kind": Column("kind", lambda unit: unit.kind, "kind", words=True),
+    "params": Column("params", lambda unit: unit.params, "params", lambda u: f"{u.params:,}"),
+    "macs": Column("macs", lambda unit: unit.macs, "MACs", lambda u: f"{u.macs:,}"),
+    "time_ms": Column("time_ms", lambda unit: unit.time_ms, "ms", _number("time_ms")),
+    "share": Column(
+        "share",
+        lambda unit: unit.share,
+        "share",
+        lambda unit: "" if unit.share is None else f"{percent_text(unit.share)} %",
+    ),
+    "bound_ms": Column("bound_ms", lambda unit: unit.bound_ms, "floor ms", _number("bound_ms")),
+}
+
+
+def _field(name: str) -> Column[UnitProfile]:
+    return Column(name, lambda unit: getattr(unit, name))
+
+
+_PART_COLUMNS: tuple[Column[UnitProfile], ...] = tuple(
+    _READ.get(name) or _field(name) for name in UnitProfile.model_fields
+)

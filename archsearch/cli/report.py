@@ -7,8 +7,8 @@ import typer
 
 from archsearch.ablation import has_ablation, load_ablation
 from archsearch.cli.console import out
-from archsearch.cli.options import RunsDir
-from archsearch.cli.plain import print_json
+from archsearch.cli.options import RunsDir, check_output
+from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
 from archsearch.record import RunRecord
 from archsearch.report import write_ablation, write_report
 from archsearch.report.comparison import (
@@ -18,6 +18,7 @@ from archsearch.report.comparison import (
     comparison_table,
 )
 from archsearch.report.comparison_page import write_comparison
+from archsearch.report.plain_table import FORMATS
 from archsearch.search import find_run, load_run
 
 
@@ -37,31 +38,40 @@ def report(
     layout: Annotated[
         str, typer.Option(help="Page layout: a name, or a Python file of your own.")
     ] = "search",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a comparison as JSON; write no page.")
-    ] = False,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", help=f"{', '.join(FORMATS)}: of a comparison; data write no page."
+        ),
+    ] = "table",
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Write a self-contained page about a run or an ablation, or one that compares runs."""
-    if len(runs) == 1 and not as_json:
+    kind = table_format(format_, as_json, as_csv)
+    if len(runs) == 1 and kind == "table":
         folder = find_run(runs[0], runs_dir)
         path = output or folder.report
+        check_output(path)
         if has_ablation(folder.path):
             page = write_ablation(load_ablation(folder.path), path)
         else:
             page = write_report(load_run(runs[0], runs_dir), path, layout)
         out.print(f"report: {page}", soft_wrap=True)
         return
+    path = output or Path("comparison.html")
+    if kind == "table":
+        check_output(path)
     records = [load_run(run, runs_dir) for run in runs]
-    _compare(records, output or Path("comparison.html"), as_json)
+    _compare(records, path, kind)
 
 
-def _compare(records: list[RunRecord], path: Path, as_json: bool) -> None:
+def _compare(records: list[RunRecord], path: Path, kind: str) -> None:
     info = compare_runs(records)
-    if as_json:
-        print_json(comparison_points(info))
+    print_tables([comparison_table(info)], kind, comparison_points(info))
+    if kind != "table":
         return
-    out.print(comparison_table(info))
     for sentence in comparison_sentences(info):
-        out.print(sentence, markup=False, soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
     out.print(f"report: {write_comparison(records, path)}", soft_wrap=True)

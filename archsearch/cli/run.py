@@ -7,13 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from archsearch.ablation import is_ablation
+from archsearch.activity import clock, doing
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
 from archsearch.cli.front import show_front
 from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet
 from archsearch.cli.plain import print_json
-from archsearch.cli.progress import LiveProgress, clock, describe
+from archsearch.cli.progress import LiveProgress, describe
 from archsearch.errors import InputError, Problem
+from archsearch.files import shell_word, write_json
 from archsearch.record import RunRecord
 from archsearch.report import front_points, headline, write_report
 from archsearch.resources import find_yaml
@@ -25,7 +27,6 @@ from archsearch.search import (
     describe_plan,
     prepare,
     run_search,
-    write_json,
 )
 from archsearch.search.tracked import front_entry
 from archsearch.settings import Setting, settings_from
@@ -251,7 +252,9 @@ def run(
     storage: Annotated[
         str,
         typer.Option(
-            help="Optuna storage URL. [default: SQLite in the run]", rich_help_panel="Output"
+            help="Optuna storage URL; its password is kept nowhere. [default: $ARCHSEARCH_STORAGE, "
+            "or SQLite in the run]",
+            rich_help_panel="Output",
         ),
     ] = "",
     log: Log = None,
@@ -323,16 +326,17 @@ def log_page(record: RunRecord, folder: Path, names: Sequence[str]) -> None:
 
 def finished(record: RunRecord, folder: Path, as_json: bool = False) -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
-    write_json(folder / "front.json", front_points(record))
-    page = write_report(record, folder / "report.html")
+    with doing("writing the report"):
+        write_json(folder / "front.json", front_points(record))
+        page = write_report(record, folder / "report.html")
     if as_json:
         print_json(front_points(record))
         return
     show_front(record)
-    out.print(headline(record), markup=False, soft_wrap=True)
+    out.print(headline(record), soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(
-        f"take a model away: archsearch export {folder} --trial best --format python "
+        f"take a model away: archsearch export {shell_word(folder)} --trial best --format python "
         "--output model.py",
         soft_wrap=True,
     )

@@ -1,17 +1,27 @@
 """``archsearch space``: check a search space, count it, and show what is in it."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.progress import track
-from rich.table import Table
 
 from archsearch.arch import summary
 from archsearch.cli.console import err, out
-from archsearch.cli.plain import AsCsv, AsJson, check_one, print_csv, print_json
+from archsearch.cli.plain import (
+    AsCsv,
+    AsJson,
+    TableFormat,
+    print_json,
+    print_tables,
+    table_format,
+)
 from archsearch.cost import GATE, Probe, count_arch
+from archsearch.report.column import Column, tabulate
+from archsearch.report.plain_table import PlainTable
 from archsearch.space import SearchSpace, load_space
+from archsearch.space.parameter import Parameter
 
 
 def space(
@@ -24,35 +34,28 @@ def space(
     ] = False,
     show: Annotated[int, typer.Option(min=0, help="Sampled architectures to show.")] = 3,
     seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
+    format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """Check a space, and print its size and the smallest, median and largest costs in it."""
-    check_one(as_json, as_csv)
+    kind = table_format(format_, as_json, as_csv)
     loaded = load_space(file)
-    if as_csv:
-        print_csv(
-            [
-                {
-                    "parameter": each.name,
-                    "conditional": each.conditional,
-                    "values": " ".join(str(value) for value in each.values),
-                }
-                for each in loaded.parameters.values()
-            ]
-        )
+    parameters = tabulate("", _PARAMETER_COLUMNS, list(loaded.parameters.values()))
+    if kind not in ("table", "json"):
+        print_tables([parameters], kind)
         return
     facts = _facts(loaded, samples, latency, seed)
-    if as_json:
+    if kind == "json":
         print_json(facts)
         return
     out.print(f"{loaded.name}: {facts['configurations']:,} configurations", soft_wrap=True)
     if facts["distinct"] is not None:
         out.print(f"{facts['distinct']:,} distinct architectures")
-    out.print(_parameters(loaded))
+    print_tables([parameters], kind)
     if loaded.is_flat:
         return
-    out.print(_extremes(facts))
+    print_tables([_extremes(facts)], kind)
     rng = np.random.default_rng(seed)
     for _ in range(show):
         out.print(summary(loaded.arch(loaded.sample(rng))), soft_wrap=True)
@@ -100,21 +103,41 @@ def _three(values: list[Any]) -> dict[str, float]:
     }
 
 
-def _parameters(space: SearchSpace) -> Table:
-    table = Table("parameter", "values", box=None, pad_edge=False)
-    for parameter in space.parameters.values():
-        indent = "  " if parameter.conditional else ""
-        values = ", ".join(str(value) for value in parameter.values)
-        table.add_row(indent + parameter.name, values)
-    return table
-
+_PARAMETER_COLUMNS: tuple[Column[Parameter], ...] = (
+    Column(
+        "parameter",
+        lambda each: each.name,
+        "parameter",
+        lambda each: f"{'  ' if each.conditional else ''}{each.name}",
+        words=True,
+    ),
+    Column("conditional", lambda each: each.conditional),
+    Column(
+        "values",
+        # one cell, also where there are two numbers
+        lambda each: " ".join(str(value) for value in each.values),
+        "values",
+        lambda each: ", ".join(str(value) for value in each.values),
+        words=True,
+    ),
+)
 
 _UNITS = {"params": (1e6, "M params"), "macs": (1e6, "M MACs"), "latency_ms": (1.0, "ms")}
 
 
-def _extremes(facts: dict[str, Any]) -> Table:
-    table = Table("sampled", "smallest", "median", "largest", box=None, pad_edge=False)
-    for name, values in facts["sampled"].items():
-        scale, unit = _UNITS[name]
-        table.add_row(unit, *(f"{values[key] / scale:.3g}" for key in values))
-    return table
+def _extremes(facts: dict[str, Any]) -> PlainTable:
+    rows = [
+        (unit, {key: f"{value / scale:.3g}" for key, value in facts["sampled"][name].items()})
+        for name, (scale, unit) in _UNITS.items()
+        if name in facts["sampled"]
+    ]
+    columns: list[Column[tuple[str, dict[str, str]]]] = [
+        Column("sampled", lambda row: row[0], "sampled", words=True)
+    ]
+    keys = ("smallest", "median", "largest")
+    columns += [Column(key, partial(_entry, key), key) for key in keys]
+    return tabulate("", columns, rows)
+
+
+def _entry(key: str, row: tuple[str, dict[str, str]]) -> str:
+    return row[1][key]

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
+from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.options import Device, Log, RunsDir, Set, TrialChoice
-from archsearch.cli.progress import clock
+from archsearch.cli.plain import print_facts
 from archsearch.cost import count_params
-from archsearch.data import DataSplits, load_data
-from archsearch.errors import InputError, Problem
+from archsearch.data import DataSplits, describe_data, load_data
+from archsearch.data.label import data_label
+from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.export import select
+from archsearch.files import shell_word, valid_name
+from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
 from archsearch.resources import find_yaml
 from archsearch.settings import Setting, settings_from
@@ -93,19 +96,25 @@ def train(
     """
     sinks = check_sinks(log or ())
     chosen = _chosen(target, trial, image_size, runs_dir)
-    splits = load_data(
-        data,
-        image_size=chosen.network.image_size,
-        root=data_root,
-        download=download,
-        seed=seed,
-        limit=limit,
-        channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
-    )
+    default = valid_name(f"{chosen.name}-{data.partition(':')[0]}")
+    folder = TrainingFolder(output or Path("trained") / default)
+    found = ProblemList()
+    found.add(folder.problem())
+    with found.gathered(), doing(f"reading the data: {data}") as activity:
+        splits = load_data(
+            data,
+            image_size=chosen.network.image_size,
+            root=data_root,
+            download=download,
+            seed=seed,
+            limit=limit,
+            progress=activity.progress,
+            channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
+        )
+    found.check()
     network = _fitted(chosen.network, splits)
     wanted = _recipe(recipe, data, epochs, batch, settings_from(set_ or []))
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
-    folder = TrainingFolder(output or Path("trained") / f"{chosen.name}-{data.partition(':')[0]}")
     with open_ranks(device) as (ranks, own_device):
         trainer = Trainer(
             network,
@@ -121,7 +130,18 @@ def train(
             folder.open(
                 {
                     "network": _identity(network),
-                    "data": {"name": data, "limit": limit, "image_size": network.image_size},
+                    "data": {
+                        "name": data_label(data),
+                        "limit": limit,
+                        "image_size": network.image_size,
+                        "images": {
+                            "train": len(splits.train),
+                            "val": len(splits.val),
+                            "test": len(splits.test) if splits.test is not None else 0,
+                            "mean": splits.mean,
+                            "std": splits.std,
+                        },
+                    },
                     "recipe": trainer.recipe.to_dict(),
                     "seed": seed,
                     "processes": ranks.world,
@@ -130,11 +150,17 @@ def train(
             if isinstance(network, ModelFile):
                 folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
             else:
-                folder.write(folder.arch, network.to_yaml())
+                network.save(folder.arch)
+            for line in describe_data(splits):
+                _say(line)
         ranks.wait()
         own = sinks if ranks.first else ()
         with open_tracker(folder.path, own, err.print) as tracker:
             _finish(trainer, folder, network, tracker)
+
+
+def _say(line: str) -> None:
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _finish(
@@ -149,18 +175,22 @@ def _finish(
         left = clock((total - metrics.epoch) * metrics.seconds)
         err.print(
             f"epoch {metrics.epoch}/{total}  loss {metrics.train_loss:.4f}  val accuracy "
-            f"{metrics.accuracy:.4f}  {metrics.images_per_s:.0f} images/s  {left} left",
+            f"{percent_text(metrics.accuracy)} %  {metrics.images_per_s:.0f} images/s  {left} left",
             soft_wrap=True,
         )
-        status.update(f"epoch {metrics.epoch + 1}/{total}")
+        activity.done = metrics.epoch
         tracker.log(running_entry(trainer, metrics))
 
-    with err.status("training") as status:
+    how = f"the same command goes on from here: {folder.path}"
+    with resumable("training: epochs", how) as activity:
+        activity.total, activity.is_frame = total, False
         result = train_fully(trainer, folder, show)
     tracker.log(result_entry(trainer, result))
-    out.print(_table(result, trainer, folder))
+    print_facts(_facts(result, trainer, folder))
     if isinstance(network, Arch):
-        out.print(f"take it away: archsearch export {folder.arch} -o model.py", soft_wrap=True)
+        out.print(
+            f"take it away: archsearch export {shell_word(folder.arch)} -o model.py", soft_wrap=True
+        )
 
 
 @dataclass(frozen=True)
@@ -219,13 +249,22 @@ def _recipe(
     return with_settings(recipe.model_copy(update=changes), settings)
 
 
-def _table(result: TrainingResult, trainer: Trainer, folder: TrainingFolder) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, found in (("val", result.val), ("test", result.test)):
-        table.add_row(f"{name} accuracy", f"{found.accuracy:.4f} of {found.n} images")
-    table.add_row("epochs", str(len(result.epochs)))
-    table.add_row("params", f"{count_params(trainer.model):,}")
-    table.add_row("precision", f"{trainer.precision.precision} ({trainer.precision.reason})")
-    table.add_row("time", clock(sum(each.seconds for each in result.epochs)))
-    table.add_row("weights", str(folder.weights))
-    return table
+def _facts(
+    result: TrainingResult, trainer: Trainer, folder: TrainingFolder
+) -> list[tuple[str, str]]:
+    return [
+        *(
+            (
+                f"{name} accuracy",
+                f"{percent_text(found.accuracy)} % of {found.n:,} images"
+                if found
+                else "- (no test images)",
+            )
+            for name, found in (("val", result.val), ("test", result.test))
+        ),
+        ("epochs", str(len(result.epochs))),
+        ("params", f"{count_params(trainer.model):,}"),
+        ("precision", f"{trainer.precision.precision} ({trainer.precision.reason})"),
+        ("time", clock(sum(each.seconds for each in result.epochs))),
+        ("weights", str(folder.weights)),
+    ]

@@ -12,7 +12,7 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
-from archsearch.cluster.quiet import OtherMachine, Quiet, QuietLock, machine_lock
+from archsearch.cluster.quiet import OtherMachine, Quiet, QuietLock, machine_lock, quiet_or_not
 
 __all__ = [
     "EpochEvent",
@@ -31,4 +31,5 @@ __all__ = [
     "WorkerTime",
     "machine_lock",
     "never_stop",
+    "quiet_or_not",
 ]

@@ -4,6 +4,7 @@ import time
 import traceback
 from collections import deque
 
+from archsearch.activity import doing
 from archsearch.cluster.executor import PoolOptions, WorkerTime
 from archsearch.cluster.job import (
     EpochEvent,
@@ -85,10 +86,12 @@ class InlineExecutor:
             self._curve, self._is_started = self._job.begun, False
         job = self._job
         try:
-            if not self._is_started:
-                self._time.setup += self._worker.start(job)
-                self._is_started = True
-            report = self._worker.run_epoch()
+            epoch = f"epoch {len(self._curve) + 1} of {job.recipe.epochs}"
+            with doing(f"training trial {job.trial}, {epoch}"):
+                if not self._is_started:
+                    self._time.setup += self._worker.start(job)
+                    self._is_started = True
+                report = self._worker.run_epoch()
         except TrialError as error:
             self._fail(job, str(error))
             return

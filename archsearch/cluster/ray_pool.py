@@ -4,6 +4,7 @@ A thread of the driver keeps the actors busy, so that a slow driver (asking, cou
 the study) never leaves a worker waiting for its next epoch.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -17,6 +18,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
+from archsearch.activity import BOARD, Activity
 from archsearch.cluster.executor import PoolOptions, WorkerTime
 from archsearch.cluster.job import (
     EpochEvent,
@@ -28,10 +30,11 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
-from archsearch.cluster.ray_start import start_ray, worker_device
+from archsearch.cluster.quiet import QuietLock
+from archsearch.cluster.ray_start import start_ray, stop_ray, worker_device
 from archsearch.cluster.worker import Worker
 from archsearch.cost.device import is_cuda
-from archsearch.data import ArraySplit, DataSplits
+from archsearch.data import ArraySplit, DataSplits, Split
 from archsearch.errors import RunError, TrialError
 from archsearch.record import EpochMetrics
 
@@ -39,6 +42,14 @@ logger = logging.getLogger(__name__)
 
 #: a job whose worker died is tried on this many workers in all
 _MAX_ATTEMPTS = 2
+#: a worker that does not come up is started so often in all
+_MAX_STARTS = 3
+#: longest start of the first worker, and how much more for each further one: they load their
+#: libraries at the same time, from one disk, on the same cores
+_START_LIMIT_S, _START_EACH_S = 240.0, 60.0
+#: once one worker is up, the others get so much time before training begins without them
+_OTHERS_S = 15.0
+_LOOK_EVERY_S = 1.0
 
 
 @dataclass
@@ -53,6 +64,7 @@ class _Slot:
     attempt: int = 1
     curve: tuple[EpochMetrics, ...] = field(default=())
     spent_s: float = 0.0
+    starts: int = 1
 
 
 class RayPool:
@@ -64,7 +76,7 @@ class RayPool:
         stop_rule: asked after every epoch, from the pool's thread.
 
     Raises:
-        RunError: Ray could not be started, or no worker came up.
+        RunError: Ray could not be started.
     """
 
     def __init__(
@@ -78,31 +90,49 @@ class RayPool:
         self._time = WorkerTime()
         self._ready_at: float | None = None
         self._closed = threading.Event()
-        self._ready = threading.Event()
+        self._start_limit_s = _START_LIMIT_S + _START_EACH_S * options.num_workers
+        self._quiet = QuietLock(options.quiet_folder) if options.quiet_folder else None
         self._broken: BaseException | None = None
         self._started = start_ray(options, _array_bytes(data))
         self._device = worker_device(
             options.device, is_own_ray=self._started and not options.address
         )
+        self._activity: Activity | None = None
+        self._told = contextlib.ExitStack()
+        self._looked = 0.0
         self._data = ray.put(data)
         self._slots = [self._new_slot() for _ in range(options.num_workers)]
         self._thread = threading.Thread(target=self._loop, name="archsearch-pool", daemon=True)
         self._thread.start()
 
-    def wait_ready(self, timeout_s: float = 120.0) -> None:
-        """Return when every worker is up.
+    def wait_ready(self, limit_s: float | None = None) -> None:
+        """Return when the workers are up, or when one is and the others take their time.
+
+        Args:
+            limit_s: longest wait for the first; None takes one that goes by their number.
 
         Raises:
-            RunError: they were not within ``timeout_s``.
+            RunError: none was up within ``limit_s``, or none can be started.
         """
-        deadline = time.perf_counter() + timeout_s
-        while not self._ready.wait(0.2):
-            self._raise_if_broken()
-            if time.perf_counter() > deadline:
-                raise RunError(
-                    f"the Ray workers did not start within {timeout_s:.0f} s; "
-                    "try --executor inline, or fewer --workers"
-                )
+        limit_s = self._start_limit_s if limit_s is None else limit_s
+        first_up: float | None = None
+        what = f"starting {self.num_workers} Ray {'worker' if self.num_workers == 1 else 'workers'}"
+        with BOARD.show(Activity(what, limit_s, total=self.num_workers)) as activity:
+            while True:
+                self._raise_if_broken()
+                activity.done = sum(slot.phase != "loading" for slot in self._slots)
+                now = time.perf_counter()
+                if activity.done and first_up is None:
+                    first_up = now
+                if activity.done == len(self._slots) or (first_up and now - first_up > _OTHERS_S):
+                    break
+                if not activity.done and activity.seconds() > limit_s:
+                    raise RunError(
+                        f"the Ray workers did not start within {limit_s:.0f} s; "
+                        "try --executor inline, or fewer --workers"
+                    )
+                time.sleep(0.1)
+        self._ready_at = time.perf_counter()
 
     @property
     def time(self) -> WorkerTime:
@@ -148,9 +178,10 @@ class RayPool:
         self._closed.set()
         self._thread.join(timeout=10)
         for slot in self._slots:
-            ray.kill(slot.actor)
+            with contextlib.suppress(Exception):  # it, or Ray, may be gone
+                ray.kill(slot.actor)
         if self._started:
-            ray.shutdown()
+            stop_ray()
 
     def _raise_if_broken(self) -> None:
         if self._broken is not None:
@@ -162,6 +193,7 @@ class RayPool:
         try:
             while not self._closed.is_set():
                 self._assign()
+                self._tell()
                 busy = {slot.ref: slot for slot in self._slots if slot.phase != "free"}
                 if not busy:
                     time.sleep(0.01)
@@ -174,6 +206,29 @@ class RayPool:
             if not self._closed.is_set():
                 logger.exception("the worker pool stopped")
                 self._broken = error
+        finally:
+            self._told.close()
+
+    def _tell(self) -> None:
+        """Show why a worker that could train does not."""
+        now = time.monotonic()
+        if self._ready_at is None or now - self._looked < _LOOK_EVERY_S:
+            return
+        self._looked = now
+        loading = sum(slot.phase == "loading" for slot in self._slots)
+        measurer = self._quiet.measurer() if self._quiet is not None and self.running else None
+        text = ""
+        if loading:
+            text = f"{loading} of {len(self._slots)} workers still to start"
+        elif measurer is not None:
+            text = f"training rests while another process measures ({measurer})"
+        if not text:
+            self._told.close()
+            self._activity = None
+        elif self._activity is None:
+            self._activity = self._told.enter_context(BOARD.show(Activity(text)))
+        else:
+            self._activity.what = text
 
     def _assign(self) -> None:
         for slot in self._slots:
@@ -191,17 +246,15 @@ class RayPool:
             result = ray.get(slot.ref)
         except RayTaskError as error:
             if slot.job is None:
-                raise RunError(f"a worker could not start: {error}") from None
-            self._fail(slot, error)
+                self._start_again(slot, " ".join(str(error.cause or error).split())[:300])
+            else:
+                self._fail(slot, error)
             return
         except RayActorError as error:
             self._replace(slot, f"its worker died ({type(error).__name__})")
             return
         if slot.phase == "loading":
             slot.phase = "free"
-            if all(each.phase != "loading" for each in self._slots) and self._ready_at is None:
-                self._ready_at = time.perf_counter()
-                self._ready.set()
         elif slot.phase == "starting":
             self._time.setup += result
             self._call(slot, "epoch", slot.actor.run_epoch)
@@ -239,18 +292,21 @@ class RayPool:
 
     def _replace_hung(self) -> None:
         now = time.perf_counter()
-        for index, slot in enumerate(self._slots):
-            if slot.phase in ("starting", "epoch"):
-                silent = now - slot.since
-                if silent > self._options.epoch_timeout_s:
-                    ray.kill(slot.actor)
-                    self._replace(self._slots[index], f"no sign of life for {silent:.0f} s")
+        for slot in list(self._slots):
+            silent = now - slot.since
+            if slot.phase in ("starting", "epoch") and silent > self._options.epoch_timeout_s:
+                ray.kill(slot.actor)
+                self._replace(slot, f"no sign of life for {silent:.0f} s")
+            elif slot.phase == "loading" and silent > self._start_limit_s:
+                ray.kill(slot.actor)
+                self._start_again(slot, f"it was not up within {silent:.0f} s")
 
     def _replace(self, slot: _Slot, why: str) -> None:
         """Start a fresh worker in place of a dead one; try its job once more."""
         job, curve = slot.job, slot.curve
         if job is None and slot.phase == "loading":
-            raise RunError(f"a worker could not start: {why}")
+            self._start_again(slot, why)
+            return
         # what the dead worker had trained is lost; the epoch it was in is unknown
         self._time.training -= slot.spent_s
         self._time.lost += slot.spent_s + (time.perf_counter() - slot.since)
@@ -264,7 +320,19 @@ class RayPool:
         else:
             self._events.put(FailedEvent(job, curve, f"failed twice: {why}"))
 
-    def _new_slot(self) -> _Slot:
+    def _start_again(self, slot: _Slot, why: str) -> None:
+        """Start a worker that did not come up once more; after some tries do without it."""
+        place = self._slots.index(slot)
+        if slot.starts < _MAX_STARTS:
+            logger.warning("a worker did not start: %s; trying again", why)
+            self._slots[place] = self._new_slot(slot.starts + 1)
+            return
+        del self._slots[place]
+        if not self._slots:
+            raise RunError(f"no worker could be started: {why}")
+        logger.warning("a worker did not start: %s; going on with %d", why, len(self._slots))
+
+    def _new_slot(self, starts: int = 1) -> _Slot:
         options = self._options
         gpus = 1 / options.num_workers if is_cuda(options.device) else 0
         actor = (
@@ -272,7 +340,7 @@ class RayPool:
             .options(num_cpus=options.threads, num_gpus=gpus, max_restarts=0)
             .remote(self._data, options.threads, self._device, options.quiet_folder)
         )
-        return _Slot(actor, actor.pid.remote(), since=time.perf_counter())
+        return _Slot(actor, actor.pid.remote(), since=time.perf_counter(), starts=starts)
 
 
 class RayWorker(Worker):
@@ -284,7 +352,7 @@ class RayWorker(Worker):
 
 
 def _array_bytes(data: DataSplits) -> int:
-    splits = (data.train, data.val, data.test)
+    splits: tuple[Split | None, ...] = (data.train, data.val, data.test)
     return sum(split.pixels.nbytes for split in splits if isinstance(split, ArraySplit))
 
 

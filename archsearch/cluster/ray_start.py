@@ -1,20 +1,35 @@
 """Start Ray on this machine, or join a cluster."""
 
+import contextlib
 import logging
 import os
-import signal
+import tempfile
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
+import psutil
 import ray
 
+from archsearch.activity import wait_until
 from archsearch.cluster.executor import PoolOptions
 from archsearch.errors import RunError
+from archsearch.machine import MachineLimits, own_limits
+
+logger = logging.getLogger(__name__)
 
 _MIN_STORE_BYTES = 256 * 2**20
+#: the smallest object store that Ray takes
+_LEAST_STORE_BYTES = 80 * 2**20
+#: longest start; on a machine that is twice overcommitted it took 20 to 60 seconds. Ray itself
+#: gives its node 30 seconds, so a slow start takes a second try
+_START_LIMIT_S = 300.0
+_TRIES = 2
+_STOP_LIMIT_S = 10.0
 
 
-def start_ray(options: PoolOptions, data_bytes: int) -> bool:
+def start_ray(options: PoolOptions, data_bytes: int, limit_s: float = _START_LIMIT_S) -> bool:
     """Start Ray on this machine, or join the cluster at ``options.address``.
 
     Returns:
@@ -26,16 +41,46 @@ def start_ray(options: PoolOptions, data_bytes: int) -> bool:
     if ray.is_initialized():
         return False
     if options.address:
-        _init(address=options.address)
-    else:
-        # workers see the GPUs that this process sees, numbered alike: cuda:1 is the same everywhere
-        os.environ.setdefault("RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES", "1")
-        _init(
-            num_cpus=options.num_workers * options.threads,
-            object_store_memory=max(_MIN_STORE_BYTES, 2 * data_bytes),
-            include_dashboard=False,
-        )
-    return True
+        _init(f"joining the Ray cluster {options.address}", limit_s, address=options.address)
+        return True
+    # workers see the GPUs that this process sees, numbered alike: cuda:1 is the same everywhere
+    os.environ.setdefault("RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES", "1")
+    arguments = {
+        "num_cpus": options.num_workers * options.threads,
+        "include_dashboard": False,
+        **store_arguments(data_bytes, own_limits()),
+    }
+    for attempt in range(1, _TRIES + 1):
+        known = _children()
+        try:
+            _init("starting Ray", limit_s, **arguments)
+            return True
+        except RunError as error:
+            logger.warning("Ray, attempt %d of %d: %s", attempt, _TRIES, error)
+            stop_ray()
+            _end(_children() - known)
+            if attempt == _TRIES:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+def store_arguments(data_bytes: int, limits: MachineLimits) -> dict[str, Any]:
+    """Return how large Ray's object store is, where it is, and how much memory workers get.
+
+    The store holds the data twice at most, and stays below half of the memory. Where shared memory
+    is smaller, as in containers, it lies in the folder for temporary files.
+    """
+    wanted = max(_MIN_STORE_BYTES, 2 * data_bytes)
+    size = max(_LEAST_STORE_BYTES, min(wanted, limits.memory_bytes // 2))
+    found: dict[str, Any] = {
+        "object_store_memory": size,
+        # Ray's own default refuses to start where little memory is free at the moment
+        "_memory": max(1, limits.memory_bytes - size),
+    }
+    shared = limits.shared_memory_bytes
+    if shared is not None and shared < size:
+        found["_plasma_directory"] = tempfile.gettempdir()
+    return found
 
 
 def worker_device(device: str, is_own_ray: bool) -> str:
@@ -56,20 +101,77 @@ def join_cluster(address: str) -> None:
         RunError: it cannot be joined.
     """
     if not ray.is_initialized():
-        _init(address=address)
+        _init(f"joining the Ray cluster {address}", _START_LIMIT_S, address=address)
 
 
-def _init(**arguments: Any) -> None:
+def stop_ray() -> None:
+    """Stop Ray; what hangs is left to the reaper that Ray starts beside itself."""
+    _in_background(ray.shutdown, "stopping Ray", _STOP_LIMIT_S)
+
+
+def _init(what: str, limit_s: float, **arguments: Any) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # a worker that is slow to come up on a busy machine is not dead
+    os.environ.setdefault("RAY_worker_register_timeout_seconds", str(int(limit_s)))
     # workers inherit these: without them an inference faults thousands of pages in and out
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
-    on_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
+    given_up = threading.Event()
+
+    def init() -> None:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **arguments)
+        if given_up.is_set():
+            ray.shutdown()
+
+    # not in the main thread: there Ray would put its own handler of signals in place, and its code
+    # in C++ would keep a signal waiting for as long as it waits itself
+    try:
+        is_over = _in_background(init, what, limit_s)
     except Exception as error:
-        raise RunError(f"Ray did not start ({error}); try --executor inline") from error
-    if on_main_thread and handler is not None:
-        # Ray puts its own in place, which prints a stack trace and ends the process
-        signal.signal(signal.SIGTERM, handler)
+        said = " ".join(str(error).split())[:300]
+        raise RunError(f"Ray did not start ({said}); try --executor inline") from error
+    except BaseException:
+        given_up.set()
+        raise
+    if not is_over:
+        given_up.set()
+        raise RunError(f"Ray did not start within {limit_s:.0f} s; try --executor inline")
+
+
+def _in_background(action: Callable[[], None], what: str, limit_s: float) -> bool:
+    """Run ``action`` in a thread of its own; return whether it ended within ``limit_s``.
+
+    Raises:
+        Exception: what it raised.
+    """
+    failed: list[Exception] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            action()
+        except Exception as error:
+            failed.append(error)
+        ended.set()
+        # the kernel ends Ray's processes with the thread that started them, not with the process
+        while not failed and ray.is_initialized():
+            time.sleep(1.0)
+
+    threading.Thread(target=run, name="archsearch-ray", daemon=True).start()
+    is_over = wait_until(ended.is_set, what, limit_s)
+    if failed:
+        raise failed[0]
+    return is_over
+
+
+def _children() -> set[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        return set(psutil.Process().children(recursive=True))
+    return set()
+
+
+def _end(processes: set[psutil.Process]) -> None:
+    """End what a start in vain has left."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()

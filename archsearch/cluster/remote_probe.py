@@ -1,6 +1,7 @@
 """A latency probe on the node of a Ray cluster that is the target."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ import torch
 from ray.exceptions import RayActorError, RayTaskError
 
 from archsearch.arch import Arch
-from archsearch.cluster.quiet import machine_lock
+from archsearch.cluster.quiet import machine_lock, quiet_or_not
 from archsearch.cluster.ray_start import join_cluster
 from archsearch.cost import GATE, Comparison, LatencyProtocol, Probe, current_environment
 from archsearch.cost.breakdown import Breakdown
@@ -18,6 +19,8 @@ from archsearch.cost.protocol import FINAL
 from archsearch.cost.target import Target
 from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem
 from archsearch.record import Environment, LatencyResult
+
+logger = logging.getLogger(__name__)
 
 #: a node that offers this resource is where latency is measured
 RESOURCE = "latency_target"
@@ -160,5 +163,5 @@ class ProbeHost:
 
     def _quietly(self, measure: Callable[[Probe], Result]) -> Result:
         probe = self._own()
-        with self._quiet.measuring():
+        with quiet_or_not(self._quiet.measuring(), logger.warning):
             return measure(probe)

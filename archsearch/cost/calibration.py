@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
 from archsearch.cost.composition import NOISE_SHARE, NOISY_SHARE
@@ -83,42 +84,58 @@ def calibrate_table(
     unused = set(range(len(pool)))
     begun = time.monotonic()
     networks = held_out = 0
+    longest_s = 0.0
     every = _HELD_OUT_EVERY.get(protocol.runtime, _HELD_OUT_EVERY_ELSE)
     clocked = protocol.model_copy(update={"time_limit_s": _CLOCKED_S, "runtime": "eager"})
 
     def coverage() -> Coverage:
         return Coverage(networks, len(keys & table.known), len(keys), time.monotonic() - begun)
 
-    while unused and time.monotonic() - begun < time_limit_s:
-        gains = {
-            index: sum(max(0, samples_per_part - seen[key]) for key in counts[index])
-            for index in unused
-        }
-        best = max(gains, key=lambda index: (gains[index], -index))
-        finished = gains[best] == 0
-        if finished and held_out >= _MIN_HELD_OUT:
-            break
-        whole = finished or networks % every == every - 1
-        # a network that is held out should be an ordinary one, not the one with most to tell
-        index = min(unused) if whole else best
-        unused.discard(index)
-        try:
-            if whole:
-                table.observe(pool[index], probe.measure(pool[index], protocol))
-                held_out += 1
-            elif _measure_parts(table, probe, pool[index], clocked):
-                seen.update(counts[index].keys())
-        except TrialError as error:
-            logger.warning("left out of the latency table: %s", error)
-        networks += 1
-        on_progress(coverage())
+    def seconds() -> float:
+        return time.monotonic() - begun
+
+    with doing("calibrating latency, sub-blocks known", time_limit_s, total=len(keys)) as activity:
+        # one that takes as long as the longest so far would end after the limit
+        while unused and seconds() + longest_s < time_limit_s:
+            gains = {
+                index: sum(max(0, samples_per_part - seen[key]) for key in counts[index])
+                for index in unused
+            }
+            best = max(gains, key=lambda index: (gains[index], -index))
+            finished = gains[best] == 0
+            if finished and held_out >= _MIN_HELD_OUT:
+                break
+            whole = finished or networks % every == every - 1
+            # a network that is held out should be an ordinary one, not the one with most to tell
+            index = min(unused) if whole else best
+            unused.discard(index)
+            before = seconds()
+            activity.done = len(keys & table.known)
+            try:
+                if whole:
+                    table.observe(pool[index], probe.measure(pool[index], protocol))
+                    held_out += 1
+                elif _measure_parts(table, probe, pool[index], clocked, begun + time_limit_s):
+                    seen.update(counts[index].keys())
+            except TrialError as error:
+                logger.warning("left out of the latency table: %s", error)
+            networks += 1
+            longest_s = max(longest_s, seconds() - before)
+            on_progress(coverage())
     return coverage()
 
 
 def _measure_parts(
-    table: LatencyTable, probe: Measurer, arch: Arch, protocol: LatencyProtocol
+    table: LatencyTable,
+    probe: Measurer,
+    arch: Arch,
+    protocol: LatencyProtocol,
+    until: float,
 ) -> bool:
-    """Add the parts of one network; say whether the machine was quiet enough to."""
+    """Add the parts of one network; say whether the machine was quiet enough to.
+
+    It is tried again until the monotonic clock shows ``until``.
+    """
     parts = parts_of(arch)
     names = list(dict.fromkeys(name for part in parts for name in (part.name, *part.inside)))
     for _ in range(1 + _RETRIES):
@@ -132,6 +149,8 @@ def _measure_parts(
                     count_parts(arch), measured.whole_ms, held_out=False, noise_share=noise
                 )
             return True
+        if time.monotonic() >= until:
+            break
     return False
 
 

@@ -29,6 +29,8 @@ NOISE_SHARE = 0.015
 #: and of one that was measured otherwise (docs/decisions.md)
 NOISY_SHARE = 0.07
 _MIN_SCORES = 8
+#: how much wider intervals are until so many networks have checked them
+_UNCHECKED = 2.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Composition:
             key: place
             for place, key in enumerate(sorted({key for o in observations for key in o.parts}))
         }
-        self.inflation = 1.0
+        self.inflation = _UNCHECKED
         if observations:
             self._fit()
 

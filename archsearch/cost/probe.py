@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NoReturn
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.channel import receive, send
@@ -30,6 +31,7 @@ _STARTUP_LIMIT_S = 180.0
 _BUILD_LIMIT_S = {"eager": 60.0, "cuda_graph": 120.0}
 _SLOW_BUILD_LIMIT_S = 600.0
 _INFERENCE_ALLOWANCE = 20.0
+_RATES_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,8 @@ class Probe:
             "targets": [pack(target, None, Path())],
             "protocol": protocol.model_dump(mode="json"),
         }
-        self._ask(request, self._limit_s(protocol, 1))
+        with doing(f"the probe builds {_named([target])}", self._limit_s(protocol, 1)):
+            self._ask(request, self._limit_s(protocol, 1))
 
     def compare(
         self,
@@ -206,7 +209,9 @@ class Probe:
                 "targets": packed,
                 "protocol": protocol.model_dump(mode="json"),
             }
-            reply = self._ask(request, self._limit_s(protocol, len(targets)))
+            limit_s = self._limit_s(protocol, len(targets))
+            with doing(f"the probe measures {_named(targets)}", limit_s):
+                reply = self._ask(request, limit_s)
         ratios = [Ratio(each["ratio"], tuple(each["interval"])) for each in reply["ratios"]]
         results = [LatencyResult.model_validate(result) for result in reply["results"]]
         return Comparison(tuple(results), tuple(ratios))
@@ -235,7 +240,8 @@ class Probe:
                 "names": list(names),
                 "protocol": protocol.model_dump(mode="json"),
             }
-            return Breakdown(**self._ask(request, self._limit_s(protocol, 1)))
+            with doing(f"the probe times parts of {_named([target])}", self._limit_s(protocol, 1)):
+                return Breakdown(**self._ask(request, self._limit_s(protocol, 1)))
 
     def rates(self, protocol: LatencyProtocol, working_bytes: int) -> MachineRates:
         """Measure what the machine reaches with the protocol's type and threads.
@@ -250,14 +256,16 @@ class Probe:
             "protocol": protocol.model_dump(mode="json"),
             "working_bytes": working_bytes,
         }
-        return MachineRates(**self._ask(request, self._hang_s or 60.0))
+        with doing("the probe measures the machine's rates", self._hang_s or _RATES_LIMIT_S):
+            return MachineRates(**self._ask(request, self._hang_s or _RATES_LIMIT_S))
 
     def calibrate(self) -> float:
         """Time the reference network afresh, in milliseconds; call it when the machine is quiet.
 
         The first measurement after a start does so by itself.
         """
-        reply = self._ask({"operation": "calibrate"}, self._hang_s or 60.0)
+        with doing("the probe times its reference network", self._hang_s or _RATES_LIMIT_S):
+            reply = self._ask({"operation": "calibrate"}, self._hang_s or _RATES_LIMIT_S)
         return float(reply["reference_ms"])
 
     def _check(self, protocol: LatencyProtocol) -> None:
@@ -278,7 +286,8 @@ class Probe:
             self.start()
             try:
                 if not self._ready:
-                    self._receive(_STARTUP_LIMIT_S)
+                    with doing("the probe process starts", _STARTUP_LIMIT_S):
+                        self._receive(_STARTUP_LIMIT_S)
                     self._ready = True
                 self._send(request)
                 reply: dict[str, Any] = self._receive(limit_s)["reply"]
@@ -324,6 +333,16 @@ class Probe:
         self.close()
         how = "" if code is None else f" (exit code {code})"
         raise ProbeError(f"the latency probe {what}{how}" + (f": {told}" if told else ""))
+
+
+def _named(targets: Sequence[Target]) -> str:
+    """Return what is measured in a few words."""
+    if len(targets) > 1:
+        return f"{len(targets)} networks by turns"
+    target = targets[0]
+    if isinstance(target, Arch):
+        return f"network {target.digest[:8]}"
+    return target if isinstance(target, str) else type(target).__name__
 
 
 def _collect(stream: Any, replies: "queue.Queue[dict[str, Any] | None]") -> None:

@@ -6,14 +6,13 @@ slower than the fastest of them tells that the machine is not quiet now.
 """
 
 import contextlib
-import json
-import os
 import time
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from archsearch.cost.reference import REFERENCE_VERSION
+from archsearch.files import write_json
 from archsearch.resources import cache_dir
 
 #: how much slower than the day's fastest a calibration in quiet may be; fresh processes differ by
@@ -63,8 +62,5 @@ class QuietMark:
         return [(at, ms) for at, ms in kept if 0 <= now - at <= _DAY_S and ms > 0]
 
     def _write(self, kept: list[tuple[float, float]]) -> None:
-        partial = self._path.with_suffix(f".{os.getpid()}.partial")
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(kept), encoding="utf-8")
-            partial.replace(self._path)
+            write_json(self._path, kept)

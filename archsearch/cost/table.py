@@ -1,9 +1,7 @@
 """A table of measured parts that predicts whole networks, kept on disk by environment."""
 
 import json
-import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from archsearch.cost.composition import (
 from archsearch.cost.parts import count_parts, parts_of, role_of
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.errors import InputError, Problem
+from archsearch.files import write_text
 from archsearch.record import Environment, LatencyResult, Verdict
 from archsearch.resources import cache_dir
 
@@ -53,11 +52,13 @@ class Prediction:
         ms: expected latency.
         interval_ms: 95 % interval of what would be measured.
         unknown_parts: parts that were never measured, their times inferred from others.
+        known_share: share of the latency that measured parts make up, 0 to 1.
     """
 
     ms: float
     interval_ms: tuple[float, float]
     unknown_parts: int
+    known_share: float = 1.0
 
 
 class TableKey(Spec):
@@ -160,7 +161,12 @@ class LatencyTable:
         unknown = {key: self._inferred(key) for key in parts if key not in self._samples}
         ms, spread = self._fitted().predict(parts, unknown)
         interval = (max(0.0, ms - 1.96 * spread), ms + 1.96 * spread)
-        return Prediction(ms, interval, len(unknown))
+        inferred = sum(parts[key] * unknown[key].ms for key in unknown)
+        known = sum(
+            often * median(self._samples[k]) for k, often in parts.items() if k not in unknown
+        )
+        share = known / (known + inferred) if known + inferred > 0 else 0.0
+        return Prediction(ms, interval, len(unknown), share)
 
     def held_out_error(self) -> tuple[int, float]:
         """Return how many networks were measured whole, and the median of their relative errors.
@@ -252,7 +258,6 @@ class LatencyTable:
     def save(self, path: Path | None = None) -> Path:
         """Write the table; by default to the user's cache, under its environment."""
         path = path or table_path(self.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         stored = _Stored(
             key=self.key,
             samples=self._samples,
@@ -261,12 +266,7 @@ class LatencyTable:
             ],
         )
         # another process may write the same table: the last whole one wins
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(stored.model_dump_json())
-        os.replace(file.name, path)
-        return path
+        return write_text(path, stored.model_dump_json())
 
     @classmethod
     def load(cls, key: TableKey, path: Path | None = None) -> "LatencyTable":

@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from timm.models import list_models
 from torch import nn
 
-from archsearch.arch import Arch
+from archsearch.arch import Arch, BlockSource, register_source, sources_in
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.model import build_model
 
@@ -97,7 +97,9 @@ def pack(target: Target, input_shape: Sequence[int] | None, folder: Path) -> dic
     """
     shape = list(input_shape) if input_shape is not None else None
     if isinstance(target, Arch):
-        return {"arch": target.to_dict(), "input_shape": shape}
+        data = target.to_dict()
+        sources = [asdict(source) for source in sources_in(data)]
+        return {"arch": data, "blocks": sources, "input_shape": shape}
     if isinstance(target, str):
         return {"name": target, "input_shape": shape}
     file = folder / f"module-{id(target)}.pt"
@@ -119,6 +121,8 @@ def unpack(data: dict[str, Any]) -> BuiltTarget:
     """Build what `pack` described."""
     shape = data.get("input_shape")
     if "arch" in data:
+        for source in data["blocks"]:
+            register_source(BlockSource(**source))
         return build_target(Arch.model_validate(data["arch"]), shape)
     if "name" in data:
         return build_target(str(data["name"]), shape)

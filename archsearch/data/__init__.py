@@ -1,8 +1,10 @@
 """Data sets by name, in three splits: in memory where they fit, from their files where not."""
 
+from archsearch.data.describe import describe_data
 from archsearch.data.load import DATA_NAMES, load_data
 from archsearch.data.request import Progress
 from archsearch.data.splits import ArraySplit, DataSplits, FileSplit, Split
+from archsearch.data.value_scale import ValueRange, ValueScale
 
 __all__ = [
     "DATA_NAMES",
@@ -11,5 +13,8 @@ __all__ = [
     "FileSplit",
     "Progress",
     "Split",
+    "ValueRange",
+    "ValueScale",
+    "describe_data",
     "load_data",
 ]

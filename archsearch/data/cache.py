@@ -1,21 +1,37 @@
 """Keep decoded images between runs; a cache that cannot be written is only slower."""
 
 import hashlib
+import json
 import logging
-import os
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archsearch.files import replacing
 from archsearch.resources import cache_dir
 
 logger = logging.getLogger(__name__)
 
 
-def read_cache(key: str, fingerprint: str) -> NDArray[np.uint8] | None:
-    """Return the array kept under ``key`` if its ``fingerprint`` still holds, else None."""
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a cache keeps.
+
+    Attributes:
+        pixels: decoded images.
+        about: how they were decoded, plain data.
+    """
+
+    pixels: NDArray[np.uint8]
+    about: dict[str, Any]
+
+
+def read_cache(key: str, fingerprint: str) -> Kept | None:
+    """Return what is kept under ``key`` if its ``fingerprint`` still holds, else None."""
     path = _path(key)
     if not path.is_file():
         return None
@@ -23,25 +39,22 @@ def read_cache(key: str, fingerprint: str) -> NDArray[np.uint8] | None:
         with path.open("rb") as file, np.load(file) as kept:
             if str(kept["fingerprint"]) != fingerprint:
                 return None
-            pixels: NDArray[np.uint8] = kept["pixels"]
-            return pixels
+            return Kept(kept["pixels"], json.loads(str(kept["about"])))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         logger.warning("cache %s is unreadable and will be rebuilt (%s)", path, error)
         return None
 
 
-def write_cache(key: str, fingerprint: str, pixels: NDArray[np.uint8]) -> None:
-    """Keep ``pixels`` under ``key``, replacing what was there."""
-    path = _path(key)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
+def write_cache(key: str, fingerprint: str, kept: Kept) -> None:
+    """Keep decoded images under ``key``, replacing what was there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, fingerprint=np.asarray(fingerprint), pixels=pixels)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(_path(key)) as draft, draft.open("wb") as file:
+            np.savez(
+                file,
+                fingerprint=np.asarray(fingerprint),
+                about=np.asarray(json.dumps(kept.about)),
+                pixels=kept.pixels,
+            )
     except OSError as error:
         logger.warning("decoded images are not kept for the next run (%s)", error)
 

@@ -1,44 +1,100 @@
 """One image file to one square array of bytes."""
 
-import struct
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
+from archsearch.data.color import in_srgb, opaque
+from archsearch.data.deep_samples import DEEP_MODES, read_deep
+from archsearch.data.file_names import readable
+from archsearch.data.image_formats import Foreign, formats, look_inside
+from archsearch.data.value_scale import NO_SCALE, Extent, ValueScale, decide_scale
 from archsearch.errors import InputError, Problem
 
-_WIDE_GREY = ("I", "I;16", "I;16B", "I;16L")
-_UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
+_GREY_MODES = ("1", "L", "LA", "La", *DEEP_MODES)
+_HEAD_BYTES = 132
+# where a JPEG may say which way is up
+_ORIENTED = frozenset(("exif", "xmp", "Raw profile type exif"))
+
+# what turns a picture upright that was stored with this EXIF orientation
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def decode_image(path: str, side: int, channels: int) -> NDArray[np.uint8]:
+def decode_image(
+    path: str, side: int, channels: int, scale: ValueScale = NO_SCALE
+) -> NDArray[np.uint8]:
     """Return the image at ``path`` as (channels, side, side).
 
-    The shorter edge is scaled to ``side`` (bilinear), then the centre is cut out. Colour becomes
-    grey by luma (ITU-R 601); grey becomes colour by repetition.
+    It is turned as its EXIF orientation says, laid on white, and brought to sRGB. The shorter
+    edge is scaled to ``side`` (bilinear), then the centre is cut out. Colour becomes grey by luma
+    (ITU-R 601); grey becomes colour by repetition. Of several frames or pages, the first counts.
+
+    Args:
+        path: an image file.
+        side: in pixels.
+        channels: 1 or 3.
+        scale: of values with more than 8 bits; an image of a kind that it does not know is
+            scaled by its own values.
 
     Raises:
         InputError: the file is missing or is no readable image.
     """
-    try:
-        with Image.open(path) as image:
-            # JPEG decoders scale by 1/2, 1/4, 1/8 almost for free
-            image.draft("L" if channels == 1 else "RGB", (side, side))
-            square = _centre_square(_eight_bit(image, channels), side)
-            pixels = np.asarray(square)
-    except _UNREADABLE as error:
-        raise InputError(unreadable(path, error)) from None
-    if channels == 1:
-        return pixels[None]
-    return pixels.transpose(2, 0, 1)
+    decoded = decode_or_measure(path, side, channels, scale)
+    if isinstance(decoded, Extent):
+        return decode_image(path, side, channels, decide_scale([decoded]))
+    return decoded
+
+
+def decode_or_measure(
+    path: str, side: int, channels: int, scale: ValueScale
+) -> NDArray[np.uint8] | Extent:
+    """Return what `decode_image` does, or what the values span where ``scale`` does not know.
+
+    Raises:
+        InputError: the file is missing or is no readable image.
+    """
+    with _opened(path) as image:
+        # JPEG decoders scale by 1/2, 1/4, 1/8 almost for free
+        image.draft("L" if channels == 1 else "RGB", (side, side))
+        profile = image.info.get("icc_profile")
+        deep = read_deep(image, path)
+        eight = image
+        if deep is not None:
+            values = deep.nominal or scale.range_for(deep.values)
+            if values is None:
+                return Extent.of(deep.values)
+            eight, profile = deep.eight_bit(values), None
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        eight = opaque(eight)
+        upright = eight if turn is None else eight.transpose(turn)
+        pixels = np.asarray(in_srgb(_centre_square(upright, side), profile, channels))
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def measure(path: str) -> tuple[bool, Extent | None]:
+    """Return whether the image is grey, and what its values span if it has more than 8 bits.
+
+    Raises:
+        InputError: the file is missing or is no readable image.
+    """
+    with _opened(path) as image:
+        is_grey = image.mode in _GREY_MODES
+        deep = read_deep(image, path)
+        return is_grey, None if deep is None or deep.nominal else Extent.of(deep.values)
 
 
 def is_grey(path: str) -> bool:
@@ -47,35 +103,78 @@ def is_grey(path: str) -> bool:
     An unreadable image says yes, and leaves the decision to the others: decoding reports it.
     """
     try:
-        with Image.open(path) as image:
-            return image.mode in ("1", "L", *_WIDE_GREY)
-    except _UNREADABLE:
+        with _opened(path) as image:
+            return image.mode in _GREY_MODES
+    except InputError:
         return True
 
 
-def unreadable(path: str, error: BaseException) -> Problem:
+@contextmanager
+def _opened(path: str) -> Iterator[Image.Image]:
+    """Open an image; whatever goes wrong with it becomes an `InputError` that names it."""
+    try:
+        with Image.open(path, formats=formats(os.path.splitext(path)[1].lower())) as image:
+            yield image
+    except Exception as error:
+        # damaged files make Pillow's readers raise whatever there is
+        raise InputError(unreadable(path, error)) from None
+
+
+def _orientation(image: Image.Image) -> int:
+    if image.format == "JPEG" and not _ORIENTED & image.info.keys():
+        return 1
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        # damaged EXIF says nothing about which way is up; the picture is there all the same
+        return 1
+
+
+def unreadable(path: str, error: Exception) -> Problem:
     """Return the problem of an image file that cannot be read."""
+    shown = readable(path)
     if isinstance(error, FileNotFoundError):
-        return Problem("", "file not found", remedy="it was there when the run began", file=path)
-    # Pillow's message repeats the path or a memory address; its class and errno do not
-    reason = "not an image" if "cannot identify" in str(error) else str(error).split(":")[0]
-    return Problem(
-        "", f"cannot be read as an image ({reason})", remedy="replace or remove it", file=path
-    )
+        return Problem("", "file not found", remedy="it was there when the run began", file=shown)
+    if isinstance(error, PermissionError):
+        return Problem("", "permission denied", remedy="make it readable", file=shown)
+    if isinstance(error, Image.DecompressionBombError):
+        counts = re.findall(r"\d+", str(error))
+        rule = f"has too many pixels ({int(counts[0]):,}, more than {int(counts[1]):,})"
+        return Problem("", rule, remedy="scale it down, or remove it", file=shown)
+    reason, remedy = _reason(path, error)
+    return Problem("", f"cannot be read as an image ({reason})", remedy=remedy, file=shown)
 
 
-def _eight_bit(image: Image.Image, channels: int) -> Image.Image:
-    """Return ``image`` with 8 bits a channel, in mode L or RGB."""
-    if image.mode in _WIDE_GREY:
-        values = np.asarray(image).astype(np.int64)
-        # 16-bit files keep their high byte; 32-bit ones that hold 8-bit values keep those
-        if values.max(initial=0) > 255:
-            values = values >> 8
-        image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
-    elif image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    mode = "L" if channels == 1 else "RGB"
-    return image if image.mode == mode else image.convert(mode)
+def _reason(path: str, error: Exception) -> tuple[str, str]:
+    remedy = "replace or remove it"
+    if not isinstance(error, UnidentifiedImageError):
+        # Pillow's message may repeat the path or a memory address; what comes first does not
+        reason = str(error).split(":")[0].strip().rstrip(".")
+        return reason or type(error).__name__, remedy
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        head = b""
+    found = look_inside(head)
+    if isinstance(found, Foreign):
+        return found.what, found.remedy
+    if found is not None:
+        return f"{found}, damaged or of a kind that is not read{_why(path, found)}", (
+            f"{remedy}, or convert it to PNG"
+        )
+    return "not an image" if head else "the file is empty", remedy
+
+
+def _why(path: str, kind: str) -> str:
+    """Return what the reader of ``kind`` says of a file that it refuses."""
+    try:
+        with open(path, "rb") as file:
+            Image.OPEN[kind][0](file, path)
+    except Exception as error:
+        # it refused before, with whatever error it has
+        return f": {error}" if str(error) else ""
+    return ""
 
 
 def _centre_square(image: Image.Image, side: int) -> Image.Image:

@@ -1,36 +1,47 @@
-"""Images in folders: train/CLASS/..., val/CLASS/..., and perhaps test/CLASS/..."""
+"""Images in folders: train/CLASS/..., val/CLASS/..., test/CLASS/..., or CLASS/... alone."""
 
-import hashlib
-import time
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from archsearch.data.assemble import choose_validation, splits_from_arrays, statistics
-from archsearch.data.cache import read_cache, write_cache
-from archsearch.data.decode import decode_image, is_grey
+from archsearch.data.assemble import (
+    choose_validation,
+    held_out,
+    limit_problem,
+    splits_from_arrays,
+)
+from archsearch.data.constant import constant_problems
+from archsearch.data.decoding import Survey, count_channels, decode_images, survey_images
 from archsearch.data.idx import find_idx_folder, load_idx_folder
-from archsearch.data.request import Progress, Request
-from archsearch.data.scan import Files, scan_folder
+from archsearch.data.request import Request
+from archsearch.data.resize import channel_statistics
+from archsearch.data.scan import Files, FolderFiles, scan_folder
 from archsearch.data.splits import ArraySplit, DataSplits, FileSplit, Indices, Pixels, Split
-from archsearch.data.stratified import draw
-from archsearch.errors import InputError, Problem
-from archsearch.machine import own_limits
+from archsearch.data.stratified import draw, hold_out
+from archsearch.errors import InputError, Problem, limited
 
-_SAMPLED = 64
 _STATISTICS_SAMPLE = 2048
-_PATIENCE_S = 2.0
-_INTERVAL_S = 0.1
-_SHOWN = 20
+_TEST_SHARE = 0.2
+# of a set that is not held in memory, a class is judged by this many images or more
+_SAMPLED_OF_A_CLASS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Files by split, in the order train, val, test, and where they come from."""
+
+    files: dict[str, Files]
+    places: tuple[str, str, str]
 
 
 def load(request: Request) -> DataSplits:
     """Return the data set in ``folder:PATH``.
 
-    With val/ and test/, the search validates on val/ and the report uses test/. With one of the
-    two only, that one is kept for the report, and the search validates on a part held out of
-    train/. A folder with the four files of MNIST's idx layout is read too.
+    The search validates on val/, and the report uses test/. Without val/, a part of train/ is held
+    out to validate on; with val/ and without test/, there is no test split. Class folders alone,
+    or train/ alone, are split into all three. A folder with the four files of MNIST's idx layout
+    is read too.
 
     Raises:
         InputError: with every problem of the layout, or every unreadable image.
@@ -40,51 +51,143 @@ def load(request: Request) -> DataSplits:
         train, test = load_idx_folder(folder)
         names = tuple(str(label) for label in range(int(train.labels.max()) + 1))
         return splits_from_arrays(request, train, test, names)
-    files = scan_folder(folder)
-    parts = _parts(request, files.train, files.val, files.test)
-    every = [path for part in parts.values() for path in part.paths]
-    channels = request.channels or _channels(every)
+    found = scan_folder(folder)
+    parts = _parts(request, found)
+    every = _joined(list(parts.files.values()))
+    channels = request.channels or count_channels(every.paths)
+    notes = list(found.notes)
     needed = len(every) * channels * request.image_size**2
     if needed <= request.in_memory_bytes:
-        splits = _decode_all(request, folder, parts, channels)
+        decoded = decode_images(request, folder, every, channels)
+        seen = Survey(channels, decoded.scale, decoded.num_broken)
+        splits = _arrays(decoded.pixels, parts.files)
+        _refuse_constant(folder, found, parts.files, decoded.pixels)
         sample = splits["train"].batch(np.arange(len(splits["train"])))
     else:
+        seen = survey_images(request, folder, every)
+        channels = request.channels or seen.channels
         splits = {
-            name: FileSplit(part.paths, part.labels, request.image_size, channels)
-            for name, part in parts.items()
+            name: FileSplit(part.paths, part.labels, request.image_size, channels, seen.scale)
+            for name, part in parts.files.items()
         }
-        count = min(_STATISTICS_SAMPLE, len(parts["train"]))
-        sample = splits["train"].batch(draw(parts["train"].labels, count, request.rng()))
+        train_labels = parts.files["train"].labels
+        chosen = draw(train_labels, min(_STATISTICS_SAMPLE, len(train_labels)), request.rng())
+        sample = splits["train"].batch(chosen)
+        seldom = _take(parts.files["train"], chosen)
+        if problems := constant_problems(
+            str(folder), seldom, sample, found.class_names, _SAMPLED_OF_A_CLASS
+        ):
+            raise InputError(limited(problems, "such classes"))
+    if line := seen.scale.describe():
+        notes.append(line)
+    if seen.num_broken:
+        notes.append(f"warning: {seen.num_broken:,} images hold values that are no numbers: black")
+    mean, std = channel_statistics(sample)
     return DataSplits(
         train=splits["train"],
         val=splits["val"],
-        test=splits["test"],
-        num_classes=len(files.class_names),
+        test=splits.get("test"),
+        num_classes=len(found.class_names),
         in_channels=channels,
         image_size=request.image_size,
         name=request.name,
-        class_names=files.class_names,
-        **statistics(sample),
+        class_names=found.class_names,
+        mean=mean,
+        std=std,
+        scale=seen.scale,
+        places=parts.places,
+        notes=tuple(notes),
+        skipped=found.skipped,
     )
 
 
-def _parts(
-    request: Request, train: Files, val: Files | None, test: Files | None
-) -> dict[str, Files]:
-    """Decide which files train, validate and test."""
-    if val is not None and test is not None:
-        if request.limit is not None and request.limit < len(train) + len(val):
-            share = request.limit / (len(train) + len(val))
-            rng = request.rng()
-            train, val = (
-                _take(part, draw(part.labels, max(1, int(share * len(part))), rng))
-                for part in (train, val)
-            )
-        return {"train": train, "val": val, "test": test}
-    kept, held = choose_validation(request, train.labels)
-    last = val if val is not None else test
-    assert last is not None, "scan_folder refuses a folder with train/ alone"
-    return {"train": _take(train, kept), "val": _take(train, held), "test": last}
+def _parts(request: Request, found: FolderFiles) -> _Parts:
+    """Decide which files train, validate and test.
+
+    Raises:
+        InputError: a class or the limit is too small.
+    """
+    train, val, test, places = found.train, found.val, found.test, found.places
+    own = places["train"] or "class folders"
+    if val is not None:
+        train, val = _limited(request, train, val)
+        files = {"train": train, "val": val}
+        if test is not None:
+            files["test"] = test
+        return _Parts(files, (own, places["val"], places.get("test", "")))
+    tested = places.get("test", "")
+    if test is None:
+        _refuse_small(found)
+        # a test split that moved with the seed would be training data of the next seed's search
+        others, last = hold_out(train.labels, _TEST_SHARE, np.random.default_rng(0))
+        train, test = _take(train, others), _take(train, last)
+        tested = "a fifth of every class, the same for every seed"
+    kept, held = choose_validation(request, train.labels, found.class_names)
+    rest = f"of {own}" if "test" in places else "of the rest"
+    validated = held_out(request, rest, len(kept), len(held))
+    files = {"train": _take(train, kept), "val": _take(train, held), "test": test}
+    return _Parts(files, (own, validated, tested))
+
+
+def _limited(request: Request, train: Files, val: Files) -> tuple[Files, Files]:
+    """Draw as many images as the limit allows from both, in proportion."""
+    total, limit = len(train) + len(val), request.limit
+    if limit is None or limit >= total:
+        return train, val
+    least = [len(np.unique(part.labels)) for part in (train, val)]
+    if limit < sum(least):
+        raise InputError(limit_problem(limit, least[0]))
+    share = round(limit * len(train) / total)
+    count = min(max(share, least[0], limit - len(val)), limit - least[1], len(train))
+    rng = request.rng()
+    return (
+        _take(train, draw(train.labels, count, rng)),
+        _take(val, draw(val.labels, limit - count, rng)),
+    )
+
+
+def _refuse_small(found: FolderFiles) -> None:
+    sizes = np.bincount(found.train.labels, minlength=len(found.class_names))
+    problems = [
+        Problem(
+            "data",
+            f"class '{found.class_names[label]}' must have at least 3 images, to train on, to "
+            "validate on and to test on",
+            int(sizes[label]),
+            "add images, or remove the class",
+        )
+        for label in np.flatnonzero(sizes < 3)
+    ]
+    if problems:
+        raise InputError(limited(problems, "such classes"))
+
+
+def _refuse_constant(
+    folder: Path, found: FolderFiles, parts: dict[str, Files], pixels: Pixels
+) -> None:
+    """Judge the images of each folder of its own.
+
+    Raises:
+        InputError: all images of a class are one colour.
+    """
+    own = {"train", *(name for name, each in (("val", found.val), ("test", found.test)) if each)}
+    groups: list[list[str]] = []
+    for name in parts:
+        if name in own:
+            groups.append([name])
+        else:
+            groups[-1].append(name)
+    problems: list[Problem] = []
+    start = 0
+    for names in groups:
+        files = _joined([parts[name] for name in names])
+        # one image of a class may be a blank page; where it is all that trains, it matters
+        least = 1 if "train" in names else 2
+        own_pixels = pixels[start : start + len(files)]
+        problems += constant_problems(str(folder), files, own_pixels, found.class_names, least)
+        start += len(files)
+    if problems:
+        raise InputError(limited(problems, "such classes"))
 
 
 def _take(files: Files, indices: Indices) -> Files:
@@ -95,31 +198,15 @@ def _take(files: Files, indices: Indices) -> Files:
     )
 
 
-def _channels(paths: list[str]) -> int:
-    """Return 1 if every image is grey, else 3; colour shows in the first few of a colour set."""
-    step = max(1, len(paths) // _SAMPLED)
-    for sample in (paths[::step], paths):
-        with ThreadPoolExecutor(_threads()) as pool:
-            if not all(pool.map(is_grey, sample, chunksize=256)):
-                return 3
-    return 1
+def _joined(parts: list[Files]) -> Files:
+    return Files(
+        tuple(path for part in parts for path in part.paths),
+        tuple(stamp for part in parts for stamp in part.stamps),
+        np.concatenate([part.labels for part in parts]),
+    )
 
 
-def _decode_all(
-    request: Request, folder: Path, parts: dict[str, Files], channels: int
-) -> dict[str, Split]:
-    """Decode every image, or read what an earlier run decoded."""
-    paths = [path for part in parts.values() for path in part.paths]
-    stamps = [stamp for part in parts.values() for stamp in part.stamps]
-    side = request.image_size
-    fingerprint = hashlib.sha256(repr((paths, stamps, side, channels)).encode()).hexdigest()
-    key = repr((str(folder.resolve()), side, channels, request.limit, request.seed))
-    pixels = read_cache(key, fingerprint)
-    if pixels is None:
-        started = time.monotonic()
-        pixels = _decode(paths, side, channels, request.progress)
-        if time.monotonic() - started > _PATIENCE_S:
-            write_cache(key, fingerprint, pixels)
+def _arrays(pixels: Pixels, parts: dict[str, Files]) -> dict[str, Split]:
     splits: dict[str, Split] = {}
     start = 0
     for name, part in parts.items():
@@ -127,37 +214,3 @@ def _decode_all(
         splits[name] = ArraySplit(pixels[start : start + len(part)].copy(), part.labels)
         start += len(part)
     return splits
-
-
-def _decode(paths: list[str], side: int, channels: int, progress: Progress | None) -> Pixels:
-    pixels = np.empty((len(paths), channels, side, side), np.uint8)
-    problems: list[Problem] = []
-
-    def decode_chunk(start: int) -> None:
-        for index in range(start, min(start + 256, len(paths))):
-            try:
-                pixels[index] = decode_image(paths[index], side, channels)
-            except InputError as error:
-                problems.extend(error.problems)
-
-    started = shown = time.monotonic()
-    starts = range(0, len(paths), 256)
-    with ThreadPoolExecutor(_threads()) as pool:
-        for start, _ in zip(starts, pool.map(decode_chunk, starts), strict=True):
-            now = time.monotonic()
-            if progress and now - started > _PATIENCE_S and now - shown > _INTERVAL_S:
-                progress("decoding images", min(start + 256, len(paths)), len(paths))
-                shown = now
-    if problems:
-        problems.sort(key=lambda problem: problem.file)
-        if len(problems) > _SHOWN:
-            more = Problem("", f"and {len(problems) - _SHOWN} more images cannot be read")
-            problems = [*problems[:_SHOWN], more]
-        raise InputError(problems)
-    if progress and shown > started:
-        progress("decoding images", len(paths), len(paths))
-    return pixels
-
-
-def _threads() -> int:
-    return min(8, own_limits().whole_cores)

@@ -1,18 +1,21 @@
 """Look through a folder of images, one folder a class, and list everything wrong with it."""
 
 import os
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from archsearch.data.file_names import composed, readable
+from archsearch.data.image_formats import suffixes
+from archsearch.data.layout import find_layout
 from archsearch.data.splits import Labels
-from archsearch.errors import InputError, Problem, nearest
+from archsearch.data.tree import Tree, identity, loose_images, subfolders, walk
+from archsearch.errors import InputError, Problem, limited, nearest
 
-SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff"))
-SUFFIXES |= {".webp"}
 _SHOWN = 5
+_MANY = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +32,25 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class FolderFiles:
-    """What a folder holds; ``val`` or ``test`` is None where there is no such folder."""
+    """What a folder holds.
+
+    Attributes:
+        class_names: by class index.
+        train: files in train/, or in the class folders where there are no splits.
+        val: None where there is no such folder.
+        test: likewise.
+        places: name of the folder of each split that has one.
+        notes: lines for the reader about what was left out.
+        skipped: paths of the image files that are not read here.
+    """
 
     class_names: tuple[str, ...]
     train: Files
     val: Files | None
     test: Files | None
+    places: dict[str, str]
+    notes: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 def scan_folder(folder: Path) -> FolderFiles:
@@ -45,11 +61,12 @@ def scan_folder(folder: Path) -> FolderFiles:
     """
     if not folder.is_dir():
         rule = "must be a folder" if folder.exists() else "folder not found"
-        raise InputError(Problem("data", rule, remedy="check the path", file=str(folder)))
-    if not (folder / "train").is_dir():
-        raise InputError(_no_train(folder))
+        raise InputError(Problem("data", rule, remedy="check the path", file=readable(str(folder))))
     problems: list[Problem] = []
-    class_names = tuple(_subfolders(folder / "train"))
+    notes: list[str] = []
+    skipped: list[str] = []
+    layout = find_layout(folder, problems)
+    class_names = tuple(dict.fromkeys(composed(name) for name in layout.classes))
     if len(class_names) < 2:
         problems.append(
             Problem(
@@ -57,88 +74,128 @@ def scan_folder(folder: Path) -> FolderFiles:
                 "must have at least two class folders",
                 list(class_names),
                 "make one folder of images for each class",
-                file=str(folder / "train"),
+                file=readable(str(layout.train)),
             )
         )
-    found = {
-        name: _scan_split(folder / name, class_names, problems)
-        for name in ("train", "val", "test")
-        if (folder / name).is_dir()
-    }
-    if len(found) == 1:
-        problems.append(
-            Problem(
-                "",
-                "must have val/ beside train/",
-                remedy="keep some images of each class there: only the final report looks at them",
-                file=str(folder),
-            )
-        )
+    found, places = {}, {}
+    for name, part in (("train", layout.train), ("val", layout.val), ("test", layout.test)):
+        if part is not None:
+            found[name] = _scan_split(part, class_names, problems, notes, skipped)
+            places[name] = f"{readable(part.name)}/" if part != folder else ""
+    if layout.ignored:
+        listed = _some([f"{readable(name)}/" for name in layout.ignored])
+        notes.append(f"left out beside {places['train']}: {listed}")
     if problems:
-        raise InputError(problems)
-    return FolderFiles(class_names, found["train"], found.get("val"), found.get("test"))
+        raise InputError(limited(problems, "problems"))
+    return FolderFiles(
+        class_names,
+        found["train"],
+        found.get("val"),
+        found.get("test"),
+        places,
+        tuple(notes),
+        tuple(skipped),
+    )
 
 
-def _scan_split(folder: Path, class_names: tuple[str, ...], problems: list[Problem]) -> Files:
-    present = _subfolders(folder)
+def _scan_split(
+    folder: Path,
+    class_names: tuple[str, ...],
+    problems: list[Problem],
+    notes: list[str],
+    skipped: list[str],
+) -> Files:
+    above = (identity(str(folder.parent)), identity(str(folder)))
+    present: dict[str, list[str]] = {}
+    for name in subfolders(str(folder), problems):
+        present.setdefault(composed(name), []).append(name)
     unknown = [name for name in present if name not in class_names]
-    problems += [
-        Problem(
-            "",
-            "every class must also be in train/",
-            name,
-            nearest(name, class_names) if class_names else "",
-            file=str(folder),
-        )
-        for name in unknown
-    ]
+    lacking = [name for name in class_names if name not in present]
+    problems += _class_problems(folder, class_names, unknown, lacking)
     paths: list[str] = []
     stamps: list[tuple[int, int]] = []
     labels: list[int] = []
+    others: list[str] = []
     for label, name in enumerate(class_names):
-        before = len(paths)
-        for path, stamp in _images(folder / name) if name in present else ():
-            paths.append(path)
-            stamps.append(stamp)
-        if name in present and len(paths) == before:
-            problems.append(
-                Problem(
-                    "",
-                    "must hold at least one image",
-                    remedy=f"add one ({', '.join(sorted(SUFFIXES))}) or remove the folder",
-                    file=str(folder / name),
-                )
-            )
-        labels += [label] * (len(paths) - before)
+        tree = Tree()
+        for spelled in present.get(name, ()):
+            walk(str(folder / spelled), tree, above)
+        problems += tree.problems
+        if name in present and not tree.images and not tree.problems:
+            problems.append(_empty(folder / present[name][0], tree))
+        elif tree.foreign:
+            notes += _skipped(folder, name, tree)
+            skipped += [path for path, _ in tree.foreign]
+        others += tree.others
+        paths += tree.images
+        stamps += tree.stamps
+        labels += [label] * len(tree.images)
+    if others:
+        kinds = Counter(os.path.splitext(path)[1].lower() or "no extension" for path in others)
+        listed = ", ".join(f"{count} {readable(kind)}" for kind, count in kinds.most_common(_SHOWN))
+        notes.append(f"left out in {readable(folder.name)}/, as no images: {listed}")
+    if loose := loose_images(str(folder)):
+        names = _some([readable(name) for name in loose])
+        notes.append(f"left out in {readable(folder.name)}/, as in no class folder: {names}")
     return Files(tuple(paths), tuple(stamps), np.asarray(labels, np.int64))
 
 
-def _subfolders(folder: Path) -> list[str]:
-    """Return the names of the visible folders in ``folder``, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-
-
-def _images(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield the image files below ``folder``, sorted, with their size and time."""
-    with os.scandir(folder) as entries:
-        listed = sorted(
-            (entry for entry in entries if not entry.name.startswith(".")),
-            key=lambda entry: entry.name,
+def _class_problems(
+    folder: Path, class_names: tuple[str, ...], unknown: list[str], lacking: list[str]
+) -> list[Problem]:
+    """Return a problem for each folder that is no class, and one for the classes without one."""
+    shown = readable(str(folder))
+    problems = []
+    for name in unknown:
+        remedy = nearest(name, class_names) if len(class_names) <= _MANY else ""
+        problems.append(Problem("", "every class must also be in train/", name, remedy, shown))
+    # what is spelled otherwise is not missing as well
+    spelled = {name.casefold() for name in unknown}
+    missing = [name for name in lacking if name.casefold() not in spelled]
+    if missing:
+        problems.append(
+            Problem(
+                "",
+                f"must have every class of train/, but lacks {_some(missing)}",
+                remedy="move some images of it there from train/, or remove the class",
+                file=shown,
+            )
         )
-    for entry in listed:
-        if entry.is_dir():
-            yield from _images(Path(entry.path))
-        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-            status = entry.stat()
-            yield entry.path, (status.st_size, status.st_mtime_ns)
+    return problems
 
 
-def _no_train(folder: Path) -> Problem:
-    rule = "must have a folder train/ with one folder of images for each class"
-    shown = [name for name in _subfolders(folder) if name not in ("val", "test")]
-    remedy = "make it"
-    if shown:
-        names = ", ".join(f"{name}/" for name in shown[:_SHOWN])
-        remedy = f"move the class folders ({names}{', ...' if len(shown) > _SHOWN else ''}) there"
-    return Problem("data", rule, remedy=remedy, file=str(folder))
+def _empty(folder: Path, tree: Tree) -> Problem:
+    shown = readable(str(folder))
+    if tree.foreign:
+        kinds = {found: path for path, found in tree.foreign}
+        found, path = next(iter(kinds.items()))
+        rule = (
+            f"must hold at least one image that can be read, but all {len(tree.foreign)} are "
+            f"skipped, as {readable(os.path.basename(path))} ({found.what})"
+        )
+        return Problem("", rule, remedy=found.remedy, file=shown)
+    known = ", ".join(
+        suffix for suffix in (".jpg", ".png", ".tif", ".webp") if suffix in suffixes()
+    )
+    remedy = f"add one ({known}, ...) or remove the folder"
+    return Problem("", "must hold at least one image", remedy=remedy, file=shown)
+
+
+def _skipped(folder: Path, name: str, tree: Tree) -> list[str]:
+    """Return a line for each kind of image of a class that is not read."""
+    total = len(tree.images) + len(tree.foreign)
+    lines = []
+    for found in dict.fromkeys(found for _, found in tree.foreign):
+        names = [os.path.basename(path) for path, each in tree.foreign if each == found]
+        listed = _some([readable(each) for each in names])
+        part = " (half of the class or more)" if 2 * len(names) >= total else ""
+        lines.append(
+            f"warning: {len(names)} of {total} files of {readable(folder.name)}/{name} are "
+            f"skipped{part}: {listed}: {found.what}; {found.remedy}"
+        )
+    return lines
+
+
+def _some(names: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.data.decode import decode_image
+from archsearch.data.value_scale import NO_SCALE, ValueScale
+from archsearch.errors import InputError, Problem
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -56,12 +58,14 @@ class FileSplit(Split):
         labels: (N,).
         image_size: side to which images are scaled and cropped.
         channels: 1 or 3.
+        scale: of values with more than 8 bits.
     """
 
     paths: tuple[str, ...]
     labels: Labels
     image_size: int
     channels: int
+    scale: ValueScale = NO_SCALE
 
     def batch(self, indices: Indices) -> Pixels:
         """Return a fresh array (B, C, H, W) of the images at ``indices``.
@@ -72,7 +76,7 @@ class FileSplit(Split):
         side = self.image_size
         pixels = np.empty((len(indices), self.channels, side, side), np.uint8)
         for row, index in enumerate(indices):
-            pixels[row] = decode_image(self.paths[index], side, self.channels)
+            pixels[row] = decode_image(self.paths[index], side, self.channels, self.scale)
         return pixels
 
 
@@ -83,7 +87,7 @@ class DataSplits:
     Attributes:
         train: images to learn from.
         val: held out of training; accuracies of the search are taken here.
-        test: touched by the final report only.
+        test: touched by the final report only; None where there is no such split.
         num_classes: number of classes.
         in_channels: 1 for grey, 3 for colour images.
         image_size: side in pixels.
@@ -91,11 +95,15 @@ class DataSplits:
         class_names: by class index.
         mean: of the training pixels scaled to 0..1, one value a channel.
         std: likewise.
+        scale: how values with more than 8 bits became bytes.
+        places: where the images of train, val and test come from, in a few words.
+        notes: what the reader should know about the images, one line each.
+        skipped: paths of image files that are not read here, and so are in no split.
     """
 
     train: Split
     val: Split
-    test: Split
+    test: Split | None
     num_classes: int
     in_channels: int
     image_size: int
@@ -103,7 +111,19 @@ class DataSplits:
     class_names: tuple[str, ...]
     mean: tuple[float, ...] = field(default=())
     std: tuple[float, ...] = field(default=())
+    scale: ValueScale = NO_SCALE
+    places: tuple[str, str, str] = field(default=("", "", ""))
+    notes: tuple[str, ...] = field(default=())
+    skipped: tuple[str, ...] = field(default=())
 
     def split(self, name: str) -> Split:
-        """Return ``train``, ``val`` or ``test``."""
-        return {"train": self.train, "val": self.val, "test": self.test}[name]
+        """Return ``train``, ``val`` or ``test``.
+
+        Raises:
+            InputError: there is no test split.
+        """
+        found = {"train": self.train, "val": self.val, "test": self.test}[name]
+        if found is None:
+            rule = "has no test split"
+            raise InputError(Problem("data", rule, self.name, "add a folder test/ beside train/"))
+        return found

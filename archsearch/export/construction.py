@@ -3,28 +3,46 @@
 import ast
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from torch import nn
 
 from archsearch import blocks
-from archsearch.arch import Arch
+from archsearch.arch import Arch, module_of
 from archsearch.model import Network, build_model
 
 _LOCK = Lock()
 
 
+def modules_of(arch: Arch) -> tuple[ModuleType, ...]:
+    """Return the modules that the user's blocks in ``arch`` come from."""
+    mixers = [
+        mixer
+        for stage in arch.stages
+        for block in stage.blocks
+        for mixer in (block.attention, block.ffn)
+    ]
+    found = (module_of(mixer) for mixer in mixers)
+    return tuple({module.__name__: module for module in found if module is not None}.values())
+
+
 class Construction:
     """A network, and how each of its modules was made.
+
+    Args:
+        arch: what is built.
+        modules: of a user's blocks.
 
     Attributes:
         network: the network.
     """
 
-    def __init__(self, arch: Arch) -> None:
+    def __init__(self, arch: Arch, modules: Iterable[ModuleType] = ()) -> None:
+        self._modules = tuple(modules)
         # modules are kept alive by `network`, so that an id stands for one module
         self._calls: dict[int, tuple[Callable[..., nn.Module], dict[str, Any]]] = {}
         with _LOCK, self._recording():
@@ -66,6 +84,9 @@ class Construction:
     def _recording(self) -> Iterator[None]:
         """Note the arguments of the library's constructors and builders while this is open."""
         classes = {cls for cls in vars(blocks).values() if _is_block(cls)}
+        for home in self._modules:
+            theirs = vars(home).values()
+            classes |= {c for c in theirs if _is_block(c) and c.__module__ == home.__name__}
         constructors = {cls: cls.__init__ for cls in classes if "__init__" in vars(cls)}
         builders = {name: value for name, value in vars(blocks).items() if _is_builder(value)}
         for cls, original in constructors.items():

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archsearch import __version__
+from archsearch.analysis import reported_accuracies, run_accuracies
 from archsearch.arch import Arch, summary
 from archsearch.cost import count_arch
+from archsearch.data.label import data_label
+from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 _WIDTH = 98
@@ -63,8 +66,13 @@ def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
         if accuracy:
             facts.append(("Accuracy", accuracy))
     if origin.training:
-        val, test = (_accuracy(origin.training[split]) for split in ("val", "test"))
-        facts.append(("Accuracy", f"{test} (test), {val} (validation)"))
+        known = [("test", "test"), ("val", "validation")]
+        shown = [
+            f"{_accuracy(origin.training[split])} ({word})"
+            for split, word in known
+            if origin.training[split] is not None
+        ]
+        facts.append(("Accuracy", ", ".join(shown)))
     if origin.normalization:
         mean, std = (", ".join(map(str, each)) for each in origin.normalization.values())
         facts.append(("Images", f"scaled to 0..1, then mean {mean} and deviation {std} taken out"))
@@ -90,12 +98,21 @@ def latency_text(latency: LatencyResult) -> str:
 
 
 def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
-    """Return the accuracies of a trial and the data they were taken on; empty for none."""
+    """Return the accuracies of a trial and the data they were taken on; empty for none.
+
+    The one that every table leads with comes first, then that of these very weights.
+    """
     parts = []
-    if trial.accuracy is not None:
-        parts.append(f"{100 * trial.accuracy:.2f} % on the validation split")
+    known = run_accuracies(run) if run else reported_accuracies([trial], None)
+    found = known.get(trial.number)
+    if found is not None:
+        ends = f"{percent_interval_text(*found.interval)}, " if found.interval else ""
+        parts.append(f"{percent_text(found.value)} % on the validation split ({ends}{found.seeds})")
+    if found is not None and found.num_seeds:
+        chosen = percent_text(trial.accuracy)
+        parts.append(f"{chosen} % with the selected seed, which the weights are of")
     if trial.test_accuracy is not None:
-        parts.append(f"{100 * trial.test_accuracy:.2f} % on the test split")
+        parts.append(f"{percent_text(trial.test_accuracy)} % on the test split")
     data = data_name(run) if run else ""
     return ", ".join(parts) + (f" of {data}" if parts and data else "")
 
@@ -103,8 +120,7 @@ def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
 def data_name(run: RunRecord) -> str:
     """Return the data set of a run; of a folder only its last part."""
     identity = run.config.get("identity")
-    data = str(identity.get("data", "")) if isinstance(identity, dict) else ""
-    return data.replace("\\", "/").rstrip("/").split("/")[-1].removeprefix("folder:")
+    return data_label(str(identity.get("data", "")) if isinstance(identity, dict) else "")
 
 
 def module_docstring(arch: Arch, origin: Origin, timm_name: str = "") -> str:
@@ -123,7 +139,8 @@ def module_docstring(arch: Arch, origin: Origin, timm_name: str = "") -> str:
         lines.append(
             f'Import this file, then: timm.create_model("{timm_name}", features_only=True)'
         )
-    return "\n".join(lines)
+    # what names of runs and folders may hold must not end the docstring or escape in it
+    return "\n".join(lines).replace("\\", "/").replace('"""', "'''")
 
 
 def _title(origin: Origin) -> str:
@@ -145,4 +162,4 @@ def _wrapped(label: str, text: str) -> Sequence[str]:
 
 
 def _accuracy(evaluation: Mapping[str, Any]) -> str:
-    return f"{evaluation['accuracy']:.4f} of {evaluation['n']} images"
+    return f"{percent_text(evaluation['accuracy'])} % of {evaluation['n']:,} images"

@@ -1,6 +1,7 @@
 """Export weights and graph together: ONNX, and PyTorch's own ExportedProgram (``.pt2``)."""
 
 import math
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from archsearch.cost.runtimes.extra import load_extra
 from archsearch.cost.runtimes.onnx_graph import named_operator, write_onnx
 from archsearch.errors import TrialError
 from archsearch.export.isolated import ExportError, random_images, run_isolated
+from archsearch.files import replacing
 from archsearch.model.fusion import fuse
 
 #: how far logits may be off, as a share of the largest logit or of 1
@@ -42,7 +44,7 @@ def export_graph(
     if kind == "onnx":
         for package in ("onnx", "onnxscript", "onnxruntime"):
             load_extra(package, "onnx", "onnx")
-    with tempfile.TemporaryDirectory(prefix=".archsearch-", dir=output.parent.resolve()) as place:
+    with tempfile.TemporaryDirectory(prefix="archsearch-") as place:
         file = Path(place) / f"model.{kind}"
         images = random_images(arch, seed=0)
         written = fuse(model) if fused else model
@@ -59,7 +61,8 @@ def export_graph(
                 f"the {kind} file computes other logits: off by {error:.3g} of the largest, "
                 f"more than {tolerance:g}"
             )
-        file.replace(output)
+        with replacing(output) as draft:
+            shutil.copyfile(file, draft)
     return error
 
 

@@ -1,11 +1,14 @@
 """A model card: what it is, how it was trained, what was measured, how to load it."""
 
+import json
+import keyword
 from collections.abc import Mapping
 from pathlib import Path
 
 from archsearch import __version__
 from archsearch.arch import Arch
 from archsearch.cost.runtimes.onnx_graph import OPSET
+from archsearch.data.label import data_label
 from archsearch.export.description import Origin, data_name, facts_of
 from archsearch.export.graph_file import FUSED_TOLERANCE, TOLERANCE
 from archsearch.record import Environment
@@ -32,6 +35,10 @@ from archsearch.model import build_model
 
 model = build_model(load_arch("{file}"))""",
 }
+#: of files whose names are no Python names
+_BY_NAME = "import importlib\n"
+_CREATE = "\ncreate_model = importlib.import_module({module}).create_model"
+_REGISTER = "\nimportlib.import_module({module})  # registers the model"
 _EXACTNESS = {
     "python": "Logits are bit-equal to archsearch's network with the same weights.",
     "timm": "Logits and the maps of every stage are bit-equal to archsearch's network.",
@@ -63,7 +70,7 @@ def model_card(
         fused: the graph is fused.
     """
     parts = [
-        f"# {origin.name or output.stem}",
+        f"# {_plain(origin.name or output.stem)}",
         _opening(arch, origin),
         _table(facts_of(arch, origin)),
         _images(arch, origin),
@@ -87,8 +94,13 @@ def _opening(arch: Arch, origin: Origin) -> str:
 
 
 def _table(rows: list[tuple[str, str]]) -> str:
-    lines = [f"| {label} | {text.replace('|', '/')} |" for label, text in rows]
+    lines = [f"| {label} | {_plain(text.replace('|', '/'))} |" for label, text in rows]
     return "\n".join(["| | |", "| --- | --- |", *lines])
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` in one line without what Markdown takes for HTML."""
+    return " ".join(text.replace("<", "&lt;").split())
 
 
 def _images(arch: Arch, origin: Origin) -> str:
@@ -100,8 +112,12 @@ def _images(arch: Arch, origin: Origin) -> str:
     if data.get("mean") and data.get("std"):
         mean, std = (", ".join(f"{value:.4f}" for value in data[key]) for key in ("mean", "std"))
         text += f", then minus the mean ({mean}) and divided by the deviation ({std})"
+    for kind, (black, white) in (data.get("scale") or {}).items():
+        text += f"; {kind} of more than 8 bits as bytes, {black:g} black and {white:g} white"
     classes = data.get("class_names") or []
-    shown = ", ".join(str(each) for each in classes[:20]) + (", ..." if len(classes) > 20 else "")
+    shown = ", ".join(_plain(str(each)) for each in classes[:20]) + (
+        ", ..." if len(classes) > 20 else ""
+    )
     return f"{text}." + (f" Classes in order: {shown}." if classes else "")
 
 
@@ -117,7 +133,9 @@ def _training(origin: Origin) -> str:
             ", as one candidate of a search: brief training, meant for comparing architectures. "
             "Train it further before you rely on its accuracy."
         )
-    images = f"{data.get('train', '?')} images" + (f" of {data['name']}" if "name" in data else "")
+    images = f"{data.get('train', '?')} images" + (
+        f" of {data_label(str(data['name']))}" if "name" in data else ""
+    )
     text = f"## Training\n\n{len(epochs)} epochs of {images}, seed {seed}{rest}"
     rows = [(key, str(value)) for key, value in recipe.items() if not isinstance(value, Mapping)]
     rows += [
@@ -137,18 +155,28 @@ def _environment(environment: Environment) -> str:
 
 
 def _loading(arch: Arch, kind: str, output: Path, name: str, weights: Path | None) -> str:
-    return _LOADING[kind].format(
-        module=output.stem,
-        file=output.name,
+    module, text = output.stem, _LOADING[kind]
+    if not module.isidentifier() or keyword.iskeyword(module):
+        module = _quoted(module)
+        text = text.replace("from {module} import create_model", _BY_NAME + _CREATE)
+        text = text.replace("import {module}  # registers the model", _BY_NAME + _REGISTER)
+    return text.format(
+        module=module,
+        file=_quoted(output.name)[1:-1],
         name=name,
-        weights=f'pretrained_path="{weights.name}"' if weights else "",
+        weights=f"pretrained_path={_quoted(weights.name)}" if weights else "",
         overlay=(
-            f', pretrained=True, pretrained_cfg_overlay={{"file": "{weights.name}"}}'
+            f', pretrained=True, pretrained_cfg_overlay={{"file": {_quoted(weights.name)}}}'
             if weights
             else ""
         ),
         shape=f"{arch.in_channels}, {arch.image_size}, {arch.image_size}",
     )
+
+
+def _quoted(text: str) -> str:
+    """Return ``text`` as a Python string in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _checked(kind: str, error: float | None, fused: bool) -> str:

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from timm.models import list_models
 
-from archsearch.arch import Arch
+from archsearch.arch import Arch, keep_sources
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
 from archsearch.export.graph_file import export_graph
 from archsearch.export.model_card import model_card
 from archsearch.export.python_file import python_text, yaml_text
 from archsearch.export.selection import identifier
-from archsearch.export.target import check_target, write_target
+from archsearch.export.target import check_target
 from archsearch.export.weights_file import trained_model
+from archsearch.files import write_text
 from archsearch.train.weights import save_weights
 
 logger = logging.getLogger(__name__)
@@ -103,9 +104,10 @@ def export_model(
         assert model is not None
         error = export_graph(arch, model, form.value, output, fused=fused)
     elif form is Format.YAML:
-        write_target(output, yaml_text(arch, origin))
+        write_text(output, yaml_text(arch, origin))
+        keep_sources(arch.to_dict(), output.parent)
     else:
-        write_target(output, python_text(arch, origin, form.value, name, any_size=any_size))
+        write_text(output, python_text(arch, origin, form.value, name, any_size=any_size))
     files = [output]
     if beside is not None and model is not None:
         save_weights(model, beside)
@@ -114,7 +116,7 @@ def export_model(
         text = model_card(
             arch, origin, form.value, output, name=name, weights=beside, error=error, fused=fused
         )
-        write_target(card, text)
+        write_text(card, text)
         files.append(card)
     return Exported(tuple(files), error)
 

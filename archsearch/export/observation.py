@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -30,16 +32,23 @@ class Observation:
     carries_tokens: bool = False
 
 
-def observe(network: Network, root: str) -> Observation:
-    """Run ``network`` once; the class of the whole is called ``root``."""
+def observe(network: Network, root: str, modules: Iterable[ModuleType] = ()) -> Observation:
+    """Run ``network`` once; the class of the whole is called ``root``.
+
+    Args:
+        network: the network.
+        root: name of its class.
+        modules: of a user's blocks.
+    """
     seen = Observation(pair_functions={(root, "forward_features")})
+    theirs = {module.__name__ for module in modules}
     kinds: dict[Owner, dict[str, set[type]]] = {}
     handles = []
     for module in network.modules():
-        if not _is_ours(module):
+        if not _is_written_out(module, theirs):
             continue
         name = root if module is network else type(module).__name__
-        _note_submodules(seen, name, module)
+        _note_submodules(seen, name, module, theirs)
         if module is not network:
             handles.append(module.register_forward_hook(_watch(seen, kinds), with_kwargs=True))
     size = network.arch.image_size
@@ -58,16 +67,21 @@ def observe(network: Network, root: str) -> Observation:
     return seen
 
 
-def _is_ours(module: nn.Module) -> bool:
-    return type(module).__module__.split(".")[0] == blocks.__name__.split(".")[0]
+def _is_written_out(module: nn.Module, theirs: Collection[str]) -> bool:
+    """Return whether the class of a module is one of ours or of the user's blocks."""
+    home = type(module).__module__
+    return home.split(".")[0] == blocks.__name__.split(".")[0] or home in theirs
 
 
-def _note_submodules(seen: Observation, name: str, module: nn.Module) -> None:
+def _note_submodules(
+    seen: Observation, name: str, module: nn.Module, theirs: Collection[str]
+) -> None:
     attributes = seen.submodules.setdefault(name, {})
     for attribute, child in module.named_children():
         inner = child if isinstance(child, nn.ModuleList) else [child]
         classes = {
-            type(item).__name__ if _is_ours(item) else f"nn.{type(item).__name__}" for item in inner
+            type(item).__name__ if _is_written_out(item, theirs) else f"nn.{type(item).__name__}"
+            for item in inner
         }
         attributes[attribute] = attributes.get(attribute, set()) | classes
 

@@ -6,8 +6,10 @@ import inspect
 import pkgutil
 from collections.abc import Iterable
 from functools import lru_cache
+from types import ModuleType
 
 from archsearch import blocks
+from archsearch.export.isolated import ExportError
 from archsearch.export.source import parse_with_comments
 
 Definition = ast.stmt
@@ -23,24 +25,51 @@ def _library() -> tuple[Program, dict[str, str]]:
     found: Program = {}
     imports: dict[str, str] = {}
     for module in pkgutil.iter_modules(blocks.__path__):
-        source = inspect.getsource(importlib.import_module(f"{blocks.__name__}.{module.name}"))
-        for node in parse_with_comments(source).body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                imports |= _imported(node)
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                name = node.name
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
-            else:
-                continue
-            assert name not in found, f"two definitions of {name} in the block library"
-            found[name] = node
+        defined, imported = _read(importlib.import_module(f"{blocks.__name__}.{module.name}"))
+        twice = found.keys() & defined.keys()
+        assert not twice, f"two definitions of {twice} in the block library"
+        found |= defined
+        imports |= imported
+    return found, imports
+
+
+def _read(module: ModuleType) -> tuple[Program, dict[str, str]]:
+    """Return what a module defines, and the import behind each name it imports."""
+    found: Program = {}
+    imports: dict[str, str] = {}
+    for node in parse_with_comments(inspect.getsource(module)).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports |= _imported(node)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = node
     return found, imports
 
 
 def library() -> Program:
     """Return every class, function and constant of the block library."""
     return dict(_library()[0])
+
+
+def with_modules(program: Program, modules: Iterable[ModuleType]) -> dict[str, str]:
+    """Add what the modules of a user's blocks define, and return the imports that they need.
+
+    Raises:
+        ExportError: two definitions have one name.
+    """
+    imports: dict[str, str] = {}
+    for module in modules:
+        defined, imported = _read(module)
+        twice = sorted(program.keys() & defined.keys())
+        if twice:
+            raise ExportError(
+                f"{inspect.getfile(module)} defines {', '.join(twice)}, and so does the block "
+                "library or another file of blocks; give it another name"
+            )
+        program |= defined
+        imports |= imported
+    return imports
 
 
 def import_lines(names: Iterable[str]) -> list[str]:

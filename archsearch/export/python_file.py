@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from archsearch.arch import Arch
+from archsearch.arch import Arch, keep_sources
 from archsearch.export.description import Origin, facts_of, module_docstring
 from archsearch.export.proof import prove_python
 from archsearch.export.python_source import python_source
 from archsearch.export.skeleton_timm import TIMM
 from archsearch.export.skeleton_torch import PLAIN
-from archsearch.export.target import check_target, write_target
+from archsearch.export.target import check_target
+from archsearch.files import write_text
 from archsearch.record import RunRecord, TrialRecord
 
 
@@ -45,7 +46,7 @@ def export_python(
     check_target(path, force=force)
     text = python_text(arch, Origin(run, trial, name), "python", "model", any_size=any_size)
     if path is not None:
-        write_target(path, text)
+        write_text(path, text)
     return text
 
 
@@ -67,7 +68,8 @@ def export_yaml(
     check_target(path, force=force)
     text = yaml_text(arch, Origin(run, trial, name))
     if path is not None:
-        write_target(path, text)
+        write_text(path, text)
+        keep_sources(arch.to_dict(), path.parent)
     return text
 
 

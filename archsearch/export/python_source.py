@@ -6,10 +6,16 @@ from archsearch.arch import Arch
 from archsearch.export.branches import decide_branches
 from archsearch.export.chain import chain_stages
 from archsearch.export.compact import compact, fold_repeats
-from archsearch.export.construction import Construction
+from archsearch.export.construction import Construction, modules_of
 from archsearch.export.join import join_lines
 from archsearch.export.observation import observe
-from archsearch.export.program import Definition, import_lines, library, names_in
+from archsearch.export.program import (
+    Definition,
+    import_lines,
+    library,
+    names_in,
+    with_modules,
+)
 from archsearch.export.prose import shorten_docstrings
 from archsearch.export.skeleton import ROOT, Filling, Skeleton, network_class, tail_of
 from archsearch.export.skeleton_torch import PLAIN
@@ -37,16 +43,18 @@ def python_source(
         normalization: ``mean`` and ``std`` of the training images; None or empty for ImageNet's.
     """
     arch = arch.canonical()
-    construction = Construction(arch)
-    seen = observe(construction.network, ROOT)
+    modules = modules_of(arch)
+    construction = Construction(arch, modules)
+    seen = observe(construction.network, ROOT, modules)
     filling = Filling(arch, construction, any_size, seen.carries_tokens, name, normalization or {})
     program = library()
+    imports = {**with_modules(program, modules), **skeleton.imports}
     program[ROOT] = network_class(skeleton, filling)
     fold_repeats(program[ROOT])
     program = specialize(program, ROOT, seen, skeleton.public)
     if not any_size:
         shape = (arch.in_channels, arch.image_size, arch.image_size)
-        decide_branches(program, ROOT, shape, skeleton.imports)
+        decide_branches(program, ROOT, shape, imports)
         program = specialize(program, ROOT, seen, skeleton.public)
     compact(program, ROOT)
     if skeleton.joins_stages:
@@ -55,12 +63,12 @@ def python_source(
     for node in program.values():
         shorten_docstrings(node, carries_tokens=seen.carries_tokens, keep=ROOT)
     definitions: list[Definition] = [*program.values(), *tail_of(skeleton, filling)]
-    return format_source(_assemble(docstring, definitions, skeleton))
+    return format_source(_assemble(docstring, definitions, imports))
 
 
-def _assemble(docstring: str, definitions: list[Definition], skeleton: Skeleton) -> str:
+def _assemble(docstring: str, definitions: list[Definition], imports: Mapping[str, str]) -> str:
     read = {name for node in definitions for name in names_in(node)}
-    imports = [*import_lines(read), *(skeleton.imports[name] for name in skeleton.imports)]
-    head = [f'"""{docstring}\n"""', "\n".join(imports)]
+    lines = dict.fromkeys([*import_lines(read), *imports.values()])
+    head = [f'"""{docstring}\n"""', "\n".join(lines)]
     blocks = ["\n".join(emit([node])) for node in definitions]
     return "\n\n\n".join([*head, *blocks]) + "\n"

@@ -1,6 +1,6 @@
 """What to export: a trial of a run, an architecture file, or a model of the zoo."""
 
-import json
+import keyword
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from archsearch import zoo
 from archsearch.analysis import choose
 from archsearch.arch import Arch, load_arch
 from archsearch.export.description import Origin
+from archsearch.files import read_json
 from archsearch.search import load_run
 from archsearch.search.run_folder import find_run
 from archsearch.train import TrainingFolder
@@ -64,11 +65,12 @@ def _training(arch: Path) -> dict[str, Any]:
     folder = TrainingFolder(arch.parent)
     if folder.arch != arch or not folder.result.is_file():
         return {}
-    found: dict[str, Any] = json.loads(folder.result.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_json(folder.result)
     return found
 
 
 def identifier(name: str) -> str:
     """Return ``name`` as a name for a Python function: ``my-run`` becomes ``my_run``."""
-    word = re.sub(r"\W+", "_", name).strip("_").lower() or "model"
-    return f"model_{word}" if word[0].isdigit() else word
+    kept = "".join(char if f"_{char}".isidentifier() else "_" for char in name)
+    word = re.sub("_+", "_", kept).strip("_").lower() or "model"
+    return word if word.isidentifier() and not keyword.iskeyword(word) else f"model_{word}"

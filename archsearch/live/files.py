@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 from archsearch.arch import Arch
 from archsearch.errors import ArchsearchError
 from archsearch.export import Origin, python_text, yaml_text
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FONT, FRONT, LINE, TEXT
-from archsearch.report.units import percent_text
 
 #: kind of file to its name's ending and its type
 KINDS = {

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from archsearch.arch import Arch, summary
-from archsearch.report.units import count_text, ms_interval_text, ms_text, percent_text
+from archsearch.percent import percent_text
+from archsearch.report.units import count_text, ms_interval_text, ms_text, plural
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
 
@@ -45,8 +46,10 @@ A search of the space **{plain(config.get("space_name", ""))}** for the most acc
 
 ## How to read it
 
-- **accuracy** is validation accuracy (0 to 1) after {epochs} epochs. Single training runs differ:
-  near the front, differences smaller than an interval are ties; `archsearch front` says which.
+- **accuracy** is validation accuracy (0 to 1) after {epochs} epochs with the seed of the search,
+  by which the front was chosen: there it is optimistic. What is reported of a trial of the front
+  is the mean over other seeds, in its note and its user attributes once they are trained.
+  Differences smaller than an interval are ties; `archsearch front` says which.
 - **latency\\_ms** is the median of one inference. Of trials on the front it is the final
   measurement, taken in quiet at the end; of all others the first look.
 - **Pruned** trials were over a budget and never trained (*state: infeasible*), or stopped early
@@ -65,6 +68,27 @@ Seed {identity["seed"]}, sampler {plain(identity["sampler"])}, archsearch
 
 {edit}
 """
+
+
+def accuracy_facts(record: Mapping[str, Any]) -> list[str]:
+    """Return the validation accuracy that leads, then that of the seed that chose."""
+    if record.get("accuracy") is None:
+        return []
+    selected = f"{percent_text(record['accuracy'])} %"
+    found = other_seeds(record)
+    if not found:
+        return [f"{selected} validation accuracy with the selected seed"]
+    mean = percent_text(sum(found) / len(found))
+    return [
+        f"{mean} % validation accuracy (mean of {plural(len(found), 'seed')} that chose nothing)",
+        f"{selected} with the selected seed",
+    ]
+
+
+def other_seeds(record: Mapping[str, Any]) -> list[float]:
+    """Return the accuracies of a trial with seeds that chose nothing."""
+    known = record.get("other_seeds") or ()
+    return [each["accuracy"] for each in known if each.get("accuracy") is not None]
 
 
 def trial_note(number: int, record: Mapping[str, Any]) -> str:
@@ -90,8 +114,7 @@ def trial_note(number: int, record: Mapping[str, Any]) -> str:
         facts.append(
             f"{ms_text(latency['median_ms'])} ms ({ms_interval_text(low, high)}, {which}{noisy})"
         )
-    if record.get("accuracy") is not None:
-        facts.append(f"{percent_text(record['accuracy'])} % validation accuracy")
+    facts += accuracy_facts(record)
     if record.get("test_accuracy") is not None:
         facts.append(f"{percent_text(record['test_accuracy'])} % test accuracy")
     lines += ["", ", ".join(facts)]

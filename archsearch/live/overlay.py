@@ -6,7 +6,7 @@ from typing import Any
 
 from archsearch.live.figures import FigureBook
 from archsearch.live.files import TrialFiles, file_entries
-from archsearch.live.notes import study_note, trial_note
+from archsearch.live.notes import other_seeds, study_note, trial_note
 from archsearch.live.package import NotedAttrs
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.search.read_run import run_record
@@ -170,6 +170,7 @@ class RunOverlay:
 def _facts(record: Mapping[str, Any], repeat_of: int | None) -> dict[str, Any]:
     """Return what the table of trials shows; numbers can be sorted by."""
     latency = record.get("final_latency") or record.get("latency") or {}
+    seeds = other_seeds(record)
     facts = {
         "state": record["state"],
         "origin": record.get("origin", ""),
@@ -180,6 +181,8 @@ def _facts(record: Mapping[str, Any], repeat_of: int | None) -> dict[str, Any]:
         "latency_ms": latency.get("median_ms"),
         "latency p90": latency.get("p90_ms"),
         "verdict": latency.get("verdict"),
+        "accuracy, other seeds": sum(seeds) / len(seeds) if seeds else None,
+        "other seeds": len(seeds) or None,
         "test accuracy": record.get("test_accuracy"),
         "epochs": len(record.get("curve", ())) or None,
         "digest": record["digest"][:12],

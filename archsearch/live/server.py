@@ -12,7 +12,9 @@ from archsearch.live.guard import Application, guarded
 from archsearch.live.overlay import RunOverlay
 from archsearch.live.package import load_dashboard
 from archsearch.search import load_run
+from archsearch.search.read_run import study_name
 from archsearch.search.run_folder import RunFolder, find_run
+from archsearch.search.shareable import shareable
 from archsearch.search.storage_view import StorageView
 
 HOST = "127.0.0.1"
@@ -30,8 +32,10 @@ def build_application(folder: RunFolder, *, editable: bool = False) -> Applicati
     # says what is wrong with a folder, and repairs a database whose writer was killed
     load_run(folder)
     config = folder.read_config()
-    overlay = RunOverlay(folder, config, editable=editable)
-    view = StorageView(config["storage"], folder.name, overlay, writable=editable)
+    storage = folder.storage_in(config)
+    overlay = RunOverlay(folder, shareable(config), editable=editable)
+    name = study_name(folder, config, storage)
+    view = StorageView(storage, name, overlay, writable=editable)
     overlay.on_change = view.refresh
     # what is read now, before anybody asks, need not be waited for later
     view.get_study_user_attrs(view.study_id)

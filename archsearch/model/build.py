@@ -1,7 +1,6 @@
 """The one place where a specification meets a class."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,32 +8,11 @@ from torch import nn
 
 from archsearch import arch as spec
 from archsearch import blocks
-from archsearch.arch import Arch, Block, Stage
+from archsearch.arch import Arch, Block, Builder, MixerSpec, Stage, StageContext, TokenCount
 from archsearch.errors import InputError, Problem
 from archsearch.model.network import Network
-from archsearch.model.tokens import TokenCount, carried_tokens
+from archsearch.model.tokens import carried_tokens
 from archsearch.yaml_source import dotted
-
-
-@dataclass(frozen=True)
-class StageContext:
-    """What the builders of a stage's parts need beside their own specification.
-
-    Attributes:
-        width: channels.
-        num_heads: attention heads.
-        side: side of the map in tokens.
-        tokens: extra tokens beside the map.
-        relative_bias: attentions learn a relative position bias.
-        norm_eps: epsilon of the layer norms.
-    """
-
-    width: int
-    num_heads: int
-    side: int
-    tokens: TokenCount
-    relative_bias: bool
-    norm_eps: float
 
 
 def build_model(arch: Arch, *, drop_path: float = 0.0, seed: int | None = None) -> Network:
@@ -111,7 +89,7 @@ def _stem(arch: Arch) -> nn.Module:
         )
     if isinstance(stem, spec.TokensToTokenStem):
         context = StageContext(stem.width, 1, 0, TokenCount(), False, 1e-5)
-        first, second = (_FFNS[type(stem.ffn)](stem.ffn, context) for _ in range(2))
+        first, second = (_made(stem.ffn, context, _FFNS) for _ in range(2))
         return blocks.TokensToToken(
             arch.in_channels,
             width,
@@ -214,19 +192,29 @@ def _block(
     block: Block, position: spec.Position, context: StageContext, drop_path: float
 ) -> blocks.TransformerBlock:
     local = block.local_aggregation
-    # the locality FFN has no drop path in the code of its paper
-    bypass = isinstance(block.ffn, spec.LocalityFfn)
     # parts are made in the order of the parameters, as they are in an exported file: the same
     # seed then gives both the same weights
     return blocks.TransformerBlock(
-        _ATTENTIONS[type(block.attention)](block.attention, context),
-        _FFNS[type(block.ffn)](block.ffn, context),
+        _made(block.attention, context, _ATTENTIONS),
+        _made(block.ffn, context, _FFNS),
         local_position=None if local is None else _position_in_block(position, context),
         local_aggregation=None if local is None else _local_aggregation(local, context, drop_path),
         position=_position_in_block(position, context),
         attention_drop_path=drop_path,
-        ffn_drop_path=0.0 if bypass else drop_path,
+        ffn_drop_path=drop_path if block.ffn.drops_path else 0.0,
     )
+
+
+def _made(
+    mixer: MixerSpec, context: StageContext, builders: Mapping[type[Any], Builder]
+) -> nn.Module:
+    """Build an attention or FFN; a type from elsewhere builds itself."""
+    builder = builders.get(type(mixer))
+    module = mixer.build(context) if builder is None else builder(mixer, context)
+    if not isinstance(module, nn.Module):
+        rule = f"must have a build() that returns a torch.nn.Module, not {type(module).__name__}"
+        raise InputError(Problem("type", rule, spec.type_name(mixer)))
+    return module
 
 
 def _local_aggregation(
@@ -349,7 +337,7 @@ def _spatial_reduction(
     )
 
 
-_ATTENTIONS: dict[type[Any], Callable[[Any, StageContext], nn.Module]] = {
+_ATTENTIONS: dict[type[Any], Builder] = {
     spec.SelfAttention: _self_attention,
     spec.WindowAttention: _window,
     spec.WindowGlobalAttention: _window_global,
@@ -390,7 +378,7 @@ def _locality(ffn: spec.LocalityFfn, context: StageContext) -> nn.Module:
     )
 
 
-_FFNS: dict[type[Any], Callable[[Any, StageContext], nn.Module]] = {
+_FFNS: dict[type[Any], Builder] = {
     spec.Mlp: _mlp,
     spec.BiDimensionalFfn: _bi_dimensional,
     spec.LocalityFfn: _locality,

@@ -1,29 +1,6 @@
 """Which extra tokens each stage carries."""
 
-from dataclasses import dataclass
-
-from archsearch.arch import (
-    Arch,
-    BiDimensionalFfn,
-    Block,
-    SelfAttention,
-    SparseGlobalAttention,
-    SpatialReductionAttention,
-    WindowGlobalAttention,
-)
-
-
-@dataclass(frozen=True)
-class TokenCount:
-    """Extra tokens of one stage: whether there is a class token, and how many global tokens."""
-
-    class_token: bool = False
-    global_tokens: int = 0
-
-    @property
-    def total(self) -> int:
-        """Number of extra tokens."""
-        return int(self.class_token) + self.global_tokens
+from archsearch.arch import Arch, Block, TokenCount
 
 
 def carried_tokens(arch: Arch) -> tuple[TokenCount, ...]:
@@ -40,7 +17,7 @@ def carried_tokens(arch: Arch) -> tuple[TokenCount, ...]:
     for stage in reversed(arch.stages):
         class_read = after.class_token or any(_reads_all(block) for block in stage.pattern)
         global_read = after.global_tokens == stage.global_tokens or any(
-            _reads_all(block) or _broadcasts(block) for block in stage.pattern
+            _reads_all(block) or _reads_global(block) for block in stage.pattern
         )
         after = TokenCount(
             stage.class_token and class_read, stage.global_tokens if global_read else 0
@@ -50,10 +27,9 @@ def carried_tokens(arch: Arch) -> tuple[TokenCount, ...]:
 
 
 def _reads_all(block: Block) -> bool:
-    """Return whether image tokens see every extra token."""
-    looks_at_all = SelfAttention | SparseGlobalAttention | SpatialReductionAttention
-    return isinstance(block.attention, looks_at_all) or isinstance(block.ffn, BiDimensionalFfn)
+    """Return whether the map depends on every extra token."""
+    return "all" in (block.attention.reads_tokens(), block.ffn.reads_tokens())
 
 
-def _broadcasts(block: Block) -> bool:
-    return isinstance(block.attention, WindowGlobalAttention) and block.attention.broadcast
+def _reads_global(block: Block) -> bool:
+    return "global" in (block.attention.reads_tokens(), block.ffn.reads_tokens())

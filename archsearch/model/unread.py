@@ -1,12 +1,6 @@
 """Parts of a network whose output nothing reads."""
 
-from archsearch.arch import (
-    Arch,
-    LocalityFfn,
-    SelfAttention,
-    SparseGlobalAttention,
-    SpatialReductionAttention,
-)
+from archsearch.arch import Arch
 
 
 def unread_parts(arch: Arch) -> tuple[str, ...]:
@@ -21,11 +15,10 @@ def unread_parts(arch: Arch) -> tuple[str, ...]:
     last = len(arch.stages) - 1
     for index, block in reversed(list(enumerate(arch.stages[last].pattern))):
         name = f"stages.{last}.blocks.{index}"
-        if not isinstance(block.ffn, LocalityFfn):
+        if block.ffn.updates_class_token:
             break
         parts.append(f"{name}.ffn")
-        reads_map = SelfAttention | SparseGlobalAttention | SpatialReductionAttention
-        if isinstance(block.attention, reads_map):
+        if block.attention.updates_class_token:
             break
         parts.append(f"{name}.attention")
     return tuple(parts)

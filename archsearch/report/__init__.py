@@ -12,22 +12,22 @@ from archsearch.report.ablation_tables import (
     effects_table,
     interactions_table,
 )
-from archsearch.report.baseline_table import baseline_points, baseline_table
+from archsearch.report.baseline_table import baseline_table
 from archsearch.report.certainty import correlation_line, seed_lines
 from archsearch.report.commands import export_command
+from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.importance_tables import importance_table, marginals_table
 from archsearch.report.plain_table import PlainTable, written
 from archsearch.report.points import front_points
 from archsearch.report.sentences import headline, sentences
-from archsearch.report.tables import FrontTable, front_table
+from archsearch.report.tables import front_table
 from archsearch.report.text_plot import front_text
 
 __all__ = [
-    "FrontTable",
+    "FRONT_COLUMNS",
     "PlainTable",
     "ablation_table",
     "ablation_tables",
-    "baseline_points",
     "baseline_table",
     "correlation_line",
     "effects_table",

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from archsearch.ablation_record import AblationRecord
 from archsearch.analysis import Answers
+from archsearch.files import write_text
 from archsearch.report.ablation_view import AblationView, ablation_headline
 from archsearch.report.layout import Layout, load_layout
-from archsearch.report.shell import NO_TRIALS, Heading, render, write_whole
+from archsearch.report.shell import NO_TRIALS, Heading, render
 from archsearch.report.units import duration_text, plural
 
 _SCRIPTS = ("data.js", "figures.js", "tables.js")
@@ -22,7 +23,7 @@ def write_ablation(
 
     Args:
         record: the ablation; it may still be going on.
-        path: file to write; its folder must exist.
+        path: file to write; its folder is made.
         layout: name of a shipped dashboard, or the path of one.
         found: its answers; None to work them out.
 
@@ -33,7 +34,7 @@ def write_ablation(
         InputError: the layout does not exist or defines none.
     """
     view = AblationView(record, found)
-    return write_whole(path, render_ablation(view, load_layout(layout)))
+    return write_text(path, render_ablation(view, load_layout(layout)))
 
 
 def render_ablation(view: AblationView, layout: Layout) -> str:

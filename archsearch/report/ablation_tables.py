@@ -4,9 +4,10 @@ from typing import Any
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, Effect
+from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView, published_change
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import change_text, count_text, ms_text, percent_text, points_text
+from archsearch.report.units import change_text, count_text, ms_text, points_text
 
 _HEADINGS = (
     "variant",
@@ -39,7 +40,8 @@ def ablation_table(record: AblationRecord, found: Answers | None = None) -> Plai
     notes += view.answers.notes
     headings = (*_HEADINGS, "published") if paper else _HEADINGS
     title = f"{record.name}: {record.data}, {record.image_size} px, {record.scale} scale"
-    return PlainTable(title, headings, tuple(rows), tuple(values), tuple(notes))
+    words = ("variant", "verdict", "published")
+    return PlainTable(title, headings, tuple(rows), tuple(values), tuple(notes), words=words)
 
 
 def effects_table(record: AblationRecord, found: Answers | None = None) -> PlainTable | None:
@@ -81,7 +83,8 @@ def effects_table(record: AblationRecord, found: Answers | None = None) -> Plain
         "p (Holm)",
     )
     title = f"{record.name}: main effects in points"
-    return PlainTable(title, headings, tuple(rows), tuple(values), notes)
+    words = ("factor", "level")
+    return PlainTable(title, headings, tuple(rows), tuple(values), notes, words=words)
 
 
 def interactions_table(record: AblationRecord, found: Answers | None = None) -> PlainTable | None:
@@ -113,7 +116,8 @@ def interactions_table(record: AblationRecord, found: Answers | None = None) -> 
         )
     headings = ("pair", "interaction", "95 % interval", "p (Holm)")
     title = f"{record.name}: interactions in points"
-    return PlainTable(title, headings, tuple(rows), tuple(values), (effects.method,))
+    notes = (effects.method,)
+    return PlainTable(title, headings, tuple(rows), tuple(values), notes, words=("pair",))
 
 
 def ablation_tables(record: AblationRecord, found: Answers | None = None) -> list[PlainTable]:

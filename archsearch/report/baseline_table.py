@@ -1,79 +1,126 @@
-"""Known networks against the front: for the terminal, and as plain data."""
+"""Known networks against the front: their columns, declared once."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
-from archsearch.analysis import front_trials, num_images, versus
+from archsearch.analysis import Versus, accuracy_interval, front_trials, num_images, versus
+from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import BaselineRecord, RunRecord
-from archsearch.report.units import ms_text, percent_text
+from archsearch.report.column import Column, tabulate
+from archsearch.report.plain_table import PlainTable
+from archsearch.report.units import count_text, ms_interval_text, ms_text, points_text
+
+_NOTE = (
+    "Same recipe, data, input and probe as the candidates, from new weights: what their own "
+    "papers' recipes reach is another question."
+)
 
 
-def baseline_points(run: RunRecord) -> list[dict[str, Any]]:
-    """Return the baselines as plain data, with the front's best that is no slower.
+class BaselineRow(NamedTuple):
+    """A known network, and the front's best that is no slower; None when there is none."""
 
-    Keys: those of `archsearch.record.BaselineRecord` without curve and architecture, ``latency_ms``
-    and ``latency_interval_ms``, and ``against``: ``trial``, ``gain`` (share), ``interval`` (95 %)
-    and ``latency_ratio``; None when the front has nothing as fast.
-    """
-    points = []
-    for each in run.baselines:
-        found = versus(front_trials(run), each, num_images(run))
-        points.append(
-            {
-                "name": each.name,
-                "accuracy": each.accuracy,
-                "test_accuracy": each.test_accuracy,
-                "latency_ms": each.latency.median_ms if each.latency else None,
-                "latency_interval_ms": list(each.latency.interval_ms) if each.latency else None,
-                "params": each.params,
-                "macs": each.macs,
-                "seed": each.seed,
-                "reason": each.reason,
-                "against": {
-                    "trial": found.trial.number,
-                    "gain": found.gain,
-                    "interval": list(found.interval) if found.interval else None,
-                    "latency_ratio": found.ratio,
-                }
-                if found
-                else None,
-            }
-        )
-    return points
+    baseline: BaselineRecord
+    interval: tuple[float, float] | None
+    against: Versus | None
 
 
-def verdict(run: RunRecord, baseline: BaselineRecord) -> str:
+def verdict(row: BaselineRow) -> str:
     """Return how the front stands to a baseline, in a few words."""
-    if baseline.reason:
-        return f"failed: {baseline.reason}"
-    found = versus(front_trials(run), baseline, num_images(run))
+    if row.baseline.reason:
+        return f"failed: {row.baseline.reason}"
+    found = row.against
     if found is None:
         return "faster than every point of the front"
-    points = f"{100 * found.gain:+.1f} points"
+    points = f"{points_text(found.gain, 1)} points"
     if found.interval:
-        low, high = (100 * end for end in found.interval)
-        points += f" ({low:+.1f} to {high:+.1f})"
+        low, high = found.interval
+        points += f" ({points_text(low, 1)} to {points_text(high, 1)})"
         if low <= 0 <= high:
             points += ", a tie in accuracy,"
     return f"trial {found.trial.number}: {points} in {found.ratio:.2f} of the time"
 
 
-def baseline_table(run: RunRecord) -> Table | None:
-    """Return the baselines as a table for the terminal; None when there are none."""
+def _accuracy(row: BaselineRow) -> str:
+    text = percent_text(row.baseline.accuracy)
+    return text if row.interval is None else f"{text} ({percent_interval_text(*row.interval)})"
+
+
+def _latency(row: BaselineRow) -> str:
+    known = row.baseline.latency
+    if known is None:
+        return "-"
+    return f"{ms_text(known.median_ms)} ({ms_interval_text(*known.interval_ms)})"
+
+
+def _against(row: BaselineRow) -> dict[str, Any] | None:
+    found = row.against
+    if found is None:
+        return None
+    return {
+        "trial": found.trial.number,
+        "gain": found.gain,
+        "interval": list(found.interval) if found.interval else None,
+        "latency_ratio": found.ratio,
+    }
+
+
+BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
+    Column("name", lambda row: row.baseline.name, "baseline", words=True),
+    Column(
+        "accuracy",
+        lambda row: row.baseline.accuracy,
+        "accuracy %",
+        _accuracy,
+        about="on the validation split, one seed, by which nothing was chosen",
+    ),
+    Column("accuracy_interval", lambda row: list(row.interval) if row.interval else None),
+    Column(
+        "test_accuracy",
+        lambda row: row.baseline.test_accuracy,
+        "test %",
+        lambda row: percent_text(row.baseline.test_accuracy),
+        about="on the test split",
+    ),
+    Column(
+        "latency_ms",
+        lambda row: row.baseline.latency.median_ms if row.baseline.latency else None,
+        "latency ms",
+        _latency,
+    ),
+    Column(
+        "latency_interval_ms",
+        lambda row: list(row.baseline.latency.interval_ms) if row.baseline.latency else None,
+    ),
+    Column(
+        "params",
+        lambda row: row.baseline.params,
+        "params",
+        lambda row: count_text(row.baseline.params),
+    ),
+    Column(
+        "macs", lambda row: row.baseline.macs, "MACs", lambda row: count_text(row.baseline.macs)
+    ),
+    Column("seed", lambda row: row.baseline.seed),
+    Column("reason", lambda row: row.baseline.reason),
+    Column("against", _against, "the front's best that is no slower", verdict, words=True),
+)
+
+
+def baseline_rows(run: RunRecord) -> tuple[BaselineRow, ...]:
+    """Return the baselines of a run, each with what the front has against it."""
+    front, n = front_trials(run), num_images(run)
+    return tuple(
+        BaselineRow(
+            each,
+            accuracy_interval(each.accuracy, n) if n and each.accuracy is not None else None,
+            versus(front, each, n),
+        )
+        for each in run.baselines
+    )
+
+
+def baseline_table(run: RunRecord) -> PlainTable | None:
+    """Return the baselines as a table; None when there are none."""
     if not run.baselines:
         return None
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in ("baseline", "accuracy %", "latency ms", "the front's best that is no slower"):
-        table.add_column(name, overflow="fold")
-    for each in run.baselines:
-        cells = (
-            each.name,
-            percent_text(each.accuracy),
-            ms_text(each.latency.median_ms if each.latency else None),
-            verdict(run, each),
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
+    title = "Known networks, trained and measured as the candidates were"
+    return tabulate(title, BASELINE_COLUMNS, baseline_rows(run), (_NOTE,))

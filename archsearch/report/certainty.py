@@ -4,34 +4,20 @@ from archsearch.analysis import (
     Neighbour,
     RankCorrelation,
     SecondLook,
-    SeedMean,
     epoch_correlations,
     front_trials,
     num_images,
     rung_correlations,
     second_look,
 )
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
-from archsearch.report.units import percent_text, plural, points_text
+from archsearch.report.units import plural, points_text
 
 
 def look_at(run: RunRecord) -> SecondLook | None:
     """Return what other seeds say of the front; None when it was not trained with any."""
     return second_look(front_trials(run), num_images(run))
-
-
-def seeds_heading(look: SecondLook) -> str:
-    """Return the heading of a column of `seeds_text`, e.g. ``2 seeds %``."""
-    counts = {each.num_seeds for each in look.means}
-    return f"{plural(counts.pop(), 'seed')} %" if len(counts) == 1 else "other seeds %"
-
-
-def seeds_text(mean: SeedMean | None) -> str:
-    """Return mean and standard deviation over other seeds, in percent; ``-`` for none."""
-    if mean is None:
-        return "-"
-    spread = "" if mean.sd is None else f" \N{PLUS-MINUS SIGN} {percent_text(mean.sd)}"
-    return percent_text(mean.mean) + spread
 
 
 def neighbour_text(each: Neighbour) -> str:
@@ -54,7 +40,7 @@ def seed_lines(run: RunRecord) -> list[str]:
     gap = percent_text(abs(look.optimism))
     lines = [
         f"over {number} that chose nothing, accuracy is {gap} points {way} on average than with "
-        "the seed of the search"
+        "the selected seed"
     ]
     if look.neighbours:
         sure = f"{100 * look.confidence:g} % for all together; {look.method}"

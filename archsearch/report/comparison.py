@@ -3,15 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
 from archsearch.analysis import (
     Dominated,
     Estimate,
     Reference,
-    best,
+    by_other_seeds,
     common_reference,
     comparable,
     dominated_points,
@@ -19,10 +15,14 @@ from archsearch.analysis import (
     ground,
     hypervolume_difference,
     hypervolume_estimate,
+    on_one_scale,
 )
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
-from archsearch.report.units import duration_text, ms_text, percent_text, plural
+from archsearch.report.column import tabulate
+from archsearch.report.plain_table import PlainTable
+from archsearch.report.run_columns import RUN_COLUMNS, RunRow, estimate_text
+from archsearch.report.units import plural
 
 #: parts of a configuration that differ by nature, or are told elsewhere
 _SKIPPED = ("storage", "environment", "space", "archsearch")
@@ -46,12 +46,14 @@ class GroupInfo(NamedTuple):
         reference: worst corner that their hypervolumes are counted from.
         volumes: hypervolume of each, as a share of the reference's area.
         beaten: one for every ordered pair.
+        other_seeds: accuracies are means over other seeds; else of the seeds that chose.
     """
 
     places: tuple[int, ...]
     reference: Reference
     volumes: tuple[Estimate, ...]
     beaten: tuple[Beaten, ...]
+    other_seeds: bool
 
 
 class ComparisonInfo(NamedTuple):
@@ -96,21 +98,23 @@ def _named_apart(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
 def _group(runs: Sequence[RunRecord], places: tuple[int, ...]) -> GroupInfo:
     members = [runs[place] for place in places]
     reference = common_reference(members)
+    fronts = dict(zip(places, on_one_scale(members), strict=True))
     return GroupInfo(
         places,
         reference,
-        tuple(hypervolume_estimate(run, reference) for run in members),
+        tuple(hypervolume_estimate(run, reference) for run in fronts.values()),
         tuple(
             Beaten(
                 a,
                 b,
-                dominated_points(runs[a], runs[b]),
-                hypervolume_difference(runs[b], runs[a], reference),
+                dominated_points(fronts[a], fronts[b]),
+                hypervolume_difference(fronts[b], fronts[a], reference),
             )
             for a in places
             for b in places
             if a != b
         ),
+        by_other_seeds(members),
     )
 
 
@@ -165,7 +169,7 @@ def comparison_points(info: ComparisonInfo) -> dict[str, Any]:
     """Return a comparison as plain data for JSON."""
     names = [run.name for run in info.runs]
     return {
-        "runs": [row | {"group": number} for number, row in _rows(info)],
+        "runs": list(comparison_table(info).values),
         "dominated": [
             {
                 "run": names[each.run],
@@ -187,58 +191,29 @@ def comparison_points(info: ComparisonInfo) -> dict[str, Any]:
     }
 
 
-def _rows(info: ComparisonInfo) -> list[tuple[int, dict[str, Any]]]:
-    rows = []
-    for number, group in enumerate(info.groups):
-        for place, volume in zip(group.places, group.volumes, strict=True):
-            run = info.runs[place]
-            top = best(front_trials(run))
-            row = {
-                "run": run.name,
-                "trials": len(run.trials),
-                "front": len(front_trials(run)),
-                "best_accuracy": top.accuracy if top else None,
-                "best_latency_ms": top.latency_ms if top else None,
-                "hypervolume": volume.value,
-                "hypervolume_interval": list(volume.interval) if volume.interval else None,
-                "budget_ms": run.budget_ms,
-                "wall_s": run.wall_s,
-            }
-            rows.append((number, row))
-    return rows
+def comparison_rows(info: ComparisonInfo) -> tuple[RunRow, ...]:
+    """Return every run of a comparison, group by group."""
+    return tuple(
+        RunRow(info.runs[place], volume, number)
+        for number, group in enumerate(info.groups)
+        for place, volume in zip(group.places, group.volumes, strict=True)
+    )
 
 
-def estimate_text(estimate: Estimate, sign: bool = False) -> str:
-    """Return a share of the reference's area with its interval, whose ends may need a sign."""
-    plus = "+" if sign else ""
-    text = f"{estimate.value:.3f}"
-    if estimate.interval is None:
-        return text
-    low, high = estimate.interval
-    return f"{text} ({low:{plus}.3f} to {high:{plus}.3f})"
+def comparison_table(info: ComparisonInfo) -> PlainTable:
+    """Return the runs as a table."""
+    notes = [scale_note(group) for group in info.groups if len(group.places) > 1]
+    return tabulate("The runs", RUN_COLUMNS, comparison_rows(info), tuple(dict.fromkeys(notes)))
 
 
-def comparison_table(info: ComparisonInfo) -> Table:
-    """Return the runs as a table for the terminal."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in ("run", "trials", "front", "best %", "at ms", "hypervolume", "time"):
-        table.add_column(name, overflow="fold", justify="left" if name == "run" else "right")
-    for group in info.groups:
-        for place, volume in zip(group.places, group.volumes, strict=True):
-            run = info.runs[place]
-            top = best(front_trials(run))
-            cells = (
-                run.name,
-                f"{len(run.trials):,}",
-                str(len(front_trials(run))),
-                percent_text(top.accuracy if top else None),
-                ms_text(top.latency_ms if top else None),
-                estimate_text(volume),
-                duration_text(run.wall_s),
-            )
-            table.add_row(*(Text(cell) for cell in cells))
-        table.add_section()
-    return table
+def scale_note(group: GroupInfo) -> str:
+    """Return which accuracies the fronts of a group are compared by."""
+    if group.other_seeds:
+        return "The fronts are compared by means over other seeds than those that chose."
+    return (
+        "The fronts are compared by the seeds that chose, which are optimistic: not every front "
+        "was trained with others."
+    )
 
 
 def comparison_sentences(info: ComparisonInfo) -> list[str]:

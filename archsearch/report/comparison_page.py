@@ -6,21 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from archsearch import __version__
-from archsearch.analysis import ground
+from archsearch.analysis import Dominated, ground
+from archsearch.files import write_text
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
+from archsearch.report.column import Column, tabulate
 from archsearch.report.comparison import (
     Beaten,
     ComparisonInfo,
     GroupInfo,
     compare_runs,
+    comparison_rows,
     comparison_sentences,
-    estimate_text,
+    scale_note,
 )
 from archsearch.report.figures import Drawing
 from archsearch.report.figures.fronts import draw_fronts
-from archsearch.report.shell import document, figure_data, figure_html, write_whole
-from archsearch.report.tables import run_cells
-from archsearch.report.units import ms_text, percent_text, plural
+from archsearch.report.layout import Panel
+from archsearch.report.run_columns import RUN_COLUMNS
+from archsearch.report.shell import document, figure_data, figure_html
+from archsearch.report.table_panel import table_panel
+from archsearch.report.units import ms_text, plural, points_text
 
 _SCRIPTS = ("data.js", "figures.js", "tables.js")
 
@@ -31,7 +37,7 @@ def write_comparison(runs: Sequence[RunRecord], path: str | Path) -> Path:
     Raises:
         InputError: fewer than two runs.
     """
-    return write_whole(Path(path), render_comparison(compare_runs(runs)))
+    return write_text(path, render_comparison(compare_runs(runs)))
 
 
 def render_comparison(info: ComparisonInfo) -> str:
@@ -39,10 +45,11 @@ def render_comparison(info: ComparisonInfo) -> str:
     drawings: list[Drawing] = []
     sections = []
     for number, group in enumerate(info.groups):
-        drawing = draw_fronts([info.runs[p] for p in group.places], f"fronts-{number}")
+        members = [info.runs[place] for place in group.places]
+        drawing = draw_fronts(members, f"fronts-{number}")
         parts = [] if drawing is None else [figure_html(drawing)]
         drawings += [] if drawing is None else [drawing]
-        parts.append(_runs_table(info, group, number))
+        parts.append(_runs_table(info, number))
         parts += [_beaten_table(info, each) for each in group.beaten if each.points]
         title = "" if len(info.groups) == 1 else f"<h2>{escape(_ground_words(info, group))}</h2>"
         sections.append(
@@ -88,65 +95,56 @@ def _ground_words(info: ComparisonInfo, group: GroupInfo) -> str:
     return f"{device}: {found.protocol}; {found.data}"
 
 
-def _runs_table(info: ComparisonInfo, group: GroupInfo, number: int) -> str:
-    rows = []
-    for place, volume in zip(group.places, group.volumes, strict=True):
-        cells = [*run_cells(info.runs[place]), ("Hypervolume", volume.value, estimate_text(volume))]
-        rows.append(_row(cells))
+def _runs_table(info: ComparisonInfo, number: int) -> str:
+    group = info.groups[number]
+    rows = [row for row in comparison_rows(info) if row.group == number]
     corner = group.reference
-    note = (
+    notes = (
         f"Hypervolume: share of the area between guessing ({percent_text(corner.accuracy)} %) at "
         f"{corner.latency_ms:.3g} ms and a perfect answer in no time; its 95 % interval is over "
-        "images and clocks, not over training again."
+        "images and clocks, not over training again.",
+        scale_note(group),
     )
-    return _table(f"runs-{number}", "The runs", rows, note)
+    return _panel(table_panel(f"runs-{number}", tabulate("The runs", RUN_COLUMNS, rows, notes)))
 
 
 def _beaten_table(info: ComparisonInfo, each: Beaten) -> str:
     run, by = info.runs[each.run].name, info.runs[each.by].name
-    rows = []
-    for point in each.points:
-        cells = [
-            (f"Trial of {run}", point.trial.number, str(point.trial.number)),
-            ("Accuracy %", point.trial.accuracy, percent_text(point.trial.accuracy)),
-            ("Latency ms", point.trial.latency_ms, ms_text(point.trial.latency_ms)),
-            (f"Trial of {by}", point.by.number, str(point.by.number)),
-            ("Gain, points", point.gain, f"{100 * point.gain:+.1f}"),
-            ("Time", point.ratio, f"{point.ratio:.2f} of it"),
-            ("Beyond intervals", None, "yes" if point.clear else "no"),
-        ]
-        rows.append(_row(cells))
-    title = f"{plural(len(rows), 'point')} of {run} that {by} dominates"
-    return _table(f"beaten-{each.run}-{each.by}", title, rows, "")
-
-
-_Cell = tuple[str, float | int | None, str]
-
-
-def _row(cells: Sequence[_Cell]) -> tuple[tuple[str, ...], str]:
-    html = "".join(
-        f'<td data-label="{escape(label)}" data-value="{"" if value is None else value}">'
-        f"{escape(text)}</td>"
-        for label, value, text in cells
+    columns: tuple[Column[Dominated], ...] = (
+        Column("trial", lambda point: point.trial.number, f"trial of {run}"),
+        Column(
+            "accuracy",
+            lambda point: point.trial.accuracy,
+            "accuracy %",
+            lambda point: percent_text(point.trial.accuracy),
+        ),
+        Column(
+            "latency_ms",
+            lambda point: point.trial.latency_ms,
+            "latency ms",
+            lambda point: ms_text(point.trial.latency_ms),
+        ),
+        Column("by", lambda point: point.by.number, f"trial of {by}"),
+        Column("gain", lambda point: point.gain, "gain, points", lambda p: points_text(p.gain, 1)),
+        Column(
+            "latency_ratio", lambda point: point.ratio, "time", lambda p: f"{p.ratio:.2f} of it"
+        ),
+        Column(
+            "clear",
+            lambda point: point.clear,
+            "beyond intervals",
+            lambda point: "yes" if point.clear else "no",
+            words=True,
+        ),
     )
-    return tuple(label for label, _, _ in cells), f"<tr>{html}</tr>"
+    title = f"{plural(len(each.points), 'point')} of {run} that {by} dominates"
+    table = tabulate(title, columns, each.points)
+    return _panel(table_panel(f"beaten-{each.run}-{each.by}", table, title))
 
 
-def _table(key: str, title: str, rows: Sequence[tuple[tuple[str, ...], str]], note: str) -> str:
-    labels = rows[0][0]
-    heads = "".join(
-        f'<th scope="col" data-kind="{"text" if label in ("Run", "Beyond intervals") else "number"}'
-        f'"><button type="button">{escape(label)}</button></th>'
-        for label in labels
-    )
-    body = "".join(html for _, html in rows)
-    foot = f'<p class="note">{escape(note)}</p>' if note else ""
-    return (
-        f'<div class="panel"><h3>{escape(title)}</h3><div class="tools"><button type="button" '
-        f'data-copy-table="{key}">Copy table</button></div><table class="rows" id="{key}">'
-        f'<caption class="unseen">{escape(title)}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{body}</tbody></table>{foot}</div>"
-    )
+def _panel(panel: Panel) -> str:
+    title = f"<h3>{escape(panel.title)}</h3>" if panel.title else ""
+    return f'<div class="panel">{title}{panel.html}</div>'
 
 
 def _differences_section(info: ComparisonInfo) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from archsearch.analysis import best, front_trials, knee
+from archsearch.analysis import best, front_trials, knee, run_accuracies
 from archsearch.record import RunRecord, TrialRecord
 
 
@@ -16,8 +16,10 @@ class Marks(NamedTuple):
         numbers: trial numbers.
         latency_ms: x.
         accuracy: y, 0 to 1.
-        low_ms: lower end of the 95 % interval of the latency.
+        low_ms: lower end of the interval of the latency.
         high_ms: its upper end.
+        low: lower end of the interval of the accuracy; its value where none is known or drawn.
+        high: its upper end.
     """
 
     numbers: tuple[int, ...] = ()
@@ -25,6 +27,8 @@ class Marks(NamedTuple):
     accuracy: tuple[float, ...] = ()
     low_ms: tuple[float, ...] = ()
     high_ms: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
 
 class NamedMarks(NamedTuple):
@@ -46,11 +50,16 @@ class NamedMarks(NamedTuple):
 
 
 class FrontInfo(NamedTuple):
-    """Accuracy against latency of a run.
+    """Accuracy against latency of a run, on two scales that are never mixed.
+
+    As the search saw them: first look at latency, accuracy with the seed that chose. As they are
+    reported: final latency, mean over other seeds, as in every table.
 
     Attributes:
-        front: the front, by increasing latency.
+        front: the front as it is reported, by increasing latency; the scale of the baselines.
+        searched: the front as the search saw it, in the same order; the scale of the next three.
         dominated: complete trials beside the front, within budget or dropped from it.
+        left: of these, those that were measured again, with their final latency.
         pruned: trials stopped early, with the accuracy they had then.
         infeasible: over budget and never trained; their accuracy is 0 by convention, not known.
         failed: numbers of the trials that failed.
@@ -63,7 +72,9 @@ class FrontInfo(NamedTuple):
     """
 
     front: Marks
+    searched: Marks
     dominated: Marks
+    left: Marks
     pruned: Marks
     infeasible: Marks
     failed: tuple[int, ...]
@@ -75,10 +86,18 @@ class FrontInfo(NamedTuple):
     baselines: NamedMarks = NamedMarks()
 
     @property
+    def again(self) -> bool:
+        """Whether the front is reported with other numbers than the search saw."""
+        return (
+            self.front.latency_ms != self.searched.latency_ms
+            or self.front.accuracy != self.searched.accuracy
+        )
+
+    @property
     def outside(self) -> int:
         """Number of marks that lie outside the ranges that the plot opens with."""
         (left, right), (bottom, top) = self.latency_range, self.accuracy_range
-        trained = (self.front, self.dominated, self.pruned, self.baselines)
+        trained = (self.front, self.dominated, self.left, self.pruned, self.baselines)
         out = sum(
             not (left <= x <= right and bottom <= y <= top)
             for marks in trained
@@ -96,32 +115,55 @@ def front_info(run: RunRecord) -> FrontInfo:
         if trial.state in groups and trial.number not in on_front and trial.latency_ms is not None:
             groups[trial.state].append(trial)
     chosen, at_knee = best(front), knee(front)
-    dominated, pruned = _marks(groups["complete"]), _marks(groups["pruned"])
-    shown = _marks(front)
+    dominated, pruned = _searched(groups["complete"]), _searched(groups["pruned"])
+    left = [trial for trial in groups["complete"] if trial.final_latency is not None]
+    shown, searched = _reported(front, run), _searched(front)
+    trained = (*shown.latency_ms, *searched.latency_ms, *dominated.latency_ms)
     baselines = _named(run)
     near = _near(baselines, run, shown)
     return FrontInfo(
         front=shown,
+        searched=searched,
         dominated=dominated,
+        left=_reported(left, run),
         pruned=pruned,
-        infeasible=_marks(groups["infeasible"]),
+        infeasible=_searched(groups["infeasible"]),
         failed=tuple(trial.number for trial in run.trials if trial.state == "failed"),
         budget_ms=run.budget_ms,
         best=chosen.number if chosen else None,
         knee=at_knee.number if at_knee else None,
-        latency_range=_latency_range(run, (*shown.latency_ms, *dominated.latency_ms), near),
-        accuracy_range=_accuracy_range(shown.accuracy, dominated.accuracy, pruned.accuracy, near),
+        latency_range=_latency_range(run, trained, near),
+        accuracy_range=_accuracy_range(
+            (*shown.accuracy, *searched.accuracy), dominated.accuracy, pruned.accuracy, near
+        ),
         baselines=baselines,
     )
 
 
-def _marks(trials: Iterable[TrialRecord]) -> Marks:
+def _searched(trials: Iterable[TrialRecord]) -> Marks:
+    """Return trials as the search saw them: first look, seed that chose."""
     rows = []
     for trial in trials:
-        latency = trial.final_latency or trial.latency
+        latency = trial.latency or trial.final_latency
         accuracy = _accuracy(trial)
         if latency is not None and accuracy is not None:
-            rows.append((trial.number, latency.median_ms, accuracy, *latency.interval_ms))
+            ends = latency.interval_ms
+            rows.append((trial.number, latency.median_ms, accuracy, *ends, accuracy, accuracy))
+    return Marks(*zip(*rows, strict=True)) if rows else Marks()
+
+
+def _reported(trials: Sequence[TrialRecord], run: RunRecord) -> Marks:
+    """Return trials as they are reported: final latency, mean over other seeds."""
+    reported = run_accuracies(run)
+    rows = []
+    for trial in trials:
+        latency, found = trial.final_latency or trial.latency, reported.get(trial.number)
+        if latency is None or found is None:
+            continue
+        # the interval of one seed is that of every mark: it would say nothing of this one
+        known = found.interval is not None and found.num_seeds
+        ends = found.interval if found.interval and known else (found.value, found.value)
+        rows.append((trial.number, latency.median_ms, found.value, *latency.interval_ms, *ends))
     return Marks(*zip(*rows, strict=True)) if rows else Marks()
 
 

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from archsearch.files import write_text
 from archsearch.report.importance_tables import importance_table, marginals_table
+from archsearch.report.importance_words import verdicts
 from archsearch.report.layout import Layout, Panel, load_layout
 from archsearch.report.panels import definitions, environment_rows
-from archsearch.report.shell import NO_TRIALS, Heading, render, write_whole
+from archsearch.report.shell import NO_TRIALS, Heading, render
 from archsearch.report.table_panel import table_panel
 from archsearch.report.units import plural
 from archsearch.search import RunImportance
@@ -18,13 +20,13 @@ def write_importance(
 
     Args:
         found: what mattered.
-        path: file to write; its folder must exist.
+        path: file to write; its folder is made.
         layout: name of a shipped dashboard, or the path of one.
 
     Raises:
         InputError: the layout does not exist or defines none.
     """
-    return write_whole(path, render_importance(found, load_layout(layout)))
+    return write_text(path, render_importance(found, load_layout(layout)))
 
 
 def render_importance(found: RunImportance, layout: Layout) -> str:
@@ -41,16 +43,8 @@ def render_importance(found: RunImportance, layout: Layout) -> str:
 
 
 def importance_headline(found: RunImportance) -> str:
-    """Return what mattered most, in a sentence."""
-    told = []
-    for goal, shares in (
-        ("most accurate", {row.name: row.accuracy_ped or 0.0 for row in found.parameters}),
-        ("fastest", {row.name: row.latency_ped or 0.0 for row in found.parameters}),
-    ):
-        name = max(shares, key=lambda each: shares[each], default="")
-        if name and shares[name] > 0:
-            told.append(f"{name} sets the {goal} apart the most")
-    return f"{'; '.join(told)}." if told else "Nothing could be assessed."
+    """Return which choices can be told apart, with intervals; or that none can."""
+    return " ".join(verdicts(found.marginals))
 
 
 def importance_panel(found: RunImportance) -> Panel:

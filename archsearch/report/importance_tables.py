@@ -1,12 +1,13 @@
 """What mattered in a run, as tables: parameters, and each of their values."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from archsearch.analysis import Marginal
 from archsearch.analysis.regression import Estimate
+from archsearch.percent import percent_text
+from archsearch.report.importance_words import measure_line
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import percent_text, points_text
+from archsearch.report.units import factor_text, points_text
 
 if TYPE_CHECKING:
     # what made it loads torch, and a table needs none
@@ -31,10 +32,12 @@ def importance_table(found: "RunImportance") -> PlainTable:
     notes = (
         f"Accuracy: {found.num_accuracy:,} trials trained to the end. Latency: "
         f"{found.num_latency:,} measured ones, on a log scale.",
-        "fANOVA: share of the variance, over parameters that every trial has. PED-ANOVA: share of "
-        "what sets the best tenth apart, over all that five trials or more have.",
+        measure_line("fANOVA"),
+        measure_line("PED-ANOVA"),
+        "Neither share says how sure it is: the table of choices does.",
     )
-    return PlainTable(f"{found.name}: importance", headings, rows, values, notes)
+    title = f"{found.name}: importance"
+    return PlainTable(title, headings, rows, values, notes, words=("parameter",))
 
 
 def marginals_table(found: "RunImportance", most_parameters: int | None = None) -> PlainTable:
@@ -66,20 +69,22 @@ def marginals_table(found: "RunImportance", most_parameters: int | None = None) 
             percent_text(row.accuracy),
             points_text(row.at_latency.value if row.at_latency.df else None, 1),
             _points(row.at_latency),
-            _factor(row.latency.value),
+            factor_text(row.latency.value),
             _factors(row.latency),
             "< 0.001" if row.p < 0.001 else f"{row.p:.3f}",
         )
         for row in shown
     )
     notes = (
+        measure_line("accuracy at equal latency"),
         "Against the mean of the parameter's values, in points; latency as a change in percent. "
         "Intervals cover 95 % each.",
         "A search does not try values evenly: what goes with a value need not come from it. An "
         "ablation tells.",
     )
     values = tuple(_values(row) for row in shown)
-    return PlainTable(f"{found.name}: choices", headings, rows, values, notes)
+    title = f"{found.name}: choices"
+    return PlainTable(title, headings, rows, values, notes, words=("choice", "value"))
 
 
 def _values(row: Marginal) -> dict[str, Any]:
@@ -107,11 +112,6 @@ def _points(estimate: Estimate) -> str:
     return f"{points_text(low, 1)} to {points_text(high, 1)}"
 
 
-def _factor(log: float) -> str:
-    change = 100 * math.expm1(log)
-    return f"{change:+.0f} %" if change < 1e5 else "huge"
-
-
 def _factors(estimate: Estimate) -> str:
-    low, high = (_factor(min(end, 20.0)) for end in estimate.interval())
+    low, high = (factor_text(end) for end in estimate.interval())
     return f"{low} to {high}"

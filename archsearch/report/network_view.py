@@ -2,22 +2,7 @@
 
 from typing import Any
 
-from archsearch.arch import (
-    Arch,
-    AttentionSpec,
-    Block,
-    FfnSpec,
-    LocalityFfn,
-    NeckHead,
-    PatchStem,
-    SeparableAttention,
-    SparseGlobalAttention,
-    SpatialReductionAttention,
-    Spec,
-    Stage,
-    WindowAttention,
-    WindowGlobalAttention,
-)
+from archsearch.arch import Arch, Block, NeckHead, PatchStem, Spec, Stage
 
 
 def stem_words(arch: Arch) -> str:
@@ -48,34 +33,15 @@ def block_view(block: Block) -> dict[str, Any]:
     the map (``all``, ``windows``, ``samples`` or ``reduced``), with ``size``, the side of one
     cell in tokens, and ``tokens``, extra tokens beside the map.
     """
-    attention = block.attention
-    size, detail, pattern, tokens = 1, "", "all", 0
-    match attention:
-        case WindowGlobalAttention():
-            size, pattern, tokens = attention.window_size, "windows", attention.global_tokens
-            detail = f"window {size}, {tokens} tokens"
-            off = [word for word in ("aggregation", "broadcast") if not getattr(attention, word)]
-            detail += "".join(f", no {word}" for word in off)
-        case WindowAttention():
-            size, pattern = attention.window_size, "windows"
-            detail = f"window {size}" + (", shifted" if attention.shift else "")
-        case SparseGlobalAttention():
-            size, pattern = attention.sample_rate, "samples"
-            detail = f"r {size}, {attention.sampler.replace('_', ' ')}"
-        case SeparableAttention():
-            size, pattern = attention.group_size, "windows"
-            detail = f"window {size}" + ("" if attention.pointwise else ", no pointwise")
-        case SpatialReductionAttention():
-            size, pattern = attention.reduction, "reduced"
-            detail = f"r {size}"
+    drawing = block.attention.drawing()
     return {
-        "attention": _words(attention),
-        "detail": detail,
-        "ffn": _ffn(block.ffn),
+        "attention": block.attention.words(),
+        "detail": drawing.detail,
+        "ffn": block.ffn.view(),
         "before": _before(block),
-        "pattern": pattern,
-        "size": size,
-        "tokens": tokens,
+        "pattern": drawing.pattern,
+        "size": drawing.size,
+        "tokens": drawing.tokens,
     }
 
 
@@ -85,13 +51,5 @@ def _before(block: Block) -> str:
     return ", ".join(name for key, name in parts.items() if getattr(block, key, None) is not None)
 
 
-def _words(spec: Spec | AttentionSpec | FfnSpec) -> str:
+def _words(spec: Spec) -> str:
     return str(getattr(spec, "type", "")).replace("_", " ")
-
-
-def _ffn(spec: FfnSpec) -> str:
-    name = _words(spec).replace("bi dimensional", "bi-dimensional").replace("mlp", "MLP")
-    gate = ""
-    if isinstance(spec, LocalityFfn) and spec.gate.type != "none":
-        gate = f" + {spec.gate.type.upper()}"
-    return f"{name}{gate} x{spec.expansion:g}"

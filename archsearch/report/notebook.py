@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from archsearch.analysis import front_trials
+from archsearch.analysis import Reported, front_trials, run_accuracies
 from archsearch.arch import summary
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord, TrialRecord
@@ -14,8 +14,11 @@ from archsearch.report.layout import load_layout
 def run_frame(run: RunRecord) -> Any:
     """Return a pandas frame with one row a trial, its number as the index.
 
-    Columns: ``state``, ``on_front``, ``accuracy`` and ``test_accuracy`` (0 to 1), ``latency_ms``
-    with ``latency_low_ms`` and ``latency_high_ms`` (95 %; final measurement where there is one),
+    Columns: ``state``, ``on_front``, ``accuracy`` (0 to 1; the one that every table leads with:
+    the mean over ``accuracy_seeds`` seeds that chose nothing, with 0 of them that of the seed that
+    chose) with ``accuracy_low`` and ``accuracy_high`` (95 %), ``selected_accuracy`` (with the seed
+    that chose), ``test_accuracy``, ``latency_ms`` with ``latency_low_ms`` and ``latency_high_ms``
+    (final measurement where there is one),
     ``params``, ``macs``, ``epochs``, ``seconds`` in training, ``origin``, ``seed``, ``reason``,
     ``digest``, ``summary``; then one column for each choice of the space, under its own name.
 
@@ -33,19 +36,27 @@ def run_frame(run: RunRecord) -> Any:
             )
         ) from None
     on_front = {trial.number for trial in front_trials(run)}
-    rows = [_row(trial, trial.number in on_front) for trial in run.trials]
+    reported = run_accuracies(run)
+    rows = [
+        _row(trial, trial.number in on_front, reported.get(trial.number)) for trial in run.trials
+    ]
     index = pandas.Index([trial.number for trial in run.trials], name="trial", dtype="int64")
-    columns = list(_row(run.trials[0], False)) if run.trials else ["state", "accuracy"]
+    columns = list(_row(run.trials[0], False, None)) if run.trials else ["state", "accuracy"]
     names = dict.fromkeys([*columns, *(key for row in rows for key in row)])
     return pandas.DataFrame(rows, index=index, columns=list(names))
 
 
-def _row(trial: TrialRecord, on_front: bool) -> dict[str, Any]:
+def _row(trial: TrialRecord, on_front: bool, found: Reported | None) -> dict[str, Any]:
+    low, high = found.interval if found and found.interval else (None, None)
     latency = trial.final_latency or trial.latency
     return {
         "state": trial.state,
         "on_front": on_front,
-        "accuracy": trial.accuracy,
+        "accuracy": found.value if found else None,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "accuracy_seeds": found.num_seeds if found else None,
+        "selected_accuracy": trial.accuracy,
         "test_accuracy": trial.test_accuracy,
         "latency_ms": trial.latency_ms,
         "latency_low_ms": latency.interval_ms[0] if latency else None,

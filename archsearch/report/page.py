@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from archsearch.analysis import best, front_trials, knee, num_images
+from archsearch.analysis import best, deciding_accuracies, front_trials, knee, num_images
+from archsearch.files import write_text
 from archsearch.record import RunRecord
 from archsearch.report.commands import export_command
 from archsearch.report.layout import Layout, load_layout
 from archsearch.report.sentences import headline
-from archsearch.report.shell import Heading, render, write_whole
+from archsearch.report.shell import Heading, render
 from archsearch.report.trial_data import trial_columns
 from archsearch.report.units import duration_text, plural
 
@@ -23,7 +24,7 @@ def write_report(run: RunRecord, path: str | Path, layout: str | Path = "search"
 
     Args:
         run: the run.
-        path: file to write; its folder must exist.
+        path: file to write; its folder is made.
         layout: name of a shipped dashboard, or the path of one.
 
     Returns:
@@ -32,7 +33,7 @@ def write_report(run: RunRecord, path: str | Path, layout: str | Path = "search"
     Raises:
         InputError: the layout does not exist or defines none.
     """
-    return write_whole(path, render_page(run, load_layout(layout)))
+    return write_text(path, render_page(run, load_layout(layout)))
 
 
 def render_page(run: RunRecord, layout: Layout) -> str:
@@ -54,6 +55,7 @@ def _data(run: RunRecord) -> dict[str, Any]:
         "front": [trial.number for trial in front],
         "best": top.number if top else None,
         "knee": bend.number if bend else None,
+        "deciding": {str(k): v for k, v in deciding_accuracies(front).items()},
         "export": export_command(run, "@TRIAL@"),
         **trial_columns(run),
     }

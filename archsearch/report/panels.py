@@ -1,26 +1,18 @@
 """The parts of a page that are not figures, as HTML. Everything from a run is escaped."""
 
+from collections.abc import Mapping
 from html import escape
 
 import yaml
 
-from archsearch.analysis import accuracy_interval, front_trials, num_images
-from archsearch.arch import summary
-from archsearch.record import Environment, RunRecord, TrialRecord
-from archsearch.report.certainty import seed_lines
+from archsearch.analysis import front_trials, num_images
+from archsearch.record import Environment, RunRecord
 from archsearch.report.commands import export_command
 from archsearch.report.layout import Panel
-from archsearch.report.remarks import remarks, tie_note
 from archsearch.report.sentences import sentences
-from archsearch.report.units import (
-    bytes_text,
-    count_text,
-    ms_interval_text,
-    ms_text,
-    percent_interval_text,
-    percent_text,
-    plural,
-)
+from archsearch.report.table_panel import table_panel
+from archsearch.report.tables import front_table
+from archsearch.report.units import bytes_text, plural
 
 
 def summary_panel(run: RunRecord) -> Panel:
@@ -66,69 +58,23 @@ def card_panel(run: RunRecord) -> Panel:
     )
 
 
-_HEADINGS = (
-    ("trial", "Trial", "number"),
-    ("accuracy", "Accuracy %", "number"),
-    ("test", "Test %", "number"),
-    ("latency", "Latency ms", "number"),
-    ("params", "Params", "number"),
-    ("macs", "MACs", "number"),
-    ("architecture", "Architecture", "text"),
-)
-
-
 def front_table_panel(run: RunRecord) -> Panel:
     """Return the front as a table that sorts and copies."""
-    front = front_trials(run)
-    if not front:
-        return Panel("front-table", "", "<p>No trial was trained to the end within the budget.</p>")
-    n, words = num_images(run), remarks(run)
-    heads = "".join(
-        f'<th scope="col" data-kind="{kind}"><button type="button">{label}</button></th>'
-        for _, label, kind in _HEADINGS
-    )
-    rows = "".join(_front_row(run, trial, n, words[trial.number]) for trial in front)
-    notes = [*([f"{tie_note(run)}."] if tie_note(run) else []), "Intervals are 95 %."]
-    note = f'<p class="note">{escape(" ".join(notes))}</p>'
-    if lines := seed_lines(run):
-        note += f'<p class="note">{"<br>".join(map(escape, lines))}</p>'
-    return Panel(
-        "front-table",
-        "",
-        '<div class="tools"><button type="button" data-copy-table="front-rows">Copy table'
-        '</button></div><table class="rows" id="front-rows"><caption class="unseen">The front, '
-        "by increasing latency</caption>"
-        f'<thead><tr>{heads}<th scope="col"><span class="unseen">Export</span></th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>{note}",
-    )
-
-
-def _front_row(run: RunRecord, trial: TrialRecord, n: int | None, words: tuple[str, ...]) -> str:
-    latency = trial.final_latency or trial.latency
-    within = accuracy_interval(trial.accuracy, n) if n and trial.accuracy is not None else None
-    accuracy = percent_text(trial.accuracy)
-    if within:
-        accuracy += f" <small>({percent_interval_text(*within)})</small>"
-    spread = f" <small>({ms_interval_text(*latency.interval_ms)})</small>" if latency else ""
-    badges = "".join(f' <span class="badge">{escape(word)}</span>' for word in words)
-    number = trial.number
-    cells = (
-        (number, f'<button type="button" class="link" data-trial="{number}">{number}</button>'),
-        (trial.accuracy, accuracy + badges),
-        (trial.test_accuracy, percent_text(trial.test_accuracy)),
-        (trial.latency_ms, ms_text(trial.latency_ms) + spread),
-        (trial.params, count_text(trial.params)),
-        (trial.macs, count_text(trial.macs)),
-        ("", f"<code>{escape(summary(trial.arch))}</code>"),
-    )
-    row = "".join(
-        f'<td data-label="{label}" data-value="{"" if value is None else value}">{html}</td>'
-        for (_, label, _), (value, html) in zip(_HEADINGS, cells, strict=True)
-    )
-    command = escape(export_command(run, number))
-    return (
-        f'<tr data-trial-row="{number}">{row}<td class="act"><button type="button" '
-        f'data-copy="{command}" title="{command}">Copy export</button></td></tr>'
+    numbers = [trial.number for trial in front_trials(run)]
+    commands = [escape(export_command(run, number)) for number in numbers]
+    return table_panel(
+        "front",
+        front_table(run),
+        attributes=[f'data-trial-row="{number}"' for number in numbers],
+        first=[
+            f'<button type="button" class="link" data-trial="{number}">{number}</button>'
+            for number in numbers
+        ],
+        actions=[
+            f'<button type="button" data-copy="{command}" title="{command}">Copy export</button>'
+            for command in commands
+        ],
+        kind="rows",
     )
 
 
@@ -172,10 +118,22 @@ def protocol_panel(run: RunRecord) -> Panel:
         count = num_images(run, split)
         if count:
             rows.append((label, f"{count:,} images"))
+        elif split == "test" and _is_untested(run):
+            rows.append((label, "no test images: accuracies are those of the validation images"))
     rows.append(
-        ("Accuracy", "last epoch; Wilson interval over images, which leaves out the choice of seed")
+        (
+            "Accuracy",
+            "last epoch; mean over other seeds than the one that chose, where there are any, with "
+            "an interval over seeds and images; else with the seed that chose and a Wilson "
+            "interval over images",
+        )
     )
     return Panel("protocol", "Protocol", definitions(rows))
+
+
+def _is_untested(run: RunRecord) -> bool:
+    data = run.config.get("data")
+    return isinstance(data, Mapping) and data.get("test") == 0
 
 
 def environment_panel(run: RunRecord) -> Panel:

@@ -1,16 +1,16 @@
-"""Tables to take away: Markdown, LaTeX, CSV and JSON, and rich for the terminal."""
+"""One value for every table: for the terminal, a notebook, Markdown, LaTeX, CSV and JSON."""
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console, ConsoleOptions, RenderResult
 
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.report.table_html import notebook_html
+from archsearch.report.table_text import printed
 
 FORMATS = ("table", "md", "latex", "csv", "json")
 
@@ -31,12 +31,21 @@ _LATEX = {
 class PlainTable(NamedTuple):
     """A table in two readings: texts for people, values for programs.
 
+    It prints itself with rich at any width, and shows itself in a notebook.
+
     Attributes:
         title: what it shows.
         headings: of the texts; the first column is left-aligned, the others right-aligned.
         rows: texts, one a heading.
         values: for each row plain data by key, with units in the keys; CSV and JSON hold these.
         notes: lines under the table.
+        keys: key of the value behind each heading, by which a page sorts; empty for none.
+        abouts: what each heading means; empty for none.
+        words: headings of columns whose texts are words.
+        tags: of these, remarks.
+        code: of these, long texts of code, which a narrow terminal lists below.
+        not_in_csv: keys of what is too deep for CSV.
+        nothing: what to say instead of a table without rows.
     """
 
     title: str
@@ -44,6 +53,18 @@ class PlainTable(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
     values: tuple[dict[str, Any], ...]
     notes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    abouts: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    not_in_csv: tuple[str, ...] = ()
+    nothing: str = ""
+
+    @property
+    def _left(self) -> list[bool]:
+        """Whether each column is aligned at the left."""
+        return [at == 0 or heading in self.words for at, heading in enumerate(self.headings)]
 
     def head(self, count: int) -> "PlainTable":
         """Return its first rows, with a note on how many are left out."""
@@ -53,39 +74,26 @@ class PlainTable(NamedTuple):
         notes = (f"{left:,} more rows are left out here.", *self.notes)
         return self._replace(rows=self.rows[:count], values=self.values[:count], notes=notes)
 
-    def rich(self) -> Table:
-        """Return it for the terminal."""
-        table = Table(
-            title=Text(self.title),
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-            show_edge=False,
-        )
-        for index, heading in enumerate(self.headings):
-            words = [word for row in self.rows for word in row[index].split()]
-            table.add_column(
-                Text(heading),
-                justify="right" if index else "left",
-                # break between words only
-                min_width=max(map(len, words), default=0),
-            )
-        for row in self.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        return table
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield title, table and notes, so that nothing is cut at any width."""
+        yield from printed(self, console, options)
+
+    def _repr_html_(self) -> str:
+        """Return it for a notebook: escaped, with its styles, without scripts."""
+        return notebook_html(self)
 
     def markdown(self) -> str:
         """Return it as a GitHub table, notes below."""
         lines = [
             _pipes(self.headings),
-            _pipes(["---", *["---:"] * (len(self.headings) - 1)]),
+            _pipes(["---" if left else "---:" for left in self._left]),
             *(_pipes(row) for row in self.rows),
         ]
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
     def latex(self) -> str:
         """Return it as a ``tabular`` with booktabs rules, notes as comments."""
-        columns = "l" + "r" * (len(self.headings) - 1)
+        columns = "".join("l" if left else "r" for left in self._left)
         lines = [
             *(f"% {line}" for line in (self.title, *self.notes)),
             rf"\begin{{tabular}}{{{columns}}}",
@@ -99,13 +107,16 @@ class PlainTable(NamedTuple):
         return "\n".join(lines) + "\n"
 
     def csv(self) -> str:
-        """Return the values, comma-separated, with a header."""
-        text = io.StringIO()
-        keys = list(self.values[0]) if self.values else []
-        writer = csv.DictWriter(text, keys, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.values)
-        return text.getvalue()
+        """Return the values, comma-separated, with a header.
+
+        What is nested is flattened: ``{"a": {"b": 1}}`` is a column ``a.b``, a pair of numbers
+        two columns ``_low`` and ``_high``. Longer lists become one cell, joined by blanks.
+        """
+        kept = (
+            {key: each for key, each in row.items() if key not in self.not_in_csv}
+            for row in self.values
+        )
+        return csv_text(list(kept))
 
     def json(self) -> str:
         """Return title, rows of values, and notes."""
@@ -133,6 +144,33 @@ def written(tables: Sequence[PlainTable], kind: str) -> str:
     if kind == "md" and len(tables) > 1:
         texts = [f"### {t.title}\n\n{text}" for t, text in zip(tables, texts, strict=True)]
     return "\n".join(texts).rstrip("\n")
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return plain data as comma-separated values, flattened as `PlainTable.csv` says."""
+    flattened = [flat(row) for row in rows]
+    keys = dict.fromkeys(key for row in flattened for key in row)
+    # where some rows have a pair, an unknown one has no column of its own
+    kept = [key for key in keys if f"{key}_low" not in keys]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, kept, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(flattened)
+    return text.getvalue()
+
+
+def flat(data: Any, path: str = "") -> dict[str, Any]:
+    """Return nested plain data as one mapping; see `PlainTable.csv`."""
+    if isinstance(data, Mapping):
+        found: dict[str, Any] = {}
+        for key, value in data.items():
+            found |= flat(value, f"{path}.{key}" if path else str(key))
+        return found
+    if isinstance(data, list | tuple):
+        if len(data) == 2 and all(isinstance(each, int | float) for each in data):
+            return {f"{path}_low": data[0], f"{path}_high": data[1]}
+        return {path: " ".join(str(each) for each in data)}
+    return {path: data}
 
 
 def _pipes(cells: Sequence[str]) -> str:

@@ -1,6 +1,13 @@
 """One-word remarks on the trials of a front."""
 
-from archsearch.analysis import best, front_trials, knee, num_images, ties_with
+from archsearch.analysis import (
+    best,
+    decided_by_others,
+    front_trials,
+    knee,
+    num_images,
+    ties_with,
+)
 from archsearch.record import RunRecord
 
 
@@ -8,11 +15,12 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     """Return the remarks on each trial of the front, by trial number.
 
     ``best``: highest accuracy; ``knee``: see `archsearch.analysis.knee`; ``tie``: accuracy that
-    cannot be told from the best's on the validation images; ``noisy``: its latency did not settle.
+    cannot be told from the best's, by what is reported of both; ``noisy``: its latency did not
+    settle.
     """
     front, n = front_trials(run), num_images(run)
     top, bend = best(front), knee(front)
-    tied = {trial.number for trial in ties_with(top, front, n)} if top and n else set()
+    tied = {trial.number for trial in ties_with(top, front, n)} if top else set()
     found = {}
     for trial in front:
         latency = trial.final_latency or trial.latency
@@ -31,4 +39,5 @@ def tie_note(run: RunRecord) -> str:
     if not any("tie" in words for words in remarks(run).values()):
         return ""
     images = f"{num_images(run) or 0:,} validation images"
-    return f"tie: accuracy not distinguishable from the best on {images}"
+    seeds = "over seeds and " if decided_by_others(front_trials(run)) else "on "
+    return f"tie: accuracy not distinguishable from the best {seeds}{images}"

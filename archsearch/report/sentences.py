@@ -2,16 +2,17 @@
 
 from collections import Counter
 
-from archsearch.analysis import accuracy_interval, best, front_trials, knee, num_images, ties_with
-from archsearch.record import RunRecord, TrialRecord
-from archsearch.report.units import (
-    duration_text,
-    ms_interval_text,
-    ms_text,
-    percent_interval_text,
-    percent_text,
-    plural,
+from archsearch.analysis import (
+    best,
+    front_trials,
+    knee,
+    num_images,
+    run_accuracies,
+    ties_with,
 )
+from archsearch.percent import percent_interval_text, percent_text
+from archsearch.record import RunRecord, TrialRecord
+from archsearch.report.units import duration_text, ms_interval_text, ms_text, plural
 
 
 def headline(run: RunRecord) -> str:
@@ -22,7 +23,12 @@ def headline(run: RunRecord) -> str:
     if top is None:
         return f"No architecture has been trained to the end{limit} yet."
     count = plural(len(front), "architecture")
-    reach = f"{percent_text(top.accuracy)} % validation accuracy at {ms_text(top.latency_ms)} ms"
+    found = run_accuracies(run)[top.number]
+    within = f"{percent_interval_text(*found.interval)}, " if found.interval else ""
+    reach = (
+        f"{percent_text(found.value)} % validation accuracy ({within}{found.seeds}) at "
+        f"{ms_text(top.latency_ms)} ms"
+    )
     if len(front) == 1:
         return f"One architecture on the front{limit}: {reach}."
     return f"{count} on the front{limit}; the best reaches {reach}."
@@ -60,37 +66,44 @@ def _ends(
 ) -> str:
     if len(front) == 1:
         return f"Trial {top.number} is faster and more accurate than every other candidate."
+    reported = run_accuracies(run)
+
+    def named(trial: TrialRecord) -> str:
+        accuracy = percent_text(reported[trial.number].value)
+        return f"trial {trial.number} ({accuracy} %, {ms_text(trial.latency_ms)} ms)"
+
     fast = front[0]
-    text = (
-        f"The front runs from trial {fast.number} ({percent_text(fast.accuracy)} %, "
-        f"{ms_text(fast.latency_ms)} ms) to trial {top.number} "
-        f"({percent_text(top.accuracy)} %, {ms_text(top.latency_ms)} ms)"
-    )
+    if fast.number == top.number:
+        return f"The fastest of the front is the most accurate too: {named(top)}."
+    text = f"The front runs from {named(fast)} to {named(top)}"
     if bend.number in (fast.number, top.number):
         return text + "."
-    return (
-        f"{text}, with its knee at trial {bend.number} "
-        f"({percent_text(bend.accuracy)} %, {ms_text(bend.latency_ms)} ms)."
-    )
+    return f"{text}, with its knee at {named(bend)}."
 
 
 def _certainty(run: RunRecord, front: tuple[TrialRecord, ...], top: TrialRecord) -> str:
     n = num_images(run)
-    if n is None or top.accuracy is None:
+    found = run_accuracies(run)[top.number]
+    if found.interval is None:
         return ""
-    low, high = accuracy_interval(top.accuracy, n)
+    images = f"{n:,} validation images" if n else "these images"
+    over = f"{plural(found.num_seeds, 'other seed')} and {images}" if found.num_seeds else images
     text = (
-        f"On {n:,} validation images, {percent_text(top.accuracy)} % means "
-        f"{percent_interval_text(low, high)} % (95 % interval)"
+        f"Over {over}, {percent_text(found.value)} % means "
+        f"{percent_interval_text(*found.interval)} % (95 % interval)"
     )
+    if not found.num_seeds:
+        text += " for these weights; the seed that chose is the luckiest, so expect less"
+    elif top.accuracy is not None:
+        text += f"; with the seed that chose it was {percent_text(top.accuracy)} %"
     tied = ties_with(top, front, n)
     if not tied:
-        return f"{text}; no other point of the front ties with it."
+        return f"{text}. No other point of the front ties with it."
     fastest = tied[0]
     latency = fastest.final_latency or fastest.latency
     spread = f" ({ms_interval_text(*latency.interval_ms)})" if latency else ""
     return (
-        f"{text}: {plural(len(tied), 'other point')} of the front cannot be told from the best "
+        f"{text}. {plural(len(tied), 'other point')} of the front cannot be told from the best "
         f"by accuracy, and trial {fastest.number} is the fastest of them, at "
         f"{ms_text(fastest.latency_ms)} ms{spread}."
     )

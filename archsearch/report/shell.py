@@ -1,7 +1,5 @@
 """What every page is made of: one self-contained HTML file, no network, no other file."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -38,22 +36,6 @@ class Heading(NamedTuple):
     headline: str
     facts: Sequence[str]
     skip: str = "Skip to the content"
-
-
-def write_whole(path: str | Path, text: str) -> Path:
-    """Write a file that appears whole or not at all; return its path."""
-    target = Path(path)
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", text=False)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp makes files that only their owner can read; a report is there to be shared
-        Path(draft).chmod(0o644)
-        Path(draft).replace(target)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    return target
 
 
 def render(

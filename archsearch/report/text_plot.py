@@ -1,14 +1,18 @@
 """The front as a small plot of plain characters, for a terminal or a log."""
 
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
-from archsearch.report.units import ms_text, percent_text
+from archsearch.report.units import ms_text
 
 _MARGIN = 8  # "100.0 % " ahead of the plot
 
 
 def front_text(run: RunRecord, width: int = 72, height: int = 16) -> str:
-    """Draw accuracy against latency in ASCII: ``*`` front, ``.`` other trials, ``o`` baselines.
+    """Draw accuracy against latency in ASCII.
+
+    ``*`` is the front as it is reported, ``.`` another trial and ``+`` the front as the search saw
+    them (see `FrontInfo`), ``o`` a baseline.
 
     Args:
         run: the run.
@@ -27,12 +31,14 @@ def front_text(run: RunRecord, width: int = 72, height: int = 16) -> str:
         for row in canvas:
             row[_column(info, info.budget_ms, columns)] = "|"
     _draw(canvas, info, info.dominated, ".")
+    if info.again:
+        _draw(canvas, info, info.searched, "+")
     _draw(canvas, info, info.baselines, "o")
     _draw(canvas, info, info.front, "*")
     bottom, top = info.accuracy_range
-    lines = [
-        f"{'':{_MARGIN}}accuracy: * front, . others{', o baselines' * bool(info.baselines.names)}"
-    ]
+    saw = ", + front and . others as searched" if info.again else ", . others"
+    legend = f"accuracy: * front{saw}{', o baselines' * bool(info.baselines.names)}"
+    lines = [f"{'':{_MARGIN}}{legend}"[: columns + _MARGIN + 1]]
     for index, row in enumerate(canvas):
         share = min(top - (index + 0.5) * (top - bottom) / rows, 1.0)
         label = f"{percent_text(share):>5} %" if index % 4 == 0 else ""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from archsearch.analysis import accuracy_interval, num_images
+from archsearch.analysis import Reported, accuracy_interval, num_images, run_accuracies
 from archsearch.arch import Arch, summary
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
@@ -37,15 +37,19 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
 
     Columns (one entry a trial): ``number``, ``state``, ``origin`` and ``reason`` (places in
     ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
-    ``final`` (1 when the latency is the final one), ``noisy``, ``accuracy``,
-    ``accuracy_interval``, ``seeds`` (accuracies with other seeds), ``test``, ``curve``
+    ``final`` (1 when the latency is the final one), ``noisy``, ``accuracy`` (with the seed that
+    chose), ``accuracy_interval``, ``reported`` (the accuracy that leads, with its interval),
+    ``seeds`` (accuracies with other seeds), ``test``, ``curve``
     (accuracies), ``digest`` (12 digits), ``line`` (places in ``parts`` that make the one-line
     architecture), ``net`` (see `_network`), ``share`` (of the time of stem, stages, head; None
     when unknown).
     """
     words, parts, blocks = _Table(), _Table(), _Table()
     n = num_images(run)
-    rows = [_row(trial, n, words, parts, blocks) for trial in run.trials]
+    reported = run_accuracies(run)
+    rows = [
+        _row(trial, n, reported.get(trial.number), words, parts, blocks) for trial in run.trials
+    ]
     columns = {key: [row[key] for row in rows] for key in rows[0]} if rows else {"number": []}
     return {
         "columns": columns,
@@ -56,7 +60,12 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
 
 
 def _row(
-    trial: TrialRecord, n: int | None, words: _Table, parts: _Table, blocks: _Table
+    trial: TrialRecord,
+    n: int | None,
+    reported: Reported | None,
+    words: _Table,
+    parts: _Table,
+    blocks: _Table,
 ) -> dict[str, Any]:
     latency = trial.final_latency or trial.latency
     plain = trial.arch.canonical()
@@ -76,6 +85,7 @@ def _row(
         "noisy": int(latency is not None and latency.verdict != "steady"),
         "accuracy": accuracy,
         "accuracy_interval": accuracy_interval(accuracy or 0.0, n or 1) if known else None,
+        "reported": [reported.value, *(reported.interval or (None, None))] if reported else None,
         "seeds": list(trial.seed_accuracies.values()),
         "test": trial.test_accuracy,
         "curve": [metrics.accuracy for metrics in trial.curve],

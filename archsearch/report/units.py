@@ -1,6 +1,12 @@
 """Numbers as people read them: rounded to what is known, with their unit."""
 
 import math
+from typing import TYPE_CHECKING
+
+from archsearch.percent import percent_interval_text, percent_text
+
+if TYPE_CHECKING:
+    from archsearch.analysis import Reported
 
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -21,22 +27,25 @@ def ms_text(value: float | None) -> str:
     return "-" if value is None else _three(value)
 
 
-def ms_interval_text(low: float, high: float, joint: str = " to ") -> str:
+def ms_interval_text(low: float, high: float) -> str:
     """Return the two ends of a latency interval, with enough digits to tell them apart."""
     digits = _digits(low)
     while digits < 5 and high > low and f"{low:.{digits}f}" == f"{high:.{digits}f}":
         digits += 1
-    return f"{low:.{digits}f}{joint}{high:.{digits}f}"
+    return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
-def percent_text(share: float | None, digits: int = 1) -> str:
-    """Return a share of 0 to 1 in percent, without the sign; ``-`` for unknown."""
-    return "-" if share is None else f"{100 * share:.{digits}f}"
+def reported_text(reported: "Reported | None") -> str:
+    """Return the accuracy that leads, in percent, with its interval and the seeds behind it.
 
-
-def percent_interval_text(low: float, high: float, digits: int = 1) -> str:
-    """Return the two ends of an interval of shares, in percent, without the sign."""
-    return f"{percent_text(low, digits)} to {percent_text(high, digits)}"
+    E.g. ``96.3 (95.1 to 97.2, 2 seeds)``, or ``97.1 (96.0 to 98.0, selected)`` for the seed that
+    chose; ``-`` for unknown.
+    """
+    if reported is None:
+        return "-"
+    within = [percent_interval_text(*reported.interval)] if reported.interval else []
+    within.append(plural(reported.num_seeds, "seed") if reported.num_seeds else "selected")
+    return f"{percent_text(reported.value)} ({', '.join(within)})"
 
 
 def points_text(share: float | None, digits: int = 2) -> str:
@@ -55,6 +64,12 @@ def change_text(value: float, base: float) -> str:
     if value == 0:
         return "0 %"
     return f"{share:+.0f} %" if abs(share) >= 9.5 else f"{share:+.1f} %"
+
+
+def factor_text(log: float) -> str:
+    """Return the logarithm of a factor as a change in percent, e.g. ``-12 %``."""
+    change = 100 * math.expm1(min(log, 20.0))
+    return f"{change:+.0f} %" if change < 1e5 else "huge"
 
 
 def duration_text(seconds: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from archsearch.files import write_text
 from archsearch.record import Environment
 from archsearch.report.figures.zoo import draw_zoo
 from archsearch.zoo.compare import Row
@@ -40,6 +41,4 @@ def write_zoo_page(rows: Sequence[Row], environment: Environment, path: str | Pa
         f"<figcaption>{escape(drawing.note)}<details><summary>This figure in words</summary>"
         f"<p>{escape(drawing.description)}</p></details></figcaption></figure></body></html>\n"
     )
-    target = Path(path)
-    target.write_text(page, encoding="utf-8")
-    return target
+    return write_text(path, page)

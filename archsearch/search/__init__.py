@@ -11,7 +11,6 @@ from archsearch.search.config import (
     StudyFile,
 )
 from archsearch.search.engine import search
-from archsearch.search.finish import write_json
 from archsearch.search.importance import ParameterImportance, RunImportance, run_importance
 from archsearch.search.plan import describe_plan
 from archsearch.search.prepare import Place, Prepared, default_name, prepare
@@ -49,7 +48,6 @@ __all__ = [
     "run_importance",
     "run_search",
     "search",
-    "write_json",
 ]
 
 

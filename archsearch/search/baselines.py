@@ -16,6 +16,7 @@ from timm.models import list_models
 from torch import nn
 
 from archsearch import zoo
+from archsearch.activity import Activity, doing
 from archsearch.arch import Arch
 from archsearch.cluster import QuietLock
 from archsearch.cost import count_macs, count_params
@@ -180,7 +181,8 @@ def run_baselines(
         record = records[each.name]
         if not record.reason:
             listener.line(f"training {each.name} for {recipe.epochs} epochs")
-            record = _trained(each, record, data, recipe, device, threads, quiet)
+            with doing(f"training {each.name}", total=recipe.epochs) as activity:
+                record = _trained(each, record, data, recipe, device, threads, quiet, activity)
         if record.reason:
             listener.line(f"baseline {each.name}: {record.reason}")
         done[each.name] = record.to_dict()
@@ -208,6 +210,7 @@ def _trained(
     device: str,
     threads: int,
     quiet: QuietLock,
+    activity: Activity,
 ) -> BaselineRecord:
     def build(what: object, *, drop_path: float, seed: int) -> nn.Module:
         return baseline.build(drop_path, seed)
@@ -222,7 +225,8 @@ def _trained(
                 metrics = trainer.run(_SLICE_S)
             if metrics is not None:
                 curve.append(metrics)
-        test = trainer.evaluate("test").accuracy
+                activity.done = len(curve)
+        test = trainer.evaluate("test").accuracy if data.test is not None else None
     except Exception as error:  # as above
         logger.warning("baseline %s", baseline.name, exc_info=True)
         return record.model_copy(update={"reason": _one_line(error), "curve": tuple(curve)})

@@ -5,6 +5,7 @@ returns every trial and the front. It is what `archsearch run` is built of, with
 and training.
 """
 
+import contextlib
 import functools
 import heapq
 import json
@@ -27,6 +28,7 @@ from archsearch.search.patience import Patience
 from archsearch.search.result import Direction, Evaluation, SearchResult
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers import LIBRARY_SAMPLERS, SamplerOptions
+from archsearch.search.storage import storage_at
 from archsearch.search.store import suggest
 from archsearch.search.task import VALUES, KnownValue, Task
 from archsearch.search.told import RUNG
@@ -127,13 +129,15 @@ def search(
         observe=task.observe if fidelities else observe_complete,
     )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        sampler=LIBRARY_SAMPLERS[sampler](space, seed, options),
-        directions=["maximize" if d == "max" else "minimize" for d in objectives.values()],
-        load_if_exists=True,
-    )
+    place = storage_at(storage) if storage is not None else None
+    with place.told("cannot be opened", Exception) if place else contextlib.nullcontext():
+        study = optuna.create_study(
+            storage=place.open() if place else None,
+            study_name=name,
+            sampler=LIBRARY_SAMPLERS[sampler](space, seed, options),
+            directions=["maximize" if d == "max" else "minimize" for d in objectives.values()],
+            load_if_exists=True,
+        )
     rungs = Rungs(fidelities, promote) if fidelities else Rungs((1.0,))
     limits = _Limits(trials, workers, time_limit_s, Patience(patience))
     running = _Search(task, evaluate, study, rungs, bool(fidelities), limits, listener)

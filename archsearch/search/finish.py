@@ -1,10 +1,8 @@
 """The end of a run: the front measured again in quiet, then tested once on the test split."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
@@ -82,9 +80,14 @@ def break_down(front: Sequence[TrialRecord], gate: Gate, listener: Listener) -> 
 
 
 def evaluate_front(
-    front: Sequence[TrialRecord], folder: RunFolder, test: Tester, listener: Listener
+    front: Sequence[TrialRecord], folder: RunFolder, test: Tester | None
 ) -> tuple[list[TrialRecord], list[str]]:
     """Evaluate each front member once on the test split, from its kept weights.
+
+    Args:
+        front: its members.
+        folder: of the run, which keeps the weights.
+        test: evaluates one; None where there is no test split.
 
     Returns:
         the front with ``test_accuracy`` and ``checkpoint``; and one line for each member whose
@@ -97,16 +100,10 @@ def evaluate_front(
             tested.append(record)
         elif path.is_file():
             checkpoint = path.relative_to(folder.path).as_posix()
-            update = {"test_accuracy": test(record, path), "checkpoint": checkpoint}
+            accuracy = test(record, path) if test is not None else None
+            update = {"test_accuracy": accuracy, "checkpoint": checkpoint}
             tested.append(record.model_copy(update=update))
         else:
             tested.append(record.model_copy(update={"checkpoint": ""}))
             notes.append(f"trial {record.number}: its weights were not kept, so it is not tested")
     return tested, notes
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write JSON so that a reader never sees half of it."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
-from archsearch.cluster import Quiet
+from archsearch.cluster import Quiet, quiet_or_not
 from archsearch.cost import (
     FINAL,
     GATE,
@@ -56,6 +57,7 @@ class Gate:
         quiet: agreement with the training processes of this machine.
         target: where and how latency is measured.
         table: predicts, and learns from every measurement; None does without.
+        say: shows a line that should stay.
     """
 
     def __init__(
@@ -64,34 +66,35 @@ class Gate:
         quiet: Quiet,
         target: LatencyTarget,
         table: LatencyTable | None = None,
+        say: Callable[[str], None] = logger.warning,
     ) -> None:
         self._probe = probe
         self._quiet = quiet
         self._target = target
         self._table = table
+        self._say = say
         self.time = GateTime()
 
     def counts(self, arch: Arch) -> ArchCounts:
         """Return parameters and multiply-adds, exactly."""
         return count_arch(arch)
 
-    def calibrate(
-        self, archs: Sequence[Arch], limit_s: float, on_progress: Callable[[Coverage], None]
-    ) -> Coverage:
+    def calibrate(self, archs: Sequence[Arch], limit_s: float) -> Coverage:
         """Fill the latency table from a sample of the space, holding the machine.
 
         Raises:
             ProbeError: the probe failed.
+            NotQuietError: training did not pause in time.
         """
         assert self._table is not None, "there is a table to calibrate"
-        with self._held(1):
+        protocol = self.protocol(GATE)
+        # the probe starts, and builds its first network, before the machine is held and the
+        # clock runs
+        with contextlib.suppress(TrialError):
+            self._probe.prepare(archs[0], protocol)
+        with self._quiet.measuring("calibrating latency", limit_s):
             return calibrate_table(
-                self._table,
-                self._probe,
-                archs,
-                protocol=self.protocol(GATE),
-                time_limit_s=limit_s,
-                on_progress=on_progress,
+                self._table, self._probe, archs, protocol=protocol, time_limit_s=limit_s
             )
 
     def predict(self, arch: Arch) -> LatencyPrediction | None:
@@ -99,7 +102,9 @@ class Gate:
         if self._table is None or not self._table.known:
             return None
         expected = self._table.predict(arch)
-        return LatencyPrediction(ms=expected.ms, interval_ms=expected.interval_ms)
+        return LatencyPrediction(
+            ms=expected.ms, interval_ms=expected.interval_ms, known_share=expected.known_share
+        )
 
     def measure(self, archs: Sequence[Arch]) -> list[LatencyResult | TrialError]:
         """Take a first look at each of ``archs``, holding the machine once for all of them.
@@ -116,12 +121,21 @@ class Gate:
             ProbeError: the probe failed several times in a row on one of them.
         """
         protocol = self.protocol(GATE)
-        for arch in archs:
-            # what fails here fails again below, where it is reported
-            with contextlib.suppress(TrialError, ProbeError):
-                self._probe.prepare(arch, protocol)
-        with self._held(len(archs)):
-            results = [self._measure_one(arch, protocol) for arch in archs]
+        with doing("a first look at candidates: built", total=len(archs)) as activity:
+            for arch in archs:
+                # what fails here fails again below, where it is reported
+                with contextlib.suppress(TrialError, ProbeError):
+                    self._probe.prepare(arch, protocol)
+                activity.done += 1
+        results = list[LatencyResult | TrialError]()
+        with (
+            doing("a first look at candidates: measured", total=len(archs)) as activity,
+            self._held(len(archs)) as is_quiet,
+        ):
+            for arch in archs:
+                result = self._measure_one(arch, protocol)
+                results.append(result if is_quiet else _not_steady(result))
+                activity.done += 1
         if self._table is not None:
             for arch, result in zip(archs, results, strict=True):
                 if isinstance(result, LatencyResult):
@@ -136,8 +150,9 @@ class Gate:
             ProbeError: the probe failed several times in a row.
         """
         protocol = self.protocol(FINAL)
-        with self._held(len(archs)):
-            return list(_retry(lambda: self._probe.compare(archs, protocol).results))
+        with doing("measuring for publication"), self._held(len(archs)) as is_quiet:
+            results = _retry(lambda: self._probe.compare(archs, protocol).results)
+        return [result if is_quiet else _not_steady(result) for result in results]
 
     def protocol(self, preset: LatencyProtocol) -> LatencyProtocol:
         """Return ``preset`` with the batch, threads, type and runtime of the target."""
@@ -164,14 +179,18 @@ class Gate:
         return {name: found.unit_ms[name] / found.clocked_ms for name in names}
 
     @contextlib.contextmanager
-    def _held(self, networks: int) -> Iterator[None]:
-        """Hold the machine, and keep account of the time."""
+    def _held(self, networks: int) -> Iterator[bool]:
+        """Hold the machine, and keep account of the time; yield whether it is quiet.
+
+        A machine that does not become quiet in time is no reason to lose what is trained: what is
+        measured then is measured beside the others, and not called steady.
+        """
         if not networks:
-            yield
+            yield True
             return
-        with self._quiet.measuring() as waited:
+        with quiet_or_not(self._quiet.measuring(), self._say) as (is_quiet, waited):
             began = time.perf_counter()
-            yield
+            yield is_quiet
             self.time.measuring += time.perf_counter() - began
         self.time.waiting += waited
         self.time.measured += networks
@@ -182,6 +201,16 @@ class Gate:
             return _retry(lambda: self._probe.measure(arch, protocol))
         except TrialError as error:
             return error
+
+
+Looked = TypeVar("Looked", LatencyResult, LatencyResult | TrialError)
+
+
+def _not_steady(result: Looked) -> Looked:
+    """Return a result that was taken while others were at work: no steady one."""
+    if isinstance(result, LatencyResult) and result.verdict == "steady":
+        return result.model_copy(update={"verdict": "noisy"})
+    return result
 
 
 def _retry(measure: Callable[[], Result]) -> Result:

@@ -20,7 +20,7 @@ from optuna.study import StudyDirection
 from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, TrialRecord
-from archsearch.search.read_run import load_run
+from archsearch.search.read_run import load_run, open_study
 from archsearch.search.run_folder import find_run
 from archsearch.search.store import RECORD
 from archsearch.space import Params
@@ -123,8 +123,7 @@ def run_importance(run: str | Path, runs_dir: str | Path = "runs") -> RunImporta
 def _seen(run: str | Path, runs_dir: str | Path, records: Sequence[TrialRecord]) -> list[_Seen]:
     """Return each trial with a record of its own; parameters of a single value are left out."""
     folder = find_run(run, runs_dir)
-    storage = folder.read_config()["storage"]
-    study = optuna.load_study(study_name=folder.name, storage=storage)
+    study = open_study(folder, folder.read_config())
     known = {record.number: record for record in records}
     found = []
     for trial in study.get_trials(deepcopy=False):

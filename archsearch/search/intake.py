@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from archsearch.activity import doing
 from archsearch.arch import summary
 from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.record import TrialRecord
@@ -12,7 +13,9 @@ from archsearch.search.config import SearchConfig
 from archsearch.search.gate import Gate
 from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.latency_table import ENOUGH_KNOWN
 from archsearch.search.ledger import Candidate, Ledger
+from archsearch.search.model_based import UNLIKELY
 from archsearch.search.status import Listener
 from archsearch.search.store import Proposal, StudyStore
 from archsearch.space import SearchSpace
@@ -23,9 +26,19 @@ _MAX_HOPELESS = 40
 _MAX_WITHOUT_A_CANDIDATE = 400
 #: measured candidates, none within the budget, before the fastest one is looked for on purpose
 _MAX_INFEASIBLE_START = 16
+#: of that search: guesses that are compared, networks measured at a time and in all, and seconds
 _FASTEST_POOL = 400
-_FASTEST_BATCH = 8
-_FASTEST_ROUNDS = 4
+_FASTEST_BATCH = 4
+_FASTEST_MOST = 32
+_FASTEST_S = 120.0
+#: guesses that need a count of multiply-adds each
+_COUNTED_POOL = 60
+#: the latency table's refusals that are measured all the same are the first of these, and each time
+#: when there are twice as many
+_FIRST_AUDIT = 8
+#: candidates in a row that were guessed to be over a budget, were proposed for lack of others, and
+#: were over it
+_MAX_UNLIKELY = 16
 
 
 class Intake:
@@ -41,7 +54,7 @@ class Intake:
         listener: watches.
 
     Attributes:
-        exhausted: every architecture of the space has been proposed.
+        exhausted: nothing new is proposed any more.
     """
 
     def __init__(
@@ -63,6 +76,11 @@ class Intake:
         self._listener = listener
         self.exhausted = False
         self._without_a_candidate = 0
+        self._refused = 0
+        self._next_audit = _FIRST_AUDIT
+        self._audited: set[str] = set()
+        self._trusts_table = True
+        self._unlikely = 0
 
     def propose(self, wanted: int, in_flight: Collection[str]) -> list[Candidate]:
         """Return new candidates to be measured, more than ``wanted`` where many are infeasible.
@@ -78,18 +96,18 @@ class Intake:
         batch: dict[str, Candidate] = {}
         hopeless = 0
         while len(batch) < wanted and hopeless < _MAX_HOPELESS and not self.exhausted:
-            candidate = self._screen(self._store.ask(), {*in_flight, *batch})
+            proposal = self._store.ask()
+            candidate = self._screen(proposal, {*in_flight, *batch})
             if candidate is not None and self._expected_within_budget(candidate):
                 batch[candidate.digest] = candidate
             else:
                 hopeless += 1
+                self._missed(proposal)
             if self._store.exhausted:
-                self.exhausted = True
-                self._listener.line("nothing new that may keep the budgets is left in the space")
+                self._end("nothing new that may keep the budgets is left in the space")
         self._without_a_candidate = 0 if batch else self._without_a_candidate + hopeless
         if self._without_a_candidate >= _MAX_WITHOUT_A_CANDIDATE and not self.exhausted:
-            self.exhausted = True
-            self._listener.line(
+            self._end(
                 f"the last {self._without_a_candidate} proposals were over a budget, or known: "
                 "the search ends here"
             )
@@ -113,15 +131,59 @@ class Intake:
             if limit is not None and result.median_ms > limit:
                 reason = f"over budget: {result.median_ms:.3g} ms against {limit:g} ms"
                 self._ledger.tell(candidate, "infeasible", reason=reason)
+                self._missed(candidate.proposal)
             else:
                 feasible.append(candidate)
+                self._unlikely = 0
+                self._judge_table(candidate)
         return feasible
 
+    def _end(self, why: str) -> None:
+        """Propose nothing new from here on."""
+        if self.exhausted:
+            return
+        self.exhausted = True
+        refused = f" ({self._refused} were refused unmeasured, by prediction)"
+        self._listener.line(why + (refused if self._refused else ""))
+
+    def _missed(self, proposal: Proposal) -> None:
+        """Count a candidate over budget that was guessed to be, and was proposed all the same."""
+        if proposal.origin != UNLIKELY:
+            return
+        self._unlikely += 1
+        if self._unlikely >= _MAX_UNLIKELY:
+            self._end(
+                "what is left in the space is expected to be over a budget, and so were the "
+                f"{self._unlikely} nearest to it: the search ends here"
+            )
+
+    def _judge_table(self, candidate: Candidate) -> None:
+        """Stop refusing by prediction when a refused candidate turns out to keep the budget."""
+        if candidate.digest not in self._audited or candidate.latency is None:
+            return
+        self._trusts_table = False
+        expected = candidate.predicted.ms if candidate.predicted is not None else math.nan
+        self._listener.line(
+            f"trial {candidate.number} was expected to take {expected:.3g} ms, and takes "
+            f"{candidate.latency.median_ms:.3g}: from here on every candidate is measured"
+        )
+
     def _expected_within_budget(self, candidate: Candidate) -> bool:
-        """Ask the latency table; settle a candidate that is surely over the budget."""
+        """Ask the latency table; settle a candidate that is surely over the budget.
+
+        It must know most of the candidate, and is checked: some that it would refuse are measured.
+        """
         limit = self._config.budgets.latency_ms
         candidate.predicted = expected = self._gate.predict(candidate.arch)
         if expected is None or limit is None or expected.interval_ms[0] <= limit:
+            return True
+        if expected.known_share < ENOUGH_KNOWN or not self._trusts_table:
+            return True
+        self._refused += 1
+        if self._refused >= self._next_audit:
+            self._next_audit *= 2
+            self._refused -= 1
+            self._audited.add(candidate.digest)
             return True
         low, high = expected.interval_ms
         reason = (
@@ -146,24 +208,46 @@ class Intake:
         if limit is None or few or not known:
             return []
         self._listener.line(
-            f"no candidate is under {limit:g} ms so far, of {len(known)}; looking for the fastest"
+            f"no candidate is under {limit:g} ms so far, of {len(known)}; looking for the fastest, "
+            f"for {_FASTEST_S:.0f} s at most"
         )
-        for _ in range(_FASTEST_ROUNDS):
-            batch = self._fastest_guesses()
-            feasible = self.measure(batch)
-            if feasible:
-                return feasible
-            if not batch:
-                break
-        measured = [record for record in self._ledger.records if record.latency is not None]
+        looked = 0
+        what = "looking for the fastest network: measured"
+        with doing(what, _FASTEST_S, total=_FASTEST_MOST) as activity:
+            while looked < _FASTEST_MOST and activity.seconds() < _FASTEST_S:
+                batch = self._fastest_guesses()
+                if not batch:
+                    break
+                feasible = self.measure(batch)
+                if feasible:
+                    return feasible
+                looked += len(batch)
+                activity.done = looked
+                activity.note = f"the fastest so far takes {self._fastest_known_ms():.3g} ms"
+            seconds = activity.seconds()
+        raise BudgetUnreachableError(self._unreachable(limit, looked, seconds))
+
+    def _unreachable(self, limit: float, looked: int, seconds: float) -> str:
+        """Return what the search for the fastest has found, and the way out."""
+        known = [record for record in self._ledger.records if record.latency or record.predicted]
+        measured = [record for record in known if record.latency is not None]
         fastest = min(measured or known, key=_known_ms)
         device = fastest.latency.device if fastest.latency else "this device"
         takes = "takes" if fastest.latency else "is expected to take"
-        raise BudgetUnreachableError(
+        uneasy = sum(each.latency.verdict != "steady" for each in measured if each.latency)
+        found = (
             f"no architecture of {self._space.name} is under {limit:g} ms on {device}; the fastest "
-            f"found {takes} {_known_ms(fastest):.3g} ms ({summary(fastest.arch)}); raise "
-            "--budget-ms, or search smaller widths and depths"
+            f"found {takes} {_known_ms(fastest):.3g} ms ({summary(fastest.arch)}), of "
+            f"{len(measured)} measured, {looked} of them in search of it for {seconds:.0f} s; "
+            "raise --budget-ms, or search smaller widths and depths"
         )
+        if uneasy > len(measured) / 2:
+            found += f"; the machine was not quiet for {uneasy} of them: try again when it is"
+        return found
+
+    def _fastest_known_ms(self) -> float:
+        measured = [each for each in self._ledger.records if each.latency is not None]
+        return min((_known_ms(each) for each in measured), default=math.inf)
 
     def _smallest(self) -> str:
         records = self._ledger.records
@@ -224,7 +308,12 @@ class Intake:
         near = self._space.params_of(fastest.arch)
         if near is not None:
             pool += [self._space.mutate(near, rng, n=3) for _ in range(_FASTEST_POOL // 2)]
-        pool.sort(key=lambda params: (self._guess.predict(params) or (math.inf, 0.0))[0])
+        if self._guess.predict(pool[0]) is None:
+            # too little is known of latency: the fewest multiply-adds are a start
+            pool = [pool[i] for i in rng.permutation(len(pool))[:_COUNTED_POOL]]
+            pool.sort(key=lambda params: self._gate.counts(self._space.arch(params)).macs)
+        else:
+            pool.sort(key=lambda params: (self._guess.predict(params) or (math.inf, 0.0))[0])
         batch: dict[str, Candidate] = {}
         for params in pool:
             digest = self._space.digest_of(params)

@@ -109,6 +109,16 @@ class LatencyGuess:
         for name, size in sizes.items():
             self._sizes.setdefault(name, LogRidge(self._space)).observe(params, size)
 
+    def excess(self, params: Params, limits: Mapping[str, float]) -> float:
+        """Return the largest share of a limit that a candidate is guessed to take, 0 at least."""
+        shares = [0.0]
+        for name, limit in limits.items():
+            guess = self._latency if name == "latency_ms" else self._sizes.get(name)
+            guessed = guess.predict(params) if guess is not None else None
+            if guessed is not None:
+                shares.append(guessed[0] / limit)
+        return max(shares)
+
     def fits(self, params: Params, limits: Mapping[str, float]) -> bool:
         """Tell whether a candidate may keep all limits: ``latency_ms``, and names of sizes.
 

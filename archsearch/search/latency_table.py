@@ -1,16 +1,19 @@
 """A run's latency table: read what is known of this machine, learn what is missing, keep it."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
+from archsearch.arch import Arch
 from archsearch.cost import GATE, Coverage, LatencyTable, TableKey
-from archsearch.errors import InputError, ProbeError
+from archsearch.errors import InputError, NotQuietError, ProbeError
+from archsearch.files import os_sentence
 from archsearch.record import Environment
 from archsearch.search.config import LatencyTarget
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
-from archsearch.search.status import Listener, SearchStatus
+from archsearch.search.status import Listener
 from archsearch.space import SearchSpace
 
 logger = logging.getLogger(__name__)
@@ -19,6 +22,8 @@ logger = logging.getLogger(__name__)
 _POOL = 300
 #: share of their sub-blocks that is enough to begin with
 _ENOUGH = 0.9
+#: share of a network's latency that measured parts must make up before a prediction may refuse it
+ENOUGH_KNOWN = 0.8
 
 
 def open_table(target: LatencyTarget, environment: Environment) -> LatencyTable:
@@ -32,6 +37,14 @@ def open_table(target: LatencyTarget, environment: Environment) -> LatencyTable:
         return LatencyTable(key)
 
 
+def keep_table(table: LatencyTable, listener: Listener) -> None:
+    """Write the table to the user's cache; without a cache the run goes on."""
+    try:
+        table.save()
+    except OSError as error:
+        listener.line(f"the latency table is not kept for the next run: {os_sentence(error)}")
+
+
 def prepare_table(
     table: LatencyTable,
     space: SearchSpace,
@@ -40,7 +53,6 @@ def prepare_table(
     limit_s: float,
     seed: int,
     listener: Listener,
-    trials: int,
 ) -> None:
     """Calibrate ``table`` for ``space`` where it does not know enough, and start ``guess`` with it.
 
@@ -57,20 +69,24 @@ def prepare_table(
             "goes without)"
         )
 
-        def progress(coverage: Coverage) -> None:
-            done = f"calibrating latency: {coverage.known} of {coverage.parts} sub-blocks"
-            left = max(0.0, limit_s - coverage.seconds)
-            listener.status(
-                SearchStatus(done, trials, elapsed_s=coverage.seconds, remaining_s=left)
-            )
-
         try:
-            gate.calibrate(archs, limit_s, progress)
-        except ProbeError as error:
+            coverage = gate.calibrate(archs, limit_s)
+            listener.line(_what_it_knows(table, archs, coverage))
+        except (NotQuietError, ProbeError) as error:
             listener.line(f"the latency table stays incomplete: {error}")
         finally:
-            table.save()
+            keep_table(table, listener)
     for params, arch in zip(pool, archs, strict=True):
         expected = gate.predict(arch)
-        if expected is not None:
+        if expected is not None and expected.known_share >= ENOUGH_KNOWN:
             guess.observe(params, expected.ms)
+
+
+def _what_it_knows(table: LatencyTable, archs: Sequence[Arch], coverage: Coverage) -> str:
+    """Return what a calibration came to, and what that means for the search."""
+    trusted = sum(table.predict(arch).known_share >= ENOUGH_KNOWN for arch in archs if len(table))
+    return (
+        f"calibrated: {coverage.known} of {coverage.parts} sub-blocks from {coverage.networks} "
+        f"networks in {coverage.seconds:.0f} s; it can predict {trusted / len(archs):.0%} of the "
+        "space, the rest is measured"
+    )

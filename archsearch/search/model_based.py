@@ -39,6 +39,8 @@ Accept = Callable[[Params], bool]
 #: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1; farther out,
 #: the ends of the front gain at the cost of its middle
 _CORNER = 1.3
+#: origin of a proposal that is guessed to be infeasible, as all that is left
+UNLIKELY = "unlikely"
 #: results that a model needs
 _FEWEST = 4
 
@@ -62,6 +64,9 @@ class ModelSampler(optuna.samplers.BaseSampler):
         limits: upper limits on user attributes of trials (what must be evaluated to be known),
             by the attribute's name.
         observe: reads a finished trial.
+        excess: how far a candidate is expected beyond its limits. Where ``accept`` is a guess, and
+            refuses all that is left, the least of these is proposed, with the origin `UNLIKELY`;
+            None never proposes what is refused.
         num_initial: random proposals before the models are asked; None for twice the number of
             parameters, 10 to 16.
 
@@ -80,6 +85,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         accept: Accept = lambda params: True,
         limits: Mapping[str, float] | None = None,
         observe: Observe = observe_complete,
+        excess: Callable[[Params], float] | None = None,
         num_initial: int | None = None,
     ) -> None:
         self._space = space
@@ -87,6 +93,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         self._known = dict(known or {})
         self._ideal = dict(ideal or {})
         self._limits = dict(limits or {})
+        self._excess = excess
         width = 2 * len(space.parameters)
         self._num_initial = num_initial or min(16, max(10, width))
         self._pool = CandidatePool(space, accept)
@@ -123,7 +130,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         try:
             # threads cost more than they gain on matrices of this size, and workers need the cores
             with _libraries().limit(limits=1, user_api="blas"):
-                params = self._propose(rng, signs)
+                params = self._propose_any(rng, signs)
         except SpaceExhaustedError:
             # raising here would leave the trial RUNNING for ever
             self.exhausted = True
@@ -143,6 +150,16 @@ class ModelSampler(optuna.samplers.BaseSampler):
         return param_distribution.choices[rng.integers(len(param_distribution.choices))]
 
     # -- the proposal
+
+    def _propose_any(self, rng: np.random.Generator, signs: Floats) -> Params:
+        try:
+            return self._propose(rng, signs)
+        except SpaceExhaustedError:
+            if self._excess is None:
+                raise
+            params = self._pool.least_unlikely(rng, self._excess)
+            self.origin = UNLIKELY
+            return params
 
     def _propose(self, rng: np.random.Generator, signs: Floats) -> Params:
         told, running = self._book.told(), self._book.running()

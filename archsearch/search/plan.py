@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from archsearch.cost import count_arch
+from archsearch.data import describe_data
 from archsearch.search.prepare import Prepared
 from archsearch.search.promotion import promotion_of
 from archsearch.train import Trainer
@@ -112,8 +113,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
     return [
         f"run: {prepared.folder.path}",
         f"space: {space.name}, {space.count():,} configurations, median {macs:.1f} M MACs",
-        f"data: {data.name}, {len(data.train):,} training, {len(data.val):,} validation and "
-        f"{len(data.test):,} test images of {data.image_size} px, {data.num_classes} classes",
+        *describe_data(data),
         f"recipe: {prepared.recipe.epochs} epochs, batch {prepared.recipe.batch_size}, "
         f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}"
         + (f"; rungs: {_rungs(prepared)}" if config.rungs else ""),

@@ -20,6 +20,8 @@ _RELATIVES = 96
 _KEPT = 768
 _CROSSOVER = 0.35
 _MAX_TRIES = 400
+#: candidates of which the least unlikely is taken where none is likely
+_UNLIKELY = 200
 
 
 class SpaceExhaustedError(RunError):
@@ -73,6 +75,20 @@ class CandidatePool:
                 return params
             self._rows.pop(self._space.encoding.encode(params).tobytes(), None)
         raise SpaceExhaustedError("every configuration of the space has been tried")
+
+    def least_unlikely(self, rng: np.random.Generator, excess: Callable[[Params], float]) -> Params:
+        """Return the new candidate with the least ``excess`` of many, accepted or not.
+
+        Raises:
+            SpaceExhaustedError: none is new.
+        """
+        if self._is_listed:
+            drawn = list(self._space.enumerate())
+        else:
+            drawn = [self._space.sample(rng) for _ in range(_UNLIKELY)]
+            best = min(drawn, key=excess)
+            drawn += [self._space.mutate(best, rng, n=2) for _ in range(_UNLIKELY)]
+        return self.first_new(iter(sorted(drawn, key=excess)))
 
     def candidates(
         self, rng: np.random.Generator, relatives: Sequence[Params]

@@ -1,21 +1,32 @@
 """Check everything a run needs before it writes anything."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from archsearch import __version__
+from archsearch.activity import doing
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
 from archsearch.cost.device import choose_device
 from archsearch.data import DataSplits, load_data
-from archsearch.errors import InputError, Problem
+from archsearch.errors import InputError, Problem, ProblemList
+from archsearch.files import folder_problem, valid_name
 from archsearch.record import Environment
 from archsearch.search.baselines import Baseline, find_baselines
 from archsearch.search.config import SearchConfig
 from archsearch.search.promotion import promotion_of
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.search.samplers import check_sampler
+from archsearch.search.storage import (
+    LONGEST_PATH,
+    OWN_FILE,
+    VARIABLE,
+    Storage,
+    reach_problem,
+    storage_at,
+)
 from archsearch.space import SearchSpace, adapted, load_space
 from archsearch.tracking import check_sinks
 from archsearch.train import Recipe, default_augmentation, default_recipe, recipe_problems
@@ -28,13 +39,14 @@ class Place:
     Attributes:
         name: of the run; empty for one made from space, data and budget.
         runs_dir: folder of all runs.
-        storage: Optuna storage URL; empty for a SQLite file in the run's folder.
+        storage: Optuna storage URL; empty for ``$ARCHSEARCH_STORAGE``, or for a SQLite file in the
+            run's folder. A run that was begun keeps its own.
         download: fetch a missing published data set.
     """
 
     name: str = ""
     runs_dir: str = "runs"
-    storage: str = ""
+    storage: str = field(default="", repr=False)
     download: bool = False
 
 
@@ -48,57 +60,73 @@ class Prepared:
     recipe: Recipe
     device: str
     folder: RunFolder
-    storage: str
+    storage: Storage
     environment: Environment
     identity: dict[str, Any]
     written: dict[str, Any]
     baselines: tuple[Baseline, ...] = ()
 
 
-def prepare(config: SearchConfig, place: Place) -> Prepared:
+def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None) -> Prepared:
     """Check everything a run needs, and write nothing.
 
+    Args:
+        config: what is asked for.
+        place: where the run lives.
+        space: in place of the one that ``config`` names, for a run whose space was read elsewhere.
+
     Raises:
-        InputError: with what is wrong.
+        InputError: with everything that is wrong.
     """
-    check_sampler(config.sampler)
-    check_sinks(config.execution.log)
-    space = load_space(config.space, config.space_overrides)
-    if space.is_flat:
-        raise InputError(
-            Problem(
-                "space",
-                "must be a space of architectures, not a flat one",
-                config.space,
-                "flat spaces are for archsearch.search as a library",
+    found = ProblemList()
+    with found.gathered():
+        check_sampler(config.sampler)
+    with found.gathered():
+        check_sinks(config.execution.log)
+    with found.gathered():
+        space = space or load_space(config.space, config.space_overrides)
+        found.add(_flat_problem(space, config))
+    with found.gathered():
+        recipe = _recipe(config)
+    with found.gathered():
+        wanted = "auto" if config.latency.elsewhere else config.latency.device
+        device = choose_device(wanted, "--device")
+    name = place.name or (default_name(config, space) if space is not None else "")
+    if name:
+        with found.gathered():
+            folder, storage = locate(place, name)
+    if space is not None and not space.is_flat:
+        with found.gathered():
+            image_size = config.image_size or space.to_dict().get("image_size", 224)
+            with doing(f"reading the data: {config.data}") as activity:
+                data = load_data(
+                    config.data,
+                    image_size=image_size,
+                    root=config.data_root,
+                    download=place.download,
+                    seed=config.seed,
+                    limit=config.limit,
+                    progress=activity.progress,
+                )
+            baselines = find_baselines(config.execution.baselines, data)
+            space = adapted(
+                space,
+                image_size=image_size,
+                in_channels=data.in_channels,
+                num_classes=data.num_classes,
             )
-        )
-    image_size = config.image_size or space.to_dict().get("image_size", 224)
-    data = load_data(
-        config.data,
-        image_size=image_size,
-        root=config.data_root,
-        download=place.download,
-        seed=config.seed,
-        limit=config.limit,
-    )
-    space = adapted(
-        space, image_size=image_size, in_channels=data.in_channels, num_classes=data.num_classes
-    )
-    elsewhere = config.latency.elsewhere
-    device = choose_device("auto" if elsewhere else config.latency.device, "--device")
-    baselines = find_baselines(config.execution.baselines, data)
-    name = place.name or default_name(config, space)
-    folder = run_folder(place.runs_dir, name)
-    storage = place.storage or folder.storage
-    recipe = config.recipe or default_recipe(config.data)
-    if broken := recipe_problems(recipe):
-        raise InputError(broken)
-    promotion_of(config.rungs, config.promote, recipe.epochs)
+    found.check()
+    assert space is not None, "a space that cannot be read is a problem"
     if recipe.augmentation is None:
         recipe = recipe.model_copy(update={"augmentation": default_augmentation(data)})
+    elsewhere = config.latency.elsewhere
     environment = target_environment(config) if elsewhere else current_environment(device)
-    identity = {**config.identity(), "space_digest": space.digest}
+    identity = {
+        **config.identity(),
+        # where its file lies means nothing elsewhere; what it says follows
+        "space": Path(config.space).name,
+        "space_digest": space.digest,
+    }
     written = {
         "archsearch": __version__,
         "identity": identity,
@@ -108,16 +136,19 @@ def prepare(config: SearchConfig, place: Place) -> Prepared:
         "data": {
             "train": len(data.train),
             "val": len(data.val),
-            "test": len(data.test),
+            "test": len(data.test) if data.test is not None else 0,
             "num_classes": data.num_classes,
             "in_channels": data.in_channels,
             "image_size": data.image_size,
             "mean": list(data.mean),
             "std": list(data.std),
             "class_names": list(data.class_names),
+            "places": list(data.places),
+            "scale": data.scale.to_dict(),
         },
         "device": device,
-        "storage": storage,
+        "storage": storage.kept,
+        "study": folder.name,
         "environment": environment.model_dump(mode="json"),
     }
     return Prepared(
@@ -151,9 +182,79 @@ def target_environment(config: SearchConfig) -> Environment:
 
 
 def default_name(config: SearchConfig, space: SearchSpace) -> str:
-    """Return a name made from the space, the data set and the latency budget."""
-    data = config.data.partition(":")
-    source = Path(data[2]).name if data[2] else data[0]
+    """Return a name made from the space, the data set and the latency budget; it is a valid one."""
     budget = f"-{config.budgets.latency_ms:g}ms" if config.budgets.latency_ms else ""
-    text = f"{space.name}-{source}{budget}"
-    return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+    kind, _, path = config.data.partition(":")
+    # a folder may be named by a path such as "..", which says nothing
+    source = Path(os.path.abspath(path)).name if path else kind
+    return valid_name(f"{space.name}-{source}{budget}")
+
+
+def locate(place: Place, name: str) -> tuple[RunFolder, Storage]:
+    """Return the folder of a run and where its study is.
+
+    Raises:
+        InputError: nothing can be written there, the storage cannot be used, or the run was begun
+            with another.
+    """
+    found = ProblemList()
+    with found.gathered():
+        folder = run_folder(place.runs_dir, name)
+        found.add(place_problem(folder))
+    with found.gathered():
+        asked = place.storage or os.environ.get(VARIABLE, "")
+        storage = storage_at(asked) if asked else None
+    found.check()
+    if storage is not None and storage.file_of_url == folder.own_storage.file:
+        storage = None
+    if folder.exists():
+        begun = folder.storage_in(folder.read_config())
+        if place.storage and (storage or folder.own_storage).kept != begun.kept:
+            rule = f"run '{name}' was begun with {begun.kept}"
+            remedy = "leave it out, or give this run another --name"
+            raise InputError(Problem("--storage", rule, storage_at(place.storage).shown, remedy))
+        if storage is None or storage.kept != begun.kept:
+            storage = begun
+    storage = storage or folder.own_storage
+    found.add(reach_problem(storage))
+    found.check()
+    return folder, storage
+
+
+def place_problem(folder: RunFolder) -> Problem | None:
+    """Return why no run can be written into a folder; None if it can."""
+    path = folder.path
+    if problem := folder_problem("--runs-dir", path.parent):
+        return problem
+    if os.path.lexists(path) and (problem := folder_problem("--name", path)):
+        return problem
+    file = path.resolve() / OWN_FILE
+    if len(os.fsencode(file)) > LONGEST_PATH:
+        rule = f"SQLite opens no file whose path is longer than {LONGEST_PATH} bytes"
+        return Problem("--runs-dir", rule, str(path), "choose a shorter path")
+    return None
+
+
+def _flat_problem(space: SearchSpace, config: SearchConfig) -> Problem | None:
+    if not space.is_flat:
+        return None
+    rule = "must be a space of architectures, not a flat one"
+    return Problem(
+        "space", rule, config.space, "flat spaces are for archsearch.search as a library"
+    )
+
+
+def _recipe(config: SearchConfig) -> Recipe:
+    """Return the recipe of a run.
+
+    Raises:
+        InputError: it cannot be followed, or does not go with the rungs.
+    """
+    try:
+        recipe = config.recipe or default_recipe(config.data)
+    except InputError:  # an unknown data set, which its loader tells
+        return Recipe()
+    if broken := recipe_problems(recipe):
+        raise InputError(broken)
+    promotion_of(config.rungs, config.promote, recipe.epochs)
+    return recipe

@@ -1,5 +1,7 @@
 """Read a run back from its folder."""
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from archsearch.analysis import pareto_front
 from archsearch.errors import InputError, Problem
 from archsearch.record import BaselineRecord, Environment, RunRecord
 from archsearch.search.run_folder import RunFolder, find_run
-from archsearch.search.store import open_to_read, read_records
+from archsearch.search.shareable import shareable
+from archsearch.search.storage import STORAGE_ERRORS, Storage
+from archsearch.search.store import read_records
 
 
 def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunRecord:
@@ -27,19 +31,7 @@ def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunR
     folder = run if isinstance(run, RunFolder) else find_run(run, runs_dir)
     config = folder.read_config()
     _check_version(folder, str(config.get("archsearch", "")))
-    try:
-        # two that open an empty database both make its tables: the driver is to be the one
-        storage = open_to_read(config["storage"]) if folder.is_driven else config["storage"]
-        study = optuna.load_study(study_name=folder.name, storage=storage)
-    except Exception as error:
-        raise InputError(
-            Problem(
-                "storage",
-                f"the study of run '{folder.name}' cannot be read ({error})",
-                remedy="was the folder moved? its config.yaml names the storage",
-                file=str(folder.config),
-            )
-        ) from error
+    study = open_study(folder, config)
     try:
         return run_record(folder, config, read_records(study), study.user_attrs)
     except (KeyError, ValidationError) as error:
@@ -51,6 +43,36 @@ def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunR
                 file=str(folder.path),
             )
         ) from error
+
+
+def open_study(folder: RunFolder, config: Mapping[str, Any]) -> optuna.Study:
+    """Return the Optuna study of a run, to be read.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    storage = folder.storage_in(config)
+    try:
+        opened = storage.open_to_look(folder.is_driven)
+        return optuna.load_study(study_name=study_name(folder, config, storage), storage=opened)
+    except Exception as error:  # drivers raise what they like
+        sentence = storage.sentence(error, f"of run '{folder.name}' cannot be read")
+        raise InputError(Problem("storage", sentence, file=str(folder.config))) from None
+
+
+def study_name(folder: RunFolder, config: Mapping[str, Any], storage: Storage) -> str:
+    """Return the name of a run's study, which a renamed folder does not have.
+
+    Runs of earlier versions did not note it: the run's own file holds no other study.
+    """
+    if noted := config.get("study"):
+        return str(noted)
+    if storage.file is not None and storage.file.is_file():
+        with contextlib.suppress(*STORAGE_ERRORS):
+            names = optuna.get_all_study_names(storage.open_to_read())
+            if len(names) == 1:
+                return str(names[0])
+    return folder.name
 
 
 def _check_version(folder: RunFolder, written_by: str) -> None:
@@ -80,11 +102,15 @@ def _numbers(version: str) -> tuple[int, ...]:
 def run_record(
     folder: RunFolder, config: dict[str, Any], trials: list[Any], attributes: dict[str, Any]
 ) -> RunRecord:
-    """Put together the record of a run from its configuration, trials and study attributes."""
+    """Put together the record of a run from its configuration, trials and study attributes.
+
+    The record goes into pages that people pass on: it holds the configuration as anybody may see
+    it.
+    """
     budget_ms = config["identity"]["budgets"]["latency_ms"]
     return RunRecord(
         name=folder.name,
-        config=config,
+        config=shareable(config),
         environment=Environment.model_validate(config["environment"]),
         trials=tuple(trials),
         front=tuple(record.number for record in pareto_front(trials, budget_ms)),

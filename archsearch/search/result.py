@@ -1,5 +1,6 @@
 """What a `search` found."""
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -95,6 +96,12 @@ class SearchResult:
             return float(len(self.trials))
         below = dict(zip(self.fidelities, (0.0, *self.fidelities[:-1]), strict=True))
         return sum(t.fidelity - below[t.fidelity] for t in self.trials if t.fidelity is not None)
+
+    def _repr_html_(self) -> str:
+        """Return how it ended, and its front, for a notebook; without scripts."""
+        # loaded when asked for, as searches come before reports
+        html: str = importlib.import_module("archsearch.report.notebook_html").search_html(self)
+        return html
 
     def points(self, trials: Sequence[Evaluation]) -> NDArray[np.float64]:
         """Return the objectives of ``trials``: (N, M)."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from archsearch.activity import doing, resumable
 from archsearch.analysis import pareto_front
 from archsearch.cluster import (
     Executor,
@@ -17,6 +18,7 @@ from archsearch.cluster import (
 )
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
+from archsearch.data import describe_data
 from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
@@ -25,11 +27,11 @@ from archsearch.search.finish import break_down, confirm_front, evaluate_front
 from archsearch.search.front_seeds import train_front_again
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
-from archsearch.search.latency_table import open_table, prepare_table
+from archsearch.search.latency_table import keep_table, open_table, prepare_table
 from archsearch.search.loop import SearchLoop
 from archsearch.search.plan import describe_cost, epoch_cost
 from archsearch.search.prepare import Place, Prepared, prepare
-from archsearch.search.read_run import run_record
+from archsearch.search.read_run import run_record, study_name
 from archsearch.search.samplers import build_sampler
 from archsearch.search.status import Listener, SilentListener
 from archsearch.search.stopping import DominanceRule
@@ -56,13 +58,20 @@ def run_search(
     """
     listener = listener or SilentListener()
     prepared = prepare(config, place or Place())
+    for line in describe_data(prepared.data):
+        listener.line(line)
     folder = prepared.folder
-    with folder.lock(), log_to(folder.log):
+    told = prepared.storage.told("cannot be written")
+    with folder.lock(), log_to(folder.log), told:
         if folder.exists():
             _go_on(prepared, listener)
         else:
             folder.create(prepared.written)
-        with open_tracker(folder.path, config.execution.log, listener.line) as tracker:
+        how = f"the same command goes on from here: {folder.path}"
+        with (
+            open_tracker(folder.path, config.execution.log, listener.line) as tracker,
+            resumable("run", how),
+        ):
             entries = SearchEntries(prepared)
             tracker.log(entries.search())
             record = _session(prepared, listener, lambda told: tracker.log(entries.trial(told)))
@@ -79,14 +88,20 @@ def _go_on(prepared: Prepared, listener: Listener) -> None:
     """
     folder = prepared.folder
     written = folder.read_config()
+    name = study_name(folder, written, prepared.storage)
     begun = written.get("identity", {}).get("space_digest")
     is_other_space = begun is not None and begun != prepared.space.digest
-    folder.check_same(prepared.identity, space_may_differ=is_other_space)
+    folder.check_same(prepared.identity, is_other_space, prepared.written["data"])
+    # runs of earlier versions noted a path, or a password
+    updated = {**written, "storage": prepared.storage.kept, "study": name}
     if is_other_space:
         old = space_from(YamlSource(str(folder.config), written["space"]), written["space_name"])
-        widen(folder, written["storage"], old, prepared.space)
+        widen(folder, prepared.storage, name, old, prepared.space)
         changed = ("identity", "space", "space_name")
-        folder.create({**written, **{key: prepared.written[key] for key in changed}})
+        updated |= {key: prepared.written[key] for key in changed}
+    if updated != written:
+        folder.create(updated)
+    if is_other_space:
         listener.line(f"going on in a wider space: {prepared.space.name}")
 
 
@@ -98,7 +113,7 @@ def _session(
     guess = LatencyGuess(prepared.space)
     store = StudyStore(
         prepared.storage,
-        folder.name,
+        str(folder.read_config()["study"]),
         prepared.space,
         build_sampler(
             config.sampler,
@@ -119,16 +134,14 @@ def _session(
     num = num_workers(config.execution, prepared.device)
 
     def open_workers() -> Executor:
-        if config.execution.executor == "ray":
-            listener.line(f"starting {num} {'worker' if num == 1 else 'workers'}")
-        return _executor(prepared, rule, quiet)
+        return _executor(prepared, rule, quiet, listener)
 
     workers, rest_s = Workers(open_workers), 0.0
     with _open_probe(prepared) as probe:
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
-        gate = Gate(probe, resting, config.latency, table)
+        gate = Gate(probe, resting, config.latency, table, listener.line)
         try:
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
@@ -140,11 +153,12 @@ def _session(
                     limit_s,
                     config.seed,
                     listener,
-                    config.execution.trials,
                 )
 
             def start() -> Executor:
-                listener.line(describe_cost(prepared, epoch_cost(prepared), num))
+                with doing("timing some training steps of a median candidate"):
+                    cost = epoch_cost(prepared)
+                listener.line(describe_cost(prepared, cost, num))
                 return workers.executor()
 
             # with rungs, a candidate that has begun may still have to go on
@@ -167,7 +181,7 @@ def _session(
                     loop.run()
                 finally:
                     if table is not None:
-                        table.save()
+                        keep_table(table, listener)
             if not config.other_seeds:
                 workers.close()
             rest_began = time.perf_counter()
@@ -183,8 +197,11 @@ def _session(
                 listener,
             )
         finally:
-            _add_times(store, workers.opened, rest_s, gate, before_s + time.perf_counter() - began)
-            workers.close()
+            try:
+                wall_s = before_s + time.perf_counter() - began
+                _add_times(store, workers.opened, rest_s, gate, wall_s)
+            finally:
+                workers.close()
         _run_baselines(prepared, store, gate, quiet, listener)
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
@@ -245,14 +262,17 @@ def _finish(
     began: float,
 ) -> RunRecord:
     confirmed = pareto_front(store.records(), prepared.config.budgets.latency_ms)
-    front = break_down(confirmed, gate, listener)
+    with doing("finding where the front's networks spend their time"):
+        front = break_down(confirmed, gate, listener)
 
     def test(record: TrialRecord, weights: Path) -> float:
         trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
         load_weights(trainer.model, weights)
         return trainer.evaluate("test").accuracy
 
-    tested, notes = evaluate_front(front, prepared.folder, test, listener)
+    is_tested = prepared.data.test is not None
+    with doing("testing the front"):
+        tested, notes = evaluate_front(front, prepared.folder, test if is_tested else None)
     prepared.folder.drop_weights_but({record.digest for record in front})
     _keep_finals(store, tested)
     _add_notes(store, notes, listener)
@@ -279,7 +299,9 @@ def _add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> N
         listener.line(note)
 
 
-def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) -> Executor:
+def _executor(
+    prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock, listener: Listener
+) -> Executor:
     stop: StopRule = never_stop
     if rule is not None:
         chosen = rule
@@ -290,7 +312,7 @@ def _executor(prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock) 
             return chosen.reason(job.trial, curve) if is_search else ""
 
     execution = prepared.config.execution
-    return open_executor(execution, prepared.device, prepared.data, quiet, stop)
+    return open_executor(execution, prepared.device, prepared.data, quiet, stop, listener.line)
 
 
 def _add_times(

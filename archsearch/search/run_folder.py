@@ -2,28 +2,42 @@
 
 import contextlib
 import os
-import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 import yaml
+from sqlalchemy.engine import URL
 
+from archsearch.arch import keep_sources, load_kept
 from archsearch.errors import InputError, Problem
-from archsearch.yaml_source import dotted, load_yaml
+from archsearch.files import (
+    is_file,
+    name_rule,
+    naming,
+    what_happened,
+    write_bytes,
+    write_text,
+)
+from archsearch.search.identity import differences_from
+from archsearch.search.storage import OWN_FILE, Storage, own_storage, storage_of_run
+from archsearch.yaml_source import load_yaml
 
 try:
     import fcntl
 except ImportError:  # Windows: two drivers on one run are not detected
     fcntl = None  # type: ignore[assignment]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MISSING = "(absent)"
+#: names of folders beside those of runs
+_TAKEN = (".trainings",)
 
 
 class RunFolder:
-    """``runs/NAME/``: study, configuration, weights, front, report, log."""
+    """``runs/NAME/``: study, configuration, weights, front, report, log.
+
+    Everything inside is named relative to the folder, so that it can be moved, copied and renamed.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -31,12 +45,35 @@ class RunFolder:
     @property
     def name(self) -> str:
         """Name of the run."""
-        return self.path.name
+        # "archsearch front ." in the folder of a run
+        return Path(os.path.abspath(self.path)).name
 
     @property
     def storage(self) -> str:
-        """URL of the run's own Optuna storage."""
-        return f"sqlite:///{(self.path / 'study.db').resolve()}"
+        """URL of the run's own storage, for Optuna's own tools."""
+        file = str((self.path / OWN_FILE).resolve())
+        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
+
+    @property
+    def own_storage(self) -> Storage:
+        """The run's own storage."""
+        return own_storage(self.path)
+
+    def storage_in(self, config: Mapping[str, Any]) -> Storage:
+        """Return the storage of a run that was begun, from its configuration.
+
+        Raises:
+            InputError: the configuration names none.
+        """
+        try:
+            return storage_of_run(self.path, str(config.get("storage") or ""))
+        except InputError as error:
+            raise InputError(
+                [
+                    Problem("storage", p.rule, p.value, p.remedy, str(self.config))
+                    for p in error.problems
+                ]
+            ) from None
 
     @property
     def config(self) -> Path:
@@ -69,10 +106,7 @@ class RunFolder:
 
     def write_weights(self, digest: str, data: bytes) -> None:
         """Write the weights of one architecture; a reader never sees half of them."""
-        path = self.checkpoint(digest)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(data)
-        partial.replace(path)
+        write_bytes(self.checkpoint(digest), data)
 
     def drop_weights_but(self, digests: Collection[str]) -> None:
         """Remove the weights of every architecture that is not among ``digests``."""
@@ -83,11 +117,7 @@ class RunFolder:
 
     def write_paused(self, digest: str, state: bytes) -> None:
         """Keep what a paused candidate needs to go on; a reader never sees half of it."""
-        path = self._paused(digest)
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(state)
-        partial.replace(path)
+        write_bytes(self._paused(digest), state)
 
     def read_paused(self, digest: str) -> bytes | None:
         """Return what a paused candidate needs to go on; None if it is gone."""
@@ -105,16 +135,16 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Tell whether a run was begun here."""
-        return self.config.is_file()
+        return is_file(self.config)
 
     @property
     def is_driven(self) -> bool:
-        """Whether a process seems to be at work on the run; a guess, by the process it named."""
+        """Whether a process is at work on the run: the one that it named holds its lock."""
         try:
             owner = int(self.driver_lock.read_text(encoding="utf-8").strip() or 0)
+            return owner > 0 and psutil.pid_exists(owner) and _is_locked(self.driver_lock)
         except (OSError, ValueError):
             return False
-        return owner > 0 and psutil.pid_exists(owner)
 
     @property
     def driver_lock(self) -> Path:
@@ -125,9 +155,8 @@ class RunFolder:
         """Make the folder and write the resolved configuration."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(dict(config), sort_keys=False, width=100)
-        partial = self.config.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self.config)
+        write_text(self.config, text, durable=True)
+        keep_sources(config, self.path)
 
     def read_config(self) -> dict[str, Any]:
         """Return the resolved configuration.
@@ -144,41 +173,44 @@ class RunFolder:
                     file=str(self.path),
                 )
             )
+        load_kept(self.path)
         data = load_yaml(self.config).data
         if not isinstance(data, dict):
             raise InputError(Problem("", "must be a mapping of keys", file=str(self.config)))
         return data
 
-    def check_same(self, identity: Mapping[str, Any], space_may_differ: bool = False) -> None:
+    def check_same(
+        self,
+        identity: Mapping[str, Any],
+        space_may_differ: bool = False,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         """Refuse to go on with another configuration under the same name.
 
         Args:
             identity: what was asked for now.
             space_may_differ: the space is checked elsewhere.
+            data: what is known about the images; where it is as it was, they may lie elsewhere.
 
         Raises:
             InputError: one problem for every value that differs.
         """
-        before = _flat(self.read_config().get("identity", {}))
-        now = _flat(identity)
-        # equal spaces may come from different files
-        passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
-        if space_may_differ:
-            passed.add(("space_digest",))
-        problems = [
-            Problem(
-                dotted(key),
-                f"run '{self.name}' was begun with {before.get(key, _MISSING)!r}",
-                now.get(key, _MISSING),
-                "give this run another --name, or go on with the first value",
-                file=str(self.config),
+        config = self.read_config()
+        differences = differences_from(config, identity, space_may_differ, data)
+        if differences:
+            remedy = "give this run another --name, or go on with the first value"
+            raise InputError(
+                [
+                    Problem(
+                        key,
+                        f"run '{self.name}' was begun with {before!r}",
+                        now,
+                        remedy,
+                        file=str(self.config),
+                    )
+                    for key, before, now in differences
+                ]
             )
-            for key in dict.fromkeys([*before, *now])
-            # an option that a run of an earlier version did not know was not used by it
-            if key not in passed and (before.get(key) or None) != (now.get(key) or None)
-        ]
-        if problems:
-            raise InputError(problems)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -188,7 +220,7 @@ class RunFolder:
             InputError: another process drives it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.driver_lock, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(self.driver_lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             if fcntl is not None:
                 try:
@@ -203,15 +235,19 @@ class RunFolder:
                             file=str(self.path),
                         )
                     ) from None
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+                with naming(self.driver_lock):
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield
         finally:
             os.close(descriptor)
 
     def _known_runs(self) -> str:
         parent = self.path.parent
-        names = sorted(p.parent.name for p in parent.glob("*/config.yaml")) if parent else []
+        try:
+            names = sorted(p.parent.name for p in parent.glob("*/config.yaml"))
+        except OSError as error:
+            return what_happened(error)[0]
         return f"runs in {parent}: {', '.join(names)}" if names else "start one: archsearch run"
 
 
@@ -221,34 +257,28 @@ def run_folder(runs_dir: str | Path, name: str) -> RunFolder:
     Raises:
         InputError: the name would not make a plain folder name.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            Problem(
-                "--name",
-                "must be letters, digits, '.', '_' and '-', beginning with a letter or digit",
-                name,
-            )
-        )
+    rule = name_rule(name)
+    if name in _TAKEN:
+        rule = "is the name of a folder that holds something else"
+    if rule:
+        raise InputError(Problem("--name", rule, name, "choose another name"))
     return RunFolder(Path(runs_dir) / name)
 
 
 def find_run(run: str | Path, runs_dir: str | Path = "runs") -> RunFolder:
     """Return the folder that ``run`` names: a path, or a name inside ``runs_dir``."""
     path, named = Path(run), RunFolder(Path(runs_dir) / run)
-    elsewhere = len(path.parts) > 1 or (path.is_dir() and not named.exists())
-    return RunFolder(path) if elsewhere or (path / "config.yaml").is_file() else named
+    elsewhere = len(path.parts) > 1 or (os.path.isdir(path) and not named.exists())
+    return RunFolder(path) if elsewhere or is_file(path / "config.yaml") else named
 
 
-def _flat(data: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:
-    if isinstance(data, Mapping):
-        return {k: v for key, each in data.items() for k, v in _flat(each, (*path, key)).items()}
-    if isinstance(data, list | tuple):
-        return {k: v for i, each in enumerate(data) for k, v in _flat(each, (*path, i)).items()}
-    return {path: data}
-
-
-def _same_space(
-    before: Mapping[tuple[str | int, ...], Any], now: Mapping[tuple[str | int, ...], Any]
-) -> bool:
-    key = ("space_digest",)
-    return key in before and before[key] == now.get(key)
+def _is_locked(path: Path) -> bool:
+    """Tell whether another process holds the lock; where locks are not known, assume it."""
+    if fcntl is None:
+        return True
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -40,6 +40,7 @@ def _model(
         known={1: latency_ms},
         ideal={0: 1.0},
         accept=_affordable(guess, budgets),
+        excess=functools.partial(guess.excess, limits=budgets.limits),
         observe=observe_rung if has_rungs else CurveObserver(),
     )
 

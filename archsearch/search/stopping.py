@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
 
 
@@ -95,7 +96,7 @@ class DominanceRule:
         if rival is None:
             return ""
         return (
-            f"dominated by trial {rival.trial}: {accuracy:.3f} against "
-            f"{rival.accuracies[epoch - 1]:.3f} after epoch {epoch}, at "
+            f"dominated by trial {rival.trial}: {percent_text(accuracy)} % "
+            f"against {percent_text(rival.accuracies[epoch - 1])} % after epoch {epoch}, at "
             f"{latency:.2f} ms against {rival.latency_ms:.2f} ms"
         )

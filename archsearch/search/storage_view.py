@@ -9,13 +9,13 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any, Protocol
 
 import optuna
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from archsearch.errors import RunError
-from archsearch.search.store import open_to_read
+from archsearch.search.storage import Storage
 
 
 class ReadOnlyError(RunError):
@@ -39,7 +39,7 @@ class StorageView(BaseStorage):
     """One study of a storage, seen through an `Overlay`.
 
     Args:
-        url: Optuna storage URL.
+        storage: where the study is.
         study_name: the only study that is shown.
         overlay: what to add.
         writable: hand writes on to the storage.
@@ -49,17 +49,15 @@ class StorageView(BaseStorage):
     """
 
     def __init__(
-        self, url: str, study_name: str, overlay: Overlay, *, writable: bool = False
+        self, storage: Storage, study_name: str, overlay: Overlay, *, writable: bool = False
     ) -> None:
         self._overlay = overlay
         self._writable = writable
         self._lock = threading.Lock()
         self._shown: dict[int, tuple[FrozenTrial, FrozenTrial]] = {}
-        try:
-            self._inner = get_storage(url) if writable else open_to_read(url)
+        with storage.told("cannot be read", Exception):
+            self._inner = storage.open() if writable else storage.open_to_read()
             self._study_id = self._inner.get_study_id_from_name(study_name)
-        except Exception as error:
-            raise RunError(f"the study storage {url} cannot be read: {error}") from error
 
     @property
     def study_id(self) -> int:

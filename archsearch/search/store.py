@@ -4,16 +4,14 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
-from archsearch.errors import RunError
 from archsearch.record import SeedResult, TrialRecord
+from archsearch.search.storage import Storage, storage_at
 from archsearch.search.told import RUNG
 from archsearch.space import Parameter, Params, SearchSpace, Value
 
@@ -35,7 +33,6 @@ REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
 #: user attribute of a trial that goes on with a paused candidate: the trial that was paused
 _CANDIDATE = "candidate"
-_SQLITE = "sqlite:///"
 
 
 @dataclass
@@ -56,17 +53,20 @@ class StudyStore:
     """Asks, tells and reads back; see the Optuna facts that shaped it in ``docs/decisions.md``.
 
     Args:
-        storage: Optuna storage URL.
+        storage: where the study is; a text is an Optuna storage URL.
         name: of the study.
         space: what is searched.
         sampler: proposes parameters.
         constraints: names of the constraints, written in this order on every trial.
         told: called with the record of every trial that is told, repeats left out.
+
+    Raises:
+        RunError: the storage cannot be opened.
     """
 
     def __init__(
         self,
-        storage: str,
+        storage: Storage | str,
         name: str,
         space: SearchSpace,
         sampler: optuna.samplers.BaseSampler | None = None,
@@ -77,19 +77,17 @@ class StudyStore:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
         self._constraints = tuple(constraints)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self.study = optuna.create_study(
-                    storage=storage,
-                    study_name=name,
-                    directions=_DIRECTIONS,
-                    sampler=sampler,
-                    load_if_exists=True,
-                )
-                self.study.set_metric_names(list(OBJECTIVES))
-        except Exception as error:
-            raise RunError(f"the study storage {storage} cannot be opened: {error}") from error
+        place = storage_at(storage) if isinstance(storage, str) else storage
+        with place.told("cannot be opened", Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self.study = optuna.create_study(
+                storage=place.open(),
+                study_name=name,
+                directions=_DIRECTIONS,
+                sampler=sampler,
+                load_if_exists=True,
+            )
+            self.study.set_metric_names(list(OBJECTIVES))
 
     def ask(self) -> Proposal:
         """Return the next proposal: one that was interrupted, else the sampler's."""
@@ -240,13 +238,3 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
         for trial in finished
         if trial.number not in went_on
     ]
-
-
-def open_to_read(url: str) -> BaseStorage:
-    """Open a storage; a SQLite file in a way that cannot write to it."""
-    if not url.startswith(_SQLITE):
-        return get_storage(url)
-    path = Path(url.removeprefix(_SQLITE)).resolve()
-    # the same kind of wrapper that get_storage puts around databases: ended trials are read once
-    opened = RDBStorage(f"{_SQLITE}{path.as_uri()}?mode=ro&uri=true", skip_table_creation=True)
-    return get_storage(opened)

@@ -6,16 +6,17 @@ the old one in a single step.
 """
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from archsearch.errors import InputError, Problem
+from archsearch.files import replacing
 from archsearch.search.run_folder import RunFolder
+from archsearch.search.storage import OWN_FILE, Storage
 from archsearch.space import Params, SearchSpace
 
 #: random configurations of the narrower space that must be in the wider one
@@ -47,35 +48,37 @@ def narrowing_problems(old: SearchSpace, new: SearchSpace) -> list[Problem]:
     return []
 
 
-def widen(folder: RunFolder, storage: str, old: SearchSpace, new: SearchSpace) -> None:
+def widen(
+    folder: RunFolder, storage: Storage, name: str, old: SearchSpace, new: SearchSpace
+) -> None:
     """Write the study of a run anew for a wider space.
 
     Args:
         folder: of the run.
-        storage: its Optuna storage URL.
+        storage: where its study is.
+        name: of the study.
         old: the space it was begun in.
         new: the space it goes on in.
 
     Raises:
         InputError: the new space does not contain the old one, or the study is not the run's own
             file.
+        RunError: the study cannot be copied.
     """
     if problems := narrowing_problems(old, new):
         raise InputError(problems)
-    if storage != folder.storage:
+    if storage.file is None:
         rule = "only a run with its own SQLite file can go on in a wider space"
-        raise InputError(Problem("--storage", rule, storage, "give this run another --name"))
-    path = folder.path / "study.db"
-    fresh = folder.path / "study.wider.db"
+        raise InputError(Problem("--storage", rule, storage.shown, "give this run another --name"))
+    path = folder.path / OWN_FILE
     if not path.is_file():
         return
-    fresh.unlink(missing_ok=True)
-    _copy(f"sqlite:///{path.resolve()}", f"sqlite:///{fresh.resolve()}", folder.name, old, new)
-    Path(fresh).replace(path)
+    with replacing(path, durable=True) as fresh, storage.told("cannot be copied"):
+        _copy(storage, Storage(file=fresh), name, old, new)
 
 
-def _copy(source: str, target: str, name: str, old: SearchSpace, new: SearchSpace) -> None:
-    from_storage, to_storage = RDBStorage(source), RDBStorage(target)
+def _copy(source: Storage, target: Storage, name: str, old: SearchSpace, new: SearchSpace) -> None:
+    from_storage, to_storage = source.open(), target.open()
     try:
         before = optuna.load_study(study_name=name, storage=from_storage)
         after = optuna.create_study(
@@ -90,8 +93,15 @@ def _copy(source: str, target: str, name: str, old: SearchSpace, new: SearchSpac
         after.add_trials([_moved(trial, old, new) for trial in before.get_trials(deepcopy=False)])
     finally:
         for storage in (from_storage, to_storage):
-            storage.remove_session()
-            storage.engine.dispose()
+            _close(storage)
+
+
+def _close(storage: BaseStorage) -> None:
+    """Give the file back: it is about to be replaced."""
+    storage.remove_session()
+    engine = getattr(getattr(storage, "_backend", storage), "engine", None)
+    if engine is not None:
+        engine.dispose()
 
 
 def _moved(trial: FrozenTrial, old: SearchSpace, new: SearchSpace) -> FrozenTrial:

@@ -1,5 +1,6 @@
 """Names for the options of a choice: stable, readable, and different from each other."""
 
+from archsearch.arch import short_name
 from archsearch.space.parameter import Value
 from archsearch.space.written import Written
 
@@ -8,9 +9,9 @@ def labels(options: list[Written]) -> tuple[Value, ...]:
     """Return one label for each option.
 
     A scalar is its own label and null is ``none``. A mapping goes by its ``type`` (``on`` if it
-    has none); a later one of the same type gets what is different in it from the first,
-    ``separable[group_count=2]``, or a number, ``separable_2``. A label depends on earlier options
-    only, so that options added at the end change no name.
+    has none), one from a file of blocks by its class; a later one of the same type gets what is
+    different in it from the first, ``separable[group_count=2]``, or a number, ``separable_2``. A
+    label depends on earlier options only, so that options added at the end change no name.
     """
     found: list[Value] = []
     first: dict[str, Written] = {}
@@ -50,7 +51,7 @@ def _base(option: Written) -> str:
     if isinstance(option.value, list):
         return f"length_{len(option.value)}"
     kind = option.get("type") or option.get("ref")
-    return kind.value if kind is not None and isinstance(kind.value, str) else "on"
+    return short_name(kind.value) if kind is not None and isinstance(kind.value, str) else "on"
 
 
 def _scalar(option: Written, key: str) -> object:

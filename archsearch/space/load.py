@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from archsearch.arch import Arch, Spec, value_from
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.resources import find_yaml
+from archsearch.space.block_references import BlockReferences
 from archsearch.space.check import arch_space_problems
 from archsearch.space.nodes import INVALID, Choice, Constant, Fields, Items, Node, Scaled
 from archsearch.space.overrides import SECTIONS, with_overrides
@@ -93,6 +94,8 @@ def space_from(source: YamlSource, name: str) -> SearchSpace:
 
 def _read(source: YamlSource, name: str) -> tuple[SearchSpace, list[Problem]]:
     top = written(source.data)
+    references = BlockReferences(source)
+    top = references.written_out(top)
     if not isinstance(top.value, dict):
         found = "nothing" if source.data is None else type(source.data).__name__
         raise InputError(
@@ -101,7 +104,9 @@ def _read(source: YamlSource, name: str) -> tuple[SearchSpace, list[Problem]]:
     is_flat = "parameters" in top.value and not set(top.value) & {*Arch.model_fields, *SECTIONS[1:]}
     named = top.get("parameters") or Written({}, ())
     definitions = named.value if isinstance(named.value, dict) else {}
-    parser = Parser(source, definitions, () if is_flat else _known_keys(Arch) | set(BLOCK_KEYS))
+    known_keys = _known_keys(Arch) | set(BLOCK_KEYS) | references.keys
+    parser = Parser(source, definitions, () if is_flat else known_keys)
+    parser.problems.extend(references.problems)
     if not isinstance(named.value, dict) or ("parameters" in top.value and not named.value):
         parser.report(named.origin, "must be a mapping of names to domains", named.plain())
     known = ("parameters",) if is_flat else (*Arch.model_fields, *SECTIONS)

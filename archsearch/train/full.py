@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archsearch.arch import Spec
+from archsearch.data.label import data_label
 from archsearch.record import EpochMetrics
 from archsearch.train.evaluation import Evaluation
 from archsearch.train.trainer import Trainer
@@ -16,12 +17,12 @@ class TrainingResult(Spec):
 
     Attributes:
         val: on the images held out of training.
-        test: on the test split.
+        test: on the test split; None where there is none.
         epochs: what each epoch showed.
     """
 
     val: Evaluation
-    test: Evaluation
+    test: Evaluation | None
     epochs: tuple[EpochMetrics, ...]
 
 
@@ -56,9 +57,8 @@ def train_fully(
             show(metrics)
         if trainer.ranks.first:
             folder.save(trainer, epochs)
-    result = TrainingResult(
-        val=trainer.evaluate("val"), test=trainer.evaluate("test"), epochs=tuple(epochs)
-    )
+    test = trainer.evaluate("test") if trainer.data.test is not None else None
+    result = TrainingResult(val=trainer.evaluate("val"), test=test, epochs=tuple(epochs))
     if trainer.ranks.first:
         trainer.save_weights(folder.weights)
         text = json.dumps({**_about(trainer), **result.to_dict()}, indent=2)
@@ -71,11 +71,12 @@ def _about(trainer: Trainer) -> dict[str, Any]:
     data = trainer.data
     return {
         "data": {
-            "name": data.name,
+            "name": data_label(data.name),
             "train": len(data.train),
             "mean": data.mean,
             "std": data.std,
             "class_names": data.class_names,
+            "scale": data.scale.to_dict(),
         },
         "recipe": trainer.recipe.to_dict(),
         "seed": trainer.seed,

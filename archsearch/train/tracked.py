@@ -1,7 +1,7 @@
 """A full training as an entry for the tools that it is logged to."""
 
 from archsearch.record import EpochMetrics
-from archsearch.tracking.entry import Entry, Scalar, curve_points, flat
+from archsearch.tracking.entry import Entry, Scalar, curve_points, flat, known
 from archsearch.train.full import TrainingResult
 from archsearch.train.optimization import epoch_rates
 from archsearch.train.trainer import Trainer
@@ -21,11 +21,13 @@ def result_entry(trainer: Trainer, result: TrainingResult) -> Entry:
         TRAINING,
         config=_config(trainer),
         points=curve_points(result.epochs, _rates(trainer)),
-        results={
-            "val_accuracy": result.val.accuracy,
-            "test_accuracy": result.test.accuracy,
-            "params": sum(each.numel() for each in trainer.model.parameters()),
-        },
+        results=known(
+            {
+                "val_accuracy": result.val.accuracy,
+                "test_accuracy": result.test.accuracy if result.test is not None else None,
+                "params": sum(each.numel() for each in trainer.model.parameters()),
+            }
+        ),
     )
 
 

@@ -2,13 +2,16 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem
+from archsearch.files import folder_problem, read_json, replacing, write_text
 from archsearch.record import EpochMetrics
 from archsearch.train.trainer import Trainer
 
@@ -55,6 +58,17 @@ class TrainingFolder:
     def _checkpoint(self) -> Path:
         return self.path / "checkpoint.pt"
 
+    def problem(self) -> Problem | None:
+        """Return why no training can be written here; None if one can."""
+        if os.path.isdir(self.path) and not self._may_hold_training:
+            rule = "must be a new folder or one of a training"
+            return Problem("--output", rule, str(self.path), "name another folder")
+        return folder_problem("--output", self.path)
+
+    @property
+    def _may_hold_training(self) -> bool:
+        return self._config.is_file() or not any(self.path.iterdir())
+
     def open(self, config: dict[str, Any]) -> None:
         """Begin here, or go on if what is here was begun with an equal ``config``.
 
@@ -63,15 +77,12 @@ class TrainingFolder:
         """
         config = json.loads(json.dumps(config))
         if self._config.is_file():
-            begun = json.loads(self._config.read_text(encoding="utf-8"))
-            if problems := _differences(begun, config, str(self.path)):
+            begun = read_json(self._config)
+            if problems := _differences(_portable(begun, config), config, str(self.path)):
                 raise InputError(problems)
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise InputError(
-                Problem("--output", "must be a new folder or one of a training", str(self.path))
-            )
-        self.path.mkdir(parents=True, exist_ok=True)
+        if problem := self.problem():
+            raise InputError(problem)
         self.write(self._config, json.dumps(config, indent=2) + "\n")
 
     def resume(self, trainer: Trainer) -> list[EpochMetrics]:
@@ -84,19 +95,26 @@ class TrainingFolder:
 
     def save(self, trainer: Trainer, epochs: list[EpochMetrics]) -> None:
         """Write a checkpoint in one move: a kill leaves this one or the one before."""
-        partial = self._checkpoint.with_suffix(f".{os.getpid()}.tmp")
-        with partial.open("wb") as file:
-            shown = [each.model_dump() for each in epochs]
-            torch.save({"trainer": trainer.state_dict(), "epochs": shown}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._checkpoint)
+        shown = [each.model_dump() for each in epochs]
+        with replacing(self._checkpoint, durable=True) as draft:
+            torch.save({"trainer": trainer.state_dict(), "epochs": shown}, draft)
 
     def write(self, path: Path, text: str) -> None:
         """Write a text file of this folder in one move."""
-        partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_text(path, text)
+
+
+def _portable(begun: Any, now: Mapping[str, Any]) -> Any:
+    """Return what an earlier version noted as it would be noted now.
+
+    It named the data by their path, which another machine does not have, and did not describe the
+    images.
+    """
+    data = begun.get("data") if isinstance(begun, dict) else None
+    if not isinstance(data, dict) or "images" in data or "images" not in now.get("data", {}):
+        return begun
+    noted = {"name": data_label(str(data.get("name", ""))), "images": now["data"]["images"]}
+    return {**begun, "data": {**data, **noted}}
 
 
 def _differences(begun: object, now: object, folder: str, key: str = "") -> list[Problem]:

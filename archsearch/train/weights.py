@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
+
+from archsearch.files import write_bytes
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
@@ -16,10 +18,7 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write the weights; a file that is there is replaced in one move."""
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.tmp")
-    save_file(weights_of(model), partial)
-    partial.replace(path)
+    write_bytes(path, save(weights_of(model)), durable=True)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:

@@ -61,9 +61,9 @@ def tune_study(study: Study) -> TuneStudy:
         rule = "cannot be measured on another machine from Ray Tune"
         remedy = "leave out latency.elsewhere, or use archsearch run --target"
         raise InputError(Problem("latency.elsewhere", rule, True, remedy))
-    prepared = prepare(config, Place(name="tune"))
+    prepared = prepare(config, Place(name="tune"), space)
     return TuneStudy(
-        space=space or prepared.space,
+        space=prepared.space,
         data=prepared.data,
         recipe=prepared.recipe,
         budgets=config.budgets,

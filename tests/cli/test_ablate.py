@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from archsearch.ablation import is_ablation, study_texts
+from archsearch.analysis import answers
 from archsearch.cli.app import main
 from archsearch.cli.console import out
+from archsearch.resources import resource_dir
 from tests.ablation.test_run import STUDY, unmeasured
+from tests.report.synthetic_ablation import synthetic_ablation
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +106,122 @@ def test_wrong_input_is_refused(
     capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
 ) -> None:
     assert any(part in line for line in refused(capsys, *arguments))
+
+
+def variants(printed: str) -> list[str]:
+    return [row["variant"] for row in csv.DictReader(io.StringIO(printed))]
+
+
+def test_one_contrast_is_trained_alone_and_widened_later(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ablate("s.yaml", "--only", "max", "--csv", "--quiet")
+    assert variants(capsys.readouterr().out) == ["base", "max"]
+    trained = sorted((folder / "runs" / ".trainings").iterdir())
+    assert len(trained) == 2 * 2
+    record = json.loads((folder / "runs" / "s-digits" / "ablation.json").read_text())
+    assert any("1 of 2 variants were asked for" in note for note in record["notes"])
+    before = [path.stat().st_mtime_ns for path in trained]
+    ablate("s.yaml", "--csv", "--quiet")
+    assert variants(capsys.readouterr().out) == ["base", "max", "no aggregation"]
+    assert [path.stat().st_mtime_ns for path in trained] == before
+    assert len(list((folder / "runs" / ".trainings").iterdir())) == 3 * 2
+    # and narrowed again, with the interval of one contrast alone
+    ablate("s.yaml", "--only", "no aggregation", "--json", "--quiet")
+    one = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["variant"] for row in one] == ["base", "no aggregation"]
+
+
+def test_fewer_contrasts_have_narrower_intervals() -> None:
+    record = synthetic_ablation()
+    name = record.others[0].name
+    alone = record.model_copy(update={"variants": (record.base_variant, record.others[0])})
+    wide, narrow = (answers(each).compared(name).interval for each in (record, alone))
+    assert narrow[1] - narrow[0] != wide[1] - wide[0]
+    assert len(answers(alone).comparison.variants) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only", "maxx"], "--only: the study has no such variant, but got 'maxx'"),
+        (["--only", "maxx"], "did you mean 'max'"),
+        (["--only", "base"], "--only: is the base, which is always trained"),
+        (["--only", "max,nothing"], "but got 'nothing'"),
+    ],
+)
+def test_unknown_variants_are_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    errors = refused(capsys, "ablate", "s.yaml", *arguments)
+    assert any(said in error for error in errors), errors
+
+
+DESIGNS = """\
+question: q
+cost: seconds
+published: ""
+base:
+  arch: zoo:edgevit_xxs
+  overrides: {width: 8, head_dim: 8, depth: 1, stem.patch_size: 2, ffn.expansion: 1}
+%s
+image_size: 16
+limit: 120
+recipe: {epochs: 1, warmup_epochs: 0, batch_size: 60}
+seeds: 2
+"""
+FACTORS = """
+    sampler: {levels: {mean: {}, max: {overrides: {sampler: max}}}}
+    ffn: {path: ffn.expansion, levels: [1, 2, 3]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("design", "only", "trained"),
+    [
+        ("leave_one_out: {aggregation: {overrides: {local_aggregation: null}},"
+         " x: {overrides: {sampler: max}}}", ["aggregation"], ["base", "without aggregation"]),
+        ("leave_one_out: {aggregation: {overrides: {local_aggregation: null}},"
+         " x: {overrides: {sampler: max}}}", ["without x"], ["base", "without x"]),
+        (f"one_factor:{FACTORS}", ["ffn"], ["base", "ffn=2", "ffn=3"]),
+        (f"one_factor:{FACTORS}", ["ffn=3", "sampler=max"], ["base", "sampler=max", "ffn=3"]),
+        (f"factorial:\n  factors:{FACTORS.replace('    ', '      ')}", ["sampler=max, ffn=1"],
+         ["sampler=mean, ffn=1", "sampler=max, ffn=1"]),
+    ],
+)  # fmt: skip
+def test_every_design_can_be_narrowed(
+    folder: Path, capsys: pytest.CaptureFixture[str], design: str, only: list[str],
+    trained: list[str],
+) -> None:  # fmt: skip
+    (folder / "d.yaml").write_text(DESIGNS % design)
+    options = [word for name in only for word in ("--only", name)]
+    ablate("d.yaml", *options, "--dry-run")
+    lines = capsys.readouterr().out.splitlines()
+    named = [line.split(": ")[0].strip() for line in lines if line.startswith("  ")]
+    assert named == trained or named[1:] == trained[1:]
+    assert f"trainings: {len(trained)} networks x 2 seeds" in lines
+    assert any(line.startswith("not asked for (--only): ") for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 400])
+def test_the_list_shows_whole_names_and_every_scales_cost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(out, "width", width)
+    ablate("--list")
+    printed = capsys.readouterr().out
+    for path in resource_dir("studies").glob("*.yaml"):
+        if is_ablation(path):
+            assert path.stem in printed
+    assert printed.count("small:") == sum(
+        "small" in study_texts(path)[1]
+        for path in resource_dir("studies").glob("*.yaml")
+        if is_ablation(path)
+    )
+    assert "\N{HORIZONTAL ELLIPSIS}" not in printed
+
+
+def test_the_list_is_data_too(capsys: pytest.CaptureFixture[str]) -> None:
+    ablate("--list", "--csv")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert all(row["costs.full"] and row["costs.small"] for row in rows)

@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 
 from archsearch.analysis import accuracy_interval, front_trials, versus
-from archsearch.report import baseline_points, baseline_table
+from archsearch.report import baseline_table
 from archsearch.report.baseline_panel import baseline_panel
-from archsearch.report.baseline_table import verdict
+from archsearch.report.baseline_table import BaselineRow, baseline_rows, verdict
 from tests.report.synthetic_run import synthetic_run
 
 
@@ -24,16 +24,22 @@ def test_versus_is_the_most_accurate_that_is_no_slower(usual):
 
 
 def test_verdicts(usual):
-    slow, fast, failed = usual.baselines
-    assert verdict(usual, slow).startswith("trial ")
-    assert "points" in verdict(usual, slow)
-    assert verdict(usual, fast) == "faster than every point of the front"
-    assert verdict(usual, failed) == "failed: ValueError: no <b>32</b> px"
+    slow, fast, failed = baseline_rows(usual)
+    assert verdict(slow).startswith("trial ")
+    assert "points" in verdict(slow)
+    assert verdict(fast) == "faster than every point of the front"
+    assert verdict(failed) == "failed: ValueError: no <b>32</b> px"
     # the accuracies of one image more or less cannot be told apart
-    near = slow.model_copy(
-        update={"accuracy": versus(front_trials(usual), slow, 360).trial.accuracy}
-    )
-    assert "a tie in accuracy" in verdict(usual, near)
+    near = slow.baseline.model_copy(update={"accuracy": slow.against.trial.accuracy})
+    against = versus(front_trials(usual), near, 360)
+    assert "a tie in accuracy" in verdict(BaselineRow(near, None, against))
+
+
+def test_the_front_is_held_against_baselines_by_its_unselected_accuracy():
+    run = synthetic_run(150, baselines=True, front_seeds=3)
+    found = versus(front_trials(run), run.baselines[0], 360)
+    mean = sum(found.trial.seed_accuracies.values()) / 3
+    assert found.gain == pytest.approx(mean - run.baselines[0].accuracy)
 
 
 def test_table_and_points_tell_every_baseline(usual):
@@ -42,7 +48,7 @@ def test_table_and_points_tell_every_baseline(usual):
     text = console.export_text()
     for each in usual.baselines:
         assert each.name in text
-    points = json.loads(json.dumps(baseline_points(usual)))
+    points = json.loads(json.dumps(baseline_table(usual).values))
     assert [each["name"] for each in points] == [each.name for each in usual.baselines]
     assert points[2]["against"] is None
     assert baseline_table(synthetic_run(3)) is None

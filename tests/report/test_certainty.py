@@ -9,8 +9,8 @@ from archsearch.analysis import (
     rung_correlations,
     second_look,
 )
+from archsearch.percent import percent_text
 from archsearch.report import correlation_line, front_points, seed_lines
-from archsearch.report.certainty import seeds_heading, seeds_text
 from archsearch.report.figures.correlation import correlation_title
 from tests.report.synthetic_run import synthetic_run
 from tests.report.test_tables import printed
@@ -49,12 +49,11 @@ def test_with_rungs_each_is_held_against_the_next(usual):
 
 @pytest.mark.parametrize("width", [60, 80, 170])
 def test_the_table_has_means_and_verdicts_only_with_other_seeds(usual, seen_again, width):
-    assert "seed" not in printed(usual, width)
+    assert "selected seed %" not in printed(usual, width)
     text = " ".join(printed(seen_again, width).split())
     look = second_look(front_trials(seen_again), 360)
-    assert seeds_heading(look) == "3 seeds %"
     for mean in look.means:
-        assert seeds_text(mean).split()[0] in text
+        assert percent_text(mean.mean) in text
     for line in seed_lines(seen_again):
         assert " ".join(line.split()) in text
     assert len(look.neighbours) == len(front_trials(seen_again)) - 1
@@ -78,4 +77,8 @@ def test_front_json_has_them(usual, seen_again):
     assert list(points[0]["seed_accuracies"]) == ["1", "2", "3"]
     low, high = points[1]["faster_interval"]
     assert low < points[1]["faster_difference"] < high
-    assert all(point["seed_mean"] is None for point in front_points(usual))
+    assert all(point["seed_sd"] is None for point in front_points(usual))
+    for point in points:
+        assert point["accuracy"] == pytest.approx(sum(point["seed_accuracies"].values()) / 3)
+        assert point["accuracy_seeds"] == 3
+        assert point["selected_accuracy"] != point["accuracy"]

@@ -78,7 +78,10 @@ def test_no_attention_type_is_forgotten():
         for stage in random_arch(rng).stages
         for block in stage.blocks
     }
-    assert seen == set(AttentionSpec.__subclasses__())
+    shipped = {
+        kind for kind in AttentionSpec.__subclasses__() if kind.__module__.startswith("archsearch.")
+    }
+    assert seen == shipped
 
 
 def test_numbers_are_rounded_and_unknown_ones_empty():

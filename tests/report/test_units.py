@@ -1,13 +1,11 @@
+import ast
+from pathlib import Path
+
 import pytest
 
-from archsearch.report.units import (
-    count_text,
-    duration_text,
-    ms_interval_text,
-    ms_text,
-    percent_text,
-    plural,
-)
+import archsearch
+from archsearch.percent import percent_text
+from archsearch.report.units import count_text, duration_text, ms_interval_text, ms_text, plural
 
 
 @pytest.mark.parametrize(
@@ -79,3 +77,20 @@ def test_words():
     assert plural(2, "category") == "2 categories"
     assert percent_text(0.97523) == "97.5"
     assert percent_text(None) == "-"
+
+
+def _raw_accuracies(path):
+    """Yield the lines of a module that print an accuracy in a format of their own."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FormattedValue) and node.format_spec is not None:
+            text = ast.unparse(node.value)
+            counted = "num_" in text or "_text(" in text
+            if "accuracy" in text and not counted:
+                yield f"{path.name}:{node.lineno}: {text}"
+
+
+@pytest.mark.parametrize("part", ["cli", "report", "export", "live", "search", "ablation", "train"])
+def test_accuracies_are_written_by_one_function(part):
+    files = sorted((Path(archsearch.__file__).parent / part).rglob("*.py"))
+    assert files
+    assert [line for path in files for line in _raw_accuracies(path)] == []

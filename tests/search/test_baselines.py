@@ -1,5 +1,7 @@
 """Baselines trained for real, on a handful of images."""
 
+from dataclasses import replace
+
 import pytest
 
 from archsearch.cluster import QuietLock
@@ -21,7 +23,7 @@ def data():
 
 @pytest.fixture
 def run(data, tmp_path):
-    def started(names, known=None, fail=False):
+    def started(names, known=None, data=data):
         kept, measured = [], []
 
         def measure(targets):
@@ -93,6 +95,14 @@ def test_same_seed_same_result_and_what_is_known_is_not_trained_again(run):
     _, measured, kept = run(["timm:test_efficientnet"], known=stored)
     assert measured == []
     assert kept == []
+
+
+def test_without_test_images_there_is_no_test_accuracy(run, data):
+    records, _, _ = run(["timm:test_efficientnet"], data=replace(data, test=None))
+    (record,) = records.values()
+    assert record.reason == ""
+    assert record.accuracy is not None
+    assert record.test_accuracy is None
 
 
 def test_one_that_does_not_fit_says_why_and_the_others_go_on(run, monkeypatch):

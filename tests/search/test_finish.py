@@ -1,11 +1,13 @@
 """The end of a run: what the second measurement of the front does to it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from archsearch.analysis import pareto_front
 from archsearch.arch import Arch
 from archsearch.record import LatencyResult, TrialRecord
-from archsearch.search.finish import confirm_front
+from archsearch.search.finish import confirm_front, evaluate_front
+from archsearch.search.run_folder import RunFolder
 from tests.report.synthetic_run import synthetic_run
 from tests.search.conftest import Recorder, result
 
@@ -65,3 +67,17 @@ def test_who_comes_to_the_front_by_that_is_measured_too() -> None:
     # all known: nothing is measured a second time
     assert confirm_front(confirmed, gate, 5.0, listener)[1] == []  # type: ignore[arg-type]
     assert gate.measured == [0, 3, 2]
+
+
+def test_without_a_test_split_the_front_has_weights_and_no_test_accuracy(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    first, second = records(MEASURED)[:2]
+    kept = folder.checkpoint(first.digest)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"weights")
+    tested, notes = evaluate_front([first, second], folder, None)
+    assert [each.test_accuracy for each in tested] == [None, None]
+    assert tested[0].checkpoint == kept.relative_to(tmp_path).as_posix()
+    assert notes == [f"trial {second.number}: its weights were not kept, so it is not tested"]
+    tested, _ = evaluate_front([first], folder, lambda record, path: 0.25)
+    assert tested[0].test_accuracy == 0.25

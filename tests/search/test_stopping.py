@@ -60,5 +60,5 @@ def test_reason_names_the_rival_and_both_numbers() -> None:
     rule.expect(7, latency_ms=3.0)
     rule.finished(3, 2.0, curve(0.5, 0.8, 0.9))
     assert rule.reason(7, curve(0.2, 0.25)) == (
-        "dominated by trial 3: 0.250 against 0.800 after epoch 2, at 3.00 ms against 2.00 ms"
+        "dominated by trial 3: 25.0 % against 80.0 % after epoch 2, at 3.00 ms against 2.00 ms"
     )

@@ -1,6 +1,7 @@
 """Full training: killed and resumed it equals the uninterrupted one, bit for bit."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,6 +39,16 @@ def killer(after):
             raise KilledError
 
     return show
+
+
+def test_without_test_images_only_validation_is_reported(arch, data, tmp_path):
+    folder = TrainingFolder(tmp_path / "untested")
+    folder.open({})
+    untested = replace(data, test=None)
+    result = train_fully(Trainer(arch, untested, RECIPE, seed=3), folder)
+    assert result.test is None
+    assert result.val.n == len(data.val)
+    assert json.loads(folder.result.read_text())["test"] is None
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])

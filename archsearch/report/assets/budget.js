@@ -26,11 +26,13 @@ if (slider && front) {
     // who dominates a point is at least as fast, so a tighter budget keeps a first part of the
     // front and adds nothing to it
     const left = points.filter((each) => each.latency <= now);
-    const top = left.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
-    const lost = 100 * (trial(data.best).accuracy - top.accuracy);
+    // ranked by the numbers that decide which is best: all of one kind
+    const ranked = left.filter((each) => each.number in data.deciding);
+    const top = (ranked.length ? ranked : left).reduce((a, b) => (data.deciding[b.number] > data.deciding[a.number] ? b : a));
+    const lost = 100 * (data.deciding[data.best] - data.deciding[top.number]);
     const few = left.length === 1 ? "1 architecture" : `${left.length} architectures`;
     const cost = lost > 0 ? `, ${lost.toFixed(1)} points below the best` : "";
-    says.textContent = `${ms(now)} ms: ${few}; trial ${top.number} reaches ${percent(top.accuracy)} % in ${ms(top.latency)} ms${cost}.`;
+    says.textContent = `${ms(now)} ms: ${few}; trial ${top.number} reaches ${percent(top.reported[0])} % in ${ms(top.latency)} ms${cost}.`;
     slider.setAttribute("aria-valuetext", `${ms(now)} milliseconds`);
     for (const row of document.querySelectorAll("[data-trial-row]")) {
       row.classList.toggle("over", trial(Number(row.dataset.trialRow)).latency > now);

@@ -7,10 +7,6 @@ function interval(pair, text) {
   return pair ? make("small", {}, text(pair)) : null;
 }
 
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
 function numbersOf(each) {
   const list = make("dl", { class: "numbers" });
   const add = (name, value, small = null) => {
@@ -18,8 +14,18 @@ function numbersOf(each) {
   };
   const share = (pair) => `${percent(pair[0])} to ${percent(pair[1])}`;
   const stopped = each.state === "pruned" && each.curve.length;
-  if (each.accuracy !== null) add("Validation accuracy", `${percent(each.accuracy)} %`, interval(each.accuracy_interval, share));
-  if (each.seeds.length) add(`Other seeds, ${each.seeds.length}`, `${percent(mean(each.seeds))} %`, make("small", {}, each.seeds.map(percent).join(", ")));
+  // the number that leads in every table first, then that of the seed that chose
+  if (each.reported && each.seeds.length) {
+    const [value, low, high] = each.reported;
+    const many = each.seeds.length === 1 ? "1 other seed" : `mean of ${each.seeds.length} other seeds`;
+    const within = low === null ? "" : `${share([low, high])}; `;
+    add("Validation accuracy", `${percent(value)} %`, make("small", {}, `${within}${many}: ${each.seeds.map(percent).join(", ")}`));
+  }
+  if (each.accuracy !== null) {
+    const within = each.accuracy_interval ? `${share(each.accuracy_interval)}; ` : "";
+    const name = each.seeds.length ? "Selected seed" : "Validation accuracy";
+    add(name, `${percent(each.accuracy)} %`, make("small", {}, `${within}seed that chose${onFront.has(each.number) ? ", optimistic" : ""}`));
+  }
   if (stopped) add("Accuracy when stopped", `${percent(each.curve.at(-1))} %`, make("small", {}, `after ${each.curve.length} epochs`));
   if (each.test !== null) add("Test accuracy", `${percent(each.test)} %`, data.num_test ? make("small", {}, `${data.num_test.toLocaleString("en")} images`) : null);
   if (each.latency !== null) {
@@ -74,7 +80,7 @@ function compareSelect(number) {
   for (const other of offered) {
     if (other === number) continue;
     const each = trial(other);
-    const known = each.accuracy === null ? "" : `: ${percent(each.accuracy)} %, ${ms(each.latency)} ms`;
+    const known = each.reported ? `: ${percent(each.reported[0])} %, ${ms(each.latency)} ms` : "";
     add(other, `trial ${other}${known}`);
   }
   select.addEventListener("change", () => { compared = select.value; showCard(chosen); });

@@ -71,7 +71,7 @@ async function draw(element) {
 function legend(element, traces) {
   const place = document.querySelector(`[data-legend="${element.dataset.figure}"]`);
   // the front is the last trace, so that it is drawn on top, but it is read first
-  for (const index of traces.map((_, i) => i).reverse()) {
+  for (const index of traces.map((_, i) => i).filter((i) => traces[i].name).reverse()) {
     const button = make("button", { type: "button", "aria-pressed": "true" });
     button.innerHTML = symbol(traces[index]);
     // curves joined into one trace repeat their number at every epoch
@@ -80,7 +80,9 @@ function legend(element, traces) {
     button.addEventListener("click", () => {
       const shown = button.getAttribute("aria-pressed") === "false";
       button.setAttribute("aria-pressed", String(shown));
-      Plotly.restyle(element, { visible: shown }, [index]);
+      // a line without a name belongs to the marks after it
+      const own = index && !traces[index - 1].name ? [index - 1, index] : [index];
+      Plotly.restyle(element, { visible: shown }, own);
     });
     place.append(button);
   }
@@ -114,7 +116,8 @@ function symbol(trace) {
     "triangle-up": `<path d="M7 2L12 11H2Z" fill="${color}"/>`,
     cross: `<path d="M7 2V12M2 7H12" stroke="${color}" stroke-width="3.4"/>`,
     x: `<path d="M3 3L11 11M11 3L3 11" stroke="${color}" stroke-width="3"/>`,
-    circle: `<circle cx="7" cy="7" r="${trace.mode?.includes("lines") ? 5 : 3.5}" fill="${color}"/>`,
+    circle: `<circle cx="7" cy="7" r="${trace.mode?.includes("lines") || trace.marker.size > 8 ? 5 : 3.5}" fill="${color}"/>`,
+    "circle-open": `<circle cx="7" cy="7" r="4" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "triangle-down-open": `<path d="M3 4.5H11L7 11Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "diamond-open": `<path d="M7 2.5L11.5 7L7 11.5L2.5 7Z" fill="none" stroke="${color}" stroke-width="1.4"/>`,
     "line-ns-open": `<path d="M5 3V11M9 3V11" stroke="${color}" stroke-width="1.4"/>`,
@@ -177,7 +180,8 @@ if (front) {
   const follow = () => {
     const known = chosen === null ? null : trial(chosen);
     const stopped = known?.state === "pruned" ? known.curve.at(-1) : known?.accuracy ?? null;
-    const place = known && known.latency !== null ? placeInFront(known.latency, stopped) : null;
+    const shown = stopped === null || known.state === "pruned" || !known.reported ? stopped : known.reported[0];
+    const place = known && known.latency !== null ? placeInFront(known.latency, shown) : null;
     ring.hidden = !place?.seen;
     if (place) { ring.style.left = `${place.x}px`; ring.style.top = `${place.y}px`; }
   };

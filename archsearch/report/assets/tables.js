@@ -53,7 +53,7 @@ if (trialsTable) {
   const cells = [
     ["Trial", (i) => columns.number[i], (i) => make("button", { type: "button", class: "link", "data-trial": columns.number[i] }, String(columns.number[i]))],
     ["State", (i) => states[i], (i) => states[i]],
-    ["Accuracy %", (i) => columns.accuracy[i], (i) => percent(columns.accuracy[i])],
+    ["Selected seed %", (i) => columns.accuracy[i], (i) => percent(columns.accuracy[i])],
     ["Latency ms", (i) => columns.latency[i], (i) => ms(columns.latency[i])],
     ["Params", (i) => columns.params[i], (i) => count(columns.params[i])],
     ["MACs", (i) => columns.macs[i], (i) => count(columns.macs[i])],

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from archsearch.analysis import choice_effects
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
-from archsearch.report.units import percent_text, plural
+from archsearch.report.importance_words import accuracy_verdict, measure_line, run_marginals
+from archsearch.report.units import plural
 
 MOST_BARS = 12
 #: fewer trials than this say nothing about twenty choices
@@ -26,6 +28,7 @@ class ImportanceInfo(NamedTuple):
         n: trained trials behind the accuracies.
         n_latency: measured trials behind the latencies.
         left_out: parameters that are not shown.
+        verdict: which choices can be told apart at equal latency; the shares do not say.
     """
 
     names: tuple[str, ...]
@@ -34,6 +37,7 @@ class ImportanceInfo(NamedTuple):
     n: int
     n_latency: int
     left_out: int
+    verdict: str
 
 
 def importance_info(run: RunRecord, most: int = MOST_BARS) -> ImportanceInfo | None:
@@ -55,6 +59,7 @@ def importance_info(run: RunRecord, most: int = MOST_BARS) -> ImportanceInfo | N
         len(trained),
         len(measured),
         len(names) - len(shown),
+        accuracy_verdict(run_marginals(run)),
     )
 
 
@@ -70,12 +75,8 @@ def _shares(trials: list[TrialRecord], values: list[float]) -> dict[str, float]:
 
 
 def importance_title(info: ImportanceInfo) -> str:
-    """Return what the figure shows in one line."""
-    top = max(range(len(info.names)), key=lambda at: info.accuracy[at])
-    if info.accuracy[top] < 0.02:
-        return "No single choice explains accuracy"
-    share = percent_text(info.accuracy[top], 0)
-    return f"{info.names[top]} goes along with {share} % of the spread of accuracy"
+    """Return which choices can be told apart, in one line; a share alone names no winner."""
+    return info.verdict
 
 
 def plot_importance(info: ImportanceInfo) -> Any:
@@ -116,8 +117,9 @@ def draw_importance(run: RunRecord) -> Drawing | None:
     )
     more = f" {plural(info.left_out, 'weaker choice')} left out." if info.left_out else ""
     note = (
-        f"Each choice alone (omega squared), over {plural(info.n, 'trained trial')} and "
-        f"{info.n_latency:,} measured ones. The search prefers what looks good, so this tells "
+        f"Bars: {measure_line('omega squared')} Over {plural(info.n, 'trained trial')} and "
+        f"{info.n_latency:,} measured ones. Above: {measure_line('accuracy at equal latency')} "
+        "The search prefers what looks good, so this tells "
         f"what went along with it in this run; an ablation tells what causes it.{more}"
     )
     return Drawing(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from archsearch.analysis import front_trials
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.figures.drawing import (
     FAINT,
@@ -13,7 +14,7 @@ from archsearch.report.figures.drawing import (
     Drawing,
     new_figure,
 )
-from archsearch.report.units import percent_text, plural
+from archsearch.report.units import plural
 
 #: more curves than this beside the front would be a solid area
 MOST_CURVES = 150
@@ -150,9 +151,7 @@ def draw_curves(run: RunRecord) -> Drawing | None:
         f"Beside them {plural(len(info.complete), 'other complete trial')} and "
         f"{len(info.stopped):,} stopped early."
     )
-    note = (
-        f"{plural(info.left_out, 'more curve')} left out, evenly over the run."
-        if info.left_out
-        else ""
-    )
+    note = "Curves are with the seed of the search, which chose the front."
+    if info.left_out:
+        note += f" {plural(info.left_out, 'more curve')} left out, evenly over the run."
     return Drawing("curves", curves_title(info), plot_curves(info), description, note)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import (
     BUDGET,
@@ -17,10 +19,12 @@ from archsearch.report.figures.drawing import (
     plain,
 )
 from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
-from archsearch.report.units import ms_text, percent_text, plural
+from archsearch.report.units import ms_text, plural
 
 #: intervals of more dominated trials than this would only be a blur
 MOST_INTERVALS = 150
+#: how the hover texts call the scale of all but the front
+SEARCHED = "with the seed that chose"
 #: share of the height that the strip of infeasible trials takes
 STRIP = 0.045
 
@@ -58,21 +62,26 @@ def plot_front(info: FrontInfo, lines: dict[int, str] | None = None) -> Any:
         figure.add_trace(_marks("stopped early", info.pruned, lines, mark, "when stopped"))
     if info.dominated.numbers:
         mark = {"symbol": "circle", "size": 6, "color": OTHER, "opacity": 0.55, "line_width": 0}
-        trace = _marks("trained, not on the front", info.dominated, lines, mark)
+        trace = _marks("trained, not on the front", info.dominated, lines, mark, SEARCHED)
         if len(info.dominated.numbers) <= MOST_INTERVALS:
             trace.error_x = _intervals(info.dominated, OTHER, 0.8)
         figure.add_trace(trace)
+    if info.left.numbers:
+        mark = {"symbol": "circle-open", "size": 8, "color": OTHER, "line_width": 1.4}
+        figure.add_trace(_marks("left the front", info.left, lines, mark, "measured again"))
+    if info.again:
+        mark = {"symbol": "circle", "size": 6, "color": FRONT, "opacity": 0.55, "line_width": 0}
+        figure.add_trace(_marks("front, as searched", info.searched, lines, mark, SEARCHED))
+        figure.update_layout(shapes=_moves(info))
     if info.baselines.names:
         figure.add_trace(_baselines(info.baselines))
     if info.front.numbers:
+        figure.add_trace(_steps(info.front))
         mark = {"symbol": "circle", "size": 10, "color": FRONT, "line_width": 0}
-        trace = _marks("front", info.front, lines, mark)
-        trace.update(
-            mode="lines+markers",
-            # up to the next point's latency the best known accuracy stays what it is
-            line={"shape": "hv", "width": 1.5, "color": FRONT},
-            error_x=_intervals(info.front, pale(FRONT), 4),
-        )
+        trace = _marks("front", info.front, lines, mark, "as reported" if info.again else "")
+        trace.error_x = _intervals(info.front, pale(FRONT), 4)
+        if info.front.low != info.front.accuracy:
+            trace.error_y = _accuracy_intervals(info.front, pale(FRONT), 4)
         figure.add_trace(trace)
         _label(figure, info)
     figure.update_xaxes(range=info.latency_range)
@@ -98,6 +107,57 @@ def plot_front(info: FrontInfo, lines: dict[int, str] | None = None) -> Any:
             },
         )
     return figure
+
+
+def _steps(front: Marks) -> Any:
+    """Return the line of the best accuracy that is known up to each latency.
+
+    Reported accuracies need not rise with latency: by other seeds a slower trial may be no better.
+    """
+    reached = np.maximum.accumulate([100 * value for value in front.accuracy])
+    return go.Scatter(
+        mode="lines",
+        x=front.latency_ms,
+        y=reached.tolist(),
+        line={"shape": "hv", "width": 1.5, "color": FRONT},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _moves(info: FrontInfo) -> list[dict[str, Any]]:
+    """Return thin lines from what the search saw of each trial to what is reported of it."""
+    return [
+        {
+            "type": "line",
+            "layer": "below",
+            "x0": x0,
+            "y0": 100 * y0,
+            "x1": x1,
+            "y1": 100 * y1,
+            "line": {"color": pale(FRONT), "width": 1},
+        }
+        for x0, y0, x1, y1 in zip(
+            info.searched.latency_ms,
+            info.searched.accuracy,
+            info.front.latency_ms,
+            info.front.accuracy,
+            strict=True,
+        )
+    ]
+
+
+def _accuracy_intervals(marks: Marks, color: str, width: float) -> dict[str, Any]:
+    rows = list(zip(marks.accuracy, marks.low, marks.high, strict=True))
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [100 * (high - y) for y, _, high in rows],
+        "arrayminus": [100 * (y - low) for y, low, _ in rows],
+        "color": color,
+        "thickness": width,
+        "width": 0,
+    }
 
 
 def _marks(
@@ -214,13 +274,29 @@ def _describe(info: FrontInfo) -> str:
 
 
 def _note(info: FrontInfo) -> str:
-    told = ["Bars are 95 % intervals of the latency."]
+    told = [_scales(info), "Bars are intervals."]
     if info.pruned.numbers:
         told.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
     if info.infeasible.numbers:
         told.append("Ticks at the foot were over the budget: measured, never trained.")
     if info.baselines.names:
         told.append("Diamonds are known networks, trained and measured the same way.")
+    if info.left.numbers:
+        told.append("Open circles left the front when their latency was measured again.")
     if info.outside:
         told.append(f"{plural(info.outside, 'mark')} outside the view that the plot opens with.")
     return " ".join(told)
+
+
+def _scales(info: FrontInfo) -> str:
+    """Return which numbers the marks stand at: one scale for all small ones, one for the front."""
+    if not info.again:
+        return (
+            "All marks are as the search saw them: first look at latency, accuracy with the seed "
+            "that chose, which is optimistic."
+        )
+    return (
+        "Small marks are as the search saw them, all alike: first look at latency, accuracy with "
+        "the seed that chose. Large marks are the front as the table reports it: final latency, "
+        "and the mean over other seeds where there are any. Best and knee are by the large marks."
+    )

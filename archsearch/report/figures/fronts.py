@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from archsearch.analysis import by_other_seeds, on_one_scale
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import (
     BUDGET,
@@ -19,7 +21,7 @@ from archsearch.report.figures.drawing import (
     plain,
 )
 from archsearch.report.front_info import Marks, front_info
-from archsearch.report.units import ms_text, percent_text, plural
+from archsearch.report.units import ms_text, plural
 
 #: told apart by shape as well as by colour
 _STYLES = (
@@ -45,8 +47,8 @@ class FrontsInfo(NamedTuple):
 
 
 def fronts_info(runs: Sequence[RunRecord]) -> FrontsInfo | None:
-    """Collect the fronts of runs; None when all are empty."""
-    marks = tuple(front_info(run).front for run in runs)
+    """Collect the fronts of runs, on one scale (`on_one_scale`); None when all are empty."""
+    marks = tuple(front_info(run).front for run in on_one_scale(runs))
     if not any(each.numbers for each in marks):
         return None
     return FrontsInfo(tuple(run.name for run in runs), marks)
@@ -78,7 +80,7 @@ def plot_fronts(info: FrontsInfo) -> Any:
                     "thickness": 4,
                     "width": 0,
                 },
-                customdata=[f"{name}: trial {number}" for number in marks.numbers],
+                customdata=[f"{plain(name)}: trial {number}" for number in marks.numbers],
                 hovertemplate="<b>%{customdata}</b><br>%{y:.1f} %, %{x:.3g} ms<extra></extra>",
             )
         )
@@ -103,10 +105,15 @@ def draw_fronts(runs: Sequence[RunRecord], key: str = "fronts") -> Drawing | Non
             for latency, accuracy in zip(marks.latency_ms, marks.accuracy, strict=True)
         )
         told.append(f"{name}: {points or 'empty'}.")
+    scale = (
+        "Accuracies are means over other seeds than those that chose."
+        if by_other_seeds(runs)
+        else "Accuracies are with the seeds that chose."
+    )
     return Drawing(
         key,
         fronts_title(info),
         plot_fronts(info),
         f"Stepped lines of validation accuracy against latency. {' '.join(told)}",
-        "Bars are 95 % intervals of the latency.",
+        f"{scale} Bars are 95 % intervals of the latency.",
     )

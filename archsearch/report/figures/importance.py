@@ -4,9 +4,17 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from archsearch.percent import percent_text
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
 from archsearch.report.figures.effects import REST, ROW, EffectRow, plot_effects
-from archsearch.report.units import percent_text, points_text
+from archsearch.report.importance_words import (
+    LEVEL,
+    NOTHING,
+    accuracy_verdict,
+    clear_choices,
+    measure_line,
+)
+from archsearch.report.units import points_text
 from archsearch.search import ParameterImportance, RunImportance
 
 #: parameters and choices beyond these are in the tables only
@@ -90,14 +98,20 @@ def draw_importance(found: RunImportance) -> Drawing | None:
     rows = tuple(sorted(found.parameters, key=_largest, reverse=True)[:MOST_BARS])
     if not rows:
         return None
-    title = "What mattered for accuracy and for latency"
+    sure = clear_choices(found.marginals)
+    title = "Shares of importance for accuracy and for latency"
+    if not sure:
+        title += f". {NOTHING} by accuracy"
     told = "; ".join(
         f"{row.name}: {percent_text(row.accuracy_ped, 0)} % of accuracy, "
         f"{percent_text(row.latency_ped, 0)} % of latency"
         for row in rows
     )
     left = len(found.parameters) - len(rows)
-    note = "Lines: PED-ANOVA, what sets the best tenth apart. Diamonds: fANOVA, share of variance."
+    note = (
+        f"Lines: {measure_line('PED-ANOVA')} Diamonds: {measure_line('fANOVA')} Neither says how "
+        "sure it is: the choices at equal latency do."
+    )
     if left:
         note += f" {left} less important parameters are in the table only."
     figure = plot_importance(rows, title)
@@ -119,7 +133,7 @@ def choice_rows(found: RunImportance) -> tuple[EffectRow, ...]:
         value = row.at_latency.value
         low, high = row.at_latency.interval()
         kind = "not distinguishable"
-        if row.p < 0.05:
+        if row.p < LEVEL:
             kind = "better" if value > 0 else "worse"
         name = f"{row.parameter}: {row.value}"
         rows.append(EffectRow(name, 100 * value, (100 * low, 100 * high), kind))
@@ -131,7 +145,7 @@ def draw_choices(found: RunImportance) -> Drawing | None:
     rows = choice_rows(found)
     if not rows:
         return None
-    title = "Accuracy that goes with each choice, at equal latency"
+    title = accuracy_verdict(found.marginals)
     told = "; ".join(f"{row.name}: {points_text(row.value / 100, 1)}" for row in rows)
     note = (
         "Against the mean of the parameter's values; bars are 95 % intervals each, colours are by "

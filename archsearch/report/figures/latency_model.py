@@ -7,9 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from archsearch.analysis import leave_one_out, one_hot
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, GRID, OTHER, Drawing, new_figure
-from archsearch.report.units import percent_text, plural
+from archsearch.report.units import plural
 
 FEWEST_TRIALS = 16
 #: more points than this are thinned for drawing; the errors are over all of them

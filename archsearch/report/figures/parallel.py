@@ -113,7 +113,7 @@ def _result_axis(name: str, unit: str, values: list[float]) -> tuple[Axis, list[
 
 def parallel_title(info: ParallelInfo) -> str:
     """Return what the figure shows in one line."""
-    return f"The {plural(len(info.axes) - 2, 'most telling choice')} of every trained network"
+    return f"{plural(len(info.axes) - 2, 'choice')} of every trained network"
 
 
 def plot_parallel(info: ParallelInfo) -> Any:

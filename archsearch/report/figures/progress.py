@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from archsearch.analysis import Reference, progress, reference_point
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, SECOND, Drawing, style
-from archsearch.report.units import duration_text, percent_text, plural
+from archsearch.report.units import duration_text, plural
 
 Against = Literal["seconds", "trials", "epochs"]
 _AXES = {
@@ -79,7 +80,7 @@ def plot_progress(info: ProgressInfo) -> Any:
             hovertemplate=f"{name} {shown} at %{{x:,.0f}} {_unit(info)}<extra></extra>",
         )
         figure.add_trace(trace, row=row, col=1)
-    style(figure, progress_title(info), "", "best accuracy (%)")
+    style(figure, progress_title(info), "", "best, selected seed (%)")
     axis = figure.layout.xaxis.to_plotly_json()
     figure.update_layout(
         xaxis={"showticklabels": False},

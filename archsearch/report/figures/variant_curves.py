@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView
 from archsearch.report.figures.drawing import FRONT, OTHER, TEXT, Drawing, new_figure, plain
-from archsearch.report.units import percent_text
 
 
 class MeanCurve(NamedTuple):

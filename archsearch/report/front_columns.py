@@ -1,0 +1,178 @@
+"""The columns of a front, declared once for terminal, page, notebook, files and programs."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from archsearch.analysis import (
+    Neighbour,
+    Reported,
+    SeedMean,
+    accuracy_interval,
+    front_trials,
+    num_images,
+    run_accuracies,
+)
+from archsearch.arch import summary
+from archsearch.percent import percent_interval_text, percent_text
+from archsearch.record import LatencyResult, RunRecord, TrialRecord
+from archsearch.report.certainty import look_at
+from archsearch.report.column import Column
+from archsearch.report.remarks import remarks
+from archsearch.report.units import count_text, ms_interval_text, ms_text, reported_text
+
+
+class FrontRow(NamedTuple):
+    """What is known about one trial of a front.
+
+    Attributes:
+        trial: the trial.
+        reported: the accuracy that leads; None when it has none.
+        selected_interval: 95 %, over images, of the accuracy with the seed that chose.
+        mean: over other seeds; None without any.
+        faster: against the next faster trial over other seeds; None where that is not known.
+        remarks: best, knee, ...
+    """
+
+    trial: TrialRecord
+    reported: Reported | None
+    selected_interval: tuple[float, float] | None
+    mean: SeedMean | None
+    faster: Neighbour | None
+    remarks: tuple[str, ...]
+
+    @property
+    def latency(self) -> LatencyResult | None:
+        """The final measurement, else the first one."""
+        return self.trial.final_latency or self.trial.latency
+
+
+def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
+    """Return the front of a run, by increasing latency."""
+    front, n, look = front_trials(run), num_images(run), look_at(run)
+    reported, words = run_accuracies(run), remarks(run)
+    means = {each.trial: each for each in look.means} if look else {}
+    faster = {each.trial: each for each in look.neighbours} if look else {}
+    return tuple(
+        FrontRow(
+            trial,
+            reported.get(trial.number),
+            accuracy_interval(trial.accuracy, n) if n and trial.accuracy is not None else None,
+            means.get(trial.number),
+            faster.get(trial.number),
+            words[trial.number],
+        )
+        for trial in front
+    )
+
+
+def _selected_text(row: FrontRow) -> str:
+    text = percent_text(row.trial.accuracy)
+    if row.selected_interval is None:
+        return text
+    return f"{text} ({percent_interval_text(*row.selected_interval)})"
+
+
+def _latency_text(row: FrontRow) -> str:
+    if row.latency is None:
+        return "-"
+    return f"{ms_text(row.latency.median_ms)} ({ms_interval_text(*row.latency.interval_ms)})"
+
+
+def _any_other_seed(rows: Sequence[FrontRow]) -> bool:
+    return any(row.mean is not None for row in rows)
+
+
+def _ends(pair: tuple[float, float] | None) -> list[float] | None:
+    return list(pair) if pair is not None else None
+
+
+def _against(row: FrontRow, name: str) -> Any:
+    return None if row.faster is None else getattr(row.faster, name)
+
+
+ACCURACY = (
+    "validation accuracy: mean over seeds that had no part in choosing; where there are none, "
+    "with the seed that chose (marked selected), which is optimistic"
+)
+SELECTED = "validation accuracy with the seed by which the search chose the trial: optimistic"
+
+#: every column of a front; those without header are for programs
+FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
+    Column("trial", lambda row: row.trial.number, "trial", about="number in the run"),
+    Column("digest", lambda row: row.trial.digest),
+    Column(
+        "accuracy",
+        lambda row: row.reported.value if row.reported else None,
+        "accuracy %",
+        lambda row: reported_text(row.reported),
+        about=ACCURACY,
+    ),
+    Column("accuracy_interval", lambda row: _ends(row.reported.interval if row.reported else None)),
+    Column("accuracy_seeds", lambda row: row.reported.num_seeds if row.reported else None),
+    Column(
+        "selected_accuracy",
+        lambda row: row.trial.accuracy,
+        "selected seed %",
+        _selected_text,
+        about=SELECTED,
+        shown=_any_other_seed,
+    ),
+    Column("selected_interval", lambda row: _ends(row.selected_interval)),
+    Column(
+        "test_accuracy",
+        lambda row: row.trial.test_accuracy,
+        "test %",
+        lambda row: percent_text(row.trial.test_accuracy),
+        about="on the test split, weights of the selected seed",
+    ),
+    Column(
+        "latency_ms",
+        lambda row: row.trial.latency_ms,
+        "latency ms",
+        _latency_text,
+        about="the final measurement where there is one, else the first",
+    ),
+    Column(
+        "latency_interval_ms", lambda row: _ends(row.latency.interval_ms if row.latency else None)
+    ),
+    Column("latency_environment", lambda row: row.latency.environment if row.latency else None),
+    Column(
+        "params",
+        lambda row: row.trial.params,
+        "params",
+        lambda row: count_text(row.trial.params),
+        about="number of parameters",
+    ),
+    Column(
+        "macs",
+        lambda row: row.trial.macs,
+        "MACs",
+        lambda row: count_text(row.trial.macs),
+        about="multiply-adds of one image",
+    ),
+    Column(
+        "remarks",
+        lambda row: list(row.remarks),
+        "remarks",
+        lambda row: " ".join(row.remarks),
+        about="best and knee are chosen by the accuracy of this table",
+        tags=True,
+    ),
+    Column("seed", lambda row: row.trial.seed),
+    Column(
+        "seed_accuracies", lambda row: {str(k): v for k, v in row.trial.seed_accuracies.items()}
+    ),
+    Column("seed_sd", lambda row: row.mean.sd if row.mean else None),
+    Column("faster_trial", lambda row: _against(row, "faster")),
+    Column("faster_difference", lambda row: _against(row, "difference")),
+    Column("faster_interval", lambda row: _ends(row.faster.interval if row.faster else None)),
+    Column("faster_verdict", lambda row: _against(row, "verdict")),
+    Column(
+        "summary",
+        lambda row: summary(row.trial.arch),
+        "architecture",
+        about="stem, then stage by stage",
+        code=True,
+    ),
+    Column("arch", lambda row: row.trial.arch.to_dict(), in_csv=False),
+)

@@ -1,0 +1,131 @@
+"""How a table fits a terminal: all in rows, with brackets below, or with long texts in a list."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from archsearch.report.plain_table import PlainTable
+
+#: blanks between two columns
+_GAP = 2
+
+
+def printed(table: "PlainTable", console: Console, options: ConsoleOptions) -> RenderResult:
+    """Yield title, table and notes in the widest form that fits the width."""
+    if not table.rows and table.nothing:
+        yield Text(table.nothing)
+        return
+    if table.title:
+        yield Text(table.title)
+    grid, listed = _fitted(table, options.max_width)
+    yield grid
+    for note in table.notes:
+        yield Text(note)
+    if listed:
+        yield Text()
+        yield _below(table, listed)
+
+
+def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int]]:
+    """Return the widest form that fits, and which columns are listed below it.
+
+    The forms: everything in rows; long texts of code below; brackets under their values, and
+    words wrapped between words; and where there is no room for that, folded anywhere.
+    """
+    every = list(range(len(table.headings)))
+    code = [at for at in every if table.headings[at] in table.code]
+    short = [at for at in every if at not in code]
+    for columns in (every, short):
+        cells = [_texts(table, at, stacked=False) for at in columns]
+        widths = [max(map(_longest_line, each)) for each in cells]
+        if _total(widths) <= width:
+            return _grid(table, columns, cells, widths), code if columns is short else []
+    cells = [_texts(table, at, stacked=True) for at in short]
+    least = [max(map(_longest_word, each)) for each in cells]
+    least = _squeezed(least, width)
+    most = [max(map(_longest_line, each)) for each in cells]
+    return _grid(table, short, cells, _shared(least, most, width)), code
+
+
+def _texts(table: "PlainTable", at: int, stacked: bool) -> list[str]:
+    """Return heading and cells of a column; ``stacked`` puts brackets of numbers below them."""
+    heading = table.headings[at]
+    texts = ["" if heading in table.tags else heading, *(row[at] for row in table.rows)]
+    if stacked and not _is_words(table, at):
+        return [text.replace(" (", "\n(") for text in texts]
+    return texts
+
+
+def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
+    """Return widths that fill the room, each column between its least and its most.
+
+    What is spare goes to the columns in proportion to what they still lack.
+    """
+    spare = width - _total(least)
+    lacking = [high - low for low, high in zip(least, most, strict=True)]
+    total = sum(lacking) or 1
+    return [
+        low + min(lack, spare * lack // total) for low, lack in zip(least, lacking, strict=True)
+    ]
+
+
+def _squeezed(widths: Sequence[int], width: int) -> list[int]:
+    """Return widths that fit, where need be narrower than a word; names, in the first, last."""
+    found = list(widths)
+    while _total(found) > width and max(found) > 1:
+        rest = found[1:] if max(found[1:], default=0) > found[0] // 3 else found
+        found[found.index(max(rest), 0 if rest is found else 1)] -= 1
+    return found
+
+
+def _grid(
+    table: "PlainTable",
+    columns: Sequence[int],
+    cells: Sequence[Sequence[str]],
+    widths: Sequence[int],
+) -> Table:
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for place, (at, (heading, *texts)) in enumerate(zip(columns, cells, strict=True)):
+        # where an interval follows each number, numbers line up at the left
+        left = _is_words(table, at) or any("(" in text for text in texts)
+        grid.add_column(
+            Text(heading),
+            justify="left" if left else "right",
+            overflow="fold",
+            width=widths[place],
+        )
+    for row in zip(*(texts for _, *texts in cells), strict=True):
+        grid.add_row(*map(Text, row))
+    return grid
+
+
+def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
+    grid = Table.grid(padding=(0, _GAP))
+    grid.add_column(justify="right", overflow="fold")
+    for _ in columns:
+        grid.add_column(overflow="fold")
+    for row in table.rows:
+        grid.add_row(Text(row[0]), *(Text(row[at]) for at in columns))
+    return grid
+
+
+def _is_words(table: "PlainTable", at: int) -> bool:
+    return table.headings[at] in table.words
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * len(widths)
+
+
+def _longest_line(text: str) -> int:
+    return max(map(cell_len, text.split("\n")), default=0)
+
+
+def _longest_word(text: str) -> int:
+    return max(map(cell_len, text.split()), default=0)

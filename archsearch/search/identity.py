@@ -1,0 +1,58 @@
+"""What makes a run the one that was begun, and what may differ when it goes on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from archsearch.yaml_source import dotted
+
+_MISSING = "(absent)"
+_Flat = dict[tuple[str | int, ...], Any]
+
+
+def differences_from(
+    config: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    space_may_differ: bool = False,
+    data: Mapping[str, Any] | None = None,
+) -> list[tuple[str, Any, Any]]:
+    """Return each value that is not as it was: its key, what it was, and what it is.
+
+    Args:
+        config: of the run that was begun.
+        identity: what is asked for now.
+        space_may_differ: the space is checked elsewhere.
+        data: what is known about the images; where it is as it was, they may lie elsewhere.
+    """
+    before, now = _flat(config.get("identity", {})), _flat(identity)
+    # equal spaces may come from different files
+    passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
+    if space_may_differ:
+        passed.add(("space_digest",))
+    if data and _same_images(config.get("data"), data):
+        passed |= {("data",), ("data_root",)}
+    return [
+        (dotted(key), before.get(key, _MISSING), now.get(key, _MISSING))
+        for key in dict.fromkeys([*before, *now])
+        # an option that a run of an earlier version did not know was not used by it
+        if key not in passed and (before.get(key) or None) != (now.get(key) or None)
+    ]
+
+
+def _same_images(before: object, now: Mapping[str, Any]) -> bool:
+    """Tell whether everything that was noted about the images is as it was, and is a lot."""
+    if not isinstance(before, Mapping) or not {"train", "mean", "std"} <= set(before):
+        return False
+    return all(before[key] == now[key] for key in before if key in now)
+
+
+def _flat(data: Any, path: tuple[str | int, ...] = ()) -> _Flat:
+    if isinstance(data, Mapping):
+        return {k: v for key, each in data.items() for k, v in _flat(each, (*path, key)).items()}
+    if isinstance(data, list | tuple):
+        return {k: v for i, each in enumerate(data) for k, v in _flat(each, (*path, i)).items()}
+    return {path: data}
+
+
+def _same_space(before: _Flat, now: _Flat) -> bool:
+    key = ("space_digest",)
+    return key in before and before[key] == now.get(key)
