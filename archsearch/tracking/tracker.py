@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from archsearch.activity import wait_until
 from archsearch.tracking.entry import Entry
 from archsearch.tracking.registry import SINKS, Sink
 
@@ -65,8 +66,9 @@ class Tracker:
         self._thread.join(min(_SILENT_S, self._close_s))
         if self._thread.is_alive() and self._close_s > _SILENT_S:
             names = ", ".join(name for name in self._names if name not in self._failed)
-            self._warn(f"writing the rest to {names}, at most {self._close_s:.0f} s")
-            self._thread.join(self._close_s - _SILENT_S)
+            thread = self._thread
+            limit_s = self._close_s - _SILENT_S
+            wait_until(lambda: not thread.is_alive(), f"writing the rest to {names}", limit_s)
         if self._thread.is_alive():
             self._warn(
                 f"logging did not end within {self._close_s:.0f} s; the same command writes the "
