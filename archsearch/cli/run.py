@@ -1,5 +1,6 @@
 """``archsearch run``: search, or go on with a search."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -371,8 +372,13 @@ def configuration(
         return configured(data, settings)
     except InputError as error:
         raise InputError(
-            [Problem(_OPTIONS.get(p.key, p.key), p.rule, p.value, p.remedy) for p in error.problems]
+            [Problem(_option(p.key), p.rule, p.value, p.remedy) for p in error.problems]
         ) from None
+
+
+def _option(key: str) -> str:
+    """Return the option that gives a value, or an item of a list; the key itself without one."""
+    return _OPTIONS.get(key) or _OPTIONS.get(re.sub(r"\.\d+$", "", key), key)
 
 
 def refuse_twice(settings: Sequence[Setting], given: Mapping[str, Any]) -> None:

@@ -91,7 +91,8 @@ def _go_on(prepared: Prepared, listener: Listener) -> None:
     name = study_name(folder, written, prepared.storage)
     begun = written.get("identity", {}).get("space_digest")
     is_other_space = begun is not None and begun != prepared.space.digest
-    folder.check_same(prepared.identity, is_other_space, prepared.written["data"])
+    images, recipe = prepared.written["data"], prepared.written["recipe"]
+    folder.check_same(prepared.identity, is_other_space, images, recipe)
     # runs of earlier versions noted a path, or a password
     updated = {**written, "storage": prepared.storage.kept, "study": name}
     if is_other_space:

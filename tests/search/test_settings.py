@@ -110,3 +110,17 @@ def test_settings_are_recorded_and_another_value_is_refused(tmp_path: Path) -> N
     ):
         with pytest.raises(InputError, match=f"{key}: run 'r' was begun with {was}"):
             begun.folder.check_same(prepare(made(*other), place).identity, space_may_differ=True)
+
+
+def test_only_what_differs_is_named_where_one_recipe_is_a_default(tmp_path: Path) -> None:
+    place = Place(name="r", runs_dir=str(tmp_path))
+    begun = prepare(made("recipe.weight_decay=0.1"), place)
+    begun.folder.create(begun.written)
+    now = prepare(made(), place)
+    with pytest.raises(InputError) as caught:
+        begun.folder.check_same(now.identity, recipe=now.written["recipe"])
+    (problem,) = caught.value.problems
+    assert problem.key == "recipe.weight_decay"
+    assert problem.rule == "run 'r' was begun with 0.1"
+    same = prepare(made("recipe.weight_decay=0.1", "recipe.epochs=5"), place)
+    begun.folder.check_same(same.identity, recipe=same.written["recipe"])
