@@ -121,6 +121,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return a remedy that offers the names closest to ``name``, or lists all of them."""
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
+    # lr for learning_rate
+    initials = [each for each in names if name == "".join(word[:1] for word in each.split("_"))]
+    close = initials + [each for each in close if each not in initials]
     if close:
         return "did you mean " + " or ".join(f"'{match}'" for match in close) + "?"
     return "known: " + ", ".join(names)

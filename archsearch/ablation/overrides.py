@@ -8,7 +8,6 @@ pattern. A mapping changes the keys that it names; with another ``type`` it keep
 have. A list is one value for each stage, null leaving a stage as it is.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -17,12 +16,11 @@ from archsearch.ablation.parts import class_of, copied, put, without_open
 from archsearch.arch import Arch, Block, Stage, arch_from
 from archsearch.arch.spec import Spec
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.settings import indices
 from archsearch.yaml_source import YamlSource
 
 #: name of an override, rule, value, remedy -> a problem with its place in the file
 Report = Callable[[str, str, object, str], Problem]
-
-_RANGE = re.compile(r"(\d+)-(\d+)")
 
 
 def overridden(arch: Arch, overrides: Mapping[str, Any], report: Report | None = None) -> Arch:
@@ -158,7 +156,7 @@ def _places(
     """Yield the mappings that hold what ``names`` leads to; a wildcard passes over the others."""
     name, *rest = names
     if isinstance(data, list):
-        for index in _indices(name, len(data)):
+        for index in indices(name, len(data)):
             here = index if owner is Stage else stage
             if rest:
                 yield from _places(data[index], rest, owner, here)
@@ -176,17 +174,6 @@ def _places(
     if below is None and owner is not None and isinstance(child, dict):
         below = class_of(owner, name, child.get("type"))
     yield from _places(child, rest, below, stage)
-
-
-def _indices(name: str, count: int) -> range:
-    if name == "*":
-        return range(count)
-    if name.isdigit() and int(name) < count:
-        return range(int(name), int(name) + 1)
-    found = _RANGE.fullmatch(name)
-    if found and int(found[1]) <= int(found[2]) < count:
-        return range(int(found[1]), int(found[2]) + 1)
-    return range(0)
 
 
 def _why_nowhere(data: dict[str, Any], path: str, names: list[str]) -> tuple[str, object, str]:

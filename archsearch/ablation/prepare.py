@@ -12,15 +12,18 @@ from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
 from archsearch.activity import doing
+from archsearch.cost.device import choose_device, is_cuda
 from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, ProblemList
 from archsearch.files import valid_name
 from archsearch.search.config import Execution
-from archsearch.search.prepare import choose_device, place_problem
+from archsearch.search.prepare import place_problem
 from archsearch.search.run_folder import RunFolder, run_folder
-from archsearch.train import Recipe, default_augmentation, default_recipe
+from archsearch.settings import Setting
+from archsearch.train import Recipe, default_augmentation, default_recipe, with_settings
 from archsearch.train.fit import fit_problems
+from archsearch.train.precision import half_precision
 
 _SPLIT_SEED = 0
 
@@ -37,6 +40,7 @@ class AblationPlace:
         runs_dir: folder of all runs.
         download: fetch a missing published data set.
         only: names of the variants to train beside the base; empty for all.
+        settings: values of the recipe in place of the study's.
     """
 
     study: str
@@ -46,6 +50,7 @@ class AblationPlace:
     runs_dir: str = "runs"
     download: bool = False
     only: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class PreparedAblation:
         networks: what is trained, with the classes and channels of the data.
         data: the data splits, the same for every seed.
         recipe: nothing left open.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
         folder: where its results live.
         name: of the study.
         scale: that is run.
@@ -100,9 +105,13 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
     if opened is not None:
         study, every = opened
         with found.gathered():
+            if place.settings:
+                settled = with_settings(_recipe_of(study), place.settings)
+                study = study.model_copy(update={"recipe": settled, "epochs": None})
+        with found.gathered():
             networks = every.only(place.only)
         with found.gathered():
-            device = choose_device(study.latency.device)
+            device = choose_device(study.latency.device, "--device")
         with found.gathered(), doing(f"reading the data: {study.data}") as activity:
             data = load_data(
                 study.data,
@@ -152,20 +161,28 @@ def _fitted(networks: Networks, data: DataSplits) -> Networks:
     return replace(networks, all=tuple(fitted))
 
 
+def _recipe_of(study: Study) -> Recipe:
+    """Return the study's recipe, or its data set's with the study's epochs."""
+    if study.recipe is not None:
+        return study.recipe
+    recipe = default_recipe(study.data)
+    if study.epochs is None:
+        return recipe
+    warmup = min(recipe.warmup_epochs, study.epochs / 4)
+    return recipe.model_copy(update={"epochs": study.epochs, "warmup_epochs": warmup})
+
+
 def _settled(study: Study, data: DataSplits, device: str) -> Recipe:
     """Return the recipe with nothing left open.
 
     Precision is settled for all networks alike and without a clock: two networks in two
     arithmetics would differ in more than what the study asks about.
     """
-    recipe = study.recipe or default_recipe(study.data)
+    recipe = _recipe_of(study)
     changes: dict[str, Any] = {}
-    if study.recipe is None and study.epochs is not None:
-        warmup = min(recipe.warmup_epochs, study.epochs / 4)
-        changes |= {"epochs": study.epochs, "warmup_epochs": warmup}
     if recipe.augmentation is None:
         changes["augmentation"] = default_augmentation(data)
     if recipe.precision == "auto":
-        half = "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float16"
-        changes["precision"] = half if device == "cuda" else "float32"
+        on_cuda = is_cuda(device)
+        changes["precision"] = half_precision(torch.device(device)) if on_cuda else "float32"
     return recipe.model_copy(update=changes)

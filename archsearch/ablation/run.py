@@ -13,6 +13,7 @@ from archsearch.ablation.maker import Network
 from archsearch.ablation.plan import describe_cost
 from archsearch.ablation.prepare import PreparedAblation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
+from archsearch.ablation.tracked import ablation_entries, training_entry
 from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.activity import resumable
@@ -23,6 +24,7 @@ from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
 from archsearch.search.execution import log_to, num_workers, open_executor
+from archsearch.tracking import Tracker, open_tracker
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +61,19 @@ def run_ablation(
     folder = AblationFolder(prepared.folder)
     with prepared.folder.lock(), log_to(prepared.folder.log):
         folder.write_request(_request(prepared))
-        session = _Session(prepared, folder, listener, retry_failed)
         how = f"the same command goes on from here: {prepared.folder.path}"
-        with resumable("ablation", how):
+        with (
+            open_tracker(prepared.folder.path, prepared.execution.log, listener.line) as tracker,
+            resumable("ablation", how),
+        ):
+            session = _Session(prepared, folder, listener, retry_failed, tracker)
             try:
                 session.run(more_seeds)
             finally:
                 record = session.close()
+                if record is not None:
+                    for entry in ablation_entries(record, prepared.recipe):
+                        tracker.log(entry)
         assert record is not None, "what is measured has a record"
         return record
 
@@ -79,8 +87,10 @@ class _Session:
         folder: AblationFolder,
         listener: AblationListener,
         retry_failed: bool,
+        tracker: Tracker,
     ) -> None:
         self._prepared = prepared
+        self._tracker = tracker
         self._folder = folder
         self._listener = listener
         self._quiet = machine_lock()
@@ -287,6 +297,9 @@ class _Session:
         )
         self._store.add(key, training)
         self._trained[key] = training
+        name = next(name for name, known in self._keys.items() if known.arch == key.arch)
+        num_train = len(prepared.data.train)
+        self._tracker.log(training_entry(name, key.seed, event.curve, prepared.recipe, num_train))
         self._spent_s.append(sum(metrics.seconds for metrics in event.curve))
 
     def _failed(self, key: TrainingKey, event: FailedEvent) -> None:

@@ -15,20 +15,23 @@ from archsearch.ablation import (
     run_ablation,
     study_texts,
 )
+from archsearch.ablation.tracked import ablation_entries
 from archsearch.ablation_record import AblationRecord
 from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.cli.console import err, out
-from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
+from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet, Set
 from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe_ablation
-from archsearch.cli.run import seconds
+from archsearch.cli.run import refuse_twice, seconds
 from archsearch.errors import InputError, Problem
 from archsearch.report import PlainTable, ablation_tables, write_ablation
 from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_dir
 from archsearch.search import Execution
+from archsearch.settings import settings_from
+from archsearch.tracking import check_sinks, open_tracker
 
 
 def ablate(
@@ -74,6 +77,7 @@ def ablate(
             rich_help_panel="Data and training",
         ),
     ] = None,
+    set_: Set = None,
     seeds: Annotated[
         int | None,
         typer.Option(
@@ -106,7 +110,9 @@ def ablate(
     ] = False,
     device: Annotated[
         str | None,
-        typer.Option(help="cpu, cuda or auto. [default: the study's]", rich_help_panel="Machine"),
+        typer.Option(
+            help="cpu, cuda, cuda:N or auto. [default: the study's]", rich_help_panel="Machine"
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -133,6 +139,7 @@ def ablate(
     ] = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
+    log: Log = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
@@ -153,6 +160,7 @@ def ablate(
         workers=workers,
         executor="inline" if executor == "inline" else "ray",
         address=address,
+        log=check_sinks(log or ()),
     )
     changes = {
         "data": data,
@@ -164,7 +172,11 @@ def ablate(
     given = {key: value for key, value in changes.items() if value is not None}
     if device is not None:
         given["latency.device"] = device
-    place = AblationPlace(study, scale, given, name, str(runs_dir), download, tuple(only or ()))
+    settings = tuple(settings_from(set_ or []))
+    refuse_twice(settings, {"recipe.epochs": epochs})
+    place = AblationPlace(
+        study, scale, given, name, str(runs_dir), download, tuple(only or ()), settings
+    )
     prepared = prepare_ablation(place, execution)
     if dry_run:
         for line in describe_ablation_plan(prepared):
@@ -174,6 +186,9 @@ def ablate(
         more = seeds_wanted if until_clear else None
         record = run_ablation(prepared, progress, more, retry_failed=retry_failed)
     _finished(record, prepared, kind)
+    with open_tracker(prepared.folder.path, execution.log, err.print) as tracker:
+        for entry in ablation_entries(record, prepared.recipe, (prepared.folder.report,)):
+            tracker.log(entry)
 
 
 def _check(

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -13,10 +14,12 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
 from archsearch.activity import BOARD, Activity, doing
+from archsearch.cli.completion import completer_of, is_completing, rejoined
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.cli.interruption import Interrupted
 from archsearch.cli.password import hide_password
+from archsearch.cli.signature import stand_in
 from archsearch.machine import machine_limits, usable_cores
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
@@ -33,6 +36,7 @@ COMMANDS = {
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
     "calibrate": "Measure the sub-blocks of a space, so that latency can be predicted.",
     "space": "Check a space, and print its size and the costs in it.",
+    "doctor": "Look at this machine and installation: what would go wrong, and what to do.",
     "zoo": "List the models of the four papers; compare them measured here and published.",
 }
 
@@ -65,18 +69,24 @@ class Command(TyperCommand):
             raise passing from None
 
 
-def build_app(wanted: str | None) -> typer.Typer:
-    """Return the command line with the command ``wanted`` loaded, the others by name only."""
+def build_app(wanted: str | None, completing: bool = False) -> typer.Typer:
+    """Return the command line with the command ``wanted`` loaded, the others by name only.
+
+    Where a shell asks for completions, the parameters of every command are read from its source.
+    """
     app = typer.Typer(
         name="archsearch",
         help=HELP,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
     )
     app.callback()(archsearch)
     for name, line in COMMANDS.items():
+        if completing:
+            app.command(name, cls=Command, help=line)(stand_in(name, completer_of))
+            continue
         app.command(name, cls=Command, help=None if name == wanted else line)(
             _load(name) if name == wanted else _unloaded
         )
@@ -90,6 +100,9 @@ def main(arguments: list[str] | None = None) -> None:
     limit_threads()
     words = sys.argv[1:] if arguments is None else arguments
     wanted = next((word for word in words if not word.startswith("-")), None)
+    if is_completing():
+        _complete(words)
+        return
     with exit_codes(), contextlib.ExitStack() as shown:
         if wanted not in _SERVERS and not {"--quiet", "-q"} & set(words):
             shown.enter_context(Heartbeat(err))
@@ -110,6 +123,29 @@ def limit_threads() -> None:
     if cores < usable_cores():
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ.setdefault(name, str(cores))
+
+
+def _complete(words: list[str]) -> None:
+    """Answer a shell; an error on its screen would be worse than no answer."""
+    answer, kept = io.StringIO(), ""
+    if "COMP_WORDS" in os.environ:
+        line = os.environ["COMP_WORDS"].split()
+        with contextlib.suppress(ValueError):
+            line, index, kept = rejoined(line, int(os.environ["COMP_CWORD"]))
+            os.environ |= {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(index)}
+    with (
+        contextlib.suppress(Exception, SystemExit),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(answer),
+    ):
+        build_app(None, completing=True)(words)
+    lines = [f"{each.removeprefix(kept)}\n" for each in answer.getvalue().splitlines()]
+    try:
+        sys.stdout.writelines(lines)
+        sys.stdout.flush()
+    except OSError:
+        # the shell has gone on: the interpreter must not complain when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def archsearch(

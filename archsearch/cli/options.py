@@ -8,10 +8,20 @@ import typer
 from archsearch.errors import InputError
 from archsearch.files import file_problem
 
+
+def _device(context: typer.Context, value: str) -> str:
+    if not context.resilient_parsing:
+        # torch takes seconds, and help needs none of it
+        from archsearch.cost.device import device_kind
+
+        device_kind(value, "--device")
+    return value
+
+
 # of commands that read or measure one thing
 RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
 TrialChoice = Annotated[str, typer.Option(help="best, knee, or the number of a trial; for a run.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", callback=_device)]
 Threads = Annotated[int, typer.Option(help="Intra-op threads.")]
 Batch = Annotated[int, typer.Option(help="Images of one inference.")]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
@@ -33,6 +43,22 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run", help="Check everything, write and train nothing.", rich_help_panel="Output"
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set one value, in YAML: recipe.learning_rate=1e-3; may be repeated.",
+        rich_help_panel="Data and training",
+    ),
+]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Log to tensorboard, wandb or mlflow as well; may be repeated.",
+        rich_help_panel="Output",
     ),
 ]
 Quiet = Annotated[

@@ -1,5 +1,7 @@
 """``archsearch run``: search, or go on with a search."""
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ from archsearch.activity import clock, doing
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
 from archsearch.cli.front import show_front
-from archsearch.cli.options import DataRoot, Download, DryRun, NewRunsDir, Quiet
+from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet
 from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe
 from archsearch.errors import InputError, Problem
@@ -23,12 +25,16 @@ from archsearch.search import (
     Place,
     SearchConfig,
     StudyFile,
+    configured,
     describe_plan,
     prepare,
     run_search,
 )
+from archsearch.search.tracked import front_entry
+from archsearch.settings import Setting, settings_from
+from archsearch.tracking import open_tracker
 from archsearch.train import default_recipe, load_recipe
-from archsearch.yaml_source import YamlSource, load_yaml
+from archsearch.yaml_source import load_yaml
 
 
 def run(
@@ -89,6 +95,16 @@ def run(
         Path | None,
         typer.Option(
             help="YAML file with the training recipe.", rich_help_panel="Data and training"
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set one value of recipe, space or study, in YAML: recipe.learning_rate=1e-3, "
+            "space.stages.0.depth=2, 'space.stages[1].width={choice: [32, 48]}'; may be repeated.",
+            rich_help_panel="Data and training",
         ),
     ] = None,
     trials: Annotated[
@@ -164,7 +180,7 @@ def run(
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="cpu, cuda or auto. [default: auto]", rich_help_panel="Machine"),
+        typer.Option(help="cpu, cuda, cuda:N or auto. [default: auto]", rich_help_panel="Machine"),
     ] = None,
     threads: Annotated[
         int | None,
@@ -243,6 +259,7 @@ def run(
             rich_help_panel="Output",
         ),
     ] = "",
+    log: Log = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     format_: Annotated[
@@ -288,10 +305,13 @@ def run(
         "execution.address": address,
         "execution.baselines": baseline or None,
         "execution.front_seeds": front_seeds,
+        "execution.log": log or None,
     }
-    config = configuration(space, overrides)
     if recipe is not None:
-        config = config.model_copy(update={"recipe": load_recipe(recipe)})
+        overrides["recipe"] = load_recipe(recipe).model_dump(mode="json")
+    settings = settings_from(set_ or [])
+    refuse_twice(settings, {**overrides, "recipe.epochs": epochs})
+    config = configuration(space, overrides, settings)
     if epochs is not None:
         config = with_epochs(config, epochs)
     place = Place(name, str(runs_dir), storage, download)
@@ -302,6 +322,13 @@ def run(
     with LiveProgress(err, describe, quiet) as progress:
         record = run_search(config, place, progress)
     finished(record, runs_dir / record.name, kind)
+    log_page(record, runs_dir / record.name, config.execution.log)
+
+
+def log_page(record: RunRecord, folder: Path, names: Sequence[str]) -> None:
+    """Log the front together with its page."""
+    with open_tracker(folder, names, err.print) as tracker:
+        tracker.log(front_entry(record, (folder / "report.html",)))
 
 
 def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
@@ -322,12 +349,15 @@ def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
     )
 
 
-def configuration(path_or_name: str, overrides: dict[str, Any]) -> SearchConfig:
-    """Return the configuration from a study file, or from a space, with ``overrides`` applied.
+def configuration(
+    path_or_name: str, overrides: dict[str, Any], settings: Sequence[Setting] = ()
+) -> SearchConfig:
+    """Return the configuration from a study file, or from a space, with values changed.
 
     Args:
         path_or_name: study or space.
         overrides: dotted key to value; None leaves a value as it is.
+        settings: of ``--set``.
 
     Raises:
         InputError: with every problem, named by the option that caused it.
@@ -345,14 +375,37 @@ def configuration(path_or_name: str, overrides: dict[str, Any]) -> SearchConfig:
             target = target.setdefault(parent, {})
         target[last] = value
     try:
-        return value_from(SearchConfig, YamlSource("", data))
+        return configured(data, settings)
     except InputError as error:
         raise InputError(
-            [Problem(_OPTIONS.get(p.key, p.key), p.rule, p.value, p.remedy) for p in error.problems]
+            [Problem(_option(p.key), p.rule, p.value, p.remedy) for p in error.problems]
         ) from None
 
 
+def _option(key: str) -> str:
+    """Return the option that gives a value, or an item of a list; the key itself without one."""
+    return _OPTIONS.get(key) or _OPTIONS.get(re.sub(r"\.\d+$", "", key), key)
+
+
+def refuse_twice(settings: Sequence[Setting], given: Mapping[str, Any]) -> None:
+    """Refuse a value that both an option and ``--set`` give.
+
+    Raises:
+        InputError: with each of them.
+    """
+    problems = []
+    for setting in settings:
+        key = ".".join(setting.path)
+        for full in (key, f"recipe.{key}"):
+            if given.get(full) is not None:
+                remedy = f"leave out {_OPTIONS.get(full, full)} or this"
+                problems.append(setting.problem("is given twice", setting.value, remedy))
+    if problems:
+        raise InputError(problems)
+
+
 _OPTIONS = {
+    "recipe.epochs": "--epochs",
     "rungs": "--rungs",
     "promote": "--promote",
     "budgets.latency_ms": "--budget-ms",
@@ -371,6 +424,7 @@ _OPTIONS = {
     "execution.calibration_s": "--calibration",
     "execution.workers": "--workers",
     "execution.executor": "--executor",
+    "execution.log": "--log",
     "image_size": "--image-size",
     "limit": "--limit",
     "seed": "--seed",

@@ -1,5 +1,6 @@
 """``archsearch train``: train one network to the end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.options import Device, RunsDir, TrialChoice
+from archsearch.cli.options import Device, Log, RunsDir, Set, TrialChoice
 from archsearch.cli.plain import print_facts
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, describe_data, load_data
@@ -20,6 +21,8 @@ from archsearch.files import shell_word, valid_name
 from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
 from archsearch.resources import find_yaml
+from archsearch.settings import Setting, settings_from
+from archsearch.tracking import Tracker, check_sinks, open_tracker
 from archsearch.train import (
     ModelFile,
     Recipe,
@@ -31,7 +34,9 @@ from archsearch.train import (
     open_model_file,
     open_ranks,
     train_fully,
+    with_settings,
 )
+from archsearch.train.tracked import result_entry, running_entry
 from archsearch.zoo.overrides import with_overrides
 
 
@@ -64,6 +69,8 @@ def train(
         int | None,
         typer.Option(help="Images a step; the learning rate goes along in proportion."),
     ] = None,
+    log: Log = None,
+    set_: Set = None,
     image_size: Annotated[
         int | None, typer.Option(help="Side of the images. [default: the network's own]")
     ] = None,
@@ -87,6 +94,7 @@ def train(
 
     On several devices: torchrun --nproc-per-node 4 -m archsearch train ... --device cuda
     """
+    sinks = check_sinks(log or ())
     chosen = _chosen(target, trial, image_size, runs_dir)
     default = valid_name(f"{chosen.name}-{data.partition(':')[0]}")
     folder = TrainingFolder(output or Path("trained") / default)
@@ -105,7 +113,7 @@ def train(
         )
     found.check()
     network = _fitted(chosen.network, splits)
-    wanted = _recipe(recipe, data, epochs, batch)
+    wanted = _recipe(recipe, data, epochs, batch, settings_from(set_ or []))
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
     with open_ranks(device) as (ranks, own_device):
         trainer = Trainer(
@@ -146,14 +154,18 @@ def train(
             for line in describe_data(splits):
                 _say(line)
         ranks.wait()
-        _finish(trainer, folder, network)
+        own = sinks if ranks.first else ()
+        with open_tracker(folder.path, own, err.print) as tracker:
+            _finish(trainer, folder, network, tracker)
 
 
 def _say(line: str) -> None:
     err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile) -> None:
+def _finish(
+    trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile, tracker: Tracker
+) -> None:
     total = trainer.recipe.epochs
     if not trainer.ranks.first:
         train_fully(trainer, folder)
@@ -167,11 +179,13 @@ def _finish(trainer: Trainer, folder: TrainingFolder, network: Arch | ModelFile)
             soft_wrap=True,
         )
         activity.done = metrics.epoch
+        tracker.log(running_entry(trainer, metrics))
 
     how = f"the same command goes on from here: {folder.path}"
     with resumable("training: epochs", how) as activity:
         activity.total, activity.is_frame = total, False
         result = train_fully(trainer, folder, show)
+    tracker.log(result_entry(trainer, result))
     print_facts(_facts(result, trainer, folder))
     if isinstance(network, Arch):
         out.print(
@@ -214,7 +228,13 @@ def _identity(network: Arch | ModelFile) -> dict[str, Any]:
     return {"file": network.digest, "function": network.function}
 
 
-def _recipe(name: str | None, data: str, epochs: int | None, batch: int | None) -> Recipe:
+def _recipe(
+    name: str | None,
+    data: str,
+    epochs: int | None,
+    batch: int | None,
+    settings: Sequence[Setting],
+) -> Recipe:
     recipe = default_recipe(data) if name is None else load_recipe(find_yaml(name, "recipes"))
     for option, value in (("--epochs", epochs), ("--batch", batch)):
         if value is not None and value < 1:
@@ -226,7 +246,7 @@ def _recipe(name: str | None, data: str, epochs: int | None, batch: int | None) 
     if batch is not None:
         rate = recipe.learning_rate * batch / recipe.batch_size
         changes |= {"batch_size": batch, "learning_rate": rate}
-    return recipe.model_copy(update=changes)
+    return with_settings(recipe.model_copy(update=changes), settings)
 
 
 def _facts(

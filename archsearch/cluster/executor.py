@@ -73,7 +73,7 @@ class PoolOptions:
     Attributes:
         num_workers: workers.
         threads: intra-op threads of each.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; on a cluster that was joined, Ray chooses which.
         epoch_timeout_s: a worker silent for longer than this in one epoch is replaced.
         quiet_folder: where the `QuietLock` lives.
         address: Ray cluster to join; empty starts one on this machine.

@@ -31,8 +31,9 @@ from archsearch.cluster.job import (
     never_stop,
 )
 from archsearch.cluster.quiet import QuietLock
-from archsearch.cluster.ray_start import start_ray, stop_ray
+from archsearch.cluster.ray_start import start_ray, stop_ray, worker_device
 from archsearch.cluster.worker import Worker
+from archsearch.cost.device import is_cuda
 from archsearch.data import ArraySplit, DataSplits, Split
 from archsearch.errors import RunError, TrialError
 from archsearch.record import EpochMetrics
@@ -93,6 +94,9 @@ class RayPool:
         self._quiet = QuietLock(options.quiet_folder) if options.quiet_folder else None
         self._broken: BaseException | None = None
         self._started = start_ray(options, _array_bytes(data))
+        self._device = worker_device(
+            options.device, is_own_ray=self._started and not options.address
+        )
         self._activity: Activity | None = None
         self._told = contextlib.ExitStack()
         self._looked = 0.0
@@ -330,11 +334,11 @@ class RayPool:
 
     def _new_slot(self, starts: int = 1) -> _Slot:
         options = self._options
-        gpus = 1 / options.num_workers if options.device == "cuda" else 0
+        gpus = 1 / options.num_workers if is_cuda(options.device) else 0
         actor = (
             ray.remote(RayWorker)
             .options(num_cpus=options.threads, num_gpus=gpus, max_restarts=0)
-            .remote(self._data, options.threads, options.device, options.quiet_folder)
+            .remote(self._data, options.threads, self._device, options.quiet_folder)
         )
         return _Slot(actor, actor.pid.remote(), since=time.perf_counter(), starts=starts)
 

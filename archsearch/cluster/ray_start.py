@@ -43,6 +43,8 @@ def start_ray(options: PoolOptions, data_bytes: int, limit_s: float = _START_LIM
     if options.address:
         _init(f"joining the Ray cluster {options.address}", limit_s, address=options.address)
         return True
+    # workers see the GPUs that this process sees, numbered alike: cuda:1 is the same everywhere
+    os.environ.setdefault("RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES", "1")
     arguments = {
         "num_cpus": options.num_workers * options.threads,
         "include_dashboard": False,
@@ -79,6 +81,17 @@ def store_arguments(data_bytes: int, limits: MachineLimits) -> dict[str, Any]:
     if shared is not None and shared < size:
         found["_plasma_directory"] = tempfile.gettempdir()
     return found
+
+
+def worker_device(device: str, is_own_ray: bool) -> str:
+    """Return the device by the number that it has in a worker.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``, as this process numbers them.
+        is_own_ray: Ray was started here, by `start_ray`. In a Ray of somebody else each worker
+            sees only the GPU that Ray gave it, as ``cuda:0``.
+    """
+    return device if is_own_ray else device.partition(":")[0]
 
 
 def join_cluster(address: str) -> None:

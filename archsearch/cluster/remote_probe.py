@@ -35,7 +35,7 @@ class RemoteProbe:
 
     Args:
         address: of the Ray cluster.
-        device: ``auto``, ``cpu`` or ``cuda`` of that node.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` of that node.
         threads: intra-op threads.
 
     Raises:
@@ -127,7 +127,7 @@ class ProbeHost:
     """Lives on the target: owns its probe process, and keeps its machine quiet.
 
     Args:
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: intra-op threads.
     """
 

@@ -9,6 +9,7 @@ from safetensors.torch import save
 
 from archsearch.cluster.job import EpochReport, Job
 from archsearch.cluster.quiet import QuietLock
+from archsearch.cost.device import use_device
 from archsearch.data import DataSplits
 from archsearch.train import Trainer
 
@@ -21,13 +22,14 @@ class Worker:
     Args:
         data: the data splits.
         threads: intra-op threads.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
         quiet_folder: where the `QuietLock` lives; empty for none.
     """
 
     def __init__(self, data: DataSplits, threads: int, device: str, quiet_folder: str) -> None:
         # a reused process keeps its first thread count unless told again
         torch.set_num_threads(threads)
+        use_device(device)
         self._data = data
         self._threads = threads
         self._device = device

@@ -8,11 +8,9 @@ from pathlib import Path
 import torch
 
 import archsearch
-from archsearch.errors import InputError, Problem, nearest
+from archsearch.cost.device import device_kind
 from archsearch.machine import own_limits
 from archsearch.record import Environment
-
-DEVICE_KINDS = ("cpu", "cuda")
 
 
 def current_environment(device: str = "cpu") -> Environment:
@@ -39,32 +37,8 @@ def current_environment(device: str = "cpu") -> Environment:
         torch=torch.__version__,
         timm=_version("timm"),
         archsearch=archsearch.__version__,
-        cuda=_cuda_versions() if on_cuda else "",
+        cuda=_cuda_versions(device) if on_cuda else "",
     )
-
-
-def device_kind(device: str) -> str:
-    """Return ``cpu`` or ``cuda`` for a device name.
-
-    Raises:
-        InputError: the name is unknown, or no such device can be used here.
-    """
-    kind, _, index = device.partition(":")
-    if kind not in DEVICE_KINDS or (index and (kind == "cpu" or not index.isdigit())):
-        raise InputError(
-            Problem("device", "must be cpu, cuda or cuda:N", device, nearest(kind, DEVICE_KINDS))
-        )
-    if kind == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if count == 0:
-            raise InputError(
-                Problem("device", "no CUDA device can be used here", device, "use device: cpu")
-            )
-        if index and int(index) >= count:
-            raise InputError(
-                Problem("device", f"there are {count} CUDA devices, numbered from 0", device)
-            )
-    return kind
 
 
 def _cpu_name() -> str:
@@ -86,8 +60,8 @@ def _cpu_name() -> str:
     return name
 
 
-def _cuda_versions() -> str:
-    capability = ".".join(str(part) for part in torch.cuda.get_device_capability())
+def _cuda_versions(device: str) -> str:
+    capability = ".".join(str(part) for part in torch.cuda.get_device_capability(device))
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     return f"runtime {torch.version.cuda}, cuDNN {cudnn}, sm {capability}"
 

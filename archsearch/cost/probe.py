@@ -18,7 +18,7 @@ from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.channel import receive, send
-from archsearch.cost.environment import device_kind
+from archsearch.cost.device import device_kind
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
 from archsearch.cost.target import Target, pack
 from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem, TrialError

@@ -22,6 +22,7 @@ from torch import nn
 
 from archsearch.cost.breakdown import measure_rates, measure_units
 from archsearch.cost.channel import receive, send
+from archsearch.cost.device import use_device
 from archsearch.cost.environment import current_environment
 from archsearch.cost.measurement import (
     Measurement,
@@ -61,6 +62,7 @@ class ProbeServer:
         self.device = torch.device(device)
         self.threads = threads
         self.environment = current_environment(device)
+        use_device(device)
         self._calibrations: dict[int, float] = {}
         self._reference = self._reference_timer()
         self._ballast = torch.zeros(2, _BALLAST_BYTES // 8, device=self.device)

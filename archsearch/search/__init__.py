@@ -19,6 +19,7 @@ from archsearch.search.result import Evaluation, SearchResult
 from archsearch.search.run import run_search
 from archsearch.search.run_folder import RunFolder, find_run
 from archsearch.search.samplers import SAMPLERS
+from archsearch.search.settings import configured
 from archsearch.search.status import Listener, SearchStatus, SilentListener
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "SearchStatus",
     "SilentListener",
     "StudyFile",
+    "configured",
     "default_name",
     "describe_plan",
     "find_run",

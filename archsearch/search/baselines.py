@@ -157,7 +157,7 @@ def run_baselines(
         data: of the run.
         recipe: of the run.
         seed: of the run.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: intra-op threads of the training.
         quiet: agreement with measurements of other runs on this machine.
         measure: takes latencies.

@@ -2,12 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
+from archsearch.cost.device import name_problem
 from archsearch.train import Recipe
 
+
+def _device_name(value: str) -> str:
+    if problem := name_problem(value, auto=True):
+        raise PydanticCustomError("device", problem.rule)
+    return value
+
+
+DeviceName = Annotated[str, AfterValidator(_device_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -60,7 +70,8 @@ class LatencyTarget(Spec):
     """Where and how latency is measured.
 
     Attributes:
-        device: ``cpu``, ``cuda``, or ``auto`` for CUDA where there is one.
+        device: ``cpu``, ``cuda`` (the first one), ``cuda:N``, or ``auto`` for CUDA where there is
+            one.
         batch_size: images per inference.
         threads: intra-op threads on a CPU.
         dtype: number type of weights and activations.
@@ -69,7 +80,7 @@ class LatencyTarget(Spec):
             ``device`` is then that node's.
     """
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     batch_size: Count = 1
     threads: Count = 1
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -100,6 +111,7 @@ class Execution(Spec):
             ``zoo:NAME``.
         front_seeds: other seeds that each member of the front is trained with after the search;
             0 for none.
+        log: tools that trials and the front are logged to: ``tensorboard``, ``wandb``, ``mlflow``.
     """
 
     trials: Count = 48
@@ -112,6 +124,7 @@ class Execution(Spec):
     calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     baselines: tuple[str, ...] = ()
     front_seeds: Annotated[int, Field(ge=0, strict=True)] = 3
+    log: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
 
 
 class SearchConfig(Spec):
@@ -119,6 +132,7 @@ class SearchConfig(Spec):
 
     Attributes:
         space: path or name of a search space.
+        space_overrides: dotted path in the space to a value or domain in place of the file's.
         data: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
         data_root: folder of a torchvision data set; None for its default.
         image_size: side of the images in pixels; None takes the space's.
@@ -137,6 +151,7 @@ class SearchConfig(Spec):
     """
 
     space: str
+    space_overrides: Annotated[dict[str, Any], Field(default_factory=dict)]
     data: str = "digits"
     data_root: str | None = None
     image_size: Count | None = None

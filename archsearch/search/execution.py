@@ -15,6 +15,7 @@ from archsearch.cluster import (
     never_stop,
 )
 from archsearch.cluster.ray_pool import RayPool
+from archsearch.cost.device import is_cuda
 from archsearch.data import DataSplits
 from archsearch.errors import RunError
 from archsearch.machine import own_limits
@@ -29,7 +30,7 @@ def num_workers(execution: Execution, device: str) -> int:
         return 1
     if execution.workers is not None:
         return execution.workers
-    if device == "cuda":
+    if is_cuda(device):
         return 1
     return own_limits().workers(execution.threads_per_worker)
 

@@ -14,6 +14,7 @@ def differences_from(
     identity: Mapping[str, Any],
     space_may_differ: bool = False,
     data: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
 ) -> list[tuple[str, Any, Any]]:
     """Return each value that is not as it was: its key, what it was, and what it is.
 
@@ -22,8 +23,13 @@ def differences_from(
         identity: what is asked for now.
         space_may_differ: the space is checked elsewhere.
         data: what is known about the images; where it is as it was, they may lie elsewhere.
+        recipe: of now, nothing left open; None compares what was asked for alone.
     """
-    before, now = _flat(config.get("identity", {})), _flat(identity)
+    begun, asked = dict(config.get("identity", {})), dict(identity)
+    if recipe is not None and "recipe" in config and begun.get("recipe") != asked.get("recipe"):
+        # one of the two may be a default: what they come to is what differs
+        begun["recipe"], asked["recipe"] = config["recipe"], recipe
+    before, now = _flat(begun), _flat(asked)
     # equal spaces may come from different files
     passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
     if space_may_differ:

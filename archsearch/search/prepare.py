@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from archsearch import __version__
 from archsearch.activity import doing
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
+from archsearch.cost.device import choose_device
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import folder_problem, valid_name
@@ -29,6 +28,7 @@ from archsearch.search.storage import (
     storage_at,
 )
 from archsearch.space import SearchSpace, adapted, load_space
+from archsearch.tracking import check_sinks
 from archsearch.train import Recipe, default_augmentation, default_recipe, recipe_problems
 
 
@@ -82,12 +82,15 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
     with found.gathered():
         check_sampler(config.sampler)
     with found.gathered():
-        space = space or load_space(config.space)
+        check_sinks(config.execution.log)
+    with found.gathered():
+        space = space or load_space(config.space, config.space_overrides)
         found.add(_flat_problem(space, config))
     with found.gathered():
         recipe = _recipe(config)
     with found.gathered():
-        device = choose_device("auto" if config.latency.elsewhere else config.latency.device)
+        wanted = "auto" if config.latency.elsewhere else config.latency.device
+        device = choose_device(wanted, "--device")
     name = place.name or (default_name(config, space) if space is not None else "")
     if name:
         with found.gathered():
@@ -249,23 +252,9 @@ def _recipe(config: SearchConfig) -> Recipe:
     """
     try:
         recipe = config.recipe or default_recipe(config.data)
-    except KeyError:  # an unknown data set, which its loader tells
+    except InputError:  # an unknown data set, which its loader tells
         return Recipe()
     if broken := recipe_problems(recipe):
         raise InputError(broken)
     promotion_of(config.rungs, config.promote, recipe.epochs)
     return recipe
-
-
-def choose_device(wanted: str) -> str:
-    """Return the device to use.
-
-    Raises:
-        InputError: CUDA was asked for and there is none.
-    """
-    has_cuda = torch.cuda.is_available()
-    if wanted == "cuda" and not has_cuda:
-        raise InputError(
-            Problem("--device", "no CUDA device was found", "cuda", "use --device cpu")
-        )
-    return "cuda" if wanted == "auto" and has_cuda else "cpu" if wanted == "auto" else wanted

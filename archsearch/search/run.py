@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from archsearch.activity import doing, resumable
@@ -36,8 +36,10 @@ from archsearch.search.samplers import build_sampler
 from archsearch.search.status import Listener, SilentListener
 from archsearch.search.stopping import DominanceRule
 from archsearch.search.store import StudyStore
+from archsearch.search.tracked import SearchEntries
 from archsearch.search.widening import widen
 from archsearch.space import space_from
+from archsearch.tracking import open_tracker
 from archsearch.train import Trainer, load_weights
 from archsearch.yaml_source import YamlSource
 
@@ -66,7 +68,13 @@ def run_search(
             _go_on(prepared, listener)
         else:
             folder.create(prepared.written)
-        return _session(prepared, listener)
+        with open_tracker(folder.path, config.execution.log, listener.line) as tracker:
+            entries = SearchEntries(prepared)
+            tracker.log(entries.search())
+            record = _session(prepared, listener, lambda told: tracker.log(entries.trial(told)))
+            for entry in entries.all(record):
+                tracker.log(entry)
+        return record
 
 
 def _go_on(prepared: Prepared, listener: Listener) -> None:
@@ -80,7 +88,8 @@ def _go_on(prepared: Prepared, listener: Listener) -> None:
     name = study_name(folder, written, prepared.storage)
     begun = written.get("identity", {}).get("space_digest")
     is_other_space = begun is not None and begun != prepared.space.digest
-    folder.check_same(prepared.identity, is_other_space, prepared.written["data"])
+    images, recipe = prepared.written["data"], prepared.written["recipe"]
+    folder.check_same(prepared.identity, is_other_space, images, recipe)
     # runs of earlier versions noted a path, or a password
     updated = {**written, "storage": prepared.storage.kept, "study": name}
     if is_other_space:
@@ -94,7 +103,9 @@ def _go_on(prepared: Prepared, listener: Listener) -> None:
         listener.line(f"going on in a wider space: {prepared.space.name}")
 
 
-def _session(prepared: Prepared, listener: Listener) -> RunRecord:
+def _session(
+    prepared: Prepared, listener: Listener, told: Callable[[TrialRecord], None]
+) -> RunRecord:
     config, folder, data = prepared.config, prepared.folder, prepared.data
     began = time.perf_counter()
     guess = LatencyGuess(prepared.space)
@@ -111,6 +122,7 @@ def _session(prepared: Prepared, listener: Listener) -> RunRecord:
             has_rungs=config.rungs is not None,
         ),
         constraints=tuple(config.budgets.limits),
+        told=told,
     )
     before_s = store.attribute("wall_s", 0.0)
     rule = None

@@ -184,6 +184,7 @@ class RunFolder:
         identity: Mapping[str, Any],
         space_may_differ: bool = False,
         data: Mapping[str, Any] | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> None:
         """Refuse to go on with another configuration under the same name.
 
@@ -191,12 +192,13 @@ class RunFolder:
             identity: what was asked for now.
             space_may_differ: the space is checked elsewhere.
             data: what is known about the images; where it is as it was, they may lie elsewhere.
+            recipe: of now, nothing left open; None compares what was asked for alone.
 
         Raises:
             InputError: one problem for every value that differs.
         """
         config = self.read_config()
-        differences = differences_from(config, identity, space_may_differ, data)
+        differences = differences_from(config, identity, space_may_differ, data, recipe)
         if differences:
             remedy = "give this run another --name, or go on with the first value"
             raise InputError(

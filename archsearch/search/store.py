@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,7 @@ class StudyStore:
         space: what is searched.
         sampler: proposes parameters.
         constraints: names of the constraints, written in this order on every trial.
+        told: called with the record of every trial that is told, repeats left out.
 
     Raises:
         RunError: the storage cannot be opened.
@@ -70,7 +71,9 @@ class StudyStore:
         space: SearchSpace,
         sampler: optuna.samplers.BaseSampler | None = None,
         constraints: Sequence[str] = (),
+        told: Callable[[TrialRecord], None] | None = None,
     ) -> None:
+        self._told = told
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
         self._constraints = tuple(constraints)
@@ -110,6 +113,8 @@ class StudyStore:
         data = {key: value for key, value in record.to_dict().items() if key != "choices"}
         proposal.trial.set_user_attr(RECORD, data)
         self._finish(proposal, record, violations)
+        if self._told is not None:
+            self._told(record)
 
     def _finish(
         self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]

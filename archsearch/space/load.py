@@ -14,6 +14,7 @@ from archsearch.resources import find_yaml
 from archsearch.space.block_references import BlockReferences
 from archsearch.space.check import arch_space_problems
 from archsearch.space.nodes import INVALID, Choice, Constant, Fields, Items, Node, Scaled
+from archsearch.space.overrides import SECTIONS, with_overrides
 from archsearch.space.parameter import Value
 from archsearch.space.parse import Parser
 from archsearch.space.rules import SearchRules
@@ -21,22 +22,34 @@ from archsearch.space.search_space import SearchSpace
 from archsearch.space.written import BLOCK_KEYS, DOMAIN_KEYS, Written, with_stage_defaults, written
 from archsearch.yaml_source import YamlSource, load_yaml
 
-#: keys of a space file beside those of an Arch file
-SECTIONS = ("parameters", "rules", "stage_defaults", "num_stages")
-
 
 class _Sections(Spec):
     rules: SearchRules = SearchRules()
 
 
-def load_space(path_or_name: str | Path) -> SearchSpace:
+def load_space(path_or_name: str | Path, overrides: Mapping[str, Any] | None = None) -> SearchSpace:
     """Read a search space from a YAML file, or one that ships with archsearch by its name.
 
+    Args:
+        path_or_name: the file, or the name.
+        overrides: dotted path to a value or domain in place of the file's; see `with_overrides`.
+
     Raises:
-        InputError: with every problem of the file.
+        InputError: with every problem of the file and of the overrides.
     """
     path = find_yaml(path_or_name, "spaces")
-    return space_from(load_yaml(path), path.stem)
+    source = load_yaml(path)
+    if not overrides:
+        return space_from(source, path.stem)
+    changed = with_overrides(source, overrides)
+    problems = list(changed.problems)
+    try:
+        space = space_from(changed.source, path.stem)
+    except InputError as error:
+        problems += changed.named(error.problems)
+    if problems:
+        raise InputError(problems)
+    return space
 
 
 def flat_space(

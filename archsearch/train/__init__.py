@@ -9,10 +9,12 @@ from archsearch.train.ranks import Ranks, open_ranks
 from archsearch.train.recipe import (
     Augmentation,
     Recipe,
+    changed_recipe,
     load_recipe,
     recipe_from,
     recipe_problems,
 )
+from archsearch.train.recipe_settings import with_settings
 from archsearch.train.seeding import derive_seed
 from archsearch.train.trainer import Trainer
 from archsearch.train.training_folder import TrainingFolder
@@ -28,6 +30,7 @@ __all__ = [
     "Trainer",
     "TrainingFolder",
     "TrainingResult",
+    "changed_recipe",
     "choose_precision",
     "default_augmentation",
     "default_recipe",
@@ -40,4 +43,5 @@ __all__ = [
     "recipe_problems",
     "save_weights",
     "train_fully",
+    "with_settings",
 ]

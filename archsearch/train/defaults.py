@@ -1,6 +1,8 @@
 """Recipes and augmentation that suit a data set, used where the user says nothing."""
 
 from archsearch.data import DataSplits
+from archsearch.data.load import DATA_NAMES
+from archsearch.errors import InputError, Problem, nearest
 from archsearch.train.recipe import Augmentation, Recipe
 
 # digits: 8 epochs took 13 networks of 1 to 12 M MACs to 0.983-0.997 on the validation split, 6
@@ -18,8 +20,16 @@ _RECIPES = {
 
 
 def default_recipe(data_name: str) -> Recipe:
-    """Return the recipe for a data set, by the name that `load_data` takes."""
-    return _RECIPES[data_name.partition(":")[0]]
+    """Return the recipe for a data set, by the name that `load_data` takes.
+
+    Raises:
+        InputError: there is no such data set.
+    """
+    kind = data_name.partition(":")[0]
+    if kind not in _RECIPES:
+        rule = "unknown data set"
+        raise InputError(Problem("data", rule, data_name, nearest(data_name, DATA_NAMES)))
+    return _RECIPES[kind]
 
 
 def default_augmentation(data: DataSplits) -> Augmentation:

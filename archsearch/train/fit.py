@@ -4,6 +4,7 @@ from typing import Protocol
 
 import torch
 
+from archsearch.cost.device import device_problem
 from archsearch.data import DataSplits
 from archsearch.errors import Problem
 from archsearch.train.recipe import Recipe, recipe_problems
@@ -55,8 +56,6 @@ def fit_problems(
                 "or leave it at auto",
             )
         )
-    if device.type == "cuda" and not torch.cuda.is_available():
-        problems.append(
-            Problem("device", "needs a CUDA device that torch can use", str(device), "use cpu")
-        )
+    if device.type != "cpu" and (problem := device_problem(str(device))):
+        problems.append(problem)
     return problems

@@ -52,10 +52,11 @@ def train_fully(
         metrics = trainer.run(checkpoint_seconds)
         if metrics is not None:
             epochs.append(metrics)
+            # before the checkpoint: an epoch that is trained again after a kill is shown again,
+            # and none is ever left out
+            show(metrics)
         if trainer.ranks.first:
             folder.save(trainer, epochs)
-        if metrics is not None:
-            show(metrics)
     test = trainer.evaluate("test") if trainer.data.test is not None else None
     result = TrainingResult(val=trainer.evaluate("val"), test=test, epochs=tuple(epochs))
     if trainer.ranks.first:

@@ -27,6 +27,24 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return optimizer
 
 
+def epoch_rates(recipe: Recipe, num_images: int) -> list[float]:
+    """Return the learning rate that each epoch ends with.
+
+    Args:
+        recipe: of the training.
+        num_images: training images.
+    """
+    steps = -(-num_images // recipe.batch_size)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=recipe.learning_rate)
+    schedule = build_schedule(optimizer, recipe, steps)
+    rates = []
+    for epoch in range(1, recipe.epochs + 1):
+        # the last step of an epoch is taken with the rate that was set before it
+        schedule.step_update(epoch * steps - 1)
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+    return rates
+
+
 def build_schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
 ) -> Scheduler:

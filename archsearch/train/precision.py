@@ -80,7 +80,7 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
 
 
 def _candidates(device: torch.device) -> tuple[Precision, ...]:
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+    if device.type == "cuda" and not _has_bfloat16(device):
         return ("float32", "float16")
     return ("float32", "bfloat16")
 
@@ -94,6 +94,17 @@ def _step_seconds(model: nn.Module, images: Tensor, labels: Tensor, precision: P
     F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
     _synchronize(images.device)
     return time.perf_counter() - started
+
+
+def half_precision(device: torch.device) -> Precision:
+    """Return the arithmetic of 16 bits that suits a device: what is settled without a clock."""
+    with torch.cuda.device(device):
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _synchronize(device: torch.device) -> None:

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from archsearch.cost.device import is_cuda, use_device
 from archsearch.data.splits import Indices
 
 _TIMEOUT = timedelta(minutes=30)
@@ -97,9 +98,10 @@ def open_ranks(device: str) -> Iterator[tuple[Ranks, str]]:
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
+        use_device(device)
         yield ALONE, device
         return
-    on_cuda = device.startswith("cuda")
+    on_cuda = is_cuda(device)
     if on_cuda:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)

@@ -1,7 +1,9 @@
 """How a candidate is trained, as a frozen value that a YAML file can hold."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field
@@ -103,6 +105,45 @@ def recipe_from(source: YamlSource) -> Recipe:
     if problems:
         raise InputError(problems)
     return recipe
+
+
+def changed_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Return ``recipe`` with values changed.
+
+    A warm-up that is as long as fewer epochs is cut to a quarter of them, unless it is changed too.
+    Of an augmentation that was left to the data set, what is not changed has the defaults of
+    `Augmentation`, as in a file.
+
+    Args:
+        recipe: what to change.
+        changes: dotted key to value, e.g. ``augmentation.flip``.
+
+    Raises:
+        InputError: with every key that a recipe does not have, and every rule that is broken.
+    """
+    data = recipe.model_dump(mode="json")
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        target = data
+        for parent in parents:
+            below = target.get(parent)
+            if not isinstance(below, dict):
+                below = target[parent] = {}
+            target = below
+        target[last] = value
+    epochs, warmup = data["epochs"], data["warmup_epochs"]
+    if "epochs" in changes and "warmup_epochs" not in changes and type(epochs) is int:
+        data["warmup_epochs"] = min(warmup, epochs / 4)
+    try:
+        changed = value_from(Recipe, YamlSource("", data))
+        problems = recipe_problems(changed)
+    except InputError as error:
+        problems = list(error.problems)
+    if problems:
+        raise InputError(
+            [replace(problem, key=f"recipe.{problem.key}", file="") for problem in problems]
+        )
+    return changed
 
 
 def recipe_problems(recipe: Recipe) -> list[Problem]:

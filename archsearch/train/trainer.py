@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archsearch.cost.device import name_problem
 from archsearch.data import DataSplits
 from archsearch.errors import DivergedError, InputError, Problem
 from archsearch.model import build_model
@@ -73,6 +74,8 @@ class Trainer:
     ) -> None:
         self.recipe = resolved(recipe, data)
         self.seed = seed
+        if isinstance(device, str) and (problem := name_problem(device)):
+            raise InputError(problem)
         self.device = torch.device(device)
         self.threads = threads
         self._ranks = ranks

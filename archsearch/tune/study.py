@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archsearch.arch import value_from
+from archsearch.cost.device import device_kind
 from archsearch.data import DataSplits
 from archsearch.errors import InputError, Problem
 from archsearch.resources import find_yaml
@@ -34,7 +35,7 @@ class TuneStudy:
         recipe: how they are trained.
         budgets: upper limits; a candidate above one of them is not trained.
         latency: where and how latency is measured.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, or ``cuda``: Ray numbers the GPUs that it gives to a trial from 0.
         threads: intra-op threads of a training.
         seed: of initialisation and data order.
     """
@@ -67,7 +68,7 @@ def tune_study(study: Study) -> TuneStudy:
         recipe=prepared.recipe,
         budgets=config.budgets,
         latency=config.latency,
-        device=prepared.device,
+        device=device_kind(prepared.device),
         threads=config.execution.threads_per_worker,
         seed=config.seed,
     )

@@ -26,7 +26,7 @@ def prepare_onnxruntime(
     onnxruntime = load_extra("onnxruntime", "onnx", "onnxruntime")
     for package in ("onnx", "onnxscript"):
         load_extra(package, "onnx", "onnxruntime")
-    provider = "CUDAExecutionProvider" if inputs.device.type == "cuda" else "CPUExecutionProvider"
+    provider, settings = provider_for(inputs.device)
     if provider not in onnxruntime.get_available_providers():
         raise InputError(
             Problem(
@@ -44,7 +44,9 @@ def prepare_onnxruntime(
         file = Path(folder) / "model.onnx"
         write_onnx(model, inputs, file)
         try:
-            session = onnxruntime.InferenceSession(str(file), options, providers=[provider])
+            session = onnxruntime.InferenceSession(
+                str(file), options, providers=[(provider, settings)]
+            )
         except Exception as error:
             if "NOT_IMPLEMENTED" not in str(error) and "NotImplemented" not in repr(error):
                 raise
@@ -61,6 +63,13 @@ def prepare_onnxruntime(
         return session.run(None, feed)
 
     return run
+
+
+def provider_for(device: torch.device) -> tuple[str, dict[str, Any]]:
+    """Return the execution provider for a device, and its settings."""
+    if device.type == "cuda":
+        return "CUDAExecutionProvider", {"device_id": device.index or 0}
+    return "CPUExecutionProvider", {}
 
 
 def _array(inputs: torch.Tensor) -> Any:

@@ -1,0 +1,26 @@
+"""One thing that was looked at."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+#: ``problem``: a run would fail; ``note``: it would be slower, or its numbers less sure
+Level = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        value: what was found.
+        level: how it matters.
+        means: what would go wrong; empty where nothing would.
+        remedy: what to do; empty where there is nothing to do.
+    """
+
+    name: str
+    value: str
+    level: Level = "ok"
+    means: str = ""
+    remedy: str = ""
