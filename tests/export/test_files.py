@@ -30,9 +30,15 @@ def test_existing_file_needs_force(tmp_path):
     assert load_arch(path) == SMALL
 
 
-def test_missing_folder(tmp_path):
-    with pytest.raises(InputError, match="folder must exist"):
-        export_python(SMALL, tmp_path / "nowhere" / "model.py")
+def test_folders_are_made(tmp_path):
+    export_yaml(SMALL, tmp_path / "new" / "deep" / "model.yaml")
+    assert load_arch(tmp_path / "new" / "deep" / "model.yaml") == SMALL
+
+
+def test_a_file_in_place_of_the_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is no folder"):
+        export_python(SMALL, tmp_path / "file" / "model.py")
 
 
 def test_target_is_a_folder(tmp_path):
