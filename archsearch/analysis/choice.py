@@ -31,6 +31,12 @@ def front_trials(run: RunRecord) -> tuple[TrialRecord, ...]:
     return tuple(by_number[number] for number in run.front if number in by_number)
 
 
+def _front_words(run: RunRecord) -> str:
+    """Return the numbers of the front's trials as a remedy; empty for no front."""
+    numbers = ", ".join(str(trial.number) for trial in front_trials(run))
+    return f"on its front: {numbers}" if numbers else ""
+
+
 def choose(run: RunRecord, which: str | int) -> TrialRecord:
     """Return the trial that ``which`` names: ``best`` or ``knee`` of the front, or a number.
 
@@ -44,7 +50,12 @@ def choose(run: RunRecord, which: str | int) -> TrialRecord:
             return by_number[int(word)]
         numbers = f"0 to {max(by_number)}" if by_number else "none yet"
         raise InputError(
-            Problem("trial", f"must be a trial of run '{run.name}' ({numbers})", int(word))
+            Problem(
+                "trial",
+                f"must be a trial of run '{run.name}' ({numbers})",
+                int(word),
+                _front_words(run),
+            )
         )
     if word not in ("best", "knee"):
         raise InputError(
@@ -52,7 +63,7 @@ def choose(run: RunRecord, which: str | int) -> TrialRecord:
                 "trial",
                 "must be best, knee or a trial number",
                 which,
-                nearest(word, ("best", "knee")),
+                f"{nearest(word, ('best', 'knee'))}; {_front_words(run)}".rstrip("; "),
             )
         )
     front = front_trials(run)

@@ -43,11 +43,14 @@ class PixelTransformer(Spec):
     Attributes:
         num_heads: attention heads; they divide the width of the pixels.
         expansion: hidden width of the MLP over the width of the pixels.
+        patch_norm: norm the pixels of a patch together, and what the patch gets from them too, in
+            place of each pixel alone.
     """
 
     num_heads: Count
     expansion: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 4.0
     qkv_bias: Flag = False
+    patch_norm: Flag = False
 
 
 class Block(Spec):

@@ -71,12 +71,14 @@ class PixelStem(Spec):
         patch_size: pixels of the image along a side of a patch.
         width: channels of the finer pixels.
         pixel_size: pixels of the image along a side of a finer pixel; divides ``patch_size``.
+        patchwise: the finer pixels of a patch see nothing beyond it.
     """
 
     type: Literal["pixel"] = "pixel"
     patch_size: Count = 16
     width: Count
     pixel_size: Count = 4
+    patchwise: Flag = False
 
     @property
     def num_pixels(self) -> int:

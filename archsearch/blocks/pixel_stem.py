@@ -19,12 +19,21 @@ class PixelStem(nn.Module):
         patch_size: pixels of the image along a side of a patch.
         pixel_dim: channels D of the pixels.
         pixel_size: stride of the convolution; divides ``patch_size``.
+        patchwise: convolve each patch alone, padded with zeros.
     """
 
     def __init__(
-        self, in_channels: int, dim: int, patch_size: int, pixel_dim: int, pixel_size: int
+        self,
+        in_channels: int,
+        dim: int,
+        patch_size: int,
+        pixel_dim: int,
+        pixel_size: int,
+        *,
+        patchwise: bool = False,
     ) -> None:
         super().__init__()
+        self.patchwise = patchwise
         self.patch_size = patch_size
         self.side = patch_size // pixel_size
         kernel = 2 * pixel_size - 1
@@ -44,8 +53,13 @@ class PixelStem(nn.Module):
             x = F.pad(x, (0, right, 0, bottom))
         batch, side = x.shape[0], self.side
         rows, columns = x.shape[2] // self.patch_size, x.shape[3] // self.patch_size
-        x = self.pixel_conv(x).permute(0, 2, 3, 1)  # (B, rows * side, columns * side, D)
-        x = x.reshape(batch, rows, side, columns, side, -1).transpose(2, 3)
+        if self.patchwise:
+            size = self.patch_size
+            x = x.reshape(batch, -1, rows, size, columns, size).permute(0, 2, 4, 1, 3, 5)
+            x = self.pixel_conv(x.flatten(0, 2)).permute(0, 2, 3, 1)  # (patches, side, side, D)
+        else:
+            x = self.pixel_conv(x).permute(0, 2, 3, 1)  # (B, rows * side, columns * side, D)
+            x = x.reshape(batch, rows, side, columns, side, -1).transpose(2, 3)
         pixels = x.reshape(batch, rows * columns, side**2, -1) + self.pixel_position_table
         patches = self.norm2(self.proj(self.norm1(pixels.flatten(2))))
         return patches.reshape(batch, rows, columns, -1).permute(0, 3, 1, 2), pixels

@@ -16,6 +16,7 @@ class PixelTransformer(nn.Module):
         num_heads: attention heads among pixels.
         hidden_dim: channels between the two layers of the MLP.
         qkv_bias: bias of the query, key and value projection.
+        patch_norm: norm the pixels of a patch together, and the update of its token too.
         norm_eps: epsilon of the layer norms.
     """
 
@@ -28,6 +29,7 @@ class PixelTransformer(nn.Module):
         hidden_dim: int,
         *,
         qkv_bias: bool = False,
+        patch_norm: bool = False,
         norm_eps: float = 1e-6,
     ) -> None:
         super().__init__()
@@ -38,14 +40,19 @@ class PixelTransformer(nn.Module):
         self.mlp_norm = nn.LayerNorm(pixel_dim, eps=norm_eps)
         self.fc1 = nn.Linear(pixel_dim, hidden_dim)
         self.fc2 = nn.Linear(hidden_dim, pixel_dim)
-        self.norm = nn.LayerNorm(pixel_dim, eps=norm_eps)
-        self.proj = nn.Linear(num_pixels * pixel_dim, dim)
+        self.patch_norm = patch_norm
+        self.norm = nn.LayerNorm(num_pixels * pixel_dim if patch_norm else pixel_dim, eps=norm_eps)
+        self.proj = nn.Linear(num_pixels * pixel_dim, dim, bias=not patch_norm)
+        self.update_norm: nn.Module = (
+            nn.LayerNorm(dim, eps=norm_eps) if patch_norm else nn.Identity()
+        )
 
     def forward(self, x: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return map and pixels, both updated."""
         pixels = pixels + self._attention(self.attention_norm(pixels))
         pixels = pixels + self.fc2(F.gelu(self.fc1(self.mlp_norm(pixels))))
-        update = self.proj(self.norm(pixels).flatten(2))  # (B, H * W, C)
+        normed = self.norm(pixels.flatten(2)) if self.patch_norm else self.norm(pixels).flatten(2)
+        update = self.update_norm(self.proj(normed))  # (B, H * W, C)
         return x + update.reshape(x.shape), pixels
 
     def _attention(self, x: Tensor) -> Tensor:

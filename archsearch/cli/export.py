@@ -1,16 +1,19 @@
 """``archsearch export``: take a model away."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from archsearch.arch import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.options import RunsDir, TrialChoice
-from archsearch.cost import FINAL, Probe
-from archsearch.errors import InputError, Problem
+from archsearch.cost import FINAL, Probe, Target
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
 from archsearch.model import build_model
+from archsearch.record import LatencyResult
+from archsearch.train import ModelFile
 
 _RUNTIMES = {Format.ONNX: "onnxruntime"}
 
@@ -18,25 +21,34 @@ _RUNTIMES = {Format.ONNX: "onnxruntime"}
 def export(
     source: Annotated[
         str,
-        typer.Argument(help="Folder or name of a run, an Arch file (.yaml), or zoo:NAME."),
+        typer.Argument(
+            help="Run (folder or name), folder of a training, Arch file (.yaml), exported file "
+            "(model.py), or zoo:NAME."
+        ),
     ],
     trial: TrialChoice = "best",
     form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.PYTHON,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File. [default: standard output]")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File; of hub a folder. [default: standard output for text; else the folder of "
+            "the training, or here]",
+        ),
     ] = None,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Weights (.safetensors). [default: those that the run kept]"),
+        typer.Option(help="Weights (.safetensors, .pth, .pt). [default: those that the run kept]"),
     ] = None,
     initial_weights: Annotated[
-        bool, typer.Option(help="Let onnx and pt2 hold untrained weights.")
+        bool, typer.Option(help="Let onnx, pt2 and hub hold untrained weights.")
     ] = False,
     any_size: Annotated[
         bool, typer.Option(help="Keep the code that images of another size need.")
     ] = False,
     companions: Annotated[
-        bool, typer.Option(help="Write weights and a model card beside the file.")
+        bool, typer.Option(help="Write weights, model card and JSON of the images beside the file.")
     ] = True,
     fused: Annotated[
         bool,
@@ -48,16 +60,17 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Export a model definition that needs nothing of archsearch; it is checked first."""
+    """Export a model that needs nothing of archsearch; it is checked first."""
     chosen = select(source, trial, runs_dir)
-    if output is None:
+    if output is None and not form.holds_weights:
         print(_text(chosen, form, any_size), end="")
         return
+    measured = _latency(chosen, form, fused) if form is Format.HUB and latency else None
     done = export_model(
-        chosen.arch,
+        chosen.network,
         form,
-        output,
-        origin=chosen.origin,
+        output or _default_output(chosen, form),
+        origin=replace(chosen.origin, measured=measured),
         weights=weights or chosen.weights,
         initial_weights=initial_weights,
         any_size=any_size,
@@ -69,29 +82,43 @@ def export(
         out.print(str(path), soft_wrap=True)
     if done.error is not None:
         err.print(f"logits within {done.error:.1e} of the network's")
-    elif form is not Format.YAML:
+    elif form is not Format.YAML and isinstance(chosen.network, Arch):
         err.print("logits bit-equal to the network's")
     if latency and form is not Format.YAML:
-        _print_latency(chosen, form, fused)
+        _print_latency(chosen, measured or _latency(chosen, form, fused))
+
+
+def _default_output(chosen: Selection, form: Format) -> Path:
+    """Return where a format that is no text goes: to its training, or to the working folder."""
+    ending = "-hub" if form is Format.HUB else f".{form.value}"
+    if chosen.folder is not None:
+        return chosen.folder / ("hub" if form is Format.HUB else f"model{ending}")
+    return Path(f"{chosen.origin.name or 'model'}{ending}")
 
 
 def _text(chosen: Selection, form: Format, any_size: bool) -> str:
-    if form.holds_weights:
-        raise InputError(
-            Problem("output", f"{form.value} is no text", remedy="name a file with --output")
-        )
+    if isinstance(chosen.network, ModelFile) and form is Format.PYTHON:
+        return chosen.network.path.read_text(encoding="utf-8")
     if form is Format.YAML:
         return yaml_text(chosen.arch, chosen.origin)
     return python_text(chosen.arch, chosen.origin, form.value, "model", any_size=any_size)
 
 
-def _print_latency(chosen: Selection, form: Format, fused: bool) -> None:
+def _latency(chosen: Selection, form: Format, fused: bool) -> LatencyResult:
+    """Measure the network in the runtime of the format."""
     run = chosen.origin.run
     device = run.environment.device_kind if run else "cpu"
     protocol = FINAL.model_copy(update={"runtime": _RUNTIMES.get(form, "eager")})
-    target = fuse(build_model(chosen.arch, seed=0)) if fused else chosen.arch
+    network = chosen.network
+    target: Target = network if isinstance(network, Arch) else network.build(network, seed=0)
+    if fused:
+        target = fuse(build_model(chosen.arch, seed=0))
     with Probe(device) as probe:
-        result = probe.measure(target, protocol)
+        return probe.measure(target, protocol)
+
+
+def _print_latency(chosen: Selection, result: LatencyResult) -> None:
+    run = chosen.origin.run
     low, high = result.interval_ms
     budget = f"; budget {run.budget_ms:g} ms" if run and run.budget_ms else ""
     err.print(

@@ -343,6 +343,10 @@ def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
     out.print(headline(record), soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
     out.print(
+        f"train the best to the end: archsearch train {shell_word(folder)} --trial best",
+        soft_wrap=True,
+    )
+    out.print(
         f"take a model away: archsearch export {shell_word(folder)} --trial best --format python "
         "--output model.py",
         soft_wrap=True,

@@ -49,11 +49,12 @@ def train(
         ),
     ],
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/."
+            help="digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/. "
+            "[default: that of the run, else digits]"
         ),
-    ] = "digits",
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -96,7 +97,8 @@ def train(
     """
     sinks = check_sinks(log or ())
     chosen = _chosen(target, trial, image_size, runs_dir)
-    default = valid_name(f"{chosen.name}-{data.partition(':')[0]}")
+    data = data or chosen.data
+    default = valid_name(f"{chosen.name}-{data_label(data)}")
     folder = TrainingFolder(output or Path("trained") / default)
     found = ProblemList()
     found.add(folder.problem())
@@ -187,16 +189,15 @@ def _finish(
         result = train_fully(trainer, folder, show)
     tracker.log(result_entry(trainer, result))
     print_facts(_facts(result, trainer, folder))
-    if isinstance(network, Arch):
-        out.print(
-            f"take it away: archsearch export {shell_word(folder.arch)} -o model.py", soft_wrap=True
-        )
+    command = f"archsearch export {shell_word(folder.path)} --format onnx"
+    out.print(f"take it away: {command}", soft_wrap=True, markup=False, highlight=False)
 
 
 @dataclass(frozen=True)
 class _Chosen:
     network: Arch | ModelFile
     name: str
+    data: str = "digits"
 
 
 def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> _Chosen:
@@ -211,7 +212,14 @@ def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> 
         return _Chosen(found, path.stem)
     selected = select(target, trial, runs_dir)
     arch = with_overrides(selected.arch, {"image_size": image_size} if image_size else {})
-    return _Chosen(arch, selected.origin.name)
+    run = selected.origin.run
+    identity = run.config.get("identity") if run else None
+    data = str(identity.get("data") or "") if isinstance(identity, dict) else ""
+    if run and not data:
+        raise InputError(
+            Problem("--data", f"must be named: run '{run.name}' tells no data set", remedy="--data")
+        )
+    return _Chosen(arch, selected.origin.name, data or "digits")
 
 
 def _fitted(network: Arch | ModelFile, data: DataSplits) -> Arch | ModelFile:

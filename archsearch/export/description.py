@@ -8,10 +8,11 @@ from typing import Any
 from archsearch import __version__
 from archsearch.analysis import reported_accuracies, run_accuracies
 from archsearch.arch import Arch, summary
-from archsearch.cost import count_arch
+from archsearch.cost import count_arch, count_macs, count_params
 from archsearch.data.label import data_label
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
+from archsearch.train import ModelFile
 
 _WIDTH = 98
 
@@ -25,12 +26,20 @@ class Origin:
         trial: its trial in that run.
         name: name of a published model, or of the file; empty for none.
         training: what `archsearch train` wrote about it; empty for none.
+        measured: its latency, taken for the export; None for that of the trial.
     """
 
     run: RunRecord | None = None
     trial: TrialRecord | None = None
     name: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+    measured: LatencyResult | None = None
+
+    @property
+    def latency(self) -> LatencyResult | None:
+        """The best knowledge of its latency."""
+        trial = self.trial
+        return self.measured or (trial and (trial.final_latency or trial.latency)) or None
 
     def section(self, name: str) -> Mapping[str, Any]:
         """Return ``data`` or ``recipe`` of its training; empty if unknown."""
@@ -46,22 +55,32 @@ class Origin:
         return {key: tuple(round(float(v), 4) for v in data[key]) for key in ("mean", "std")}
 
 
-def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
+def facts_of(network: Arch | ModelFile, origin: Origin) -> list[tuple[str, str]]:
     """Return what is known, each fact with its name."""
-    counts = count_arch(arch)
-    head, *stages = summary(arch).split(" | ")
-    channels = "1 channel" if arch.in_channels == 1 else f"{arch.in_channels} channels"
-    facts = [
-        ("Architecture", f"{head}, {channels}, {arch.num_classes} classes"),
-        *[(f"Stage {index}", stage) for index, stage in enumerate(stages, 1)],
-        ("Parameters", f"{counts.params:,}"),
-        ("MACs", f"{counts.macs:,} for one image (1 multiply-add = 1 MAC)"),
+    channels = "1 channel" if network.in_channels == 1 else f"{network.in_channels} channels"
+    shape = f"{channels}, {network.num_classes} classes"
+    if isinstance(network, Arch):
+        counts = count_arch(network)
+        params, macs = counts.params, counts.macs
+        head, *stages = summary(network).split(" | ")
+        facts = [
+            ("Architecture", f"{head}, {shape}"),
+            *[(f"Stage {index}", stage) for index, stage in enumerate(stages, 1)],
+        ]
+    else:
+        model = network.build(network).eval()
+        params = count_params(model)
+        size = network.image_size
+        macs = count_macs(model, (1, network.in_channels, size, size)).total
+        facts = [("Network", f"{network.path.name}:{network.function}, {size}px, {shape}")]
+    facts += [
+        ("Parameters", f"{params:,}"),
+        ("MACs", f"{macs:,} for one image (1 multiply-add = 1 MAC)"),
     ]
     trial, run = origin.trial, origin.run
+    if origin.latency is not None:
+        facts.append(("Latency", latency_text(origin.latency)))
     if trial is not None:
-        latency = trial.final_latency or trial.latency
-        if latency is not None:
-            facts.append(("Latency", latency_text(latency)))
         accuracy = accuracy_text(trial, run)
         if accuracy:
             facts.append(("Accuracy", accuracy))
@@ -81,7 +100,7 @@ def facts_of(arch: Arch, origin: Origin) -> list[tuple[str, str]]:
         facts.append(("Run", f"{run.name}, trial {trial.number}, seed {trial.seed}{epochs}"))
         if run.budget_ms is not None:
             facts.append(("Budget", f"{run.budget_ms:g} ms"))
-    facts.append(("Digest", arch.digest))
+    facts.append(("Digest", network.digest))
     return facts
 
 
@@ -95,6 +114,16 @@ def latency_text(latency: LatencyResult) -> str:
         f"{latency.runtime}, {latency.device}"
     )
     return text if latency.verdict == "steady" else f"{text}; the machine was not quiet"
+
+
+def accuracy_of(origin: Origin) -> dict[str, float]:
+    """Return the accuracies (0 to 1) of a training or trial by split, the test split first."""
+    found: dict[str, float | None] = {}
+    if origin.training:
+        found = {split: origin.training[split]["accuracy"] for split in ("test", "val")}
+    elif origin.trial is not None:
+        found = {"test": origin.trial.test_accuracy, "val": origin.trial.accuracy}
+    return {split: value for split, value in found.items() if value is not None}
 
 
 def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
@@ -118,7 +147,7 @@ def accuracy_text(trial: TrialRecord, run: RunRecord | None) -> str:
 
 
 def data_name(run: RunRecord) -> str:
-    """Return the data set of a run; of a folder only its last part."""
+    """Return the data set of a run."""
     identity = run.config.get("identity")
     return data_label(str(identity.get("data", "")) if isinstance(identity, dict) else "")
 

@@ -3,7 +3,9 @@
 import math
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ from archsearch.errors import TrialError
 from archsearch.export.isolated import ExportError, random_images, run_isolated
 from archsearch.files import replacing
 from archsearch.model.fusion import fuse
+from archsearch.train import ModelFile
 
 #: how far logits may be off, as a share of the largest logit or of 1
 TOLERANCE = {"onnx": 1e-4, "pt2": 1e-5}
@@ -23,7 +26,13 @@ FUSED_TOLERANCE = 1e-4
 
 
 def export_graph(
-    arch: Arch, model: nn.Module, kind: str, output: Path, *, fused: bool = False
+    network: Arch | ModelFile,
+    model: nn.Module,
+    kind: str,
+    output: Path,
+    *,
+    fused: bool = False,
+    about: Mapping[str, str] | None = None,
 ) -> float:
     """Write ``model`` as an ONNX or pt2 file for any number of images; return its largest error.
 
@@ -31,27 +40,27 @@ def export_graph(
     sizes. It replaces ``output`` only if all logits are within `TOLERANCE` of the network's.
 
     Args:
-        arch: what ``model`` was built from.
+        network: what ``model`` was built from.
         model: in evaluation mode.
         kind: ``onnx`` or ``pt2``.
         output: file to write.
         fused: write it fused, compared with ``model`` as it is.
+        about: texts to go into the file: ONNX's metadata, or extra files of pt2 with the ending
+            .json.
 
     Raises:
         InputError: what ONNX needs is not installed.
         ExportError: the network has no such graph, naming the operator; or logits are off.
     """
-    if kind == "onnx":
-        for package in ("onnx", "onnxscript", "onnxruntime"):
-            load_extra(package, "onnx", "onnx")
+    check_packages(kind)
     with tempfile.TemporaryDirectory(prefix="archsearch-") as place:
         file = Path(place) / f"model.{kind}"
-        images = random_images(arch, seed=0)
+        images = random_images(network, seed=0)
         written = fuse(model) if fused else model
         if kind == "onnx":
-            _write_onnx(written, images[-1], file)
+            _write_onnx(written, images[-1], file, about or {})
         else:
-            _write_pt2(written, images[-1], file)
+            _write_pt2(written, images[-1], file, about or {})
         case = {"kind": kind, "file": str(file), "inputs": images}
         (answer,) = run_isolated(Path(place), [case])
         error = _error(model, images, answer)
@@ -66,14 +75,34 @@ def export_graph(
     return error
 
 
-def _write_onnx(model: nn.Module, images: torch.Tensor, file: Path) -> None:
+def check_packages(kind: str) -> None:
+    """Check that what a format needs is installed.
+
+    Raises:
+        InputError: it is not; the remedy installs it.
+    """
+    if kind == "onnx":
+        for package in ("onnx", "onnxscript", "onnxruntime"):
+            load_extra(package, "onnx", "onnx", key="--format")
+
+
+def _write_onnx(
+    model: nn.Module, images: torch.Tensor, file: Path, about: Mapping[str, str]
+) -> None:
     try:
         write_onnx(model, images, file, dynamic_batch=True)
     except TrialError as error:
         raise ExportError(str(error)) from error
+    if about:
+        onnx: Any = load_extra("onnx", "onnx", "onnx")
+        graph = onnx.load(file)
+        onnx.helper.set_model_props(graph, dict(about))
+        onnx.save(graph, file)
 
 
-def _write_pt2(model: nn.Module, images: torch.Tensor, file: Path) -> None:
+def _write_pt2(
+    model: nn.Module, images: torch.Tensor, file: Path, about: Mapping[str, str]
+) -> None:
     shapes = ({0: torch.export.Dim("batch")},)
     try:
         program = torch.export.export(model, (images,), dynamic_shapes=shapes)
@@ -82,7 +111,8 @@ def _write_pt2(model: nn.Module, images: torch.Tensor, file: Path) -> None:
             f"the network cannot be exported to pt2{named_operator(error)}: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    torch.export.save(program, file)
+    extra = {f"{name}.json": text for name, text in about.items()}
+    torch.export.save(program, file, extra_files=extra)
 
 
 def _error(model: nn.Module, images: list[torch.Tensor], answer: dict[str, object]) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from archsearch.arch import Arch
 from archsearch.errors import RunError
+from archsearch.train import ModelFile
 
 _BATCH_SIZES = (1, 3)
 _SCRIPT = Path(__file__).with_name("isolated_check.py")
@@ -19,10 +20,10 @@ class ExportError(RunError):
     """An export is not the network that it was made from; nothing was written."""
 
 
-def random_images(arch: Arch, seed: int) -> list[Tensor]:
-    """Return batches of random images of the architecture's size."""
+def random_images(network: Arch | ModelFile, seed: int) -> list[Tensor]:
+    """Return batches of random images of the network's size."""
     generator = torch.Generator().manual_seed(seed)
-    shape = (arch.in_channels, arch.image_size, arch.image_size)
+    shape = (network.in_channels, network.image_size, network.image_size)
     return [torch.randn(batch, *shape, generator=generator) for batch in _BATCH_SIZES]
 
 

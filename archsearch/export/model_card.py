@@ -2,6 +2,7 @@
 
 import json
 import keyword
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from archsearch.cost.runtimes.onnx_graph import OPSET
 from archsearch.data.label import data_label
 from archsearch.export.description import Origin, data_name, facts_of
 from archsearch.export.graph_file import FUSED_TOLERANCE, TOLERANCE
+from archsearch.export.images import Images
+from archsearch.export.target import check_shared
 from archsearch.record import Environment
+from archsearch.train import ModelFile
 
 _LOADING = {
-    "python": """from {module} import create_model
+    "python": """from {module} import {function}
 
-model = create_model({weights}).eval()""",
+model = {function}({weights}).eval()""",
     "timm": """import timm
 import {module}  # registers the model
 
@@ -25,7 +29,8 @@ backbone = timm.create_model("{name}", features_only=True)""",
     "onnx": """import onnxruntime
 
 session = onnxruntime.InferenceSession("{file}")
-logits = session.run(["logits"], {{"images": images}})[0]  # float32 (B, {shape})""",
+logits = session.run(["logits"], {{"images": images}})[0]  # float32 (B, {shape})
+print(session.get_modelmeta().custom_metadata_map["label_names"])""",
     "pt2": """import torch
 
 model = torch.export.load("{file}").module()
@@ -37,47 +42,35 @@ model = build_model(load_arch("{file}"))""",
 }
 #: of files whose names are no Python names
 _BY_NAME = "import importlib\n"
-_CREATE = "\ncreate_model = importlib.import_module({module}).create_model"
+_CREATE = "\n{function} = importlib.import_module({module}).{function}"
 _REGISTER = "\nimportlib.import_module({module})  # registers the model"
 _EXACTNESS = {
     "python": "Logits are bit-equal to archsearch's network with the same weights.",
     "timm": "Logits and the maps of every stage are bit-equal to archsearch's network.",
     "yaml": "The file is the architecture; archsearch builds the network from it.",
 }
+#: what a foreign Python file is: the one that was trained
+_COPY = "The file is the one that was trained, byte for byte."
 
 
 def model_card(
-    arch: Arch,
-    origin: Origin,
-    kind: str,
-    output: Path,
-    *,
-    name: str = "model",
-    weights: Path | None = None,
-    error: float | None = None,
-    fused: bool = False,
+    network: Arch | ModelFile, origin: Origin, images: Images, title: str = "model"
 ) -> str:
-    """Return the card of an export as Markdown.
+    """Return the card of a network as Markdown, without what belongs to one format.
 
     Args:
-        arch: the architecture.
+        network: an architecture or a Python file.
         origin: where it comes from.
-        kind: format of the export.
-        output: its file.
-        name: that timm knows it by.
-        weights: file of the weights beside it; None for none.
-        error: how far the logits of a graph are off.
-        fused: the graph is fused.
+        images: what it wants to see.
+        title: where the origin has no name.
     """
     parts = [
-        f"# {_plain(origin.name or output.stem)}",
-        _opening(arch, origin),
-        _table(facts_of(arch, origin)),
-        _images(arch, origin),
+        f"# {_plain(origin.name or title)}",
+        _opening(network, origin),
+        _table(facts_of(network, origin)),
+        images_text(images),
         _training(origin),
         _environment(origin.run.environment) if origin.run else "",
-        f"## Loading\n\n```python\n{_loading(arch, kind, output, name, weights)}\n```",
-        _checked(kind, error, fused),
         "## Licence\n\nThe definition was written by archsearch "
         f"{__version__} (Apache-2.0). Weights are subject to the terms of the data they were "
         "trained on.",
@@ -85,8 +78,73 @@ def model_card(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _opening(arch: Arch, origin: Origin) -> str:
-    what = f"An image classifier for {arch.image_size} x {arch.image_size} pixels"
+def with_part(
+    path: Path,
+    card: str,
+    network: Arch | ModelFile,
+    kind: str,
+    output: Path,
+    name: str,
+    weights: Path | None,
+    error: float | None,
+    *,
+    fused: bool = False,
+) -> str:
+    """Return a card with how to load ``output``, and the other formats that ``path`` has.
+
+    Args:
+        path: of the card; it may be there.
+        card: `model_card` of the network.
+        network: an architecture or a Python file.
+        kind: format of the export.
+        output: its file.
+        name: that timm knows it by.
+        weights: file of the weights beside it; None for none.
+        error: how far the logits of a graph are off.
+        fused: the graph is fused.
+    """
+    parts = _parts(path) if path.is_file() and _common(path) == card else {}
+    loading = f"```python\n{_loading(network, kind, output, name, weights)}\n```"
+    checked = _checked(kind, error, fused) if isinstance(network, Arch) or error else _COPY
+    parts[output.name] = f"{loading}\n\n{checked}"
+    texts = [f"## Loading {file}\n\n{text}\n" for file, text in sorted(parts.items())]
+    return "\n".join([card, *texts])
+
+
+def check_card(path: Path, card: str, *, force: bool) -> None:
+    """Check that a card may be written: none is there, or one of the same network.
+
+    Raises:
+        InputError: another file is there and ``force`` is off, or it cannot be written.
+    """
+    same = path.is_file() and _common(path) == card
+    check_shared(path, path.read_bytes() if same else card.encode(), force=force)
+
+
+def own_card(network: Arch | ModelFile, path: Path) -> str:
+    """Return the card that already describes a Python file, where it lies beside it; or empty."""
+    if not isinstance(network, ModelFile) or network.path.with_suffix(".md") != path:
+        return ""
+    return _common(path) if path.is_file() and network.path.name in _parts(path) else ""
+
+
+def _common(path: Path) -> str:
+    return _split(path)[0].rstrip("\n") + "\n"
+
+
+def _parts(path: Path) -> dict[str, str]:
+    _, *rest = _split(path)
+    return {rest[i]: rest[i + 1].strip("\n") for i in range(0, len(rest), 2)}
+
+
+def _split(path: Path) -> list[str]:
+    """Return what is common to all formats, then file names and their parts in turn."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return re.split(r"^## Loading (.+)\n", text, flags=re.MULTILINE)
+
+
+def _opening(network: Arch | ModelFile, origin: Origin) -> str:
+    what = f"An image classifier for {network.image_size} x {network.image_size} pixels"
     if origin.run is not None and origin.trial is not None:
         budget = f" within {origin.run.budget_ms:g} ms" if origin.run.budget_ms else ""
         return f"{what}, found by an architecture search{budget} on {data_name(origin.run)}."
@@ -103,22 +161,19 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("<", "&lt;").split())
 
 
-def _images(arch: Arch, origin: Origin) -> str:
-    data = origin.section("data")
+def images_text(images: Images) -> str:
+    """Return how a picture becomes an input, and the classes, as Markdown."""
+    channels, height, width = images.input_size
+    edge = round(height / images.crop_pct)
+    mean, std = (", ".join(f"{value:.4f}" for value in each) for each in (images.mean, images.std))
     text = (
-        f"## Images\n\nFloat32 of shape (B, {arch.in_channels}, {arch.image_size}, "
-        f"{arch.image_size}), scaled to 0..1"
+        f"## Images\n\nFloat32 of shape (B, {channels}, {height}, {width}): scaled so that the "
+        f"shorter edge has {edge} pixels ({images.interpolation}), the centre cut out, values "
+        f"scaled to 0..1, then minus the mean ({mean}) and divided by the deviation ({std})."
     )
-    if data.get("mean") and data.get("std"):
-        mean, std = (", ".join(f"{value:.4f}" for value in data[key]) for key in ("mean", "std"))
-        text += f", then minus the mean ({mean}) and divided by the deviation ({std})"
-    for kind, (black, white) in (data.get("scale") or {}).items():
-        text += f"; {kind} of more than 8 bits as bytes, {black:g} black and {white:g} white"
-    classes = data.get("class_names") or []
-    shown = ", ".join(_plain(str(each)) for each in classes[:20]) + (
-        ", ..." if len(classes) > 20 else ""
-    )
-    return f"{text}." + (f" Classes in order: {shown}." if classes else "")
+    names = images.class_names
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return text + (f" Classes in order: {_plain(shown)}." if names else "")
 
 
 def _training(origin: Origin) -> str:
@@ -136,7 +191,8 @@ def _training(origin: Origin) -> str:
     images = f"{data.get('train', '?')} images" + (
         f" of {data_label(str(data['name']))}" if "name" in data else ""
     )
-    text = f"## Training\n\n{len(epochs)} epochs of {images}, seed {seed}{rest}"
+    plural = "" if len(epochs) == 1 else "s"
+    text = f"## Training\n\n{len(epochs)} epoch{plural} of {images}, seed {seed}{rest}"
     rows = [(key, str(value)) for key, value in recipe.items() if not isinstance(value, Mapping)]
     rows += [
         (f"{key}.{inner}", str(value))
@@ -154,23 +210,32 @@ def _environment(environment: Environment) -> str:
     return f"## Machine\n\n{_table(rows)}"
 
 
-def _loading(arch: Arch, kind: str, output: Path, name: str, weights: Path | None) -> str:
+def _loading(
+    network: Arch | ModelFile, kind: str, output: Path, name: str, weights: Path | None
+) -> str:
+    function, arguments = "create_model", []
+    if isinstance(network, ModelFile):
+        function = network.function
+        arguments.append(f"num_classes={network.num_classes}")
+    if weights:
+        arguments.append(f"pretrained_path={_quoted(weights.name)}")
     module, text = output.stem, _LOADING[kind]
     if not module.isidentifier() or keyword.iskeyword(module):
         module = _quoted(module)
-        text = text.replace("from {module} import create_model", _BY_NAME + _CREATE)
+        text = text.replace("from {module} import {function}", _BY_NAME + _CREATE)
         text = text.replace("import {module}  # registers the model", _BY_NAME + _REGISTER)
     return text.format(
         module=module,
         file=_quoted(output.name)[1:-1],
         name=name,
-        weights=f"pretrained_path={_quoted(weights.name)}" if weights else "",
+        function=function,
+        weights=", ".join(arguments),
         overlay=(
             f', pretrained=True, pretrained_cfg_overlay={{"file": {_quoted(weights.name)}}}'
             if weights
             else ""
         ),
-        shape=f"{arch.in_channels}, {arch.image_size}, {arch.image_size}",
+        shape=f"{network.in_channels}, {network.image_size}, {network.image_size}",
     )
 
 
@@ -181,11 +246,11 @@ def _quoted(text: str) -> str:
 
 def _checked(kind: str, error: float | None, fused: bool) -> str:
     if error is None:
-        return f"## Checked\n\n{_EXACTNESS[kind]}"
+        return _EXACTNESS[kind]
     opset = f" Operators: opset {OPSET}." if kind == "onnx" else ""
     folded = " Batch norms are folded into convolutions." if fused else ""
     return (
-        f"## Checked\n\nLogits of random images in two batch sizes are within {error:.1e} of the "
+        f"Logits of random images in two batch sizes are within {error:.1e} of the "
         f"network's (allowed: {FUSED_TOLERANCE if fused else TOLERANCE[kind]:g}). Any number of "
         f"images.{opset}{folded}"
     )

@@ -1,25 +1,27 @@
-"""Export in any format, with weights and a model card beside it."""
+"""Export in any format, with weights, a model card and what it wants to see beside it."""
 
-import logging
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from timm.models import list_models
+from torch import nn
 
 from archsearch.arch import Arch, keep_sources
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
-from archsearch.export.graph_file import export_graph
-from archsearch.export.model_card import model_card
+from archsearch.export.graph_file import check_packages, export_graph
+from archsearch.export.hub_folder import HubFolder
+from archsearch.export.images import Images, images_of
+from archsearch.export.model_card import check_card, model_card, own_card, with_part
 from archsearch.export.python_file import python_text, yaml_text
 from archsearch.export.selection import identifier
-from archsearch.export.target import check_target
+from archsearch.export.target import check_shared, check_target
 from archsearch.export.weights_file import trained_model
-from archsearch.files import write_text
-from archsearch.train.weights import save_weights
-
-logger = logging.getLogger(__name__)
+from archsearch.files import write_bytes, write_text
+from archsearch.train import ModelFile
+from archsearch.train.weights import weights_bytes
 
 
 class Format(StrEnum):
@@ -30,11 +32,17 @@ class Format(StrEnum):
     YAML = "yaml"
     ONNX = "onnx"
     PT2 = "pt2"
+    HUB = "hub"
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether graph and weights are one file."""
+        return self in (Format.ONNX, Format.PT2)
 
     @property
     def holds_weights(self) -> bool:
-        """Whether weights are a part of the file."""
-        return self in (Format.ONNX, Format.PT2)
+        """Whether weights are a part of it."""
+        return self.is_graph or self is Format.HUB
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,22 @@ class Exported:
     error: float | None = None
 
 
+@dataclass(frozen=True)
+class _Companions:
+    """What several formats of one network share, beside the definition."""
+
+    weights: Path
+    images: Path
+    card: Path
+
+    @staticmethod
+    def beside(output: Path) -> "_Companions":
+        endings = (".safetensors", ".json", ".md")
+        return _Companions(*(output.with_suffix(ending) for ending in endings))
+
+
 def export_model(
-    arch: Arch,
+    network: Arch | ModelFile,
     form: Format,
     output: str | Path,
     *,
@@ -63,71 +85,159 @@ def export_model(
     fused: bool = False,
     force: bool = False,
 ) -> Exported:
-    """Write ``arch`` in one format, checked; its weights and a model card go beside it.
+    """Write a network in one format, checked, with what goes with it.
+
+    Beside a file lie its weights, a model card and a JSON of what the network wants to see, under
+    the file's name with the endings .safetensors, .md and .json. Several formats of one network
+    in one folder share them.
 
     Args:
-        arch: the architecture.
+        network: an architecture; or a Python file, as python, onnx, pt2 or hub.
         form: what to write.
-        output: file; weights and card take its name with the endings .safetensors and .md.
-        origin: where the architecture comes from.
+        output: file; for hub a folder.
+        origin: where the network comes from.
         weights: file of trained weights; None for none.
         initial_weights: let formats that hold weights hold initial ones.
         any_size: of Python and timm files: keep what images of another size need.
         fused: of onnx and pt2: fold batch norms and other linear steps into convolutions.
-        companions: write weights and card beside the definition.
+        companions: write weights, card and JSON beside the definition.
         force: replace existing files.
 
     Raises:
         InputError: a file exists and ``force`` is off, or cannot be written; weights are missing
-            or do not fit; or a package that the format needs is not installed.
+            or do not fit; the network has no such format; or a package that the format needs is
+            not installed.
         ExportError: the file does not compute the same; nothing is written.
     """
     origin = origin or Origin()
     output = Path(output)
-    beside = output.with_suffix(".safetensors") if weights and companions else None
-    card = output.with_suffix(".md") if companions else None
-    for path in (output, beside, card):
-        check_target(path, force=force)
-    if fused and not form.holds_weights:
-        raise InputError(
-            Problem("fuse", "must be off where a file holds no weights", form.value, "onnx or pt2")
-        )
-    if form.holds_weights and weights is None and not initial_weights:
-        raise InputError(_missing_weights(form, origin))
-    name = identifier(origin.name or output.stem)
-    name = f"{name}_archsearch" if form is Format.TIMM and name in list_models() else name
-    zoo_name = origin.name if origin.run is None else ""
-    model = trained_model(arch, weights, zoo_name) if weights or form.holds_weights else None
+    if problems := _problems(network, form, origin, weights, initial_weights, fused):
+        raise InputError(problems)
+    check_packages(form.value)
+    images = images_of(network, origin)
+    if form is Format.HUB:
+        folder = HubFolder(output, network, origin, images)
+        folder.check(force=force)
+        trained = trained_model(network, weights, _zoo_name(origin))
+        return Exported(folder.write(trained, _name(origin, output, Format.TIMM)))
+    check_target(output, force=force)
+    beside = _Companions.beside(output)
+    model = None
+    if weights or form.is_graph:
+        model = trained_model(network, weights, _zoo_name(origin))
+    state = weights_bytes(model) if model is not None and weights and companions else None
+    name = _name(origin, output, form)
+    card = own_card(network, beside.card) or model_card(network, origin, images, output.stem)
+    if companions:
+        _check_companions(beside, state, _json(images), card, force=force)
 
-    error = None
-    if form.holds_weights:
-        assert model is not None
-        error = export_graph(arch, model, form.value, output, fused=fused)
-    elif form is Format.YAML:
-        write_text(output, yaml_text(arch, origin))
-        keep_sources(arch.to_dict(), output.parent)
-    else:
-        write_text(output, python_text(arch, origin, form.value, name, any_size=any_size))
+    error = _write(network, form, output, origin, model, name, images, any_size, fused)
     files = [output]
-    if beside is not None and model is not None:
-        save_weights(model, beside)
-        files.append(beside)
-    if card is not None:
-        text = model_card(
-            arch, origin, form.value, output, name=name, weights=beside, error=error, fused=fused
+    if state is not None:
+        write_bytes(beside.weights, state)
+        files.append(beside.weights)
+    if companions:
+        own = beside.weights if state is not None else None
+        text = with_part(
+            beside.card, card, network, form.value, output, name, own, error, fused=fused
         )
-        write_text(card, text)
-        files.append(card)
+        write_text(beside.card, text)
+        write_text(beside.images, _json(images))
+        files += [beside.card, beside.images]
     return Exported(tuple(files), error)
 
 
+def _write(
+    network: Arch | ModelFile,
+    form: Format,
+    output: Path,
+    origin: Origin,
+    model: nn.Module | None,
+    name: str,
+    images: Images,
+    any_size: bool,
+    fused: bool,
+) -> float | None:
+    """Write the definition; return the error of a graph."""
+    if form.is_graph:
+        assert model is not None
+        about = images.words()
+        return export_graph(network, model, form.value, output, fused=fused, about=about)
+    if isinstance(network, ModelFile):
+        write_bytes(output, network.path.read_bytes())
+    elif form is Format.YAML:
+        write_text(output, yaml_text(network, origin))
+        keep_sources(network.to_dict(), output.parent)
+    else:
+        write_text(output, python_text(network, origin, form.value, name, any_size=any_size))
+    return None
+
+
+def _check_companions(
+    beside: _Companions, state: bytes | None, images: str, card: str, *, force: bool
+) -> None:
+    if state is not None:
+        check_shared(beside.weights, state, force=force)
+    check_shared(beside.images, images.encode(), force=force)
+    check_card(beside.card, card, force=force)
+
+
+def _json(images: Images) -> str:
+    return json.dumps(images.config(), indent=2) + "\n"
+
+
+def _zoo_name(origin: Origin) -> str:
+    return origin.name if origin.run is None and not origin.training else ""
+
+
+def _name(origin: Origin, output: Path, form: Format) -> str:
+    """Return the name of the model's function; for timm one that timm does not have."""
+    name = identifier(origin.name or output.stem)
+    return f"{name}_archsearch" if form is Format.TIMM and name in list_models() else name
+
+
+def _problems(
+    network: Arch | ModelFile,
+    form: Format,
+    origin: Origin,
+    weights: Path | None,
+    initial_weights: bool,
+    fused: bool,
+) -> list[Problem]:
+    problems = []
+    if fused and not form.is_graph:
+        problems.append(
+            Problem("fuse", "must be off where a file holds no weights", form.value, "onnx or pt2")
+        )
+    if isinstance(network, ModelFile):
+        if form in (Format.TIMM, Format.YAML):
+            problems.append(
+                Problem(
+                    "--format",
+                    "must be python, onnx, pt2 or hub for a network that a Python file defines",
+                    form.value,
+                    "for the others export the run, its training, or the architecture (.yaml)",
+                )
+            )
+        if fused:
+            problems.append(
+                Problem("fuse", "must be off for a Python file: fusing knows archsearch's blocks")
+            )
+    if form.holds_weights and weights is None and not initial_weights:
+        problems.append(_missing_weights(form, origin))
+    return problems
+
+
 def _missing_weights(form: Format, origin: Origin) -> Problem:
-    if origin.trial is not None:
+    run, trial = origin.run, origin.trial
+    if run is not None and trial is not None:
+        kept = [str(each.number) for each in run.trials if each.checkpoint]
+        others = f"name a trial whose weights were kept ({', '.join(kept)}), " if kept else ""
         return Problem(
             "weights",
-            f"{form.value} holds weights, and those of trial {origin.trial.number} were not kept",
-            remedy="name a trial of the front, train the python export and give --weights, or use "
-            "--initial-weights",
+            f"{form.value} holds weights, and those of trial {trial.number} were not kept",
+            remedy=f"{others}train it (archsearch train {run.name} --trial {trial.number}) and "
+            "export the folder of that training, or use --initial-weights",
         )
     return Problem(
         "weights",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from archsearch.arch import Arch, keep_sources
 from archsearch.export.description import Origin, facts_of, module_docstring
+from archsearch.export.images import images_of
 from archsearch.export.proof import prove_python
 from archsearch.export.python_source import python_source
 from archsearch.export.skeleton_timm import TIMM
@@ -87,7 +88,7 @@ def python_text(arch: Arch, origin: Origin, kind: str, name: str, *, any_size: b
         any_size=any_size,
         skeleton=skeleton,
         name=name,
-        normalization=origin.normalization,
+        images=images_of(arch, origin).config() if origin.normalization else {},
     )
     prove_python([(arch, text)], kind, name)
     return text

@@ -1,10 +1,11 @@
 """An architecture as the text of one Python file."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from archsearch.arch import Arch
 from archsearch.export.branches import decide_branches
-from archsearch.export.chain import chain_stages
+from archsearch.export.chain import chain_stages, recompute_stages
 from archsearch.export.compact import compact, fold_repeats
 from archsearch.export.construction import Construction, modules_of
 from archsearch.export.join import join_lines
@@ -30,7 +31,7 @@ def python_source(
     any_size: bool = False,
     skeleton: Skeleton = PLAIN,
     name: str = "model",
-    normalization: Mapping[str, tuple[float, ...]] | None = None,
+    images: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the file; ``docstring`` goes to its top.
 
@@ -40,13 +41,13 @@ def python_source(
         any_size: keep what images of another size than the architecture's need.
         skeleton: what stands around the classes of the library.
         name: of the model, a Python identifier.
-        normalization: ``mean`` and ``std`` of the training images; None or empty for ImageNet's.
+        images: timm's configuration entries of the training images; None for ImageNet's.
     """
     arch = arch.canonical()
     modules = modules_of(arch)
     construction = Construction(arch, modules)
     seen = observe(construction.network, ROOT, modules)
-    filling = Filling(arch, construction, any_size, seen.carries_tokens, name, normalization or {})
+    filling = Filling(arch, construction, any_size, seen.carries_tokens, name, images or {})
     program = library()
     imports = {**with_modules(program, modules), **skeleton.imports}
     program[ROOT] = network_class(skeleton, filling)
@@ -59,6 +60,8 @@ def python_source(
     compact(program, ROOT)
     if skeleton.joins_stages:
         chain_stages(program[ROOT])
+    if skeleton.recomputes:
+        recompute_stages(program[ROOT])
     join_lines(program)
     for node in program.values():
         shorten_docstrings(node, carries_tokens=seen.carries_tokens, keep=ROOT)

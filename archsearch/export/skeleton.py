@@ -5,11 +5,18 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from archsearch.arch import Arch
 from archsearch.export.construction import Construction
+from archsearch.export.skeleton_options import OPTIONS, options_words
 from archsearch.export.source import parse_with_comments
 from archsearch.model.network import timm_config
+
+#: where images may have any size, timm's data code learns which one was asked for
+_NOTE_SIZE = """if img_size is not None:
+        side = img_size if isinstance(img_size, int) else img_size[0]
+        model.pretrained_cfg["input_size"] = (model.in_chans, side, side)"""
 
 #: name of the network's class
 ROOT = "VisionTransformer"
@@ -28,6 +35,7 @@ class Skeleton:
         imports: names that it uses beyond the library's, with their imports.
         public: methods of the class that others call.
         joins_stages: stages that only hand a map on may be one ``nn.Sequential``.
+        recomputes: stages may be computed again in the backward pass in place of being kept.
     """
 
     network: str
@@ -35,6 +43,7 @@ class Skeleton:
     imports: Mapping[str, str] = field(default_factory=dict)
     public: frozenset[str] = frozenset()
     joins_stages: bool = False
+    recomputes: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Filling:
         any_size: images may have any size.
         carries_tokens: some maps have extra tokens beside them.
         name: of the model, a Python identifier.
-        normalization: ``mean`` and ``std`` of the training images; empty for ImageNet's.
+        images: timm's configuration entries of the training images; empty for ImageNet's.
     """
 
     arch: Arch
@@ -55,14 +64,14 @@ class Filling:
     any_size: bool
     carries_tokens: bool
     name: str
-    normalization: Mapping[str, tuple[float, ...]]
+    images: Mapping[str, Any]
 
     def words(self) -> dict[str, object]:
         """Return each word in braces with its text."""
         arch, network = self.arch, self.construction.network
         reads_tokens = arch.head.pooling != "mean" and network.stages[-1].tokens is not None
         config = timm_config(arch) | {"fixed_input_size": not self.any_size}
-        config |= self.normalization
+        config |= self.images
         del config["architecture"]
         return {
             "name": self.name,
@@ -76,9 +85,12 @@ class Filling:
             "feature_info": network.feature_info,
             "out_indices": tuple(range(len(arch.stages))),
             "config": config,
+            **options_words(arch, any_size=self.any_size),
             "layout": _layout(self.carries_tokens),
             "features": "tuple[Tensor, Tensor | None]" if reads_tokens else "Tensor",
             "result": "x, tokens" if reads_tokens else "x",
+            "last_map": "features[0]" if reads_tokens else "features",
+            "note_size": _NOTE_SIZE if self.any_size else "",
             "unpacked": "*features" if reads_tokens else "features, None",
             "and_tokens": " and the extra tokens" if reads_tokens else "",
         }
@@ -106,7 +118,9 @@ def network_class(skeleton: Skeleton, filling: Filling) -> ast.ClassDef:
 
 def tail_of(skeleton: Skeleton, filling: Filling) -> list[ast.stmt]:
     """Return what follows the network's class."""
-    return parse_with_comments(skeleton.tail.format(**filling.words()).strip() + "\n").body
+    words = filling.words()
+    text = "\n\n".join(part.format(**words).strip() for part in (OPTIONS, skeleton.tail))
+    return parse_with_comments(text + "\n").body
 
 
 def _without_size_check(text: str) -> str:

@@ -9,9 +9,19 @@ class VisionTransformer(nn.Module):
 {layout}
     """
 
-    def __init__(self, num_classes: int = {num_classes}, in_chans: int = {in_channels}) -> None:
+    def __init__(
+        self,
+        num_classes: int = {num_classes},
+        in_chans: int = {in_channels},
+        global_pool: str = "{pooling}",
+        drop_rate: float = 0.0,
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.in_chans = in_chans
+        self.global_pool = global_pool
+        self.drop_rate = drop_rate
+        self.grad_checkpointing = False
         self.num_features = {num_features}
         self.head_hidden_size = {head_hidden_size}
         self.feature_info = {feature_info}
@@ -25,14 +35,30 @@ class VisionTransformer(nn.Module):
         endings = ("table", "tokens", "class_token")
         return {{name for name, _ in self.named_parameters() if name.endswith(endings)}}
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Return patterns that group the parameters into layers, for layer-wise learning rates."""
+        stages = "^stages[.]([0-9]+)"
+        fine = [
+            (stages + "[.](?:blocks|inner)[.]([0-9]+)", None),
+            (stages, (0,)),
+            ("^head", (99999,)),
+        ]
+        return {{"stem": "^stem", "blocks": stages if coarse else fine}}
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Keep less for the backward pass, and compute stages again there."""
+        self.grad_checkpointing = enable
+
     def get_classifier(self) -> nn.Module:
         """Return the classifier."""
         return self.head.classifier
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Replace the classifier; 0 classes for none. The pooling stays as it is."""
+        """Replace the classifier; 0 classes for none, then global_pool="" keeps the map."""
         if global_pool is not None:
-            raise ValueError(f"the pooling is fixed, but got global_pool={{global_pool!r}}")
+            if global_pool not in ("{pooling}",) + ("",) * (num_classes == 0):
+                raise ValueError(f"the pooling is fixed, but got global_pool={{global_pool!r}}")
+            self.global_pool = global_pool
         self.num_classes = num_classes
         self.head.reset(num_classes)
 
@@ -52,7 +78,11 @@ class VisionTransformer(nn.Module):
 
     def forward_head(self, features: {features}, pre_logits: bool = False) -> Tensor:
         """Return logits, or what the classifier would read."""
-        return self.head({unpacked}, pre_logits)
+        if self.global_pool == "":
+            return {last_map}
+        x = self.head({unpacked}, True)
+        x = F.dropout(x, self.drop_rate, self.training)
+        return x if pre_logits else self.head.classifier(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""
@@ -107,14 +137,26 @@ default_cfgs = generate_default_cfgs({{"{name}.archsearch": {config}}})
 @register_model
 def {name}(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
     """Build the network for ``timm.create_model("{name}")``."""
-    return build_model_with_cfg(
-        VisionTransformer,
+    kwargs = {{key: value for key, value in kwargs.items() if value is not None}}
+    img_size = kwargs.pop("img_size", None)
+    drop_path_rate = kwargs.pop("drop_path_rate", 0.0)
+    check_options(kwargs.get("num_classes", {num_classes}), img_size, kwargs.get("global_pool"))
+
+    def build(**arguments: Any) -> VisionTransformer:
+        model = VisionTransformer(**arguments)
+        drop_paths(model, drop_path_rate)
+        return model
+
+    model = build_model_with_cfg(
+        build,
         "{name}",
         pretrained,
         feature_cfg={{"out_indices": {out_indices}, "feature_cls": "getter"}},
         kwargs_filter=("img_size",),
         **kwargs,
     )
+    {note_size}
+    return model
 '''
 
 _FROM_TIMM = (
@@ -128,11 +170,16 @@ TIMM = Skeleton(
     _TAIL,
     imports={
         "Any": "from typing import Any",
+        "Sequence": "from collections.abc import Sequence",
+        "F": "import torch.nn.functional as F",
+        "checkpoint": "from torch.utils.checkpoint import checkpoint",
         **{name: f"from timm.models import {name}" for name in _FROM_TIMM},
     },
     public=frozenset(
         {
             "no_weight_decay",
+            "group_matcher",
+            "set_grad_checkpointing",
             "get_classifier",
             "reset_classifier",
             "forward_stem",
@@ -143,4 +190,5 @@ TIMM = Skeleton(
             "prune_intermediate_layers",
         }
     ),
+    recomputes=True,
 )

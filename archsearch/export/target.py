@@ -1,4 +1,4 @@
-"""The file that an export writes: refused early."""
+"""The files that an export writes: refused early."""
 
 from pathlib import Path
 
@@ -21,3 +21,23 @@ def check_target(path: Path | None, *, force: bool) -> None:
         )
     if problem is not None:
         raise InputError(problem)
+
+
+def check_shared(path: Path | None, data: bytes, *, force: bool) -> None:
+    """Check a file that several exports of one network share: it may be there if it is the same.
+
+    Raises:
+        InputError: as `check_target` does, for a file of other contents.
+    """
+    if path is None:
+        return
+    if path.is_file() and not force and path.read_bytes() != data:
+        raise InputError(
+            Problem(
+                "output",
+                "belongs to another network that was exported under this name",
+                remedy="name another file or folder, or use --force to replace it",
+                file=str(path),
+            )
+        )
+    check_target(path, force=force or path.is_file())

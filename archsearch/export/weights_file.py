@@ -1,61 +1,73 @@
 """Weights that go with an export."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from archsearch import zoo
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem
 from archsearch.model import build_model
+from archsearch.train import ModelFile
+from archsearch.zoo.checkpoint import read_checkpoint
+
+#: tensors that an error names of each kind
+_NAMED = 4
 
 
-def trained_model(arch: Arch, weights: Path | None, zoo_name: str = "") -> nn.Module:
+def trained_model(network: Arch | ModelFile, weights: Path | None, zoo_name: str = "") -> nn.Module:
     """Return the network in evaluation mode, with the weights of a file or initial ones.
 
     Args:
-        arch: the architecture.
-        weights: safetensors with the network's own keys; or, for a model of the zoo, an official
-            checkpoint. None keeps the weights of seed 0.
-        zoo_name: name of a model of the zoo; empty for other architectures.
+        network: an architecture or a Python file.
+        weights: a checkpoint with the network's own keys, or wrapped as training scripts do (see
+            `archsearch.zoo.checkpoint`); for a model of the zoo also an official one. None keeps
+            the weights of seed 0.
+        zoo_name: name of a model of the zoo; empty for other networks.
 
     Raises:
         InputError: the file cannot be read or holds other weights.
     """
-    model = build_model(arch, seed=0).eval()
+    if isinstance(network, ModelFile):
+        model = network.build(network, seed=0).eval()
+    else:
+        model = build_model(network, seed=0).eval()
     if weights is None:
         return model
     if not weights.is_file():
         raise InputError(Problem("weights", "there is no such file", str(weights)))
     own = model.state_dict()
-    if zoo_name and not _has_keys(weights, set(own)):
-        return zoo.load_official(zoo_name, weights).eval()
-    try:
-        state = load_file(weights)
-    except (SafetensorError, OSError) as error:
+    state = read_checkpoint(weights)
+    if zoo_name and set(state) != set(own):
+        return zoo.load_official(zoo_name, state).eval()
+    if told := _differences(own, state):
         raise InputError(
-            Problem("weights", f"must be a safetensors file ({error})", file=str(weights))
-        ) from None
-    wrong = [key for key in own | state if key not in own or key not in state]
-    wrong += [key for key in own if key in state and own[key].shape != state[key].shape]
-    if wrong:
-        raise InputError(
-            Problem(
-                "weights",
-                f"must be those of this architecture, but {len(wrong)} tensors differ "
-                f"({', '.join(sorted(wrong)[:3])}, ...)",
-                file=str(weights),
-            )
+            Problem("weights", f"must be those of this architecture, but {told}", file=str(weights))
         )
     model.load_state_dict(state)
     return model
 
 
-def _has_keys(path: Path, keys: set[str]) -> bool:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return set(file.keys()) == keys
-    except (SafetensorError, OSError):
-        return False
+def _differences(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
+    """Return how a state dict differs from the network's; empty for not at all."""
+    other = {
+        f"{key} {list(state[key].shape)} in place of {list(own[key].shape)}"
+        for key in own.keys() & state.keys()
+        if own[key].shape != state[key].shape
+    }
+    kinds = {
+        "missing": own.keys() - state.keys(),
+        "unexpected": state.keys() - own.keys(),
+        "of another shape": other,
+    }
+    count = sum(map(len, kinds.values()))
+    if not count:
+        return ""
+    told = [f"{kind}: {_some(sorted(keys))}" for kind, keys in kinds.items() if keys]
+    return f"{count} tensors differ ({'; '.join(told)})"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

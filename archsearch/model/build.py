@@ -101,7 +101,12 @@ def _stem(arch: Arch) -> nn.Module:
         )
     if isinstance(stem, spec.PixelStem):
         return blocks.PixelStem(
-            arch.in_channels, width, stem.patch_size, stem.width, stem.pixel_size
+            arch.in_channels,
+            width,
+            stem.patch_size,
+            stem.width,
+            stem.pixel_size,
+            patchwise=stem.patchwise,
         )
     return blocks.ConvStem(arch.in_channels, width, stem.stride)
 
@@ -244,6 +249,7 @@ def _inner(block: Block, arch: Arch, context: StageContext) -> nn.Module | None:
         inner.num_heads,
         max(1, round(stem.width * inner.expansion)),
         qkv_bias=inner.qkv_bias,
+        patch_norm=inner.patch_norm,
         norm_eps=context.norm_eps,
     )
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from archsearch.arch import Arch
 from archsearch.blocks import Head
@@ -27,6 +29,10 @@ class Network(nn.Module):
         head_hidden_size: inputs of the classifier.
         feature_info: channels, stride and module name of each stage's map.
         pretrained_cfg: timm's configuration entries; ``default_cfg`` is the same.
+        in_chans: channels of the images.
+        drop_rate: dropout ahead of the classifier, in training.
+        global_pool: the pooling in timm's words, ``avg`` or ``token``; empty for none, then the
+            network returns the last map.
     """
 
     def __init__(
@@ -43,6 +49,10 @@ class Network(nn.Module):
         self.head_hidden_size = head.num_features
         self.feature_info = _feature_info(arch)
         self.pretrained_cfg = self.default_cfg = timm_config(arch)
+        self.in_chans = arch.in_channels
+        self.drop_rate = 0.0
+        self.global_pool = _TIMM_POOLINGS[head.pooling]
+        self.grad_checkpointing = False
 
     def forward_features(self, x: Tensor) -> Features:
         """Return the last map ``(B, C, H, W)`` and the extra tokens ``(B, T, C)`` or None.
@@ -52,12 +62,26 @@ class Network(nn.Module):
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         tokens = None
         for stage in self.stages:
-            x, tokens = stage(x, tokens)
+            x, tokens = self._run(stage, x, tokens)
         return x, tokens
+
+    def _run(self, stage: nn.Module, x: Tensor, tokens: Tensor | None) -> Features:
+        """Return what a stage returns; with checkpointing, the backward pass computes it again."""
+        again = self.grad_checkpointing and torch.is_grad_enabled()
+        out: Features = (
+            checkpoint(stage, x, tokens, use_reentrant=False) if again else stage(x, tokens)
+        )
+        return out
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
         """Return logits, or what the classifier would read, from `forward_features`' result."""
-        out: Tensor = self.head(*features, pre_logits=pre_logits)
+        if not self.global_pool:
+            return features[0]
+        dropped = self.training and self.drop_rate > 0
+        out: Tensor = self.head(*features, pre_logits=pre_logits or dropped)
+        if dropped:
+            out = F.dropout(out, self.drop_rate)
+            out = out if pre_logits else self.head.classifier(out)
         return out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,7 +129,7 @@ class Network(nn.Module):
         for index, stage in enumerate(self.stages):
             if stop_early and index > max(chosen):
                 break
-            x, tokens = stage(x, tokens)
+            x, tokens = self._run(stage, x, tokens)
             if index in chosen:
                 maps.append(x)
         return maps if intermediates_only else ((x, tokens), maps)
@@ -119,33 +143,64 @@ class Network(nn.Module):
 
         Args:
             num_classes: outputs.
-            global_pool: another pooling of the same tokens: ``mean``, ``mean_all`` or
-                ``class_token``; None keeps it.
+            global_pool: another pooling of the same tokens: ``mean`` (timm's ``avg``),
+                ``mean_all`` or ``class_token`` (``token``); empty, with 0 classes, for the last
+                map; None keeps it.
 
         Raises:
-            ValueError: the network was not built with the tokens that ``global_pool`` reads.
+            ValueError: the network was not built with the tokens that ``global_pool`` reads, or
+                classes are to be read from a map.
         """
-        if global_pool is not None and global_pool != self.head.pooling:
-            has_class_token = (
-                self.arch.stages[-1].class_token and self.stages[-1].tokens is not None
-            )
-            if global_pool not in ("mean", "mean_all", "class_token") or (
-                global_pool == "class_token" and not has_class_token
-            ):
-                raise ValueError(
-                    "`global_pool` must be mean, mean_all or, with a class token in the last "
-                    f"stage, class_token, but got {global_pool!r}"
-                )
-            self.head.pooling = global_pool
+        if global_pool is not None:
+            self._set_pooling(global_pool, num_classes)
         self.num_classes = num_classes
         device = next(self.head.parameters()).device
         self.head.reset(num_classes)
         self.head.classifier.to(device)
 
+    def _set_pooling(self, global_pool: str, num_classes: int) -> None:
+        """Set the pooling by our name or timm's; an ``avg`` over more than the map stays one."""
+        pooling = _OUR_POOLINGS.get(global_pool, global_pool)
+        if global_pool == self.global_pool or (
+            global_pool == "avg" and "mean" in self.head.pooling
+        ):
+            pooling = self.head.pooling
+        has_class_token = self.arch.stages[-1].class_token and self.stages[-1].tokens is not None
+        if global_pool == "":
+            if num_classes:
+                raise ValueError("`global_pool=''` returns the last map: it needs 0 classes")
+            self.global_pool = ""
+            return
+        if pooling not in _TIMM_POOLINGS or (pooling == "class_token" and not has_class_token):
+            raise ValueError(
+                "`global_pool` must be mean, mean_all or, with a class token in the last "
+                f"stage, class_token, but got {global_pool!r}"
+            )
+        self.head.pooling = pooling
+        self.global_pool = _TIMM_POOLINGS[pooling]
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Return patterns that group the parameters into layers, for layer-wise learning rates."""
+        fine = [
+            (r"^stages\.(\d+)\.(?:blocks|inner)\.(\d+)", None),
+            (r"^stages\.(\d+)", (0,)),
+            (r"^head", (99999,)),
+        ]
+        return {"stem": r"^stem", "blocks": r"^stages\.(\d+)" if coarse else fine}
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Keep less for the backward pass, and compute the stages again there."""
+        self.grad_checkpointing = enable
+
     def no_weight_decay(self) -> set[str]:
         """Return the parameters that are to be left out of weight decay: tokens and tables."""
         endings = ("table", "tokens", "class_token")
         return {name for name, _ in self.named_parameters() if name.endswith(endings)}
+
+
+#: our poolings in timm's words, and back
+_TIMM_POOLINGS = {"mean": "avg", "mean_all": "avg", "class_token": "token"}
+_OUR_POOLINGS = {"avg": "mean", "token": "class_token"}
 
 
 def _stage_indices(indices: int | Sequence[int] | None, count: int) -> set[int]:

@@ -1,7 +1,9 @@
 """A network that a Python file defines, to be trained like an architecture."""
 
 import hashlib
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ class ModelFile:
         in_channels: of the images.
         num_classes: asked of the function.
         digest: SHA-256 of the file.
+        config: what the network says of its images in timm's words; empty for nothing.
     """
 
     path: Path
@@ -31,27 +34,39 @@ class ModelFile:
     in_channels: int
     num_classes: int
     digest: str
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def build(self, _: object, *, drop_path: float = 0.0, seed: int | None = None) -> nn.Module:
         """Return the network with the initial weights of ``seed``.
 
         Raises:
-            InputError: ``drop_path`` is not 0, which files do not know.
+            InputError: ``drop_path`` is not 0, and the function takes no ``drop_path_rate``.
         """
+        make = builder(f"{self.path}:{self.function}")
+        options: dict[str, Any] = {"num_classes": self.num_classes}
         if drop_path:
-            raise InputError(
-                Problem(
-                    "recipe.drop_path",
-                    "must be 0 for an exported file, which is written without stochastic depth",
-                    drop_path,
-                    "train the architecture (.yaml) instead: its weights fit the file",
+            if not _takes(make, "drop_path_rate"):
+                raise InputError(
+                    Problem(
+                        "recipe.drop_path",
+                        "must be 0 for a function that takes no drop_path_rate",
+                        drop_path,
+                        "export the file again, or set drop_path: 0 in the recipe",
+                    )
                 )
-            )
+            options["drop_path_rate"] = drop_path
         with torch.random.fork_rng(devices=[]):
             if seed is not None:
                 torch.manual_seed(seed)
-            model: nn.Module = builder(f"{self.path}:{self.function}")(num_classes=self.num_classes)
+            model: nn.Module = make(**options)
         return model
+
+
+def _takes(make: Callable[..., Any], name: str) -> bool:
+    parameters = inspect.signature(make).parameters
+    return name in parameters or any(
+        each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
+    )
 
 
 def open_model_file(name: str, num_classes: int | None = None) -> ModelFile:
@@ -82,4 +97,4 @@ def open_model_file(name: str, num_classes: int | None = None) -> ModelFile:
         )
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     classes = num_classes or int(getattr(model, "num_classes", 0))
-    return ModelFile(Path(path), function, shape[1], shape[0], classes, digest)
+    return ModelFile(Path(path), function, shape[1], shape[0], classes, digest, config)

@@ -69,6 +69,16 @@ class TrainingFolder:
     def _may_hold_training(self) -> bool:
         return self._config.is_file() or not any(self.path.iterdir())
 
+    def exists(self) -> bool:
+        """Return whether a training was begun in this folder."""
+        return self._config.is_file()
+
+    @property
+    def function(self) -> str:
+        """Name of the function that makes the network, where a Python file was trained."""
+        begun = json.loads(self._config.read_text(encoding="utf-8"))
+        return str(begun.get("network", {}).get("function", "create_model"))
+
     def open(self, config: dict[str, Any]) -> None:
         """Begin here, or go on if what is here was begun with an equal ``config``.
 

@@ -1,5 +1,6 @@
 """Weights on disk, as safetensors."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors.torch import load_file, save
@@ -16,9 +17,15 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
+def weights_bytes(model: nn.Module, about: Mapping[str, str] | None = None) -> bytes:
+    """Return the weights as a safetensors file; ``about`` goes into its header."""
+    data: bytes = save(weights_of(model), metadata=dict(about) if about else None)
+    return data
+
+
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write the weights; a file that is there is replaced in one move."""
-    write_bytes(path, save(weights_of(model)), durable=True)
+    write_bytes(path, weights_bytes(model), durable=True)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:

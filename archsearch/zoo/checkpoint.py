@@ -14,8 +14,10 @@ from torch import Tensor
 
 from archsearch.errors import InputError, Problem
 
-#: keys under which training scripts put the weights, most wanted first
-_WRAPPERS = ("model", "state_dict", "module")
+#: keys under which training scripts put the weights, most wanted first: averaged ones, as in timm
+_WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "model", "state_dict", "module")
+#: what distributed and compiled networks put ahead of every key
+_PREFIXES = ("module.", "_orig_mod.")
 
 
 def read_checkpoint(source: Mapping[str, Any] | str | Path) -> dict[str, Tensor]:
@@ -23,7 +25,8 @@ def read_checkpoint(source: Mapping[str, Any] | str | Path) -> dict[str, Tensor]
 
     Files are read with ``weights_only=True``: a pickle that would run code is refused. What
     training scripts wrap around a state dict (``{"model": ...}``, ``{"state_dict": ...}``, a
-    ``module.`` before every key) is taken off.
+    ``module.`` or ``_orig_mod.`` before every key) is taken off. Of several, the averaged weights
+    (``state_dict_ema``, ``model_ema``) are taken.
 
     Args:
         source: a ``.pth`` or ``.safetensors`` file, or what `torch.load` returned for one.
@@ -33,10 +36,8 @@ def read_checkpoint(source: Mapping[str, Any] | str | Path) -> dict[str, Tensor]
     """
     name = "" if isinstance(source, Mapping) else str(source)
     data = source if isinstance(source, Mapping) else _read_file(Path(source))
-    for wrapper in _WRAPPERS:
-        inside = data.get(wrapper)
-        if isinstance(inside, Mapping) and inside:
-            data = inside
+    while inside := next((data[key] for key in _WRAPPERS if _wraps(data.get(key))), None):
+        data = inside
     problems = [
         Problem(str(key), "must be a tensor", type(value).__name__, file=name)
         for key, value in data.items()
@@ -47,9 +48,17 @@ def read_checkpoint(source: Mapping[str, Any] | str | Path) -> dict[str, Tensor]
     if problems:
         raise InputError(problems)
     state = dict(data)
-    if all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): value for key, value in state.items()}
+    while prefix := next((each for each in _PREFIXES if _all_have(state, each)), ""):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
+
+
+def _wraps(inside: object) -> bool:
+    return isinstance(inside, Mapping) and bool(inside)
+
+
+def _all_have(state: Mapping[str, Tensor], prefix: str) -> bool:
+    return all(key.startswith(prefix) for key in state)
 
 
 def _read_file(path: Path) -> Mapping[str, Any]:

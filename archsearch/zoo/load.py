@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from archsearch.model import Network, build_model
 from archsearch.zoo.build import Kernels, with_kernels
 from archsearch.zoo.catalog import arch as zoo_arch
 from archsearch.zoo.checkpoint import read_checkpoint
-from archsearch.zoo.official import FAMILIES, Family, KeyMap, ShapeError, Shapes
+from archsearch.zoo.official import FAMILIES, Family, KeyMap, ShapeError, Shapes, Spelling
 from archsearch.zoo.overrides import with_overrides
 from archsearch.zoo.resize import resize
 
@@ -29,7 +30,7 @@ def load_official(
     kernels: Kernels = "auto",
     **overrides: Any,
 ) -> Network:
-    """Build a network with the weights of an official checkpoint of its family.
+    """Build a network with the weights of an official checkpoint of its family, or of timm's.
 
     The whole family converts: widths, depths, token counts, windows, expansions, classes and
     whatever else shapes tell are taken from the checkpoint, the rest from the named model. What
@@ -56,6 +57,8 @@ def load_official(
     state = read_checkpoint(checkpoint)
     file = "" if isinstance(checkpoint, Mapping) else str(checkpoint)
     family = _family(named, state, file)
+    spelling = family.spelling(state)
+    state = _official_keys(state, spelling)
     if isinstance(model, Arch):
         candidates = [with_overrides(model, overrides)]
     else:
@@ -72,7 +75,7 @@ def load_official(
             return with_kernels(network, kernels)
         if not problems or len(found) <= len(problems):
             problems = found
-    raise InputError(problems)
+    raise InputError(_spelled(problems, spelling))
 
 
 def convert_state(arch: Arch, state: Mapping[str, Tensor], file: str = "") -> dict[str, Tensor]:
@@ -81,11 +84,27 @@ def convert_state(arch: Arch, state: Mapping[str, Tensor], file: str = "") -> di
     Raises:
         InputError: with every missing, misshapen and unexpected key.
     """
-    keys = family_of(arch).key_map(arch.canonical())
+    family = family_of(arch)
+    spelling = family.spelling(state)
+    state = _official_keys(state, spelling)
+    keys = family.key_map(arch.canonical())
     problems = _problems(keys, arch, state, file)
     if problems:
-        raise InputError(problems)
+        raise InputError(_spelled(problems, spelling))
     return keys.to_ours(state)
+
+
+def _official_keys(state: Mapping[str, Tensor], spelling: Spelling | None) -> dict[str, Tensor]:
+    if spelling is None:
+        return dict(state)
+    return {spelling.to_official(key): value for key, value in state.items()}
+
+
+def _spelled(problems: Sequence[Problem], spelling: Spelling | None) -> list[Problem]:
+    """Return problems with the keys that the checkpoint has."""
+    if spelling is None:
+        return list(problems)
+    return [replace(each, key=spelling.from_official(each.key)) for each in problems]
 
 
 def to_official(network: Network) -> dict[str, Tensor]:

@@ -24,9 +24,6 @@ from archsearch.zoo.load import convert_state
 
 PREFIX = "archsearch_"
 
-#: timm's names of poolings; other values must be one of ours
-_POOLING = {"avg": "mean", "token": "class_token"}
-
 default_cfgs = generate_default_cfgs({PREFIX + name: timm_config(arch(name)) for name in names()})
 
 
@@ -37,6 +34,7 @@ def _network(
     img_size: int | tuple[int, int] | None = None,
     global_pool: str | None = None,
     drop_path_rate: float | None = None,
+    drop_rate: float | None = None,
     **overrides: Any,
 ) -> Network:
     """Build a network from timm's arguments; others are values of the architecture to change."""
@@ -48,7 +46,8 @@ def _network(
         overrides["in_channels"] = in_chans
     network = build(name, num_classes, img_size, drop_path=drop_path_rate or 0.0, **overrides)
     if global_pool is not None:
-        network.reset_classifier(network.num_classes, _POOLING.get(global_pool, global_pool))
+        network.reset_classifier(network.num_classes, global_pool)
+    network.drop_rate = drop_rate or 0.0
     return network
 
 
@@ -60,9 +59,7 @@ def _filter(state: Mapping[str, Tensor], network: Network) -> Mapping[str, Tenso
 def _entry(name: str) -> Callable[..., nn.Module]:
     def create(pretrained: bool = False, **options: Any) -> nn.Module:
         stages = len(arch(name).stages)
-        for unused in ("drop_rate", "cache_dir"):
-            if not options.get(unused):
-                options.pop(unused, None)
+        options = {key: value for key, value in options.items() if value is not None}
         model: nn.Module = build_model_with_cfg(
             lambda **arguments: _network(name, **arguments),
             PREFIX + name,

@@ -165,6 +165,17 @@ ARCHS: dict[str, Arch] = {
         stem={"type": "pixel", "patch_size": 4, "width": 6, "pixel_size": 2},
         head={"type": "pooled", "pooling": "class_token"},
     ),
+    "pixels_of_patches": arch(
+        stage(
+            "self_attention",
+            position="learned",
+            class_token=True,
+            depth=2,
+            inner={"num_heads": 2, "patch_norm": True},
+        ),
+        stem={"type": "pixel", "patch_size": 4, "width": 6, "pixel_size": 2, "patchwise": True},
+        head={"type": "pooled", "pooling": "class_token"},
+    ),
     "mixture": arch(
         stage(WINDOW_GLOBAL, {"type": "bi_dimensional", "expansion": 2}, depth=2),
         stage(

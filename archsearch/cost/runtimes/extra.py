@@ -6,8 +6,14 @@ from typing import Any
 from archsearch.errors import InputError, Problem
 
 
-def load_extra(package: str, extra: str, runtime: str) -> Any:
+def load_extra(package: str, extra: str, runtime: str, key: str = "runtime") -> Any:
     """Import ``package``, which the extra of that name installs.
+
+    Args:
+        package: to import.
+        extra: that installs it.
+        runtime: what needs it.
+        key: option or key that asked for it.
 
     Raises:
         InputError: it is not installed.
@@ -17,7 +23,7 @@ def load_extra(package: str, extra: str, runtime: str) -> Any:
     except ImportError:
         raise InputError(
             Problem(
-                "runtime",
+                key,
                 f"needs the package {package}, which is not installed",
                 runtime,
                 f"pip install 'archsearch[{extra}]'",

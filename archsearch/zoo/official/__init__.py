@@ -2,7 +2,7 @@
 
 from archsearch.zoo.official.deit import DEIT
 from archsearch.zoo.official.edgevit import EDGEVIT
-from archsearch.zoo.official.family import Family
+from archsearch.zoo.official.family import Family, Spelling
 from archsearch.zoo.official.key_map import KeyMap
 from archsearch.zoo.official.lightvit import LIGHTVIT
 from archsearch.zoo.official.pvt import PVT
@@ -15,4 +15,4 @@ from archsearch.zoo.official.tnt import TNT
 #: the plain transformer last: its mark is found in T2T-ViT's checkpoints too
 FAMILIES: tuple[Family, ...] = (LIGHTVIT, EDGEVIT, SEPVIT, PVT, TNT, T2T, SWIN, DEIT)
 
-__all__ = ["FAMILIES", "Family", "KeyMap", "ShapeError", "Shapes"]
+__all__ = ["FAMILIES", "Family", "KeyMap", "ShapeError", "Shapes", "Spelling"]

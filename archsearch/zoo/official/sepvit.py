@@ -105,4 +105,4 @@ def _block(keys: KeyMap, theirs: str, ours: str, block: Block, width: int, side:
     keys.ffn(theirs, f"{ours}.ffn", block.ffn, norm="norm2", residual="conv")
 
 
-SEPVIT = Family("SepViT", "patch_embeds.0.proj.weight", _infer, _key_map)
+SEPVIT = Family("SepViT", "blocks.0.0.attn.DSA_qkv.weight", _infer, _key_map)

@@ -1,9 +1,11 @@
 """Swin's checkpoints, and LocalViT-Swin's."""
 
+import re
+from collections.abc import Collection
 from math import isqrt
 
 from archsearch.arch import Arch, Block, Merge, PatchStem, RelativeBias, Stage, WindowAttention
-from archsearch.zoo.official.family import Family
+from archsearch.zoo.official.family import Family, Spelling
 from archsearch.zoo.official.key_map import KeyMap
 from archsearch.zoo.official.shapes import Shapes, like_at
 
@@ -30,7 +32,7 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
         )
     return like.model_copy(
         update={
-            "image_size": _image_size(shapes, patch) or like.image_size,
+            "image_size": _image_size(shapes, patch) or _least_size(shapes, patch, like),
             "in_channels": shapes.size("patch_embed.proj.weight", 1),
             "num_classes": shapes.size("head.weight", 0),
             "stem": PatchStem(patch_size=patch, norm="patch_embed.norm.weight" in shapes),
@@ -47,6 +49,15 @@ def _image_size(shapes: Shapes, patch: int) -> int | None:
             side = shapes.square_side(mask, 0) * isqrt(shapes.size(mask, 1))
             return (side << stage) * patch
     return None
+
+
+def _least_size(shapes: Shapes, patch: int, like: Arch) -> int:
+    """Return the named model's image size, or a larger one where its maps hold no whole window."""
+    windows = [
+        shapes.window(f"layers.{index}.blocks.0.attn.relative_position_bias_table")[0]
+        for index in range(shapes.count("layers.#."))
+    ]
+    return max(like.image_size, *(window * patch << index for index, window in enumerate(windows)))
 
 
 def _infer_block(shapes: Shapes, block: str, like: Stage, shift: bool) -> Block:
@@ -97,4 +108,34 @@ def _block(keys: KeyMap, theirs: str, ours: str, block: Block, side: int) -> Non
     keys.ffn(theirs, f"{ours}.ffn", block.ffn, norm="norm2", residual="conv")
 
 
-SWIN = Family("Swin", "layers.0.blocks.0.attn.relative_position_bias_table", _infer, _key_map)
+_DOWNSAMPLE = re.compile(r"layers\.(\d+)\.downsample\.")
+
+
+def _moved(key: str, by: int) -> str:
+    return _DOWNSAMPLE.sub(lambda found: f"layers.{int(found[1]) + by}.downsample.", key)
+
+
+def _is_timm(keys: Collection[str]) -> bool:
+    """Return whether the last stage has a downsampling, which is the first's in official keys."""
+    stages = [int(found[1]) for key in keys if (found := re.match(r"layers\.(\d+)\.", key))]
+    own = [int(found[1]) for key in keys if (found := _DOWNSAMPLE.match(key))]
+    return any(key.startswith("head.fc.") for key in keys) or (
+        bool(own) and max(own) == max(stages)
+    )
+
+
+#: timm counts a downsampling to the stage that it opens, the official code to the one it ends
+_TIMM = Spelling(
+    "timm",
+    _is_timm,
+    lambda key: _moved(key, -1).replace("head.fc.", "head."),
+    lambda key: re.sub(r"^head\.", "head.fc.", _moved(key, 1)),
+)
+
+SWIN = Family(
+    "Swin",
+    "layers.0.blocks.0.attn.relative_position_bias_table",
+    _infer,
+    _key_map,
+    (_TIMM,),
+)

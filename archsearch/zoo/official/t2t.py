@@ -1,8 +1,10 @@
 """T2T-ViT's checkpoints, and LocalViT-T2T's."""
 
-from archsearch.arch import Arch, Ffn, LocalityFfn, TokensToTokenStem
+import re
+
+from archsearch.arch import Arch, Ffn, LocalityFfn, Mlp, TokensToTokenStem
 from archsearch.zoo.official.deit import plain_block_keys, plain_blocks, plain_stage_keys
-from archsearch.zoo.official.family import Family
+from archsearch.zoo.official.family import Family, Spelling
 from archsearch.zoo.official.key_map import KeyMap
 from archsearch.zoo.official.shapes import ShapeError, Shapes, heads_like
 
@@ -28,7 +30,7 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
         update={
             "width": token_width,
             "num_features": shapes.size(f"{_STEM}1.w", 0),
-            "ffn": shapes.ffn(f"{_STEM}1", token_width, like.stem.ffn),
+            "ffn": _infer_ffn(shapes, token_width, like.stem.ffn),
         }
     )
     return like.model_copy(
@@ -40,6 +42,12 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
             "stages": (stage,),
         }
     )
+
+
+def _infer_ffn(shapes: Shapes, width: int, like: Ffn) -> Ffn:
+    if f"{_STEM}1.mlp.0.weight" in shapes:
+        return Mlp(expansion=shapes.size(f"{_STEM}1.mlp.0.weight", 0) / width)
+    return shapes.ffn(f"{_STEM}1", width, like)
 
 
 def _key_map(arch: Arch) -> KeyMap:
@@ -65,8 +73,20 @@ def _performer(keys: KeyMap, number: int, ffn: Ffn) -> None:
         keys.ffn(theirs, f"stem.ffn{number}", ffn, norm="norm2", residual="conv")
     else:
         keys.layer(f"{theirs}.norm2", f"stem.ffn{number}.norm")
-        keys.layer(f"{theirs}.mlp.fc1", f"stem.ffn{number}.fc1")
-        keys.layer(f"{theirs}.mlp.fc2", f"stem.ffn{number}.fc2")
+        keys.layer(f"{theirs}.mlp.0", f"stem.ffn{number}.fc1")
+        keys.layer(f"{theirs}.mlp.2", f"stem.ffn{number}.fc2")
 
 
-T2T = Family("T2T-ViT", "tokens_to_token.project.weight", _infer, _key_map)
+_SEQUENCE = re.compile(rf"({re.escape(_STEM)}\d\.mlp\.)([02])\.")
+_NAMED = re.compile(rf"({re.escape(_STEM)}\d\.mlp\.)(fc[12])\.")
+_NAMES = {"0": "fc1", "2": "fc2"}
+_INDICES = {name: index for index, name in _NAMES.items()}
+#: a performer's MLP is a sequence in the code of T2T-ViT, a module in LocalViT's copy of it
+_LOCALVIT = Spelling(
+    "LocalViT",
+    lambda keys: any(_NAMED.match(key) for key in keys),
+    lambda key: _NAMED.sub(lambda found: f"{found[1]}{_INDICES[found[2]]}.", key),
+    lambda key: _SEQUENCE.sub(lambda found: f"{found[1]}{_NAMES[found[2]]}.", key),
+)
+
+T2T = Family("T2T-ViT", "tokens_to_token.project.weight", _infer, _key_map, (_LOCALVIT,))

@@ -12,10 +12,14 @@ _PIXEL_HEADS = 4
 
 def _infer(shapes: Shapes, like: Arch) -> Arch:
     pixel_size = (shapes.size("pixel_embed.proj.weight", 2) + 1) // 2
+    # the later code has norms over whole patches, and convolves each patch alone; no shape tells
+    # the latter, but the two came together
+    patch_norm = shapes.any_has(".norm2_proj.weight")
     stem = PixelStem(
         patch_size=shapes.size("pixel_pos", 2) * pixel_size,
         width=shapes.size("pixel_embed.proj.weight", 0),
         pixel_size=pixel_size,
+        patchwise=patch_norm,
     )
     width = shapes.size("proj.weight", 0)
     pattern = like.stages[0].pattern
@@ -58,6 +62,7 @@ def _infer_block(
             num_heads=heads,
             expansion=shapes.size(f"{block}.mlp_in.fc1.weight", 0) / stem.width,
             qkv_bias=shapes.any_has(".attn_in.qk.bias"),
+            patch_norm=stem.patchwise,
         ),
     )
 
@@ -95,7 +100,9 @@ def _block(keys: KeyMap, index: int, block: Block, pixel_width: int, width: int)
     keys.layer(f"{theirs}.mlp_in.fc1", f"{inner}.fc1")
     keys.layer(f"{theirs}.mlp_in.fc2", f"{inner}.fc2")
     keys.layer(f"{theirs}.norm1_proj", f"{inner}.norm")
-    keys.layer(f"{theirs}.proj", f"{inner}.proj")
+    keys.layer(f"{theirs}.proj", f"{inner}.proj", bias=not block.inner.patch_norm)
+    if block.inner.patch_norm:
+        keys.layer(f"{theirs}.norm2_proj", f"{inner}.update_norm")
     keys.layer(f"{theirs}.norm_out", f"{ours}.attention.norm")
     _qk_and_v(keys, f"{theirs}.attn_out", f"{ours}.attention.qkv", width, block.attention.qkv_bias)
     keys.layer(f"{theirs}.attn_out.proj", f"{ours}.attention.proj")
