@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from archsearch.train import Recipe
-from archsearch.train.optimization import build_optimizer, build_schedule
+from archsearch.train.optimization import build_optimizer, build_schedule, epoch_rates
 
 
 class Network(nn.Module):
@@ -63,3 +63,13 @@ def test_linear():
 def test_constant():
     recipe = Recipe(epochs=4, learning_rate=2.0, warmup_epochs=1, schedule="constant")
     assert rates(recipe, 2)[2:] == pytest.approx([2.0] * 6)
+
+
+def test_rates_at_the_end_of_each_epoch() -> None:
+    recipe = Recipe(epochs=4, batch_size=10, learning_rate=1.0, warmup_epochs=0)
+    cosine = recipe.model_copy(update={"final_learning_rate": 0.0})
+    # 25 images are 3 steps an epoch; the last step of epoch e is number 3 e - 1 of 12
+    expected = [(1 + math.cos(math.pi * (3 * epoch - 1) / 12)) / 2 for epoch in (1, 2, 3, 4)]
+    assert epoch_rates(cosine, 25) == pytest.approx(expected)
+    constant = recipe.model_copy(update={"schedule": "constant"})
+    assert epoch_rates(constant, 25) == pytest.approx([1.0] * 4)
