@@ -69,6 +69,7 @@ def _facts(space: SearchSpace, samples: int, latency: bool, seed: int) -> dict[s
         "configurations": space.count(),
         "distinct": space.count_distinct(20_000),
         "parameters": len(space.parameters),
+        "values": {each.name: list(each.values) for each in space.parameters.values()},
         "sampled": {},
     }
     if space.is_flat:

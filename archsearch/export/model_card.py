@@ -147,7 +147,8 @@ def _opening(network: Arch | ModelFile, origin: Origin) -> str:
     what = f"An image classifier for {network.image_size} x {network.image_size} pixels"
     if origin.run is not None and origin.trial is not None:
         budget = f" within {origin.run.budget_ms:g} ms" if origin.run.budget_ms else ""
-        return f"{what}, found by an architecture search{budget} on {data_name(origin.run)}."
+        data = _plain(data_name(origin.run))
+        return f"{what}, found by an architecture search{budget} on {data}."
     return f"{what}."
 
 

@@ -12,7 +12,7 @@ from archsearch.record import RunRecord, TrialRecord
 from archsearch.search.read_run import run_record
 from archsearch.search.run_folder import RunFolder
 from archsearch.search.storage_view import shown_trial
-from archsearch.search.store import FINALS, OBJECTIVES, RECORD, REPEAT_OF
+from archsearch.search.store import FINALS, OBJECTIVES, OTHER_SEEDS, RECORD, REPEAT_OF
 
 _CONSTRAINT = "constraints:"
 _PLOT = "dashboard:plot_data:"
@@ -39,6 +39,7 @@ class RunOverlay:
         self._note = study_note(folder.name, config, editable=editable)
         self._attrs: dict[str, Any] = {}
         self._finals: dict[str, Any] = {}
+        self._seeds: dict[str, Any] = {}
         self._raw: dict[int, dict[str, Any]] = {}
         self._ids: dict[int, int] = {}
         self._records: dict[int, TrialRecord] = {}
@@ -52,11 +53,12 @@ class RunOverlay:
     def study_attrs(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """Return a few readable facts in place of what the search keeps for itself."""
         ended = not self._folder.is_driven
-        finals = attrs.get(FINALS, {})
+        finals, seeds = attrs.get(FINALS, {}), attrs.get(OTHER_SEEDS, {})
         with self._lock:
-            changed = finals != self._finals or ended != self._ended
+            known = (self._finals, self._seeds, self._ended)
+            changed = (finals, seeds, ended) != known
             if changed:
-                self._finals, self._ended = finals, ended
+                self._finals, self._seeds, self._ended = finals, seeds, ended
                 self._records.clear()
                 self._notes.clear()
             self._attrs = dict(attrs)
@@ -79,7 +81,7 @@ class RunOverlay:
         shown = dict(attrs)
         if _NOTE not in shown:
             shown |= {_NOTE: 0, "dashboard:note_str:0": self._note}
-        stamp = (len(self._raw), len(self._finals))
+        stamp = (len(self._raw), len(self._finals), sum(map(len, self._seeds.values())))
         for key, text in self.figures.current(stamp).items():
             shown[f"{_PLOT}{key}:0"] = text
         return NotedAttrs(shown, self._note_of)
@@ -149,7 +151,8 @@ class RunOverlay:
             if stored is None or not trial.state.is_finished():
                 return None
             finals = self._finals.get(str(stored["number"]), {})
-            record = {**stored, **finals, "choices": trial.params}
+            seeds = self._seeds.get(str(stored["number"]), stored.get("other_seeds", ()))
+            record = {**stored, **finals, "other_seeds": seeds, "choices": trial.params}
             self._raw[trial.number] = record
             self._ids[trial._trial_id] = trial.number
         return record

@@ -32,6 +32,12 @@ def write_run(folder: RunFolder, run: RunRecord) -> RunFolder:
         if trial.final_latency is not None
     }
     study.set_user_attr("finals", finals)
+    seeds = {
+        str(trial.number): [each.model_dump(mode="json") for each in trial.other_seeds]
+        for trial in run.trials
+        if trial.other_seeds
+    }
+    study.set_user_attr("other_seeds", seeds)
     study.set_user_attr("wall_s", run.wall_s)
     study.set_user_attr("time_by_cause", run.time_by_cause)
     return folder
@@ -60,7 +66,7 @@ def write_config(folder: RunFolder, run: RunRecord) -> None:
 def frozen(trial) -> optuna.trial.FrozenTrial:
     """Return a trial as the search tells it."""
     stored = trial.model_copy(
-        update={"final_latency": None, "test_accuracy": None, "checkpoint": ""}
+        update={"final_latency": None, "test_accuracy": None, "checkpoint": "", "other_seeds": ()}
     )
     states = {"complete": "COMPLETE", "failed": "FAIL"}
     complete = trial.state == "complete"

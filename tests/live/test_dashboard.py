@@ -14,8 +14,10 @@ from archsearch.analysis import front_trials
 from archsearch.arch import summary
 from archsearch.errors import InputError
 from archsearch.live import open_dashboard, package, server
-from archsearch.search import load_run
-from tests.live.conftest import frozen
+from archsearch.percent import percent_text
+from archsearch.search import RunFolder, load_run
+from tests.live.conftest import frozen, write_run
+from tests.report.synthetic_run import synthetic_run
 
 pytest.importorskip("optuna_dashboard")
 pytestmark = [
@@ -104,6 +106,21 @@ def test_notes_say_what_is_shown(live, run):
     for trial in run.trials:
         body = shown["trials"][trial.number]["note"]["body"].replace("\\", "")
         assert all(part in body for part in summary(trial.arch).split(" | "))
+
+
+def test_notes_lead_with_other_seeds(tmp_path):
+    run = synthetic_run(20, front_seeds=2, name="again")
+    folder = write_run(RunFolder(tmp_path / "again"), run)
+    with open_dashboard(folder.path, port=0) as live:
+        shown = detail(live)
+    for trial in front_trials(run):
+        known = shown["trials"][trial.number]
+        mean = sum(trial.seed_accuracies.values()) / 2
+        said = f"{percent_text(mean)} % validation accuracy (mean of 2 seeds that chose nothing)"
+        assert said in known["note"]["body"]
+        assert f"{percent_text(trial.accuracy)} % with the selected seed" in known["note"]["body"]
+        facts = {each["key"]: each["value"] for each in known["user_attrs"]}
+        assert float(facts["accuracy, other seeds"]) == pytest.approx(mean)
 
 
 def test_figures_are_ours(live, run):
