@@ -68,7 +68,7 @@ def model_card(
         f"# {_plain(origin.name or title)}",
         _opening(network, origin),
         _table(facts_of(network, origin)),
-        images_text(images),
+        images_text(images) + _deep_text(origin),
         _training(origin),
         _environment(origin.run.environment) if origin.run else "",
         "## Licence\n\nThe definition was written by archsearch "
@@ -175,6 +175,16 @@ def images_text(images: Images) -> str:
     names = images.class_names
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return text + (f" Classes in order: {_plain(shown)}." if names else "")
+
+
+def _deep_text(origin: Origin) -> str:
+    """Return how images with more than 8 bits became bytes; empty where there were none."""
+    scale = origin.section("data").get("scale") or {}
+    return "".join(
+        f" Of images with more than 8 bits a channel, {black:g} became black and {white:g} white "
+        f"({kind})."
+        for kind, (black, white) in scale.items()
+    )
 
 
 def _training(origin: Origin) -> str:

@@ -95,6 +95,10 @@ def test_a_training_says_how_deep_values_became_bytes(folder: Path) -> None:
     assert ended([*COMMANDS["train"], "--data", "folder:photos"]) == 0
     result = json.loads((folder / "trained/result.json").read_text())
     assert result["data"]["scale"] == {"integers": [0, 4095]}
+    # what is passed on says so, too
+    assert ended(["export", "trained/model.yaml", "--format", "timm", "-o", "taken"]) == 0
+    cards = [path.read_text() for path in folder.glob("**/*.md")]
+    assert any("0 became black and 4095 white (integers)" in card for card in cards)
 
 
 def _dead_link(photos: Path) -> None:
