@@ -106,7 +106,7 @@ def with_part(
     parts = _parts(path) if path.is_file() and _common(path) == card else {}
     loading = f"```python\n{_loading(network, kind, output, name, weights)}\n```"
     checked = _checked(kind, error, fused) if isinstance(network, Arch) or error else _COPY
-    parts[output.name] = f"{loading}\n\n{checked}"
+    parts[_plain(output.name)] = f"{loading}\n\n{checked}"
     texts = [f"## Loading {file}\n\n{text}\n" for file, text in sorted(parts.items())]
     return "\n".join([card, *texts])
 

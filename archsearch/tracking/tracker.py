@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.activity import wait_until
+from archsearch.files import write_json
 from archsearch.tracking.entry import Entry
 from archsearch.tracking.registry import SINKS, Sink
 
@@ -105,10 +106,7 @@ class Tracker:
             "digest": digest,
             "version": int(known.get("version", 0)) + (not entry.is_open),
         }
-        path = self._folder / _STATE
-        unready = path.with_suffix(".partial")
-        unready.write_text(json.dumps(self._state, indent=1), encoding="utf-8")
-        unready.replace(path)
+        write_json(self._folder / _STATE, self._state)
 
     def _guarded(self, name: str, action: Callable[[], None]) -> None:
         try:

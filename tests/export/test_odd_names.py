@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from archsearch.export.description import Origin, module_docstring
-from archsearch.export.model_card import model_card
+from archsearch.export.images import images_of
+from archsearch.export.model_card import model_card, with_part
 from archsearch.export.selection import identifier
 from archsearch.search.shareable import shareable
 from tests.export.test_files import SMALL
@@ -51,7 +52,10 @@ def test_a_function_has_a_name_that_python_takes(name: str) -> None:
 def test_the_code_of_a_card_is_code(name: str, kind: str) -> None:
     output = Path(f"{name}.py")
     weights = Path(f"{name}.safetensors")
-    card = model_card(SMALL, origin(name), kind, output, weights=weights, error=_ERROR.get(kind))
+    known = origin(name)
+    common = model_card(SMALL, known, images_of(SMALL, known))
+    path, error = Path("no card is there yet"), _ERROR.get(kind)
+    card = with_part(path, common, SMALL, kind, output, "model", weights, error)
     (code,) = re.findall(r"```python\n(.*?)```", card, re.S)
     strings = {n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant)}
     if kind in ("python", "timm"):
