@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -117,14 +118,16 @@ def _init(what: str, limit_s: float, **arguments: Any) -> None:
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "1000000000")
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "1000000000")
     given_up = threading.Event()
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM)
 
     def init() -> None:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **arguments)
         if given_up.is_set():
             ray.shutdown()
 
-    # not in the main thread: there Ray would put its own handler of signals in place, and its code
-    # in C++ would keep a signal waiting for as long as it waits itself
+    # not in the main thread: there Ray's code in C++ would keep a signal waiting for as long as
+    # it waits itself
     try:
         is_over = _in_background(init, what, limit_s)
     except Exception as error:
@@ -136,6 +139,9 @@ def _init(what: str, limit_s: float, **arguments: Any) -> None:
     if not is_over:
         given_up.set()
         raise RunError(f"Ray did not start within {limit_s:.0f} s; try --executor inline")
+    if on_main_thread and handler is not None:
+        # Ray's library in C++ puts its own in place, which prints a stack trace
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _in_background(action: Callable[[], None], what: str, limit_s: float) -> bool:

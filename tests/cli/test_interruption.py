@@ -31,8 +31,8 @@ with console.exit_codes(), resumable("work", "go on with X"):
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "archsearch", *words]
-    log = (folder / "log").open("w")
-    return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, text=True)
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, text=True)
 
 
 def wait_for(process: subprocess.Popen[str], folder: Path, text: str) -> None:
