@@ -4,9 +4,17 @@ The names below are the shop window; each loads its part of the package when it 
 that ``import archsearch`` costs nothing and loads neither ray, optuna, plotly nor torch.
 """
 
-import importlib
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+
+_named = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
+if sys.argv[:1] == ["-m"] and _named == ["archsearch"] and sys.path[:1] == [os.getcwd()]:
+    # python -m archsearch: a random.py in the working directory must not hide Python's own
+    sys.path.append(sys.path.pop(0))
+
+import importlib  # noqa: E402
+from importlib.metadata import PackageNotFoundError, version  # noqa: E402
+from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
     from archsearch.arch import Arch, Block, Stage, diff, load_arch, summary

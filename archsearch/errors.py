@@ -12,17 +12,28 @@ ArchsearchError
 
 import contextlib
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+#: names that a list holds; timm has more than a thousand models
+_LISTED = 40
+_REQUIREMENT = re.compile(r"\b(must|at least|or more)\b")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with an input, and the way out.
+    """One thing wrong with an input, and the way out; written out, it is one sentence.
+
+    The rule is a requirement (``must``, ``at least``), and the value follows it: ``--trials:
+    must be at least 1, but got 0``. Or it is a finding, and the value stands in brackets:
+    ``--device: no CUDA device can be used here (got 'cuda')``.
 
     Attributes:
-        key: dotted path of the offending value, e.g. ``stages.1.width``; empty for a whole file.
-        rule: what must hold, as a full clause, e.g. ``must be at least 1``.
+        key: what the user wrote the value at: the flag (``--trials``), the dotted path in a file
+            (``stages.1.width``) or the name of an argument; empty for a whole file.
+        rule: what must hold or what was found, as a clause with a verb. With a key or a file in
+            front it may start with the verb: ``must be at least 1``, ``is an unknown key``.
         value: the offending value as the user wrote it; None when there is none to show.
         remedy: what to do instead; empty when the rule already says it.
         file: file the value came from; empty when it came from the command line or from code.
@@ -42,7 +53,8 @@ class Problem:
         text = f"{where}: {self.rule}" if where else self.rule
         if self.value is not None:
             shown = repr(self.value)
-            text += f", but got {shown if len(shown) <= 200 else shown[:197] + '...'}"
+            shown = shown if len(shown) <= 200 else shown[:197] + "..."
+            text += f", but got {shown}" if _REQUIREMENT.search(self.rule) else f" (got {shown})"
         return f"{text}; {self.remedy}" if self.remedy else text
 
 
@@ -75,6 +87,11 @@ class ProblemList:
             yield
         except InputError as error:
             self.add(*error.problems)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was found so far."""
+        return list(self._found.values())
 
     def check(self) -> None:
         """Raise what was found.
@@ -118,7 +135,7 @@ def limited(problems: Sequence[Problem], what: str, most: int = 20) -> list[Prob
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a remedy that offers the names closest to ``name``, or lists all of them."""
+    """Return a remedy that offers the names closest to ``name``, or lists those there are."""
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
     # lr for learning_rate
@@ -126,4 +143,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = initials + [each for each in close if each not in initials]
     if close:
         return "did you mean " + " or ".join(f"'{match}'" for match in close) + "?"
-    return "known: " + ", ".join(names)
+    more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return "known: " + ", ".join(names[:_LISTED]) + more

@@ -44,7 +44,7 @@ def find_yaml(path_or_name: str | Path, kind: str) -> Path:
     if looks_shipped and is_file(shipped):
         return shipped
     remedy = nearest(path.stem, resource_names(kind))
-    raise InputError(Problem("", "file not found", remedy=remedy, file=str(path_or_name)))
+    raise InputError(Problem("", "there is no such file", remedy=remedy, file=str(path_or_name)))
 
 
 def cache_dir() -> Path:

@@ -20,6 +20,7 @@ ORDER = [
         "settings",
         "machine",
         "activity",
+        "user_code",
     },
     {"arch", "record", "ablation_record", "blocks"},
     {"model", "space"},
@@ -48,6 +49,7 @@ WITHIN = {
     ("resources", "errors"),
     ("resources", "files"),
     ("activity", "errors"),
+    ("user_code", "errors"),
 }
 
 HOME = {

@@ -43,7 +43,7 @@ def find_arch(text: str, folder: Path, runs_dir: str | Path = "runs") -> Arch:
     if not remedy.startswith("did"):
         remedy = "archsearch zoo lists models"
     rule = "must be an Arch file (.yaml), zoo:NAME, run:PATH#TRIAL or an exported model.py"
-    raise InputError(Problem("", rule, text, remedy))
+    raise InputError(Problem("base", rule, text, remedy))
 
 
 def _exported(path: Path, runs_dir: str | Path) -> Arch:
@@ -52,7 +52,9 @@ def _exported(path: Path, runs_dir: str | Path) -> Arch:
     It is looked for in the file beside it, in the run that the file names, and in the zoo.
     """
     if not path.is_file():
-        raise InputError(Problem("", "file not found", remedy="check the path", file=str(path)))
+        raise InputError(
+            Problem("", "there is no such file", remedy="check the path", file=str(path))
+        )
     try:
         told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     except (SyntaxError, UnicodeDecodeError) as error:

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from archsearch.ablation_record import AblationRecord
 from archsearch.arch import keep_sources, load_kept
 from archsearch.cost import LatencyProtocol
@@ -13,6 +11,7 @@ from archsearch.errors import InputError, Problem
 from archsearch.files import is_file, read_json, write_json, write_text
 from archsearch.record import Environment, LatencyResult
 from archsearch.search.run_folder import RunFolder, find_run
+from archsearch.yaml_source import dump_yaml
 
 RECORD = "ablation.json"
 
@@ -34,7 +33,7 @@ class AblationFolder:
 
     def write_request(self, request: dict[str, Any]) -> None:
         """Write what is being run; the last session's wins."""
-        text = yaml.safe_dump(request, sort_keys=False, width=100)
+        text = dump_yaml(request)
         write_text(self._file("study.yaml"), text)
         keep_sources(request, self.folder.path)
 

@@ -108,7 +108,7 @@ class Networks:
         if name == self.base.name:
             return Problem("--only", "is the base, which is always trained", name, "name a variant")
         remedy = nearest(name, known)
-        return Problem("--only", "the study has no such variant", name, remedy)
+        return Problem("--only", f"the study has no variant '{name}'", None, remedy)
 
 
 def _names(wanted: Sequence[str], known: Mapping[str, Network]) -> list[str]:
@@ -210,7 +210,7 @@ class Maker:
                     self._source.problem(
                         place,
                         f"{p.file}: {p.rule}" if p.file else p.rule,
-                        p.value or text,
+                        p.value if p.file or "must" not in p.rule else p.value or text,
                         p.remedy,
                     )
                     for p in error.problems

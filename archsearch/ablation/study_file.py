@@ -103,7 +103,7 @@ def _at_scale(whole: Written, scale: str, source: YamlSource) -> Written:
     if own is None:
         known = [FULL, *(scales.value if scales and isinstance(scales.value, dict) else ())]
         remedy = nearest(scale, known)
-        raise InputError(Problem("--scale", "the study has no such scale", scale, remedy))
+        raise InputError(Problem("--scale", f"the study has no scale '{scale}'", None, remedy))
     if not isinstance(own.value, dict):
         raise InputError(source.problem(own.origin, "must be a mapping of keys"))
     return merged(rest, own)
@@ -202,7 +202,7 @@ def _resolve_recipe(source: YamlSource) -> list[Problem]:
     except InputError as error:
         del source.data["recipe"]
         return [
-            p if p.line else source.problem(("recipe",), p.rule, name, p.remedy)
+            p if p.line else source.problem(("recipe",), f"{name}: {p.rule}", None, p.remedy)
             for p in error.problems
         ]
     source.data["recipe"] = recipe.to_dict()

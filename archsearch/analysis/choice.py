@@ -73,7 +73,7 @@ def choose(run: RunRecord, which: str | int) -> TrialRecord:
             Problem(
                 "trial",
                 f"run '{run.name}' has no complete trial within its budget",
-                which,
+                None,
                 "let it run longer, or name a trial by its number",
             )
         )

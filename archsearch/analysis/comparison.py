@@ -159,7 +159,7 @@ def _choose(
 ) -> tuple[tuple[str, ...], list[str]]:
     if base not in accuracies:
         raise InputError(
-            Problem("base", "is none of the networks", base, nearest(base, accuracies))
+            Problem("base", "must be one of the networks", base, nearest(base, accuracies))
         )
     others = [name for name in accuracies if name != base]
     known = [name for name in others if set(accuracies[name]) & set(accuracies[base])]

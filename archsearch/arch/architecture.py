@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field
 
 from archsearch.arch.attention import Attention
@@ -23,6 +22,7 @@ from archsearch.arch.parts import (
 )
 from archsearch.arch.spec import Count, Flag, Spec
 from archsearch.files import write_text
+from archsearch.yaml_source import dump_yaml
 
 
 class LocalAggregation(Spec):
@@ -184,7 +184,7 @@ class Arch(Spec):
 
     def to_yaml(self) -> str:
         """Return YAML that `load_arch` reads back as an equal value."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, width=100)
+        return dump_yaml(self.to_dict())
 
     def save(self, path: str | Path) -> None:
         """Write the architecture as YAML, and the files of its blocks beside it."""

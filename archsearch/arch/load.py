@@ -64,7 +64,7 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource)
     kind, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
     if kind == "extra_forbidden":
         known = _keys_at(model, path[:-1], source)
-        return source.problem(path, "unknown key", None, nearest(str(path[-1]), known))
+        return source.problem(path, "is an unknown key", None, nearest(str(path[-1]), known))
     if kind == "missing":
         return source.problem(path, "is required", None, f"add '{path[-1]}'")
     if kind == "block_file":
@@ -74,21 +74,59 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource)
             tag.strip(" '") for tag in context["expected_tags"].split(",")
         ]
         return source.problem(
-            (*path, "type"), "unknown type", context["tag"], nearest(context["tag"], known)
+            (*path, "type"), "must be a known type", context["tag"], nearest(context["tag"], known)
         )
     if kind == "union_tag_not_found":
         return source.problem(path, "needs a 'type'", value, "write {type: ...}")
     if kind == "literal_error":
         return source.problem(path, f"must be one of {context['expected']}", value)
-    rule = detail["msg"].replace("Input should be a valid", "must be a valid")
-    rule = rule.replace("Input should be", "must be").replace("Input should", "must")
-    if rule.startswith("Tuple should have"):
-        rule = "must not be empty"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        rule = "must be a mapping of keys"
-    if kind == "tuple_type":
-        rule = "must be a list"
-    return source.problem(path, rule[0].lower() + rule[1:], value)
+    return source.problem(path, _rule(kind, detail["msg"]), value, _remedy(kind, value))
+
+
+#: what an error of pydantic says, by the beginning of its type
+_RULES = {
+    "int_": "must be a whole number",
+    "float_": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_": "must be true or false",
+    "string_": "must be text",
+    "model_": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "too_short": "must not be empty",
+}
+#: what YAML 1.1 took for true or false, and YAML 1.2 takes for words
+_SWITCHES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def _rule(kind: str, message: str) -> str:
+    for start, rule in _RULES.items():
+        if kind.startswith(start):
+            return rule
+    rule = message.removeprefix("Value error, ").replace("Input should", "must")
+    rule = rule.replace("greater than or equal to", "at least")
+    rule = rule.replace("less than or equal to", "at most").replace("must be a valid", "must be a")
+    return rule[0].lower() + rule[1:]
+
+
+def _remedy(kind: str, value: object) -> str:
+    if kind.startswith("bool_") and str(value).lower() in _SWITCHES:
+        return f"write {_SWITCHES[str(value).lower()]}"
+    if kind.startswith("string_") and isinstance(value, bool | int | float):
+        return "put it in quotes"
+    if kind.startswith("int_") and isinstance(value, str | float):
+        return _as_whole(value)
+    return ""
+
+
+def _as_whole(value: str | float) -> str:
+    """Return how to write the whole number that was meant: ``1_000``, ``1e3`` or ``"1000"``."""
+    try:
+        number = float(value)
+    except ValueError:
+        return ""
+    return f"write {int(number)}" if number.is_integer() else ""
 
 
 def _strip_tags(location: tuple[str | int, ...], data: Any) -> KeyPath:

@@ -33,7 +33,7 @@ def arch_problems(arch: Arch) -> list[BrokenRule]:
             BrokenRule(
                 ("head", "pooling"),
                 "needs a class token in the last stage",
-                "class_token",
+                None,
                 "set class_token: true there, or use pooling: mean",
             )
         )

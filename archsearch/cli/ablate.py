@@ -1,7 +1,8 @@
 """``archsearch ablate``: which choice bought the gain."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -24,7 +25,7 @@ from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, 
 from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe_ablation
 from archsearch.cli.run import refuse_twice, seconds
-from archsearch.errors import InputError, Problem
+from archsearch.errors import Problem, ProblemList
 from archsearch.report import PlainTable, ablation_tables, write_ablation
 from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import FORMATS
@@ -151,12 +152,9 @@ def ablate(
     if list_:
         print_tables([_studies()], table_format(format_, as_json, as_csv))
         return
-    counts = {"--seeds": seeds, "--epochs": epochs, "--limit": limit, "--workers": workers}
-    wrong = format_problems(format_, as_json, as_csv)
-    _check(study, executor, until_clear, time_limit, counts, wrong)
     kind = table_format(format_, as_json, as_csv)
     execution = Execution(
-        time_limit_s=seconds(time_limit) if time_limit else None,
+        time_limit_s=seconds(time_limit) if time_limit is not None else None,
         workers=workers,
         executor="inline" if executor == "inline" else "ray",
         address=address,
@@ -191,27 +189,29 @@ def ablate(
             tracker.log(entry)
 
 
-def _check(
-    study: str,
-    executor: str,
-    until_clear: bool,
-    time_limit: str | None,
-    counts: dict[str, int | None],
-    wrong: list[Problem],
-) -> None:
-    problems = list(wrong)
+def check(given: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the options by themselves."""
+    if given["list_"]:
+        return []
+    study, executor = given["study"], given["executor"]
+    until_clear, time_limit = given["until_clear"], given["time_limit"]
+    found = ProblemList()
+    with found.gathered():
+        if time_limit is not None:
+            seconds(time_limit)
+    problems = format_problems(given["format_"], given["as_json"], given["as_csv"])
     if not study:
         problems.append(Problem("STUDY", "is required", None, "archsearch ablate --list"))
     if executor not in ("ray", "inline"):
         problems.append(Problem("--executor", "must be ray or inline", executor))
-    for option, value in counts.items():
-        if value is not None and value < 1:
-            problems.append(Problem(option, "must be at least 1", value))
+    for name in ("seeds", "epochs", "limit", "workers"):
+        if given[name] is not None and given[name] < 1:
+            problems.append(Problem(name, "must be at least 1", given[name]))
     if until_clear and time_limit is None:
         rule = "needs a time limit: some differences are too small to be settled"
         problems.append(Problem("--until-clear", rule, None, "add --time-limit 30m"))
-    if problems:
-        raise InputError(problems)
+    found.add(*problems)
+    return found.problems
 
 
 def _finished(record: AblationRecord, prepared: PreparedAblation, kind: str) -> None:

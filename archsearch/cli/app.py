@@ -9,17 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from rich.markup import escape
-from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from archsearch import __version__
 from archsearch.activity import BOARD, Activity, doing
+from archsearch.cli.arguments import Command, UsageError, usage_problem
 from archsearch.cli.completion import completer_of, is_completing, rejoined
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
-from archsearch.cli.interruption import Interrupted
 from archsearch.cli.password import hide_password
 from archsearch.cli.signature import stand_in
+from archsearch.errors import InputError, Problem, nearest
 from archsearch.machine import machine_limits, usable_cores
 
 #: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
@@ -47,26 +46,6 @@ HELP = """Search light-weight vision transformers for your latency budget, on yo
 
 Start with: archsearch run lightweight --budget-ms 5
 """
-
-
-class Command(TyperCommand):
-    """A command whose help is plain text: ``[default: 48]`` is no tag of rich's markup."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        for each in self.params:
-            if isinstance(each, TyperOption | TyperArgument) and each.help:
-                each.help = escape(each.help)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; an interruption passes through click, which would say nothing of it."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            passing = Interrupted()
-            for note in getattr(error, "__notes__", []):
-                passing.add_note(note)
-            raise passing from None
 
 
 def build_app(wanted: str | None, completing: bool = False) -> typer.Typer:
@@ -107,9 +86,27 @@ def main(arguments: list[str] | None = None) -> None:
         if wanted not in _SERVERS and not {"--quiet", "-q"} & set(words):
             shown.enter_context(Heartbeat(err))
             shown.enter_context(BOARD.show(Activity(wanted or "archsearch", is_frame=True)))
-        with doing("loading libraries"):
-            app = build_app(wanted)
-        app(words)
+        code = _run(words, wanted)
+    raise SystemExit(code)
+
+
+def _run(words: list[str], wanted: str | None) -> int:
+    # of what is started from here, such as a compiler's workers: nothing of the working directory
+    # may hide Python's own
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if wanted is not None and wanted not in COMMANDS:
+        remedy = nearest(wanted, COMMANDS)
+        raise InputError(Problem("", f"there is no command '{wanted}'", remedy=remedy))
+    with doing("loading libraries"):
+        app = build_app(wanted)
+    try:
+        code = app(words, standalone_mode=False)
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # type: ignore[attr-defined]
+            return 2
+        raise InputError(usage_problem(error, "archsearch")) from None
+    return code if isinstance(code, int) else 0
 
 
 def limit_threads() -> None:

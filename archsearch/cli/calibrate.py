@@ -9,7 +9,14 @@ import typer
 
 from archsearch.arch import value_from
 from archsearch.cli.console import say
-from archsearch.cli.options import Batch, Device, Dtype, Runtime, Threads, check_output
+from archsearch.cli.options import (
+    Batch,
+    Device,
+    Dtype,
+    Runtime,
+    Threads,
+    check_output,
+)
 from archsearch.cli.plain import print_facts
 from archsearch.cli.run import seconds
 from archsearch.cluster import machine_lock, quiet_or_not
@@ -35,10 +42,10 @@ def calibrate(
     space: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
     time_limit: Annotated[str, typer.Option(help="Longest calibration, e.g. 90s or 5m.")] = "3m",
     image_size: Annotated[
-        int | None, typer.Option(help="Side of the image. [default: the space's own]")
+        int | None, typer.Option(min=1, help="Side of the image. [default: the space's own]")
     ] = None,
     num_classes: Annotated[
-        int | None, typer.Option(help="Classes of the head. [default: the space's own]")
+        int | None, typer.Option(min=1, help="Classes of the head. [default: the space's own]")
     ] = None,
     device: Device = "cpu",
     threads: Threads = 1,
@@ -48,7 +55,7 @@ def calibrate(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget what the table of this machine knows.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the sampled architectures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sampled architectures.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure the sub-blocks of a space and keep them; `run` predicts latency with them.

@@ -15,7 +15,8 @@ from archsearch.live import open_dashboard
 def dashboard(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
     port: Annotated[
-        int | None, typer.Option(help="Port on this machine. [default: 8080, or a free one]")
+        int | None,
+        typer.Option(min=0, max=65535, help="Port on this machine. [default: 8080, or a free one]"),
     ] = None,
     allow_edit: Annotated[
         bool, typer.Option("--allow-edit", help="Let the pages change the study.")

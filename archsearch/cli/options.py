@@ -22,10 +22,11 @@ def _device(context: typer.Context, value: str) -> str:
 RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.")]
 TrialChoice = Annotated[str, typer.Option(help="best, knee, or the number of a trial; for a run.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", callback=_device)]
-Threads = Annotated[int, typer.Option(help="Intra-op threads.")]
-Batch = Annotated[int, typer.Option(help="Images of one inference.")]
+Threads = Annotated[int, typer.Option(min=1, help="Intra-op threads.")]
+Batch = Annotated[int, typer.Option(min=1, help="Images of one inference.")]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
 Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")]
+
 
 # of searches and ablations, whose help has panels
 DataRoot = Annotated[

@@ -1,17 +1,27 @@
 """``archsearch profile``: what a network costs, whole and by part."""
 
+import difflib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from timm.models import list_models
 
 from archsearch import zoo
 from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
 from archsearch.cli.console import out, say
-from archsearch.cli.options import Batch, Device, Dtype, RunsDir, Runtime, Threads, TrialChoice
+from archsearch.cli.options import (
+    Device,
+    Dtype,
+    RunsDir,
+    Runtime,
+    Threads,
+    TrialChoice,
+)
 from archsearch.cli.plain import (
     AsCsv,
     AsJson,
@@ -23,6 +33,7 @@ from archsearch.cli.plain import (
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
 from archsearch.cost.profile import UnitProfile
+from archsearch.cost.target import fitted
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
 from archsearch.model import build_model
@@ -37,17 +48,30 @@ def profile(
         str,
         typer.Argument(
             help="Arch file, run (with --trial), zoo:NAME, timm:NAME, package.module:function, "
-            "or an exported file (model.py, model.py:create_model)."
+            "or a Python file (model.py, model.py:FUNCTION) whose function returns a network."
         ),
     ],
     trial: TrialChoice = "best",
     device: Device = "cpu",
     threads: Threads = 1,
-    batch: Batch = 1,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images of one inference. [default: that of --input, or 1]"),
+    ] = None,
     dtype: Dtype = "float32",
     runtime: Runtime = "eager",
     image_size: Annotated[
-        int | None, typer.Option(help="Side of the image. [default: the network's own]")
+        int | None,
+        typer.Option(min=1, help="Side of the image. [default: the network's own]"),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="B,C,H,W",
+            help="Shape of the input, e.g. 1,3,224,224; without the batch 3,224,224. For networks "
+            "that do not say what they take. [default: the network's own]",
+        ),
     ] = None,
     fused: Annotated[
         bool, typer.Option("--fuse", help="Fold batch norms and more into convolutions first.")
@@ -63,19 +87,21 @@ def profile(
 ) -> None:
     """Print parameters, multiply-adds, memory and latency of a network, whole and by part."""
     kind = table_format(format_, as_json, as_csv)
-    named = _chosen(target, trial, image_size, runs_dir)
+    size, batch_size = _size(image_size, shape, batch)
+    named = _chosen(target, trial, runs_dir)
+    if isinstance(named, Arch):
+        named, size = fitted(named, size), None
     chosen = _fused(named) if fused else named
-    wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
+    wanted: dict[str, Any] = {"batch_size": batch_size, "dtype": dtype, "runtime": runtime}
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
-    shape = (3, image_size, image_size) if image_size and isinstance(chosen, str) else None
     if latency:
         with (
             Probe(device, threads) as probe,
             quiet_or_not(machine_lock().measuring("measuring one network"), say),
         ):
-            result = profile_target(chosen, probe, protocol, input_shape=shape)
+            result = profile_target(chosen, probe, protocol, input_shape=size)
     else:
-        result = profile_target(chosen, None, protocol, input_shape=shape)
+        result = profile_target(chosen, None, protocol, input_shape=size)
     table = tabulate("", _PART_COLUMNS, result.units)
     if kind != "table":
         print_tables([table], kind, result.model_dump(mode="json"))
@@ -87,25 +113,68 @@ def profile(
         print_tables([table], kind)
 
 
-def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> Target:
+def _size(
+    side: int | None, shape: str | None, batch: int | None
+) -> tuple[tuple[int, ...] | int | None, int]:
+    """Return the shape of one image, or its side, and the number of images."""
+    if shape is None:
+        return side, batch or 1
+    try:
+        sizes = tuple(int(each) for each in re.split(r"[,x\s]+", shape.strip("()[] ")))
+    except ValueError:
+        sizes = ()
+    if len(sizes) not in (3, 4) or min(sizes) < 1:
+        rule = "must be the sizes B,C,H,W or C,H,W, whole numbers of at least 1"
+        raise InputError(Problem("--input", rule, shape, "e.g. --input 1,3,224,224"))
+    own_batch = sizes[0] if len(sizes) == 4 else batch or 1
+    problems = []
+    if side is not None:
+        remedy = "leave out one of the two"
+        problems.append(Problem("--image-size", "cannot go with --input", None, remedy))
+    if batch not in (None, own_batch):
+        problems.append(
+            Problem("--batch", f"must be {own_batch}, the first number of --input", batch)
+        )
+    if problems:
+        raise InputError(problems)
+    return sizes[-3:], own_batch
+
+
+def _chosen(target: str, trial: str, runs_dir: Path) -> Target:
     if target.startswith("zoo:"):
-        arch = zoo.arch(target.removeprefix("zoo:"))
-    elif target.endswith((".yaml", ".yml")):
-        arch = load_arch(target)
-    elif target.endswith(".py"):
-        return f"{target}:create_model"
-    elif ":" in target:
+        return zoo.arch(target.removeprefix("zoo:"))
+    if target.endswith((".yaml", ".yml")):
+        return load_arch(target)
+    if target.endswith(".py") or (":" in target and not Path(target).is_dir()):
         return target
+    try:
+        return choose(load_run(target, runs_dir), trial).arch
+    except InputError as error:
+        if Path(target).exists() or (runs_dir / target).exists():
+            raise
+        raise InputError(_unknown(target, error)) from None
+
+
+def _unknown(target: str, error: InputError) -> Problem:
+    """Say what a name may have stood for: a network of timm's or of the zoo's, or a run."""
+    known = {name: f"zoo:{name}" for name in zoo.names()}
+    known |= {name: f"timm:{name}" for name in list_models() if name not in known}
+    close = difflib.get_close_matches(target, known, n=3, cutoff=0.75)
+    close = [target] if target in known else close
+    if Path(f"{target}.py").is_file():
+        remedy = f"did you mean {target}.py?"
+    elif close:
+        remedy = f"did you mean {' or '.join(known[name] for name in close)}?"
     else:
-        arch = choose(load_run(target, runs_dir), trial).arch
-    return arch.model_copy(update={"image_size": image_size}) if image_size else arch
+        remedy = error.problems[0].remedy or "name zoo:NAME, timm:NAME, a file or a run"
+    rule = "is no run, and neither zoo:NAME, timm:NAME nor a file (.yaml, .py)"
+    return Problem(target, rule, remedy=remedy)
 
 
 def _fused(target: Target) -> Target:
     if not isinstance(target, Arch):
-        raise InputError(
-            Problem("--fuse", "knows archsearch's own blocks", str(target), "name an Arch file")
-        )
+        rule = f"folds archsearch's own blocks, which {target} does not have"
+        raise InputError(Problem("--fuse", rule, None, "name an Arch file, a run or zoo:NAME"))
     return fuse(build_model(target, seed=0))
 
 
@@ -117,8 +186,8 @@ def _whole(profile: Profile) -> list[tuple[str, str]]:
         facts.append(("not counted", f"{name} ({calls} calls)"))
     for dtype, size in profile.weight_bytes.items():
         facts.append((f"weights, {dtype}", f"{size / 2**20:.2f} MiB"))
-    facts.append(("activations, inference", f"{profile.inference_bytes / 2**20:.2f} MiB"))
-    facts.append(("activations, training", f"{profile.training_bytes / 2**20:.2f} MiB"))
+    facts.append(("activations, inference", _mebibytes(profile.inference_bytes)))
+    facts.append(("activations, training", _mebibytes(profile.training_bytes)))
     known = profile.latency
     if known is not None:
         low, high = known.interval_ms
@@ -146,6 +215,12 @@ def _whole(profile: Profile) -> list[tuple[str, str]]:
             )
         )
     return facts
+
+
+def _mebibytes(size: int | None) -> str:
+    if size is None:
+        return "not known: the network looks at the values of its images"
+    return f"{size / 2**20:.2f} MiB"
 
 
 def _number(name: str, digits: int = 3) -> Callable[[UnitProfile], str]:

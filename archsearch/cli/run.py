@@ -1,5 +1,6 @@
 """``archsearch run``: search, or go on with a search."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from archsearch.cli.front import show_front
 from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet
 from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe
-from archsearch.errors import InputError, Problem
+from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import shell_word, write_json
 from archsearch.record import RunRecord
 from archsearch.report import front_points, front_table, headline, write_report
@@ -30,6 +31,7 @@ from archsearch.search import (
     prepare,
     run_search,
 )
+from archsearch.search.samplers import check_sampler
 from archsearch.search.tracked import front_entry
 from archsearch.settings import Setting, settings_from
 from archsearch.tracking import open_tracker
@@ -276,44 +278,7 @@ def run(
     The same command again goes on where the run was stopped.
     """
     kind = table_format(format_, as_json, as_csv)
-    overrides: dict[str, Any] = {
-        "data": data,
-        "data_root": str(data_root) if data_root else None,
-        "image_size": image_size,
-        "limit": limit,
-        "sampler": sampler,
-        "early_stopping": early_stopping,
-        "rungs": epochs_of(rungs) if rungs else None,
-        "promote": promote,
-        "seed": seed,
-        "budgets.latency_ms": budget_ms,
-        "budgets.params": budget_params,
-        "budgets.macs": budget_macs,
-        "budgets.memory_bytes": budget_memory,
-        "latency.device": device,
-        "latency.threads": threads,
-        "latency.batch_size": batch,
-        "latency.dtype": dtype,
-        "latency.elsewhere": target,
-        "latency.runtime": runtime,
-        "execution.trials": trials,
-        "execution.patience": patience,
-        "execution.time_limit_s": seconds(time_limit) if time_limit else None,
-        "execution.calibration_s": calibration,
-        "execution.workers": workers,
-        "execution.executor": executor,
-        "execution.address": address,
-        "execution.baselines": baseline or None,
-        "execution.front_seeds": front_seeds,
-        "execution.log": log or None,
-    }
-    if recipe is not None:
-        overrides["recipe"] = load_recipe(recipe).model_dump(mode="json")
-    settings = settings_from(set_ or [])
-    refuse_twice(settings, {**overrides, "recipe.epochs": epochs})
-    config = configuration(space, overrides, settings)
-    if epochs is not None:
-        config = with_epochs(config, epochs)
+    config = _config(locals())
     place = Place(name, str(runs_dir), storage, download)
     if dry_run:
         for line in describe_plan(prepare(config, place)):
@@ -353,6 +318,75 @@ def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
     )
 
 
+def check(values: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the options by themselves."""
+    try:
+        # without a space, the options of any are looked at
+        _config({**values, "space": values["space"] or "tiny"})
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def _config(given: Mapping[str, Any]) -> SearchConfig:
+    """Return the configuration that the options ask for.
+
+    Args:
+        given: the values of the command's parameters, by name.
+    """
+    keys = {
+        "data": "data",
+        "image_size": "image_size",
+        "limit": "limit",
+        "sampler": "sampler",
+        "early_stopping": "early_stopping",
+        "promote": "promote",
+        "seed": "seed",
+        "budget_ms": "budgets.latency_ms",
+        "budget_params": "budgets.params",
+        "budget_macs": "budgets.macs",
+        "budget_memory": "budgets.memory_bytes",
+        "device": "latency.device",
+        "threads": "latency.threads",
+        "batch": "latency.batch_size",
+        "dtype": "latency.dtype",
+        "target": "latency.elsewhere",
+        "runtime": "latency.runtime",
+        "trials": "execution.trials",
+        "patience": "execution.patience",
+        "calibration": "execution.calibration_s",
+        "workers": "execution.workers",
+        "executor": "execution.executor",
+        "address": "execution.address",
+        "front_seeds": "execution.front_seeds",
+    }
+    overrides: dict[str, Any] = {key: given[name] for name, key in keys.items()}
+    overrides["data_root"] = str(given["data_root"]) if given["data_root"] else None
+    overrides["execution.baselines"] = given["baseline"] or None
+    overrides["execution.log"] = given["log"] or None
+    found, settings = ProblemList(), list[Setting]()
+    with found.gathered():
+        if given["rungs"] is not None:
+            overrides["rungs"] = epochs_of(given["rungs"])
+    with found.gathered():
+        if given["time_limit"] is not None:
+            overrides["execution.time_limit_s"] = seconds(given["time_limit"])
+    with found.gathered():
+        if given["recipe"] is not None:
+            overrides["recipe"] = load_recipe(given["recipe"]).model_dump(mode="json")
+    with found.gathered():
+        if given["epochs"] is not None and given["epochs"] < 1:
+            raise InputError(Problem("--epochs", "must be at least 1", given["epochs"]))
+    with found.gathered():
+        settings = settings_from(given["set_"] or [])
+        refuse_twice(settings, {**overrides, "recipe.epochs": given["epochs"]})
+    with found.gathered():
+        config = configuration(given["space"], overrides, settings)
+        check_sampler(config.sampler)
+    found.check()
+    return config if given["epochs"] is None else with_epochs(config, given["epochs"])
+
+
 def configuration(
     path_or_name: str, overrides: dict[str, Any], settings: Sequence[Setting] = ()
 ) -> SearchConfig:
@@ -364,7 +398,7 @@ def configuration(
         settings: of ``--set``.
 
     Raises:
-        InputError: with every problem, named by the option that caused it.
+        InputError: with every problem.
     """
     data: dict[str, Any] = {"space": path_or_name}
     study = _study(path_or_name)
@@ -488,8 +522,10 @@ def seconds(text: str) -> float:
     """
     unit = _UNITS.get(text[-1:].lower())
     try:
-        return float(text[:-1]) * unit if unit else float(text)
+        duration = float(text[:-1]) * unit if unit else float(text)
     except ValueError:
-        raise InputError(
-            Problem("--time-limit", "must be a number with s, m, h or d", text, "e.g. 30m")
-        ) from None
+        duration = math.nan
+    if not 0 < duration < math.inf:
+        rule = "must be a duration above 0, a number with s, m, h or d"
+        raise InputError(Problem("--time-limit", rule, text, "e.g. 30m"))
+    return duration

@@ -33,7 +33,7 @@ def space(
         bool, typer.Option("--latency", help="Measure the latency of 15 of them too.")
     ] = False,
     show: Annotated[int, typer.Option(min=0, help="Sampled architectures to show.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 0,
     format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,

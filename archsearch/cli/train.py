@@ -1,6 +1,6 @@
 """``archsearch train``: train one network to the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,16 +64,18 @@ def train(
     trial: TrialChoice = "best",
     epochs: Annotated[
         int | None,
-        typer.Option(help="In place of the recipe's; a longer warm-up is cut to a quarter of it."),
+        typer.Option(
+            min=1, help="In place of the recipe's; a longer warm-up is cut to a quarter of it."
+        ),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(help="Images a step; the learning rate goes along in proportion."),
+        typer.Option(min=1, help="Images a step; the learning rate goes along in proportion."),
     ] = None,
     log: Log = None,
     set_: Set = None,
     image_size: Annotated[
-        int | None, typer.Option(help="Side of the images. [default: the network's own]")
+        int | None, typer.Option(min=1, help="Side of the images. [default: the network's own]")
     ] = None,
     output: Annotated[
         Path | None,
@@ -84,11 +86,16 @@ def train(
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch a missing data set.")] = False,
     limit: Annotated[
-        int | None, typer.Option(help="Use at most this many images for training and validation.")
+        int | None,
+        typer.Option(min=1, help="Use at most this many images for training and validation."),
     ] = None,
     device: Device = "cpu",
-    threads: Annotated[int, typer.Option(help="Intra-op threads, and threads that decode.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of weights, order, augmentation and splits.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Intra-op threads, and threads that decode.")
+    ] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of weights, order, augmentation and splits.")
+    ] = 0,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Train a network to the end; the same command goes on with a training that was stopped.
@@ -159,6 +166,15 @@ def train(
         own = sinks if ranks.first else ()
         with open_tracker(folder.path, own, err.print) as tracker:
             _finish(trainer, folder, network, tracker)
+
+
+def check(values: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the options by themselves."""
+    found = ProblemList()
+    with found.gathered():
+        if values["recipe"] is not None:
+            load_recipe(find_yaml(values["recipe"], "recipes"))
+    return found.problems
 
 
 def _say(line: str) -> None:
@@ -244,9 +260,6 @@ def _recipe(
     settings: Sequence[Setting],
 ) -> Recipe:
     recipe = default_recipe(data) if name is None else load_recipe(find_yaml(name, "recipes"))
-    for option, value in (("--epochs", epochs), ("--batch", batch)):
-        if value is not None and value < 1:
-            raise InputError(Problem(option, "must be at least 1", value))
     changes: dict[str, Any] = {}
     if epochs is not None:
         warmup = min(recipe.warmup_epochs, epochs / 4)

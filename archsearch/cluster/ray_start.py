@@ -7,12 +7,15 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
 import ray
+from ray.job_config import JobConfig
 
+import archsearch
 from archsearch.activity import wait_until
 from archsearch.cluster.executor import PoolOptions
 from archsearch.errors import RunError
@@ -110,6 +113,19 @@ def stop_ray() -> None:
     _in_background(ray.shutdown, "stopping Ray", _STOP_LIMIT_S)
 
 
+class _OwnFolder(list[str]):
+    """The folders that Ray puts in front of the workers' module path: that of archsearch alone.
+
+    Ray would add the working directory, and a ``random.py`` there would hide Python's own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([str(Path(archsearch.__file__).parent.parent)])
+
+    def extend(self, folders: Iterable[str]) -> None:
+        """Add nothing."""
+
+
 def _init(what: str, limit_s: float, **arguments: Any) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # a worker that is slow to come up on a busy machine is not dead
@@ -122,14 +138,20 @@ def _init(what: str, limit_s: float, **arguments: Any) -> None:
     handler = signal.getsignal(signal.SIGTERM)
 
     def init() -> None:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **arguments)
+        ray.init(
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            job_config=JobConfig(_py_driver_sys_path=_OwnFolder()),
+            **arguments,
+        )
         if given_up.is_set():
             ray.shutdown()
 
     # not in the main thread: there Ray's code in C++ would keep a signal waiting for as long as
     # it waits itself
     try:
-        is_over = _in_background(init, what, limit_s)
+        with _safe_path():
+            is_over = _in_background(init, what, limit_s)
     except Exception as error:
         said = " ".join(str(error).split())[:300]
         raise RunError(f"Ray did not start ({said}); try --executor inline") from error
@@ -142,6 +164,23 @@ def _init(what: str, limit_s: float, **arguments: Any) -> None:
     if on_main_thread and handler is not None:
         # Ray's library in C++ puts its own in place, which prints a stack trace
         signal.signal(signal.SIGTERM, handler)
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let Ray's processes find no modules beside a script or in the working directory.
+
+    For them alone: a script that the caller starts later finds its neighbours.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("PYTHONSAFEPATH", None)
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _in_background(action: Callable[[], None], what: str, limit_s: float) -> bool:

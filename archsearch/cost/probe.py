@@ -27,6 +27,14 @@ from archsearch.record import LatencyResult
 #: bytes up to which glibc keeps freed memory: without these, mobilenetv2 spends a third of its
 #: time in page faults, and a ranking of two networks can turn around
 _ALLOCATOR_BYTES = "1000000000"
+#: what this process can import comes last: a ``random.py`` in the working directory hides nothing
+_START = """\
+import sys
+sys.path += [path for path in sys.argv[1:] if path not in sys.path]
+del sys.argv[1:]
+from archsearch.cost.probe_process import main
+main()
+"""
 _STARTUP_LIMIT_S = 180.0
 _BUILD_LIMIT_S = {"eager": 60.0, "cuda_graph": 120.0}
 _SLOW_BUILD_LIMIT_S = 600.0
@@ -118,11 +126,12 @@ class Probe:
                 "MALLOC_MMAP_THRESHOLD_": _ALLOCATOR_BYTES,
                 "OMP_NUM_THREADS": str(self.threads),
                 "MKL_NUM_THREADS": str(self.threads),
-                "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+                # of what the networks start in their turn, such as a compiler's workers
+                "PYTHONSAFEPATH": "1",
             }
             self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "archsearch.cost.probe_process"],
+                [sys.executable, "-P", "-c", _START, *(path or os.getcwd() for path in sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,

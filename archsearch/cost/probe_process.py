@@ -202,7 +202,9 @@ class ProbeServer:
             if _UNSUPPORTED not in str(error):
                 raise
             raise InputError(
-                Problem("dtype", f"not supported on {self.device.type}: {error}", protocol.dtype)
+                Problem(
+                    "dtype", f"{protocol.dtype} is not supported on {self.device.type}: {error}"
+                )
             ) from None
         if self.device.type == "cuda" and protocol.runtime not in WAITING:
             clock = cuda_throughput_timer if protocol.mode == "throughput" else cuda_timer

@@ -1,17 +1,22 @@
 """Everything that a network costs, whole and by part."""
 
+import logging
 from collections.abc import Sequence
+
+from torch import nn
 
 from archsearch.arch import Arch, Spec
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
-from archsearch.cost.memory import activation_memory, weight_bytes
+from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
 from archsearch.cost.probe import Probe
 from archsearch.cost.protocol import FINAL, LatencyProtocol
 from archsearch.cost.table import LatencyTable
 from archsearch.cost.target import Target, build_target
 from archsearch.cost.units import find_units, unit_bytes
 from archsearch.record import LatencyResult
+
+logger = logging.getLogger(__name__)
 
 
 class UnitProfile(Spec):
@@ -55,8 +60,9 @@ class Profile(Spec):
         unsupported: operators whose MACs are unknown, with their number of calls.
         weight_bytes: weights and buffers by floating type.
         batch_size: images that activations and times are for.
-        inference_bytes: most activations alive at once during an inference, float32.
-        training_bytes: activations kept for the backward pass, float32.
+        inference_bytes: most activations alive at once during an inference, float32; None for a
+            user's network that looks at the values of its images, which nothing tells ahead.
+        training_bytes: activations kept for the backward pass, float32; None likewise.
         latency: measured; None when nothing was measured.
         predicted_ms: latency that a table expects; None without one.
         predicted_interval_ms: 95 % interval of that.
@@ -76,8 +82,8 @@ class Profile(Spec):
     unsupported: dict[str, int]
     weight_bytes: dict[str, int]
     batch_size: int
-    inference_bytes: int
-    training_bytes: int
+    inference_bytes: int | None
+    training_bytes: int | None
     latency: LatencyResult | None = None
     predicted_ms: float | None = None
     predicted_interval_ms: tuple[float, float] | None = None
@@ -94,7 +100,7 @@ def profile_target(
     probe: Probe | None = None,
     protocol: LatencyProtocol = FINAL,
     *,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int] | int | None = None,
     table: LatencyTable | None = None,
 ) -> Profile:
     """Count a network and, given a probe, measure it whole and by part.
@@ -104,7 +110,8 @@ def profile_target(
         probe: measures; None leaves out all times.
         protocol: how it measures; its batch size is that of the activation memory too. Parts
             are always timed in eager mode: other runtimes have no parts.
-        input_shape: ``(C, H, W)``; None takes the network's own.
+        input_shape: ``(C, H, W)``; a number is the side of square images with the network's
+            channels; None takes the network's own.
         table: predicts an architecture; None, an empty one or another target: no predictions.
 
     Raises:
@@ -112,19 +119,19 @@ def profile_target(
         TrialError: the network cannot be built or run.
         ProbeError: the probe died.
     """
-    built = build_target(target, input_shape)
+    built = build_target(target, input_shape, batch_size=protocol.batch_size)
     model, shape = built.model, built.input_shape
     units = find_units(model)
     names = [unit.name for unit in units]
     counted = count_macs(model, (1, *shape), modules=names)
     with evaluating(model):
         moved = unit_bytes(model, names, example_input(model, (1, *shape)))
-    memory = activation_memory(model, (protocol.batch_size, *shape))
+    memory = _memory(target, model, (protocol.batch_size, *shape))
     weights = weight_bytes(model)
     latency = breakdown = rates = None
     if probe is not None:
         latency = probe.measure(target, protocol, input_shape=shape)
-        working = weights[protocol.dtype] + memory.inference_bytes
+        working = weights[protocol.dtype] + (memory.inference_bytes if memory else 0)
         breakdown = probe.breakdown(target, names, protocol, input_shape=shape)
         rates = probe.rates(protocol, working)
     prediction, expected = None, dict[str, float]()
@@ -157,8 +164,8 @@ def profile_target(
         unsupported=counted.unsupported,
         weight_bytes=weights,
         batch_size=protocol.batch_size,
-        inference_bytes=memory.inference_bytes,
-        training_bytes=memory.training_bytes,
+        inference_bytes=memory.inference_bytes if memory else None,
+        training_bytes=memory.training_bytes if memory else None,
         latency=latency,
         predicted_ms=prediction.ms if prediction else None,
         predicted_interval_ms=prediction.interval_ms if prediction else None,
@@ -169,6 +176,17 @@ def profile_target(
         bytes_per_s=rates.bytes_per_s if rates else None,
         bound_ms=sum(unit.bound_ms or 0.0 for unit in whole) if breakdown else None,
     )
+
+
+def _memory(target: Target, model: nn.Module, shape: tuple[int, ...]) -> ActivationMemory | None:
+    """Find the activation memory; None where a user's network cannot run on mere shapes."""
+    try:
+        return activation_memory(model, shape)
+    except Exception as error:
+        if isinstance(target, Arch):
+            raise
+        logger.info("the activation memory of %s is not known: %s", _name(target), error)
+        return None
 
 
 def _measured(

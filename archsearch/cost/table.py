@@ -312,7 +312,7 @@ def _read(path: Path) -> _Stored:
         data: Any = json.loads(path.read_text(encoding="utf-8"))
         return _Stored.model_validate(data)
     except FileNotFoundError:
-        raise InputError(Problem("", "file not found", file=str(path))) from None
+        raise InputError(Problem("", "there is no such file", file=str(path))) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError):
         raise InputError(
             Problem("", "is no latency table", remedy="delete it", file=str(path))

@@ -1,10 +1,7 @@
 """What is to be measured: an architecture, a name, or a module, and how it crosses the pipe."""
 
-import hashlib
-import importlib
-import importlib.util
-import sys
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +10,15 @@ import timm
 import torch
 from timm.models import list_models
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from archsearch.arch import Arch, BlockSource, register_source, sources_in
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.model import build_model
+from archsearch.user_code import UserFunction, load_function, told
 
-#: an architecture; ``timm:NAME``; ``package.module:function`` or ``file.py:function``; or a module
+#: an architecture; ``timm:NAME``; ``model.py``, ``model.py:function`` or
+#: ``package.module:function``; or a module
 Target = Arch | str | nn.Module
 
 
@@ -35,46 +35,150 @@ class BuiltTarget:
     input_shape: tuple[int, int, int]
 
 
-def build_target(target: Target, input_shape: Sequence[int] | None = None) -> BuiltTarget:
+def build_target(
+    target: Target, input_shape: Sequence[int] | int | None = None, *, batch_size: int = 1
+) -> BuiltTarget:
     """Build what ``target`` stands for.
 
     Args:
         target: an architecture, a name or a module.
-        input_shape: ``(C, H, W)``; None takes the target's own.
+        input_shape: ``(C, H, W)``; a number is the side of square images with the channels of the
+            network; None takes the target's own.
+        batch_size: images that a user's network is tried with.
 
     Raises:
-        InputError: the name leads nowhere, or no input shape is known.
+        InputError: the name leads nowhere, no input shape is known, or a user's function or its
+            network raises.
     """
     if isinstance(target, Arch):
-        own: Any = (target.in_channels, target.image_size, target.image_size)
-        model: Any = build_model(target)
-    elif isinstance(target, nn.Module):
-        model, own = target, _own_shape(target)
-    elif target.startswith("timm:"):
-        model = build_timm(target.removeprefix("timm:"))
-        own = _own_shape(model)
-    else:
-        made = builder(target)()
-        model, own = made if isinstance(made, tuple) else (made, _own_shape(made))
-        if not isinstance(model, nn.Module):
-            raise InputError(
-                Problem("", "must return a module, or a module and its input shape", target)
-            )
-    shape = tuple(input_shape or own or ())
-    if len(shape) != 3:
+        arch = fitted(target, input_shape)
+        side = arch.image_size
+        return BuiltTarget(build_model(arch), (arch.in_channels, side, side))
+    if isinstance(target, nn.Module):
+        shape = _shape(type(target).__name__, target, _own_shape(target), input_shape)
+        if _is_lazy(target):
+            _run_once(target, (batch_size, *shape), type(target).__name__)
+        return BuiltTarget(target, shape)
+    if target.startswith("timm:"):
+        model = build_timm(target.removeprefix("timm:"), input_shape)
+        shape = _shape(target, model, _own_shape(model), input_shape)
+        if shape != _own_shape(model):
+            _run_once(model, (batch_size, *shape), target)
+        return BuiltTarget(model, shape)
+    function = load_function(target)
+    model, own = module_of(function(), function)
+    shape = _shape(target, model, own, input_shape)
+    # a network of unknown origin: see here, where it can be said plainly, that it runs
+    _run_once(model, (batch_size, *shape), function.name, function.file)
+    return BuiltTarget(model, shape)
+
+
+def module_of(made: object, function: UserFunction) -> tuple[nn.Module, tuple[int, ...] | None]:
+    """Return the network that a user's function made, on the CPU, and the shape that it says.
+
+    Raises:
+        InputError: it made something else.
+    """
+    model, own = made, None
+    if isinstance(made, tuple) and len(made) == 2:
+        model, own = made
+    if not isinstance(model, nn.Module):
         raise InputError(
             Problem(
-                "input_shape",
-                "must be (C, H, W)",
-                shape or None,
-                "say it: this network does not know its own",
+                function.name,
+                "must return a network (torch.nn.Module), or a network and its input shape, "
+                f"but returns {_described(made)}",
             )
         )
-    return BuiltTarget(model, (shape[0], shape[1], shape[2]))
+    if own is not None and not _is_shape(own):
+        raise InputError(
+            Problem(
+                function.name,
+                "must say its input shape as (C, H, W)",
+                own,
+            )
+        )
+    with told(function.name, function.file):
+        own = tuple(own) if own is not None else _own_shape(model)
+        return model.to("cpu"), own
 
 
-def build_timm(name: str) -> nn.Module:
-    """Build a timm model without pretrained weights.
+def _shape(
+    name: str,
+    model: nn.Module,
+    own: tuple[int, ...] | None,
+    wanted: Sequence[int] | int | None,
+) -> tuple[int, int, int]:
+    """Return the shape of one image."""
+    if isinstance(wanted, int):
+        wanted = (own[0] if own else _channels(model, wanted), wanted, wanted)
+    shape = tuple(wanted or own or ())
+    if not _is_shape(shape):
+        raise InputError(
+            Problem(
+                name,
+                "does not say what input it takes" if not shape else "must take images (C, H, W)",
+                shape or None,
+                "give the shape, --input 1,3,224,224 (in Python, input_shape=(3, 224, 224)), or "
+                "let the network have an attribute input_size = (3, 224, 224)",
+            )
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def _channels(model: nn.Module, side: int) -> int:
+    """Return the channels of the images, as the first layer with weights tells them."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and not _is_lazy(module):
+            return module.in_channels
+        if isinstance(module, nn.Linear) and not _is_lazy(module):
+            return max(1, module.in_features // side**2)
+    return 3
+
+
+def _run_once(model: nn.Module, shape: tuple[int, ...], name: str, file: str = "") -> None:
+    """Run an inference, which also makes the weights of lazy layers."""
+    size = " x ".join(map(str, shape))
+    training = model.training
+    with told(name, file, f"the network does not run on an input of {size}: it"):
+        try:
+            with torch.no_grad():
+                model.eval()(torch.zeros(shape))
+        finally:
+            model.train(training)
+
+
+def _is_lazy(model: nn.Module) -> bool:
+    return any(is_lazy(each) for each in itertools.chain(model.parameters(), model.buffers()))
+
+
+def _is_shape(shape: object) -> bool:
+    return (
+        isinstance(shape, Sequence)
+        and len(shape) == 3
+        and all(type(each) is int and each > 0 for each in shape)
+    )
+
+
+def _described(made: object) -> str:
+    if isinstance(made, type):
+        return f"the class {made.__name__} itself"
+    return "nothing" if made is None else f"an object of class {type(made).__name__}"
+
+
+def fitted(arch: Arch, wanted: Sequence[int] | int | None) -> Arch:
+    """Return the architecture for images of another size."""
+    if wanted is None:
+        return arch
+    channels, *sides = (arch.in_channels, wanted) if isinstance(wanted, int) else wanted
+    if len(set(sides)) != 1:
+        shown = (channels, *sides)
+        raise InputError(Problem("input_shape", "must be (C, S, S), a square", shown))
+    return arch.model_copy(update={"in_channels": channels, "image_size": sides[0]})
+
+
+def build_timm(name: str, input_shape: Sequence[int] | int | None = None) -> nn.Module:
+    """Build a timm model without pretrained weights, for its own images or those of a shape.
 
     Raises:
         InputError: timm has no such model.
@@ -82,8 +186,24 @@ def build_timm(name: str) -> nn.Module:
     known = list_models()
     base = name.split(".")[0]
     if base not in known:
-        raise InputError(Problem("", "timm has no such model", name, nearest(base, known)))
+        remedy = nearest(base, known)
+        # timm knows more than a thousand
+        remedy = remedy if remedy.startswith("did") else "timm.list_models() lists them"
+        raise InputError(Problem("", f"timm has no model '{base}'", remedy=remedy))
     model: nn.Module = timm.create_model(name)
+    own = _own_shape(model)
+    if input_shape is None or own is None:
+        return model
+    shape = (own[0], input_shape, input_shape) if isinstance(input_shape, int) else input_shape
+    if tuple(shape) == own:
+        return model
+    channels = {} if shape[0] == own[0] else {"in_chans": shape[0]}
+    with told(f"timm:{name}", "", f"timm cannot build {name} for such images: it"):
+        try:
+            model = timm.create_model(name, img_size=tuple(shape[1:]), **channels)
+        except TypeError:
+            # convolutions take images of any size, and timm builds them without being told
+            model = timm.create_model(name, **channels)
     return model
 
 
@@ -137,52 +257,3 @@ def _own_shape(model: object) -> tuple[int, ...] | None:
     declared = getattr(model, "input_size", None)
     shape = config.get("input_size") if isinstance(config, dict) else declared
     return tuple(shape) if shape else None
-
-
-def builder(name: str) -> Callable[..., Any]:
-    """Return the function that ``package.module:function`` or ``file.py:function`` stands for.
-
-    Raises:
-        InputError: there is no such file, module or function, or importing it fails.
-    """
-    module_name, _, function = name.rpartition(":")
-    if not module_name or not function:
-        raise InputError(
-            Problem(
-                "", "must be 'timm:NAME', 'package.module:function' or 'file.py:function'", name
-            )
-        )
-    if module_name.endswith(".py"):
-        module = _from_file(Path(module_name))
-    else:
-        try:
-            module = importlib.import_module(module_name)
-        except ImportError as error:
-            raise InputError(Problem("", f"cannot be imported ({error})", name)) from None
-    made = getattr(module, function, None)
-    if not callable(made):
-        known = [each for each, value in vars(module).items() if callable(value)]
-        raise InputError(
-            Problem("", f"{module_name} has no '{function}'", name, nearest(function, known))
-        )
-    found: Callable[..., Any] = made
-    return found
-
-
-def _from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(Problem("", "there is no such file", str(path)))
-    # a name of its own: two files of one name are two modules, one file is one
-    name = f"file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # classes are looked up by the name of their module
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise InputError(Problem("", f"cannot be imported ({error!r})", str(path))) from None
-    return module

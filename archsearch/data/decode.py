@@ -149,9 +149,11 @@ def unreadable(path: str, error: Exception) -> Problem:
     """Return the problem of an image file that cannot be read."""
     shown = readable(path)
     if isinstance(error, FileNotFoundError):
-        return Problem("", "file not found", remedy="it was there when the run began", file=shown)
+        return Problem(
+            "", "there is no such file", remedy="it was there when the run began", file=shown
+        )
     if isinstance(error, PermissionError):
-        return Problem("", "permission denied", remedy="make it readable", file=shown)
+        return Problem("", "may not be read", remedy="make it readable", file=shown)
     if isinstance(error, Image.DecompressionBombError):
         counts = re.findall(r"\d+", str(error))
         rule = f"has too many pixels ({int(counts[0]):,}, more than {int(counts[1]):,})"

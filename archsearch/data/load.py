@@ -58,7 +58,9 @@ def load_data(
     problems = []
     kind = name.partition(":")[0]
     if kind not in _LOADERS or (kind == "folder") != (":" in name) or name == "folder:":
-        problems.append(Problem("data", "unknown data set", name, nearest(name, DATA_NAMES)))
+        problems.append(
+            Problem("data", "must be a known data set", name, nearest(name, DATA_NAMES))
+        )
     if image_size < 1:
         problems.append(Problem("image_size", "must be at least 1", image_size))
     if limit is not None and limit < 1:

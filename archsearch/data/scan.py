@@ -60,7 +60,7 @@ def scan_folder(folder: Path) -> FolderFiles:
         InputError: with every problem of the layout.
     """
     if not folder.is_dir():
-        rule = "must be a folder" if folder.exists() else "folder not found"
+        rule = "must be a folder" if folder.exists() else "there is no such folder"
         raise InputError(Problem("data", rule, remedy="check the path", file=readable(str(folder))))
     problems: list[Problem] = []
     notes: list[str] = []

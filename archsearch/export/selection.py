@@ -44,9 +44,10 @@ class Selection:
             raise InputError(
                 Problem(
                     "",
-                    "must be an architecture, and this is a Python file",
-                    str(self.network.path),
+                    "must be an architecture, and is a Python file",
+                    None,
                     "name the run, an architecture file (.yaml) or zoo:NAME",
+                    file=str(self.network.path),
                 )
             )
         return self.network
@@ -78,7 +79,17 @@ def select(source: str, trial: str = "best", runs_dir: str | Path = "runs") -> S
     folder = TrainingFolder(Path(source))
     if folder.exists():
         return _of_training(folder)
-    run = load_run(source, runs_dir)
+    if source.startswith("timm:"):
+        rule = "is a network of timm, which archsearch cannot take apart"
+        remedy = "archsearch profile measures it; to train it, return it from a function in a file"
+        raise InputError(Problem(source, rule, remedy=remedy))
+    try:
+        run = load_run(source, runs_dir)
+    except InputError:
+        if source in zoo.names():
+            remedy = f"did you mean zoo:{source}?"
+            raise InputError(Problem(source, "is no run", remedy=remedy)) from None
+        raise
     record = choose(run, trial)
     weights = find_run(source, runs_dir).checkpoint(record.digest)
     return Selection(

@@ -158,7 +158,8 @@ def format_source(text: str) -> str:
 def _ruff(command: Iterable[str], text: str) -> str:
     options = ("--isolated", "--line-length", "100", "--stdin-filename", "model.py", "-")
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, *options],
+        # -P: not a ruff.py in the working directory
+        [sys.executable, "-P", "-m", "ruff", *command, *options],
         input=text,
         capture_output=True,
         text=True,

@@ -36,7 +36,7 @@ def trained_model(network: Arch | ModelFile, weights: Path | None, zoo_name: str
     if weights is None:
         return model
     if not weights.is_file():
-        raise InputError(Problem("weights", "there is no such file", str(weights)))
+        raise InputError(Problem("weights", "there is no such file", file=str(weights)))
     own = model.state_dict()
     state = read_checkpoint(weights)
     if zoo_name and set(state) != set(own):

@@ -139,7 +139,9 @@ def _bound(port: int | None, application: Application) -> WSGIServer:
         if port is None:
             return make_server(HOST, 0, application, _Server, _Handler)
         taken = error.errno == errno.EADDRINUSE
-        rule = "is in use" if taken else f"cannot be listened on ({error.strerror})"
+        rule = (
+            f"port {port} is in use" if taken else f"port {port} cannot be used ({error.strerror})"
+        )
         raise InputError(
-            Problem("--port", rule, port, "name another, or none: a free one is found")
+            Problem("--port", rule, None, "name another, or none: a free one is found")
         ) from None

@@ -2,13 +2,12 @@
 
 from html import escape
 
-import yaml
-
 from archsearch.report.ablation_tables import ablation_table, effects_table, interactions_table
 from archsearch.report.ablation_view import AblationView, ablation_sentences
 from archsearch.report.layout import Panel
 from archsearch.report.panels import definitions, environment_rows
 from archsearch.report.table_panel import table_panel
+from archsearch.yaml_source import dump_yaml
 
 
 def ablation_summary_panel(view: AblationView) -> Panel:
@@ -102,7 +101,7 @@ def ablation_environment_panel(view: AblationView) -> Panel:
 def recipe_panel(view: AblationView) -> Panel:
     """Return recipe and latency protocol as they were used."""
     plain = {"recipe": view.record.recipe, "latency": view.record.protocol}
-    text = escape(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    text = escape(dump_yaml(plain))
     return Panel(
         "configuration",
         "",

@@ -1,6 +1,5 @@
 """What stands on a page, and in which order: read from a file of ``dashboards/``."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.report.figures import Drawing
 from archsearch.resources import resource_dir, resource_names
+from archsearch.user_code import load_file
 
 
 class Panel(NamedTuple):
@@ -60,19 +60,15 @@ def load_layout(name_or_path: str | Path = "search") -> Layout:
     The file is Python and is executed.
 
     Raises:
-        InputError: there is no such file, or it defines no ``LAYOUT``.
+        InputError: there is no such file, it raises, or it defines no ``LAYOUT``.
     """
     path = Path(name_or_path)
     if not path.is_file():
         path = resource_dir("dashboards") / f"{name_or_path}.py"
     if not path.is_file():
         remedy = nearest(str(name_or_path), resource_names("dashboards", ".py"))
-        raise InputError(Problem("", "dashboard not found", name_or_path, remedy))
-    spec = importlib.util.spec_from_file_location(f"dashboards.{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+        raise InputError(Problem("", f"there is no dashboard '{name_or_path}'", None, remedy))
+    module = load_file(path)
     layout = getattr(module, "LAYOUT", None)
     if not isinstance(layout, Layout):
         raise InputError(

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from html import escape
 
-import yaml
-
 from archsearch.analysis import front_trials, num_images
 from archsearch.record import Environment, RunRecord
 from archsearch.report.commands import export_command
@@ -13,6 +11,7 @@ from archsearch.report.sentences import sentences
 from archsearch.report.table_panel import table_panel
 from archsearch.report.tables import front_table
 from archsearch.report.units import bytes_text, plural
+from archsearch.yaml_source import dump_yaml
 
 
 def summary_panel(run: RunRecord) -> Panel:
@@ -160,7 +159,7 @@ def configuration_panel(run: RunRecord) -> Panel | None:
     """Return the resolved configuration of the run."""
     if not run.config:
         return None
-    text = escape(yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True))
+    text = escape(dump_yaml(run.config))
     return Panel(
         "configuration",
         "",

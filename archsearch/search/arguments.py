@@ -50,7 +50,9 @@ def check_arguments(
         if value is not None and value < 1:
             problems.append(Problem(key, "must be at least 1", value))
     if sampler not in samplers:
-        problems.append(Problem("sampler", "unknown sampler", sampler, nearest(sampler, samplers)))
+        problems.append(
+            Problem("sampler", "must be a known sampler", sampler, nearest(sampler, samplers))
+        )
     if problems:
         raise InputError(problems)
 

@@ -7,7 +7,7 @@ says what the search has gained, and not what another recipe would have.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import timm
@@ -112,7 +112,7 @@ def find_baselines(names: Sequence[str], data: DataSplits) -> list[Baseline]:
         try:
             found.append(_find(name, data))
         except InputError as error:
-            problems += [Problem("--baseline", p.rule, name, p.remedy) for p in error.problems]
+            problems += [replace(p, key="--baseline") for p in error.problems]
     if problems:
         raise InputError(problems)
     return found
@@ -127,11 +127,11 @@ def _find(name: str, data: DataSplits) -> Baseline:
     if name.startswith(_ZOO):
         return Baseline(name, **fit, arch=zoo.arch(name.removeprefix(_ZOO), **fit))
     if not name.startswith(_TIMM):
-        raise InputError(Problem("", "must be timm:NAME or zoo:NAME", name))
+        raise InputError(Problem("--baseline", "must be timm:NAME or zoo:NAME", name))
     known = list_models()
     base = name.removeprefix(_TIMM).split(".")[0]
     if base not in known:
-        raise InputError(Problem("", "timm has no such model", name, nearest(base, known)))
+        raise InputError(Problem("", f"timm has no model '{base}'", None, nearest(base, known)))
     return Baseline(name, **fit)
 
 

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
 from archsearch.cost.device import name_problem
+from archsearch.cost.protocol import Runtime
 from archsearch.train import Recipe
 
 
@@ -84,7 +85,7 @@ class LatencyTarget(Spec):
     batch_size: Count = 1
     threads: Count = 1
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    runtime: str = "eager"
+    runtime: Runtime = "eager"
     elsewhere: Flag = False
 
     def protocol_fields(self) -> dict[str, Any]:

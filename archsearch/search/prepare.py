@@ -10,6 +10,7 @@ from archsearch.activity import doing
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
 from archsearch.cost.device import choose_device
+from archsearch.cost.runtimes import check_runtime
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import folder_problem, valid_name
@@ -91,6 +92,8 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
     with found.gathered():
         wanted = "auto" if config.latency.elsewhere else config.latency.device
         device = choose_device(wanted, "--device")
+        if not config.latency.elsewhere:
+            check_runtime(config.latency.runtime, device)
     name = place.name or (default_name(config, space) if space is not None else "")
     if name:
         with found.gathered():

@@ -76,7 +76,7 @@ def promotion_of(rungs: Sequence[int] | None, share: float | None, epochs: int) 
     """
     if not rungs:
         if share is not None:
-            raise InputError(Problem("--promote", "needs --rungs", share, "e.g. --rungs 2,6"))
+            raise InputError(Problem("--promote", "needs --rungs", remedy="e.g. --rungs 2,6"))
         return None
     below = [rung for rung in rungs if rung != epochs]
     problems = [

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 from sqlalchemy.engine import URL
 
 from archsearch.arch import keep_sources, load_kept
@@ -22,7 +21,7 @@ from archsearch.files import (
 )
 from archsearch.search.identity import differences_from
 from archsearch.search.storage import OWN_FILE, Storage, own_storage, storage_of_run
-from archsearch.yaml_source import load_yaml
+from archsearch.yaml_source import dump_yaml, load_yaml
 
 try:
     import fcntl
@@ -154,7 +153,7 @@ class RunFolder:
     def create(self, config: Mapping[str, Any]) -> None:
         """Make the folder and write the resolved configuration."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(dict(config), sort_keys=False, width=100)
+        text = dump_yaml(dict(config))
         write_text(self.config, text, durable=True)
         keep_sources(config, self.path)
 

@@ -177,7 +177,9 @@ def check_sampler(name: str) -> None:
         InputError: with the nearest names.
     """
     if name not in SAMPLERS:
-        raise InputError(Problem("sampler", "unknown sampler", name, nearest(name, SAMPLERS)))
+        raise InputError(
+            Problem("sampler", "must be a known sampler", name, nearest(name, SAMPLERS))
+        )
 
 
 def build_sampler(

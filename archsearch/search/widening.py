@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from archsearch.arch import summary
 from archsearch.errors import InputError, Problem
 from archsearch.files import replacing
 from archsearch.search.run_folder import RunFolder
@@ -34,17 +35,20 @@ def narrowing_problems(old: SearchSpace, new: SearchSpace) -> list[Problem]:
         kept = new.parameters.get(name)
         gone = [value for value in parameter.values if kept and value not in kept.values]
         if gone:
-            rule = "a run may go on in a space that contains the old one; this value is gone"
-            problems.append(Problem(name, rule, gone, "leave it in, or give another --name"))
+            rule = "must have every value that it had when the run was begun, but lacks some"
+            problems.append(
+                Problem(name, f"{rule}: {gone}", remedy="leave them in, or give another --name")
+            )
     if problems:
         return problems
     rng = np.random.default_rng(0)
     for _ in range(_LOOKED_AT):
         arch = old.arch(old.sample(rng))
         if new.params_of(arch) is None:
-            rule = "a run may go on in a space that contains the old one; this one lacks, e.g."
+            lacking = summary(arch)
+            rule = f"must contain the space that the run was begun in, but lacks {lacking}"
             remedy = "only add values and options, or give another --name"
-            return [Problem("space", rule, arch.to_yaml(), remedy)]
+            return [Problem("space", rule, remedy=remedy)]
     return []
 
 

@@ -10,6 +10,8 @@ from archsearch.space.parameter import Params
 from archsearch.space.plan import Plan, plan_of
 from archsearch.yaml_source import KeyPath, YamlSource, dotted
 
+#: rules that a list breaks where one value belongs
+_ONE_VALUE = ("must be a whole number", "must be a number", "must be true or false")
 #: rules that several values break together: such a combination is not sampled, but no mistake
 _COMBINED = ("blocks", "pooling")
 #: keys of a stage that must fit each other; checked for all their combinations
@@ -135,11 +137,11 @@ def _at_origin(problem: Problem, placed: dict[KeyPath, Node], source: YamlSource
         rest.insert(0, parts.pop())
     origin: KeyPath = by_key[".".join(parts)].origin if parts else ()
     key = parts[-1] if parts else ""
-    if problem.rule == "unknown key" and key in origin:
+    if problem.rule == "is an unknown key" and key in origin:
         # the options below a key have places of their own; what is unknown is the key
         origin = origin[: len(origin) - origin[::-1].index(key)]
     value, remedy = problem.value, problem.remedy
-    one_value = problem.rule.startswith("must be a valid")
+    one_value = problem.rule in _ONE_VALUE
     if isinstance(value, list) and value and one_value and not remedy:
         shown = ", ".join(str(each) for each in value)
         remedy = f"to choose among them write {{choice: [{shown}]}}"

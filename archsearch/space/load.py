@@ -112,7 +112,7 @@ def _read(source: YamlSource, name: str) -> tuple[SearchSpace, list[Problem]]:
     known = ("parameters",) if is_flat else (*Arch.model_fields, *SECTIONS)
     for key in top.value:
         if key not in known:
-            parser.report((key,), "unknown key", None, nearest(key, known))
+            parser.report((key,), "is an unknown key", None, nearest(key, known))
     if is_flat:
         root: Node = Fields((), {key: _flat(parser, key) for key in definitions})
         rules, data = SearchRules(), {"parameters": named.plain()}

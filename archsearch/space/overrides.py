@@ -165,7 +165,9 @@ def _nowhere(data: dict[str, Any], path: str, names: tuple[str, ...]) -> Problem
             return Problem(key, f"{where} has no such key", name, nearest(name, _keys(here)))
         return Problem(key, f"{where} is a value, not a mapping", here, f"set {where} itself")
     known = {*map(str, data), *Arch.model_fields, *SECTIONS}
-    return Problem(key, "unknown key", names[0], nearest(names[0], known))
+    remedy = nearest(names[0], known)
+    rule = "is an unknown key" if len(names) == 1 else f"'{names[0]}' is an unknown key"
+    return Problem(key, rule, None, remedy)
 
 
 def _child(parent: Any, key: str | int) -> Any:

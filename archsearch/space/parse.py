@@ -9,8 +9,8 @@ from archsearch.errors import Problem, nearest
 from archsearch.space.labels import labels
 from archsearch.space.nodes import INVALID, Choice, Constant, Fields, Items, Node, Scaled
 from archsearch.space.parameter import Value
-from archsearch.space.written import BLOCK_KEYS, DOMAIN_KEYS, Written
-from archsearch.yaml_source import KeyPath, YamlSource, dotted
+from archsearch.space.written import BLOCK_KEYS, DOMAIN_KEYS, Written, key_text
+from archsearch.yaml_source import KeyPath, YamlSource, dotted, scalar
 
 #: more values than this in one domain is a slip of the pen
 MAX_VALUES = 1000
@@ -70,7 +70,7 @@ class Parser:
         for key, child in value.value.items():
             if key not in self.known_keys and difflib.get_close_matches(key, DOMAIN_KEYS, 1):
                 remedy = nearest(key, DOMAIN_KEYS)
-                return self.report(child.origin, "unknown key", None, remedy)
+                return self.report(child.origin, "is an unknown key", None, remedy)
         return None
 
     def domain(self, value: Written, name: Name, read: Reader) -> Node:
@@ -86,7 +86,7 @@ class Parser:
         known = {"choice": ("choice",), "int": ("int", "step"), "ref": ("ref", "times")}[kind]
         for key, child in value.value.items():
             if key not in known:
-                self.report(child.origin, "unknown key", None, nearest(key, known))
+                self.report(child.origin, "is an unknown key", None, nearest(key, known))
         if kind == "ref":
             return self._reference(value)
         if dotted(name) in self._choices:
@@ -160,25 +160,31 @@ class Parser:
         assert isinstance(value.value, dict)
         for key, child in value.value.items():
             if key not in ("ref", "choice"):
-                self.report(child.origin, "unknown key", None, nearest(key, ("ref", "choice")))
+                self.report(
+                    child.origin, "is an unknown key", None, nearest(key, ("ref", "choice"))
+                )
         if followed.fixed is INVALID:
             return followed
         if not isinstance(followed, Choice):
             return self.report(value["ref"].origin, "must name a domain", value["ref"].plain())
-        wanted = [str(each) for each in followed.values]
+        wanted = [key_text(each) for each in followed.values]
         if not isinstance(options.value, dict):
             remedy = f"write {{{wanted[0]}: first, ...}}"
             rule = f"must map each value of '{followed.name}' to an option"
             return self.report(options.origin, rule, options.plain(), remedy)
         rule = f"must be a value of '{followed.name}'"
+        named: dict[str, Written] = {}
         for key, child in options.value.items():
-            if key not in wanted:
+            # 1e-3 is the value 0.001, however it is written
+            same = [w for w, v in zip(wanted, followed.values, strict=True) if _same(key, w, v)]
+            if not same:
                 self.report(child.origin, rule, key, nearest(key, wanted))
-        missing = [each for each in wanted if each not in options.value]
+            named |= dict.fromkeys(same, child)
+        missing = [each for each in wanted if each not in named]
         if missing:
             rule = f"needs an option for each value of '{followed.name}'"
             return self.report(options.origin, rule, None, f"add {', '.join(missing)}")
-        nodes = tuple(read(options[key], (*name, key)) for key in wanted)
+        nodes = tuple(read(named[key], (*name, key)) for key in wanted)
         return Choice(value.origin, followed.name, followed.values, nodes, followed.ordered)
 
     def _referred(self, target: Written) -> Node:
@@ -200,7 +206,7 @@ class Parser:
         values = node.values if isinstance(node, Choice) else (node.fixed,)
         if any(isinstance(each, bool) or not isinstance(each, int | float) for each in values):
             rule = f"needs numbers in 'parameters.{target.plain()}'"
-            return self.report(times.origin, rule, factor)
+            return self.report(times.origin, rule)
         return Scaled(value.origin, node, factor)
 
     def definition(self, key: str, origin: KeyPath) -> Node:
@@ -261,7 +267,7 @@ class Parser:
                 items[key] = pattern(child, (*name, key))
             elif key not in Stage.model_fields and key not in BLOCK_KEYS:
                 remedy = nearest(key, (*Stage.model_fields, *BLOCK_KEYS))
-                self.report(child.origin, "unknown key", None, remedy)
+                self.report(child.origin, "is an unknown key", None, remedy)
             elif key not in BLOCK_KEYS:
                 items[key] = self.node(child, (*name, key))
         if "blocks" not in value.value:
@@ -276,3 +282,12 @@ class Parser:
                     "remove it here or there",
                 )
         return Fields(value.origin, items)
+
+
+def _same(key: str, label: str, value: Value) -> bool:
+    """Return whether a key of a file names the value of a parameter."""
+    if key == label:
+        return True
+    read = scalar(key)
+    numbers = isinstance(read, int | float) and isinstance(value, int | float)
+    return numbers and not isinstance(read, bool) and not isinstance(value, bool) and read == value

@@ -27,7 +27,7 @@ def default_recipe(data_name: str) -> Recipe:
     """
     kind = data_name.partition(":")[0]
     if kind not in _RECIPES:
-        rule = "unknown data set"
+        rule = "must be a known data set"
         raise InputError(Problem("data", rule, data_name, nearest(data_name, DATA_NAMES)))
     return _RECIPES[kind]
 

@@ -1,8 +1,7 @@
 """A network that a Python file defines, to be trained like an architecture."""
 
 import hashlib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from archsearch.cost.target import builder
+from archsearch.cost.target import module_of
 from archsearch.errors import InputError, Problem
+from archsearch.user_code import UserFunction, load_function
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class ModelFile:
         Raises:
             InputError: ``drop_path`` is not 0, and the function takes no ``drop_path_rate``.
         """
-        make = builder(f"{self.path}:{self.function}")
+        make = load_function(f"{self.path}:{self.function}")
         options: dict[str, Any] = {"num_classes": self.num_classes}
         if drop_path:
-            if not _takes(make, "drop_path_rate"):
+            if not make.takes("drop_path_rate"):
                 raise InputError(
                     Problem(
                         "recipe.drop_path",
@@ -58,43 +58,47 @@ class ModelFile:
         with torch.random.fork_rng(devices=[]):
             if seed is not None:
                 torch.manual_seed(seed)
-            model: nn.Module = make(**options)
-        return model
-
-
-def _takes(make: Callable[..., Any], name: str) -> bool:
-    parameters = inspect.signature(make).parameters
-    return name in parameters or any(
-        each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
-    )
+            return module_of(make(**options), make)[0]
 
 
 def open_model_file(name: str, num_classes: int | None = None) -> ModelFile:
     """Return the network of ``file.py:function``; ``num_classes`` None takes its own.
 
     Raises:
-        InputError: there is no such file or function, it takes no ``num_classes``, or the network
-            does not say what images it takes.
+        InputError: there is no such file or function, it raises or takes no ``num_classes``, or
+            the network does not say what images it takes.
     """
-    path, _, function = name.rpartition(":")
-    make = builder(name)
-    try:
-        model: Any = make() if num_classes is None else make(num_classes=num_classes)
-    except TypeError as error:
-        raise InputError(
-            Problem("", f"must be called as function(num_classes=...) ({error})", name)
-        ) from None
-    config = getattr(model, "default_cfg", None) or {}
-    shape = tuple(getattr(model, "input_size", None) or config.get("input_size") or ())
-    if not isinstance(model, nn.Module) or len(shape) != 3 or shape[1] != shape[2]:
+    function = load_function(name)
+    path = Path(function.name.rpartition(":")[0])
+    model, shape = module_of(_made(function, num_classes), function)
+    if shape is None or len(shape) != 3 or shape[1] != shape[2]:
         raise InputError(
             Problem(
-                "",
-                "must return a network with an attribute input_size, (C, S, S)",
-                name,
-                "export the file again, or set the attribute",
+                function.name,
+                "must make a network that says what square images it takes, (C, S, S)",
+                shape,
+                "set its attribute input_size = (3, 32, 32), for example",
             )
         )
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     classes = num_classes or int(getattr(model, "num_classes", 0))
-    return ModelFile(Path(path), function, shape[1], shape[0], classes, digest, config)
+    config = getattr(model, "default_cfg", None) or {}
+    own_name = function.name.rpartition(":")[2]
+    return ModelFile(path, own_name, shape[1], shape[0], classes, digest, config)
+
+
+def _made(function: UserFunction, num_classes: int | None) -> object:
+    """Call a user's function for a number of classes."""
+    if num_classes is None:
+        # one that needs the number of classes is asked for its images with some number
+        return function(num_classes=2) if "num_classes" in function.missing() else function()
+    if not function.takes("num_classes"):
+        own_name = function.name.rpartition(":")[2]
+        raise InputError(
+            Problem(
+                function.name,
+                "must take the number of classes",
+                remedy=f"write def {own_name}(num_classes=10)",
+            )
+        )
+    return function(num_classes=num_classes)

@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field
 from timm.optim import list_optimizers
 
 from archsearch.arch import Spec, value_from
 from archsearch.arch.spec import Count, Flag, Ratio
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.yaml_source import YamlSource, load_yaml
+from archsearch.yaml_source import YamlSource, dump_yaml, load_yaml
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -83,7 +82,7 @@ class Recipe(Spec):
 
     def to_yaml(self) -> str:
         """Return YAML that `load_recipe` reads back as an equal value."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, width=100)
+        return dump_yaml(self.to_dict())
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -154,7 +153,7 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
         remedy = nearest(recipe.optimizer, known)
         # timm knows more than a hundred
         remedy = remedy if remedy.startswith("did") else "try adamw, lamb, lion, muon or sgd"
-        problems.append(Problem("optimizer", "unknown optimiser", recipe.optimizer, remedy))
+        problems.append(Problem("optimizer", "must be a known optimiser", recipe.optimizer, remedy))
     if recipe.warmup_epochs and recipe.warmup_epochs >= recipe.epochs:
         problems.append(
             Problem(

@@ -60,7 +60,7 @@ def tune_study(study: Study) -> TuneStudy:
     if config.latency.elsewhere:
         rule = "cannot be measured on another machine from Ray Tune"
         remedy = "leave out latency.elsewhere, or use archsearch run --target"
-        raise InputError(Problem("latency.elsewhere", rule, True, remedy))
+        raise InputError(Problem("latency.elsewhere", rule, None, remedy))
     prepared = prepare(config, Place(name="tune"), space)
     return TuneStudy(
         space=prepared.space,

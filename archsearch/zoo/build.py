@@ -63,7 +63,7 @@ def with_kernels(network: Network, kernels: Kernels) -> Network:
     """
     if kernels not in get_args(Kernels):
         known = nearest(kernels, get_args(Kernels))
-        raise InputError(Problem("kernels", "there are none of this name", kernels, known))
+        raise InputError(Problem("kernels", "must be a known kind", kernels, known))
     if kernels == "onednn" or (kernels == "auto" and onednn_is_faster()):
         use_onednn(network)
     return network

@@ -24,7 +24,7 @@ def arch(name: str, **overrides: Any) -> Arch:
     """
     known = names()
     if name not in known:
-        raise InputError(Problem("", "the zoo has no such model", name, nearest(name, known)))
+        raise InputError(Problem("", f"the zoo has no model '{name}'", None, nearest(name, known)))
     return with_overrides(_load(name), overrides)
 
 

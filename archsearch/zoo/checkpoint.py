@@ -62,11 +62,11 @@ def _all_have(state: Mapping[str, Tensor], prefix: str) -> bool:
 
 
 def _read_file(path: Path) -> Mapping[str, Any]:
-    def problem(rule: str, remedy: str = "") -> InputError:
+    def refused(rule: str, remedy: str = "") -> InputError:
         return InputError(Problem("", rule, remedy=remedy, file=str(path)))
 
     if not path.is_file():
-        raise problem("file not found", "check the path")
+        raise refused("there is no such file", "check the path")
     try:
         if path.suffix == ".safetensors":
             data: Any = load_file(path)
@@ -80,16 +80,16 @@ def _read_file(path: Path) -> Mapping[str, Any]:
                 data = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = _first_line(error)
-        raise problem(
+        raise refused(
             f"must hold tensors only, so that reading it runs no code ({reason})",
             "save the state dict again, with torch.save(model.state_dict(), path)",
         ) from None
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise problem(
+        raise refused(
             f"is no whole checkpoint ({_first_line(error)})", "copy or download it again"
         ) from None
     if not isinstance(data, Mapping):
-        raise problem(f"must hold a state dict, but holds {type(data).__name__}")
+        raise refused(f"must hold a state dict, but holds {type(data).__name__}")
     return data
 
 

@@ -93,7 +93,7 @@ def _chosen(models: Sequence[str] | None) -> list[PublishedModel]:
         return list(published())
     known = names()
     problems = [
-        Problem("", "the zoo has no such model", name, nearest(name, known))
+        Problem("", f"the zoo has no model '{name}'", None, nearest(name, known))
         for name in models
         if name not in known
     ]

@@ -150,7 +150,7 @@ def _family(named: Arch, state: Mapping[str, Tensor], file: str) -> Family:
     if found is not None and found is not wanted:
         raise InputError(
             Problem(
-                "",
+                "checkpoint",
                 f"must be a checkpoint of {wanted.name}, but is one of {found.name}",
                 remedy="name a model of that family",
                 file=file,
@@ -197,7 +197,9 @@ def _problems(keys: KeyMap, arch: Arch, state: Mapping[str, Tensor], file: str) 
     for key, value in state.items():
         wanted = expected.get(key, keys.tables.get(key))
         if wanted is None:
-            problems.append(Problem(key, "unexpected key", list(value.shape), file=file))
+            problems.append(
+                Problem(key, f"is an unexpected key (shape {list(value.shape)})", file=file)
+            )
         elif tuple(value.shape) != wanted:
             rule = f"must have shape {list(wanted)}"
             problems.append(Problem(key, rule, list(value.shape), file=file))

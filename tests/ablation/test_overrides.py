@@ -111,7 +111,7 @@ def test_nothing_to_change_changes_nothing() -> None:
         ({"width": [8, 8]}, "must be one value, or one for each of 4 stages, but got"),
         ({"attention.type": "window"}, "attention.window_size: is required; add 'window_size'"),
         ({"head_dim": 7}, "head_dim: must divide the width"),
-        ({"attention": {"sampler": "max", "rate": 3}}, "attention.rate: unknown key"),
+        ({"attention": {"sampler": "max", "rate": 3}}, "attention.rate: is an unknown key"),
     ],
 )
 def test_an_override_that_cannot_be_is_refused(changes: dict[str, Any], told: str) -> None:

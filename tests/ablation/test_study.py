@@ -192,19 +192,19 @@ MISTAKES = {
     "no design": ("seeds: 3\n", "must have one of variants, leave_one_out, one_factor, factorial"),
     "a mistyped key": (
         "variant: {a: {overrides: {sampler: max}}}\n",
-        "s.yaml:5: variant: unknown key; did you mean 'variants'?",
+        "s.yaml:5: variant: is an unknown key; did you mean 'variants'?",
     ),
     "no such model": (
         HEAD.replace("edgevit_xxs", "edgevit_xxl") + "variants: {a: {}}\n",
-        "s.yaml:4: base.arch: the zoo has no such model, but got 'edgevit_xxl'; did you mean",
+        "s.yaml:4: base.arch: the zoo has no model 'edgevit_xxl'; did you mean",
     ),
     "no such file": (
         HEAD.replace("zoo:edgevit_xxs", "nowhere.yaml") + "variants: {a: {}}\n",
-        "nowhere.yaml: file not found",
+        "nowhere.yaml: there is no such file",
     ),
     "no such recipe": (
         "variants: {a: {overrides: {sampler: max}}}\nrecipe: lightvi\n",
-        "s.yaml:6: recipe: file not found, but got 'lightvi'; did you mean 'lightvit'?",
+        "s.yaml:6: recipe: lightvi: there is no such file; did you mean 'lightvit'?",
     ),
     "a broken rule": (
         "variants:\n  a: {overrides: {head_dim: 5}}\n",
@@ -237,7 +237,7 @@ def test_one_seed_is_enough_without_intervals(tmp_path: Path) -> None:
 def test_an_unknown_scale_is_refused(tmp_path: Path) -> None:
     text = "variants: {a: {overrides: {sampler: max}}}\nscales: {small: {image_size: 32}}\n"
     told = refused(tmp_path, text, "smal")
-    assert told == "--scale: the study has no such scale, but got 'smal'; did you mean 'small'?"
+    assert told == "--scale: the study has no scale 'smal'; did you mean 'small'?"
 
 
 def test_a_search_is_sent_to_its_command() -> None:

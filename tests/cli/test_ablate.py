@@ -95,7 +95,7 @@ def test_every_wrong_option_is_told_at_once(capsys: pytest.CaptureFixture[str]) 
     ("arguments", "part"),
     [
         (["ablate", "s.yaml", "--seeds", "1"], "an interval needs at least 2 seeds, but got 1"),
-        (["ablate", "s.yaml", "--scale", "smal"], "--scale: the study has no such scale"),
+        (["ablate", "s.yaml", "--scale", "smal"], "--scale: the study has no scale"),
         (["ablate", "sepvit_component"], "did you mean 'sepvit_components'"),
         (["ablate"], "STUDY: is required; archsearch ablate --list"),
         (["ablate", "digits_5ms"], "is a search, not an ablation; use archsearch run digits_5ms"),
@@ -144,10 +144,10 @@ def test_fewer_contrasts_have_narrower_intervals() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--only", "maxx"], "--only: the study has no such variant, but got 'maxx'"),
+        (["--only", "maxx"], "--only: the study has no variant 'maxx'"),
         (["--only", "maxx"], "did you mean 'max'"),
         (["--only", "base"], "--only: is the base, which is always trained"),
-        (["--only", "max,nothing"], "but got 'nothing'"),
+        (["--only", "max,nothing"], "no variant 'nothing'"),
     ],
 )
 def test_unknown_variants_are_refused(

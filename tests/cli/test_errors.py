@@ -36,13 +36,13 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 SPACES = {
     "unknown key": (
         GOOD.replace("width: 32", "width: 32\n    widht: 3"),
-        ["s.yaml:5: stages.0.widht: unknown key; did you mean 'width'?"],
+        ["s.yaml:5: stages.0.widht: is an unknown key; did you mean 'width'?"],
     ),
     "misspelt type": (
         GOOD.replace("self_attention", "self_atention"),
         [
-            "s.yaml:6: stages.0.blocks.0.attention.type: unknown type, but got 'self_atention'; "
-            "did you mean 'self_attention'?"
+            "s.yaml:6: stages.0.blocks.0.attention.type: must be a known type, but got "
+            "'self_atention'; did you mean 'self_attention'?"
         ],
     ),
     "low above high": (
@@ -55,23 +55,19 @@ SPACES = {
     ),
     "not YAML": (
         "stages: [",
-        [
-            "s.yaml:1: must be plain YAML: expected the node content, but found '<stream end>'; "
-            "write mappings, lists, strings, numbers and booleans only"
-        ],
+        ["s.yaml:1: must be plain YAML: a bracket is never closed; close it"],
     ),
     "a Python object": (
         "stages: !!python/object:os.system {}",
         [
-            "s.yaml:1: must be plain YAML: could not determine a constructor for the tag "
-            "'tag:yaml.org,2002:python/object:os.system'; "
-            "write mappings, lists, strings, numbers and booleans only"
+            "s.yaml:1: must be plain YAML: the tag python/object:os.system is not known "
+            "here; remove the tag, and write mappings, lists, strings, numbers and booleans only"
         ],
     ),
     "several at once": (
         GOOD.replace("depth: 1", "depth: 0").replace("head_dim: 16", "num_heads: 5"),
         [
-            "s.yaml:3: stages.0.depth: must be greater than or equal to 1, but got 0",
+            "s.yaml:3: stages.0.depth: must be at least 1, but got 0",
             "s.yaml:5: stages.0.num_heads: must divide the width 32, but got 5; use 4 or 8",
         ],
     ),
@@ -97,7 +93,7 @@ def image_folder(*classes: str) -> Path:
 
 def test_missing_data_folder(capsys: pytest.CaptureFixture[str]) -> None:
     (error,) = refused(capsys, "run", "tiny", "--data", "folder:nowhere")
-    assert error == "nowhere: data: folder not found; check the path"
+    assert error == "nowhere: there is no such folder; check the path"
 
 
 def test_folder_with_one_class(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,27 +114,31 @@ def test_unreadable_images_are_all_named(capsys: pytest.CaptureFixture[str]) -> 
     [
         (["--budget-ms", "0"], "--budget-ms: must be greater than 0, but got 0.0"),
         (["--budget-ms", "-3"], "--budget-ms: must be greater than 0, but got -3.0"),
-        (["--trials", "0"], "--trials: must be greater than or equal to 1, but got 0"),
+        (["--trials", "0"], "--trials: must be at least 1, but got 0"),
         (
             ["--front-seeds", "-1"],
-            "--front-seeds: must be greater than or equal to 0, but got -1",
+            "--front-seeds: must be at least 0, but got -1",
         ),
         (["--epochs", "0"], "--epochs: must be at least 1, but got 0"),
         (
             ["--sampler", "evolutoin"],
-            "sampler: unknown sampler, but got 'evolutoin'; did you mean 'evolution'?",
+            "--sampler: must be a known sampler, but got 'evolutoin'; did you mean 'evolution'?",
         ),
         (["--executor", "slurm"], "--executor: must be one of 'ray' or 'inline', but got 'slurm'"),
         (
             ["--time-limit", "3x"],
-            "--time-limit: must be a number with s, m, h or d, but got '3x'; e.g. 30m",
+            "--time-limit: must be a duration above 0, a number with s, m, h or d, "
+            "but got '3x'; e.g. 30m",
         ),
         (
             ["--name", "a/b"],
             "--name: must be the name of one folder, without a path, but got 'a/b'; choose "
             "another name",
         ),
-        (["--data", "digit"], "data: unknown data set, but got 'digit'; did you mean 'digits'?"),
+        (
+            ["--data", "digit"],
+            "--data: must be a known data set, but got 'digit'; did you mean 'digits'?",
+        ),
     ],
 )
 def test_wrong_options(
@@ -149,7 +149,7 @@ def test_wrong_options(
 
 def test_an_unknown_space_offers_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     (error,) = refused(capsys, "run", "lightwieght")
-    assert error.startswith("lightwieght: file not found; did you mean 'lightweight'")
+    assert error.startswith("lightwieght: there is no such file; did you mean 'lightweight'")
 
 
 @pytest.mark.parametrize("command", ["front", "report", "export"])

@@ -92,7 +92,7 @@ def test_it_is_told_with_the_other_problems(capsys: pytest.CaptureFixture[str]) 
     for part in (
         "4 problems",
         "--runs-dir: ",
-        "unknown data set",
+        "must be a known data set",
         "--storage: ",
         "unknown sampler",
     ):

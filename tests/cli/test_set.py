@@ -12,11 +12,17 @@ from archsearch.cli.app import main
     [
         ("run tiny --set", "requires an argument"),
         ("run tiny --set x", "--set: must be KEY=VALUE"),
-        ("run tiny --set recipe.lr=1", "--set recipe.lr: unknown key; did you mean 'learning_rate"),
+        (
+            "run tiny --set recipe.lr=1",
+            "--set recipe.lr: is an unknown key; did you mean 'learning_rate",
+        ),
         ("run tiny --set seed=1 --seed 2", "--set seed: is given twice, but got 1; leave out"),
         ("run tiny --set epochs=1 --epochs 2", "--set epochs: is given twice"),
         ("run digits_5ms --set space.stages.9.depth=1", "--set space.stages.9.depth: stages has"),
-        ("train zoo:lightvit_tiny --set recipe.lr=1", "--set recipe.lr: unknown key of a recipe"),
+        (
+            "train zoo:lightvit_tiny --set recipe.lr=1",
+            "--set recipe.lr: is an unknown key of a recipe",
+        ),
         ("train zoo:lightvit_tiny --set epochs=-1", "--set epochs: must be greater than or"),
         ("train zoo:lightvit_tiny --set x", "--set: must be KEY=VALUE"),
         (

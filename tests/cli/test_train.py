@@ -76,7 +76,7 @@ def test_killed_and_started_again_equals_uninterrupted(words, tmp_path, capsys):
 
     # the same folder, another configuration
     run([*words, tmp_path / "whole", "--epochs", "9"], code=2)
-    assert "recipe.epochs: must be 8, as in the training in" in flat(capsys.readouterr().err)
+    assert "--epochs: must be 8, as in the training in" in flat(capsys.readouterr().err)
     # taken away, with the weights beside the architecture
     arch = tmp_path / "whole" / "model.yaml"
     assert load_arch(arch) == SMALL.canonical()
@@ -106,7 +106,7 @@ def test_an_exported_file_is_trained_and_profiled(tmp_path, capsys, monkeypatch)
     run(["profile", "small.yaml", "--no-latency", "--no-parts", "--fuse"])
     assert "params" in capsys.readouterr().out
     run(["profile", "small.py", "--no-latency", "--fuse"], code=2)
-    assert "knows archsearch's own blocks" in flat(capsys.readouterr().err)
+    assert "folds archsearch's own blocks" in flat(capsys.readouterr().err)
     run(["profile", "small.py:creat_model", "--no-latency"], code=2)
     assert "did you mean 'create_model'" in flat(capsys.readouterr().err)
     run(["profile", "nothing.py", "--no-latency"], code=2)
@@ -119,7 +119,7 @@ def test_an_exported_file_is_trained_and_profiled(tmp_path, capsys, monkeypatch)
         (["--recipe", "lightvitt"], "did you mean 'lightvit'"),
         (["--epochs", "0"], "--epochs: must be at least 1"),
         (["--data", "digit"], "did you mean 'digits'"),
-        (["--device", "cuda"], "needs a CUDA device"),
+        (["--device", "cuda"], "no CUDA device can be used here"),
     ],
 )
 def test_errors(tmp_path, capsys, monkeypatch, options, message):

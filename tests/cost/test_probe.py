@@ -96,7 +96,7 @@ def test_calibration(probe):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("timm:mobilenetv9", "timm has no such model.*did you mean"),
+        ("timm:mobilenetv9", "timm has no model.*did you mean"),
         ("resnet", "must be 'timm:NAME', 'package.module:function' or 'file.py:function'"),
         ("no_such_module:build", "cannot be imported"),
         ("tests.cost.probe_models:smal", "has no 'smal'"),

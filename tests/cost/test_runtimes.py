@@ -76,7 +76,7 @@ def test_every_runtime_of_a_protocol_is_known():
 
 
 def test_unknown_runtime(images):
-    with pytest.raises(InputError, match=r"runtime: unknown runtime, but got 'eagre'.*'eager'"):
+    with pytest.raises(InputError, match=r"must be a known runtime, but got 'eagre'.*'eager'"):
         prepare("eagre", Network(), images)
 
 
@@ -108,7 +108,9 @@ def test_operator_is_found_in_the_cause():
 
 def test_onnxruntime_has_no_bfloat16(images):
     _skip_unless_installed("onnxruntime")
-    with pytest.raises(InputError, match=r"dtype: not supported by onnxruntime.*float32"):
+    with pytest.raises(
+        InputError, match=r"dtype: bfloat16 is not supported by onnxruntime.*float32"
+    ):
         prepare("onnxruntime", Network().bfloat16(), images.bfloat16())
 
 

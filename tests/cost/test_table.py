@@ -255,7 +255,7 @@ def test_broken_file(text, key, tmp_path):
     path.write_text(text)
     with pytest.raises(InputError, match=r"table\.json: is no latency table"):
         LatencyTable.load(key, path)
-    with pytest.raises(InputError, match="file not found"):
+    with pytest.raises(InputError, match="there is no such file"):
         LatencyTable.load(key, tmp_path / "missing.json")
 
 

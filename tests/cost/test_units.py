@@ -144,5 +144,5 @@ def test_profile_with_a_probe(probe):
 
 
 def test_profile_of_an_unknown_model():
-    with pytest.raises(InputError, match="timm has no such model"):
+    with pytest.raises(InputError, match="timm has no model"):
         profile_target("timm:nothing")

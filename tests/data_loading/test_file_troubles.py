@@ -102,7 +102,7 @@ def test_what_may_not_be_read(root, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(tree.os, "scandir", refuse)
-    assert "PHOTOS/val/dog: permission denied; make it readable" in problems_of(root)
+    assert "PHOTOS/val/dog: may not be read; make it readable" in problems_of(root)
     closed = ""
 
     def refuse_file(path, **options):
@@ -111,7 +111,7 @@ def test_what_may_not_be_read(root, monkeypatch):
         return open_image(path, **options)
 
     monkeypatch.setattr(Image, "open", refuse_file)
-    assert problems_of(root) == ["PHOTOS/train/dog/003.png: permission denied; make it readable"]
+    assert problems_of(root) == ["PHOTOS/train/dog/003.png: may not be read; make it readable"]
 
 
 # --- files by content and by extension

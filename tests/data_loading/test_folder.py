@@ -170,7 +170,9 @@ def problems_of(root) -> list[str]:
 
 
 def test_missing_folder(tmp_path):
-    assert problems_of(tmp_path / "nowhere") == ["PHOTOS: data: folder not found; check the path"]
+    assert problems_of(tmp_path / "nowhere") == [
+        "PHOTOS: data: there is no such folder; check the path"
+    ]
 
 
 def test_file_in_place_of_a_folder(tmp_path):
@@ -324,5 +326,5 @@ def test_unreadable_image_in_a_stream(make_folder):
     with pytest.raises(InputError, match=r"val/dog/001\.png: cannot be read as an image"):
         data.val.batch(np.arange(7))
     (root / "val/dog/001.png").unlink()
-    with pytest.raises(InputError, match=r"val/dog/001\.png: file not found"):
+    with pytest.raises(InputError, match=r"val/dog/001\.png: there is no such file"):
         data.val.batch(np.arange(7))

@@ -21,7 +21,7 @@ from archsearch.errors import InputError
 def test_unknown_name(name, remedy):
     with pytest.raises(InputError) as caught:
         load_data(name, image_size=32)
-    assert str(caught.value) == f"data: unknown data set, but got {name!r}; {remedy}"
+    assert str(caught.value) == f"data: must be a known data set, but got {name!r}; {remedy}"
 
 
 def test_all_wrong_arguments_at_once():

@@ -203,7 +203,7 @@ def test_a_taken_port(folder, monkeypatch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=rf"--port: is in use, but got {port}; name another"):
+        with pytest.raises(InputError, match=rf"--port: port {port} is in use; name another"):
             open_dashboard(folder.path, port=port)
         monkeypatch.setattr(server, "USUAL_PORT", port)
         running = open_dashboard(folder.path)

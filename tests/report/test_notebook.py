@@ -44,7 +44,7 @@ def test_figures_are_those_of_the_page(usual):
     assert {"front", "curves", "parallel", "importance", "time"} <= set(figures)
     assert figures.keys() == run_figures(usual).keys()
     assert all(hasattr(figure, "to_plotly_json") for figure in figures.values())
-    with pytest.raises(InputError, match="dashboard not found, but got 'serach'"):
+    with pytest.raises(InputError, match="there is no dashboard 'serach'"):
         run_figures(usual, "serach")
     assert load_layout().sections
 

@@ -35,5 +35,5 @@ def test_a_mistyped_key_is_refused_with_its_line() -> None:
     data = load_yaml(STUDIES[0]).data
     data["search"]["budget"] = data["search"].pop("budgets")
     assert "budget:" in text
-    with pytest.raises(InputError, match=r"search.budget: unknown key; did you mean 'budgets'"):
+    with pytest.raises(InputError, match=r"budget: is an unknown key; did you mean 'budgets'"):
         value_from(StudyFile, YamlSource("s.yaml", data))

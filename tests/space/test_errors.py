@@ -22,19 +22,19 @@ def one_stage(stage: str) -> str:
 SINGLE = {
     "unknown key of the space": (
         one_stage(f"depth: 1, width: 16, num_heads: 2, {STAGE}") + "stage_default: {depth: 1}\n",
-        "s.yaml:3: stage_default: unknown key; did you mean 'stage_defaults'?",
+        "s.yaml:3: stage_default: is an unknown key; did you mean 'stage_defaults'?",
     ),
     "unknown key of a stage": (
         one_stage(f"depth: 1, widht: 16, width: 16, num_heads: 2, {STAGE}"),
-        "s.yaml:2: stages.0.widht: unknown key; did you mean 'width'?",
+        "s.yaml:2: stages.0.widht: is an unknown key; did you mean 'width'?",
     ),
     "unknown key with a domain": (
         one_stage(f"depth: 1, width: 16, num_haeds: {{choice: [2, 4]}}, num_heads: 2, {STAGE}"),
-        "s.yaml:2: stages.0.num_haeds: unknown key; did you mean 'num_heads'?",
+        "s.yaml:2: stages.0.num_haeds: is an unknown key; did you mean 'num_heads'?",
     ),
     "misspelt attention": (
         one_stage("depth: 1, width: 16, num_heads: 2, atention: self_attention, ffn: mlp"),
-        "s.yaml:2: stages.0.atention: unknown key; did you mean 'attention'?\n"
+        "s.yaml:2: stages.0.atention: is an unknown key; did you mean 'attention'?\n"
         "s.yaml:2: stages.0.attention: is required; add 'attention'",
     ),
     "unknown key with a domain inside an option": (
@@ -42,7 +42,8 @@ SINGLE = {
             "depth: 1, width: 16, num_heads: 2, attention: self_attention,"
             " ffn: {choice: [mlp, {type: locality, kernal_size: {choice: [3, 5]}}]}"
         ),
-        "s.yaml:2: stages.0.ffn.choice.1.kernal_size: unknown key; did you mean 'kernel_size'?",
+        "s.yaml:2: stages.0.ffn.choice.1.kernal_size: is an unknown key;"
+        " did you mean 'kernel_size'?",
     ),
     "a list where a mapping belongs": (
         one_stage(f"depth: 1, width: 16, num_heads: 2, {STAGE}, local_aggregation: [3]"),
@@ -57,7 +58,7 @@ SINGLE = {
             "depth: 1, width: 16, num_heads: 2, ffn: mlp,"
             " attention: {choice: [self_attention, {type: windo, window_size: 4}]}"
         ),
-        "s.yaml:2: stages.0.attention.choice.1.type: unknown type, but got 'windo';"
+        "s.yaml:2: stages.0.attention.choice.1.type: must be a known type, but got 'windo';"
         " did you mean 'window'?",
     ),
     "low above high": (
@@ -103,20 +104,20 @@ SINGLE = {
     ),
     "misspelt domain": (
         one_stage(f"depth: {{chioce: [1, 2]}}, width: 16, num_heads: 2, {STAGE}"),
-        "s.yaml:2: stages.0.depth.chioce: unknown key; did you mean 'choice'?",
+        "s.yaml:2: stages.0.depth.chioce: is an unknown key; did you mean 'choice'?",
     ),
     "misspelt step": (
         one_stage(f"depth: {{int: [1, 4], stpe: 2}}, width: 16, num_heads: 2, {STAGE}"),
-        "s.yaml:2: stages.0.depth.stpe: unknown key; did you mean 'step'?",
+        "s.yaml:2: stages.0.depth.stpe: is an unknown key; did you mean 'step'?",
     ),
     "list where a value belongs": (
         one_stage(f"depth: [1, 2], width: 16, num_heads: 2, {STAGE}"),
-        "s.yaml:2: stages.0.depth: must be a valid integer, but got [1, 2];"
+        "s.yaml:2: stages.0.depth: must be a whole number, but got [1, 2];"
         " to choose among them write {choice: [1, 2]}",
     ),
     "option out of range": (
         one_stage(f"depth: {{choice: [0, 1]}}, width: 16, num_heads: 2, {STAGE}"),
-        "s.yaml:2: stages.0.depth.choice.0: must be greater than or equal to 1, but got 0",
+        "s.yaml:2: stages.0.depth.choice.0: must be at least 1, but got 0",
     ),
     "heads that do not divide a width": (
         one_stage(
@@ -163,7 +164,7 @@ SINGLE = {
             "depth: 1, width: {ref: kind, times: 2}, num_heads: 2, attention: self_attention,"
             " ffn: {ref: kind}"
         ),
-        "s.yaml:3: stages.0.width.times: needs numbers in 'parameters.kind', but got 2",
+        "s.yaml:3: stages.0.width.times: needs numbers in 'parameters.kind'",
     ),
     "following with a missing option": (
         "parameters: {kind: {choice: [small, large]}}\n"
@@ -188,7 +189,7 @@ SINGLE = {
     "unknown rule": (
         one_stage(f"depth: 1, width: 16, num_heads: 2, {STAGE}")
         + "rules: {windows_tile_map: true}\n",
-        "s.yaml:3: rules.windows_tile_map: unknown key; did you mean 'windows_tile_maps'?",
+        "s.yaml:3: rules.windows_tile_map: is an unknown key; did you mean 'windows_tile_maps'?",
     ),
     "stage defaults that are no mapping": (
         one_stage(f"depth: 1, width: 16, num_heads: 2, {STAGE}") + "stage_defaults: [1]\n",
@@ -223,7 +224,7 @@ SINGLE = {
     ),
     "flat: unknown section": (
         "parameters:\n  lr: {choice: [1, 2]}\nparameter: {}\n",
-        "s.yaml:3: parameter: unknown key; did you mean 'parameters'?",
+        "s.yaml:3: parameter: is an unknown key; did you mean 'parameters'?",
     ),
     "flat: nothing": (
         "parameters: {}\n",
@@ -254,15 +255,16 @@ stages:
 rules: {widths_do_not_shrink: 3}
 """
     assert problems(text) == [
-        "s.yaml:1: image_size: must be greater than or equal to 1, but got -3",
-        "s.yaml:3: stage_defaults.attention.choice.1.type: unknown type, but got 'windw';"
+        "s.yaml:1: image_size: must be at least 1, but got -3",
+        "s.yaml:3: stage_defaults.attention.choice.1.type: must be a known type, but got 'windw';"
         " did you mean 'window'?",
-        "s.yaml:4: stage_defaults.ffn.expantion: unknown key; did you mean 'expansion'?",
+        "s.yaml:4: stage_defaults.ffn.expantion: is an unknown key; did you mean 'expansion'?",
         "s.yaml:6: stages.0.depth.int: low <= high must hold, but got [3, 1]; write [1, 3]",
         "s.yaml:6: stages.0.num_heads.choice.1: must divide the width 30, but got 4; use 3 or 5",
-        "s.yaml:7: stages.1.depth.chioce: unknown key; did you mean 'choice'?",
-        "s.yaml:7: stages.1.downsample.type: unknown type, but got 'megre'; did you mean 'merge'?",
-        "s.yaml:8: rules.widths_do_not_shrink: must be a valid boolean, but got 3",
+        "s.yaml:7: stages.1.depth.chioce: is an unknown key; did you mean 'choice'?",
+        "s.yaml:7: stages.1.downsample.type: must be a known type, but got 'megre';"
+        " did you mean 'merge'?",
+        "s.yaml:8: rules.widths_do_not_shrink: must be true or false, but got 3",
     ]
 
 
@@ -298,6 +300,6 @@ def test_not_plain_yaml(tmp_path, text: str, part: str) -> None:
 
 def test_missing_file_offers_the_nearest_name() -> None:
     with pytest.raises(
-        InputError, match=r"lightwieght: file not found; did you mean 'lightweight'"
+        InputError, match=r"lightwieght: there is no such file; did you mean 'lightweight'"
     ):
         load_space("lightwieght")

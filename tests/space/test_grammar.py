@@ -188,7 +188,7 @@ def test_problems_of_parameters() -> None:
     del params["stages.0.depth"]
     params.update({"stages.0.width": 17, "stages.0.widht": 16, "stages.0.head_dim": True})
     assert space.problems(params) == [
-        "stages.0.widht: is no parameter of the space, but got 16; did you mean 'stages.0.width'"
+        "stages.0.widht: is no parameter of the space (got 16); did you mean 'stages.0.width'"
         " or 'stages.0.depth' or 'stages.0.ffn'?",
         "stages.0.depth: is active and needs a value",
         "stages.0.width: must be one of 16, 32, but got 17",

@@ -123,9 +123,9 @@ def test_as_if_written_so(case: str, path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ({"stages.1.widht": 3}, "space.stages.1.widht: unknown key; did you mean 'width'?"),
-        ({"stges": 3}, "space.stges: unknown key; did you mean 'stages'"),
-        ({"stges.0.depth": 3}, "space.stges.0.depth: unknown key, but got 'stges'; did you mean"),
+        ({"stages.1.widht": 3}, "space.stages.1.widht: is an unknown key; did you mean 'width'?"),
+        ({"stges": 3}, "space.stges: is an unknown key; did you mean 'stages'"),
+        ({"stges.0.depth": 3}, "space.stges.0.depth: 'stges' is an unknown key; did you mean"),
         ({"stages.2.depth": 3}, "space.stages.2.depth: stages has 2 items, counted from 0"),
         ({"stages.x.depth": 3}, "space.stages.x.depth: stages has 2 items, counted from 0"),
         ({"stages.0.depth.low": 3}, "space.stages.0.depth.low: stages.0.depth is a value"),
@@ -139,7 +139,7 @@ def test_as_if_written_so(case: str, path: Path, tmp_path: Path) -> None:
             "space.stages.0.attention.windowsize: stages.0.attention has no such key, but got "
             "'windowsize'; did you mean 'window_size'?",
         ),
-        ({"rules.grow": 1}, "space.rules.grow: unknown key"),
+        ({"rules.grow": 1}, "space.rules.grow: is an unknown key"),
         ({"parameters.unused": 1}, "space.parameters.unused: is not used anywhere"),
     ],
 )

@@ -257,7 +257,7 @@ def test_everything_that_does_not_fit_is_told_at_once(arch, data, build):
     assert str(caught.value).splitlines() == [
         "arch.image_size: must be 16, as in the data set bars, but got 32",
         "arch.num_classes: must be 4, as in the data set bars, but got 10",
-        "recipe.optimizer: unknown optimiser, but got 'adamv'; did you mean 'adam' or "
+        "recipe.optimizer: must be a known optimiser, but got 'adamv'; did you mean 'adam' or "
         "'radam' or 'nadam'?",
         "recipe.precision: must be float32 or bfloat16 on a CPU, but got 'float16'; or leave it "
         "at auto",

@@ -126,7 +126,7 @@ def test_build_can_change_the_classifier_of_a_loaded_network(loaded):
 def test_too_small_images_are_refused():
     with pytest.raises(InputError, match=r"image_size: must be at least 32.*but got 16"):
         zoo.build("lightvit_tiny", image_size=16)
-    with pytest.raises(InputError, match="image_size: must be greater than or equal to 1"):
+    with pytest.raises(InputError, match="image_size: must be at least 1"):
         zoo.build("deit_tiny", image_size=0)
     with pytest.raises(InputError, match=r"image_size: must be at least 32.*but got 0"):
         zoo.build(zoo.build("edgevit_xxs", depth=1), image_size=0)

@@ -1,5 +1,5 @@
 """What runs a network: small adapters that turn a module and an input into one inference."""
 
-from archsearch.cost.runtimes.registry import RUNTIMES, WAITING, prepare
+from archsearch.cost.runtimes.registry import RUNTIMES, WAITING, check_runtime, prepare
 
-__all__ = ["RUNTIMES", "WAITING", "prepare"]
+__all__ = ["RUNTIMES", "WAITING", "check_runtime", "prepare"]

@@ -1,6 +1,7 @@
 """Packages that only some runtimes need."""
 
 import importlib
+import importlib.util
 from typing import Any
 
 from archsearch.errors import InputError, Problem
@@ -21,11 +22,19 @@ def load_extra(package: str, extra: str, runtime: str, key: str = "runtime") -> 
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise InputError(
-            Problem(
-                key,
-                f"needs the package {package}, which is not installed",
-                runtime,
-                f"pip install 'archsearch[{extra}]'",
-            )
-        ) from None
+        raise _missing(package, extra, runtime, key) from None
+
+
+def check_extra(package: str, extra: str, runtime: str) -> None:
+    """Refuse a runtime without its package, and import nothing.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise _missing(package, extra, runtime, "runtime")
+
+
+def _missing(package: str, extra: str, runtime: str, key: str) -> InputError:
+    rule = f"{runtime} needs the package {package}, which is not installed"
+    return InputError(Problem(key, rule, remedy=f"pip install 'archsearch[{extra}]'"))

@@ -31,8 +31,8 @@ def prepare_onnxruntime(
         raise InputError(
             Problem(
                 "runtime",
-                f"this onnxruntime has no {provider}",
-                "onnxruntime",
+                f"the installed onnxruntime has no {provider}",
+                None,
                 "pip install onnxruntime-gpu, or use device: cpu",
             )
         )
@@ -53,7 +53,7 @@ def prepare_onnxruntime(
             raise InputError(
                 Problem(
                     "dtype",
-                    f"not supported by onnxruntime on {inputs.device.type} ({error})",
+                    f"is not supported by onnxruntime on {inputs.device.type} ({error})",
                     str(inputs.dtype).removeprefix("torch."),
                 )
             ) from None
@@ -75,6 +75,8 @@ def provider_for(device: torch.device) -> tuple[str, dict[str, Any]]:
 def _array(inputs: torch.Tensor) -> Any:
     if inputs.dtype == torch.bfloat16:
         raise InputError(
-            Problem("dtype", "not supported by onnxruntime", "bfloat16", "use float32 or float16")
+            Problem(
+                "dtype", "bfloat16 is not supported by onnxruntime", None, "use float32 or float16"
+            )
         )
     return inputs.detach().contiguous().cpu().numpy()

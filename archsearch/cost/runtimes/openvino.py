@@ -7,7 +7,7 @@ from torch import nn
 
 from archsearch.cost.runtimes.extra import load_extra
 from archsearch.cost.runtimes.onnx_graph import named_operator
-from archsearch.errors import InputError, Problem, TrialError
+from archsearch.errors import TrialError
 
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
 
@@ -19,11 +19,9 @@ def prepare_openvino(model: nn.Module, inputs: torch.Tensor, threads: int) -> Ca
     where the processor has it.
 
     Raises:
-        InputError: openvino is not installed, or the network is on a CUDA device.
+        InputError: openvino is not installed.
         TrialError: the network cannot be converted; names the operator where it is known.
     """
-    if inputs.device.type != "cpu":
-        raise InputError(Problem("runtime", "openvino measures on cpu only", str(inputs.device)))
     openvino = load_extra("openvino", "openvino", "openvino")
     dtype, images = inputs.dtype, inputs.float().contiguous()
     try:
