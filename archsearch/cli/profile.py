@@ -1,6 +1,7 @@
 """``archsearch profile``: what a network costs, whole and by part."""
 
 import difflib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ from archsearch.cost.profile import UnitProfile
 from archsearch.cost.target import fitted
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
+from archsearch.files import is_file
 from archsearch.model import build_model
 from archsearch.percent import percent_text
 from archsearch.report.column import Column, tabulate
@@ -150,9 +152,14 @@ def _chosen(target: str, trial: str, runs_dir: Path) -> Target:
     try:
         return choose(load_run(target, runs_dir), trial).arch
     except InputError as error:
-        if Path(target).exists() or (runs_dir / target).exists():
+        if _exists(target) or _exists(runs_dir / target):
             raise
         raise InputError(_unknown(target, error)) from None
+
+
+def _exists(path: str | Path) -> bool:
+    # what no file system takes as a name is not there
+    return is_file(path) or os.path.isdir(path)
 
 
 def _unknown(target: str, error: InputError) -> Problem:
@@ -161,7 +168,7 @@ def _unknown(target: str, error: InputError) -> Problem:
     known |= {name: f"timm:{name}" for name in list_models() if name not in known}
     close = difflib.get_close_matches(target, known, n=3, cutoff=0.75)
     close = [target] if target in known else close
-    if Path(f"{target}.py").is_file():
+    if is_file(f"{target}.py"):
         remedy = f"did you mean {target}.py?"
     elif close:
         remedy = f"did you mean {' or '.join(known[name] for name in close)}?"

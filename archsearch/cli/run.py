@@ -31,7 +31,6 @@ from archsearch.search import (
     prepare,
     run_search,
 )
-from archsearch.search.samplers import check_sampler
 from archsearch.search.tracked import front_entry
 from archsearch.settings import Setting, settings_from
 from archsearch.tracking import open_tracker
@@ -382,7 +381,6 @@ def _config(given: Mapping[str, Any]) -> SearchConfig:
         refuse_twice(settings, {**overrides, "recipe.epochs": given["epochs"]})
     with found.gathered():
         config = configuration(given["space"], overrides, settings)
-        check_sampler(config.sampler)
     found.check()
     return config if given["epochs"] is None else with_epochs(config, given["epochs"])
 

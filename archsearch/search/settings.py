@@ -104,7 +104,7 @@ def _in_full(
         remedy = nearest(first, names)
         if not remedy.startswith("did"):
             remedy = "write recipe.KEY, space.PATH, or a key of a study's search"
-        problems.append(setting.problem("unknown key", None, remedy))
+        problems.append(setting.problem("is an unknown key", None, remedy))
     return ()
 
 

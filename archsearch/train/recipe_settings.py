@@ -26,7 +26,7 @@ def with_settings(recipe: Recipe, settings: Sequence[Setting]) -> Recipe:
         if not names or names[0] not in Recipe.model_fields:
             known = {*Recipe.model_fields, *Augmentation.model_fields}
             remedy = nearest(names[0], known) if names else "name one, e.g. recipe.epochs=10"
-            problems.append(setting.problem("unknown key of a recipe", None, remedy))
+            problems.append(setting.problem("is an unknown key of a recipe", None, remedy))
             continue
         key = ".".join(names)
         changes[key] = setting.value

@@ -11,7 +11,7 @@ import torch
 
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem
-from archsearch.files import folder_problem, read_json, replacing, write_text
+from archsearch.files import folder_problem, is_file, read_json, replacing, write_text
 from archsearch.record import EpochMetrics
 from archsearch.train.trainer import Trainer
 
@@ -71,7 +71,7 @@ class TrainingFolder:
 
     def exists(self) -> bool:
         """Return whether a training was begun in this folder."""
-        return self._config.is_file()
+        return is_file(self._config)
 
     @property
     def function(self) -> str:

@@ -94,7 +94,7 @@ def test_it_is_told_with_the_other_problems(capsys: pytest.CaptureFixture[str]) 
         "--runs-dir: ",
         "must be a known data set",
         "--storage: ",
-        "unknown sampler",
+        "must be a known sampler",
     ):
         assert part in told
 

@@ -10,24 +10,24 @@ from archsearch.cli.app import main
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("run tiny --set", "requires an argument"),
+        ("run tiny --set", "needs a value"),
         ("run tiny --set x", "--set: must be KEY=VALUE"),
         (
             "run tiny --set recipe.lr=1",
             "--set recipe.lr: is an unknown key; did you mean 'learning_rate",
         ),
-        ("run tiny --set seed=1 --seed 2", "--set seed: is given twice, but got 1; leave out"),
+        ("run tiny --set seed=1 --seed 2", "--set seed: is given twice (got 1); leave out"),
         ("run tiny --set epochs=1 --epochs 2", "--set epochs: is given twice"),
         ("run digits_5ms --set space.stages.9.depth=1", "--set space.stages.9.depth: stages has"),
         (
             "train zoo:lightvit_tiny --set recipe.lr=1",
             "--set recipe.lr: is an unknown key of a recipe",
         ),
-        ("train zoo:lightvit_tiny --set epochs=-1", "--set epochs: must be greater than or"),
+        ("train zoo:lightvit_tiny --set epochs=-1", "--set epochs: must be at least"),
         ("train zoo:lightvit_tiny --set x", "--set: must be KEY=VALUE"),
         (
             "ablate localvit_placement --data digits --set recipe.momentum=2",
-            "--set recipe.momentum: must be less than or equal to 1, but got 2",
+            "--set recipe.momentum: must be at most 1, but got 2",
         ),
         (
             "ablate localvit_placement --data digits --set epochs=2 --epochs 3",

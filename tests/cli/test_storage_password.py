@@ -77,7 +77,7 @@ def test_a_run_does_not_change_its_storage(
         main([*words, "--storage", URL])
     told = capfd.readouterr()
     assert ended.value.code == 2
-    assert f"run 'mine' was begun with study.db, but got '{SHOWN}'" in told.err
+    assert f"run 'mine' was begun with study.db (got '{SHOWN}'" in told.err
     check_clean(vault, *told)
     # the environment is for new runs, and for the passwords of old ones
     monkeypatch.setenv("ARCHSEARCH_STORAGE", URL)

@@ -102,7 +102,7 @@ def test_what_may_not_be_read(root, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(tree.os, "scandir", refuse)
-    assert "PHOTOS/val/dog: may not be read; make it readable" in problems_of(root)
+    assert "PHOTOS/val/dog: permission denied; make it readable" in problems_of(root)
     closed = ""
 
     def refuse_file(path, **options):

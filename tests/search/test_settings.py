@@ -57,15 +57,15 @@ def test_a_short_training_cuts_the_warm_up() -> None:
     [
         ("recipe.lr=1", "--set recipe.lr: is an unknown key; did you mean 'learning_rate'?"),
         ("recipe.learning_rat=1", "--set recipe.learning_rat: is an unknown key; did you mean"),
-        ("recipe.epochs=x", "--set recipe.epochs: must be a valid integer, but got 'x'"),
-        ("recipe.epochs=0", "--set recipe.epochs: must be greater than or equal to 1"),
-        ("recipe.optimizer=adamv", "--set recipe.optimizer: unknown optimiser"),
+        ("recipe.epochs=x", "--set recipe.epochs: must be a whole number, but got 'x'"),
+        ("recipe.epochs=0", "--set recipe.epochs: must be at least 1"),
+        ("recipe.optimizer=adamv", "--set recipe.optimizer: must be a known optimiser"),
         ("recipe.warmup_epochs=9", "--set recipe.warmup_epochs: must be less than the 5 epochs"),
         (
             "recipe.augmentation.flp=1",
             "--set recipe.augmentation.flp: is an unknown key; did you mean",
         ),
-        ("recipe=lightvit", "--set recipe: is no single value, but got 'lightvit'; name a key"),
+        ("recipe=lightvit", "--set recipe: is no single value (got 'lightvit'); name a key"),
         ("space=tiny", "--set space: is no single value"),
         ("batch_size=3", "--set batch_size: stands for more than one value; write recipe.batch_"),
         ("epohcs=3", "--set epohcs: is an unknown key; did you mean 'epochs'"),
@@ -76,7 +76,7 @@ def test_a_short_training_cuts_the_warm_up() -> None:
             "space.stages.0.detph=1",
             "--set space.stages.0.detph: is an unknown key; did you mean 'depth",
         ),
-        ("stages.0.depth=0", "--set stages.0.depth: must be greater than or equal to 1"),
+        ("stages.0.depth=0", "--set stages.0.depth: must be at least 1"),
     ],
 )
 def test_wrong_settings(text: str, expected: str) -> None:

@@ -129,15 +129,15 @@ def test_as_if_written_so(case: str, path: Path, tmp_path: Path) -> None:
         ({"stages.2.depth": 3}, "space.stages.2.depth: stages has 2 items, counted from 0"),
         ({"stages.x.depth": 3}, "space.stages.x.depth: stages has 2 items, counted from 0"),
         ({"stages.0.depth.low": 3}, "space.stages.0.depth.low: stages.0.depth is a value"),
-        ({"stages.0.depth": 0}, "space.stages.0.depth: must be greater than or equal to 1"),
+        ({"stages.0.depth": 0}, "space.stages.0.depth: must be at least 1"),
         (
             {"stages.0.depth": {"choice": [1, "x"]}},
-            "space.stages.0.depth.choice.1: must be a valid integer, but got 'x'",
+            "space.stages.0.depth.choice.1: must be a whole number, but got 'x'",
         ),
         (
             {"stages.0.attention.windowsize": 4},
-            "space.stages.0.attention.windowsize: stages.0.attention has no such key, but got "
-            "'windowsize'; did you mean 'window_size'?",
+            "space.stages.0.attention.windowsize: stages.0.attention has no such key "
+            "(got 'windowsize'); did you mean 'window_size'?",
         ),
         ({"rules.grow": 1}, "space.rules.grow: is an unknown key"),
         ({"parameters.unused": 1}, "space.parameters.unused: is not used anywhere"),
