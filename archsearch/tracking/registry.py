@@ -73,8 +73,8 @@ def check_sinks(names: Sequence[str], key: str = "--log") -> tuple[Any, ...]:
             rule = f"must be one of {', '.join(SINKS)}"
             problems.append(Problem(key, rule, name, nearest(name, SINKS)))
         elif importlib.util.find_spec(SINKS[name].package) is None:
-            remedy = f"pip install 'archsearch[{SINKS[name].package}]'"
-            problems.append(Problem(key, f"needs the package {name}", name, remedy))
+            remedy = f"run pip install 'archsearch[{SINKS[name].package}]'"
+            problems.append(Problem(key, f"needs the package {name}", None, remedy))
     if problems:
         raise InputError(problems)
     return tuple(dict.fromkeys(names))

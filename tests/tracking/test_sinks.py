@@ -308,6 +308,6 @@ def test_unknown_and_missing_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [str(each) for each in caught.value.problems] == [
         "--log: must be one of tensorboard, wandb, mlflow, but got 'tensorbord'; "
         "did you mean 'tensorboard'?",
-        "--log: needs the package wandb, but got 'wandb'; pip install 'archsearch[wandb]'",
-        "--log: needs the package mlflow, but got 'mlflow'; pip install 'archsearch[mlflow]'",
+        "--log: needs the package wandb; run pip install 'archsearch[wandb]'",
+        "--log: needs the package mlflow; run pip install 'archsearch[mlflow]'",
     ]
