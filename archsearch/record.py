@@ -4,7 +4,7 @@ import hashlib
 import importlib
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from archsearch.arch import Arch, Spec
 
@@ -58,7 +58,9 @@ class LatencyResult(Spec):
         median_ms: median of the block medians.
         p10_ms: 10th percentile of single inferences.
         p90_ms: 90th percentile of single inferences.
-        interval_ms: 95 % confidence interval of the median.
+        interval_ms: interval of this sitting: how well its blocks know its median. Another sitting,
+            at another hour, may lie outside (``docs/latency.md``). None where the blocks were too
+            few to know their spread.
         num_inferences: timed inferences behind it.
         num_warmup: inferences before the clock started.
         batch_size: images per inference.
@@ -70,13 +72,14 @@ class LatencyResult(Spec):
         environment: fingerprint of the `Environment`.
         reference_ratio: latency over that of the interleaved reference network.
         reference_drift: reference latency over its calibration, minus 1.
-        verdict: ``steady``; ``noisy`` when the machine did not settle within the time limit.
+        verdict: ``steady``; ``noisy`` when the machine did not settle within the time limit;
+            ``rejected`` when not one block was quiet: the number is a guess.
     """
 
     median_ms: float
     p10_ms: float
     p90_ms: float
-    interval_ms: tuple[float, float]
+    interval_ms: tuple[float, float] | None
     num_inferences: int
     num_warmup: int
     batch_size: int = 1
@@ -90,13 +93,77 @@ class LatencyResult(Spec):
     reference_drift: float | None = None
     verdict: Verdict = "steady"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _unknown_spread(cls, data: Any) -> Any:
+        """Read the width of zero that earlier versions wrote for a single block as unknown."""
+        if isinstance(data, dict) and data.get("verdict", "steady") != "steady":
+            ends = data.get("interval_ms")
+            if ends is not None and len(ends) == 2 and ends[0] >= ends[1]:
+                return {**data, "interval_ms": None}
+        return data
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether it was rejected: it shows neither that a budget is kept nor that it is not."""
+        return self.verdict == "rejected"
+
+    @property
+    def at_least_ms(self) -> float | None:
+        """What the network takes at least: the interval's lower end; None where that is unknown."""
+        return None if self.is_guess or self.interval_ms is None else self.interval_ms[0]
+
+    @property
+    def claimed_ms(self) -> float | None:
+        """What may be held against a budget before training: the median.
+
+        Of a guess only the lower end of the interval; None where that is unknown.
+        """
+        if not self.is_guess:
+            return self.median_ms
+        return self.interval_ms[0] if self.interval_ms is not None else None
+
+    @property
+    def at_most_ms(self) -> float | None:
+        """Latency that others may be said to be slower than: the median.
+
+        Of a guess the upper end of the interval; None where that is unknown.
+        """
+        if not self.is_guess:
+            return self.median_ms
+        return self.interval_ms[1] if self.interval_ms is not None else None
+
+    def is_over(self, limit_ms: float | None) -> bool:
+        """Whether this measurement shows that the network takes longer than ``limit_ms``."""
+        least = self.at_least_ms
+        return limit_ms is not None and least is not None and least > limit_ms
+
+    def crosses(self, limit_ms: float | None) -> bool:
+        """Whether the network may take longer than ``limit_ms`` by what is known.
+
+        That is where ``limit_ms`` lies in the interval, or a guess lies over it.
+        """
+        if limit_ms is None or self.is_over(limit_ms):
+            return False
+        return (self.median_ms if self.interval_ms is None else self.interval_ms[1]) > limit_ms
+
+
+def better_known(first: LatencyResult | None, final: LatencyResult | None) -> LatencyResult | None:
+    """Return which of two measurements of one network counts: the final one, unless it is a guess.
+
+    A guess replaces nothing, not even another one: a network would leave the front by it.
+    """
+    if first is None or final is None:
+        return final or first
+    return first if final.is_guess else final
+
 
 class LatencyPrediction(Spec):
     """What the latency table expected before anything was measured.
 
     Attributes:
         ms: expected latency.
-        interval_ms: 95 % interval of what would be measured.
+        interval_ms: range expected of a first look.
         known_share: share of the latency that measured parts make up, 0 to 1.
     """
 
@@ -156,7 +223,8 @@ class TrialRecord(Spec):
         memory_bytes: weights and activations of one inference; None unless there is a budget.
         predicted: by the latency table, before anything was measured; None without a table.
         latency: measured before training; None when nothing was measured.
-        final_latency: measured again in quiet at the end of the run; front members only.
+        final_latency: measured again in quiet at the end of the run; front members only. It may
+            be a guess: see ``known_latency``.
         accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
         test_accuracy: from the final report; front members only.
         curve: one entry an epoch.
@@ -200,10 +268,20 @@ class TrialRecord(Spec):
         return {each.seed: each.accuracy for each in self.other_seeds if each.accuracy is not None}
 
     @property
+    def known_latency(self) -> LatencyResult | None:
+        """Best knowledge of the latency: the final measurement unless that was rejected."""
+        return better_known(self.latency, self.final_latency)
+
+    @property
     def latency_ms(self) -> float | None:
-        """Best knowledge of the latency: the final measurement, else the first one."""
-        known = self.final_latency or self.latency
+        """Median of the best knowledge of the latency."""
+        known = self.known_latency
         return known.median_ms if known else None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the latency was measured again in quiet, and not rejected."""
+        return self.final_latency is not None and not self.final_latency.is_guess
 
 
 class BaselineRecord(Spec):
@@ -214,7 +292,7 @@ class BaselineRecord(Spec):
         arch: its architecture; None for one of timm's.
         params: number of parameters; None when it could not be built.
         macs: multiply-adds of one image.
-        latency: measured for publication, after the search.
+        latency: measured for publication, after the search; None when that failed.
         accuracy: validation accuracy, 0 to 1, of the last epoch.
         test_accuracy: after the last epoch.
         curve: one entry an epoch.

@@ -24,12 +24,13 @@ from archsearch.report.panels import (
     protocol_panel,
     summary_panel,
     trials_panel,
+    verdict_panel,
 )
 
 LAYOUT = Layout(
     kind="Search report",
     sections=(
-        Section("", (draw_front, budget_panel, card_panel)),
+        Section("", (verdict_panel, draw_front, budget_panel, card_panel)),
         Section("In words", (summary_panel, notes_panel)),
         Section("The front", (front_table_panel,)),
         Section("Baselines", (baseline_panel,)),

@@ -1,19 +1,14 @@
 """Latency of every network of an ablation, measured in quiet and by turns."""
 
-import logging
-
 from archsearch.ablation.folder import AblationFolder
 from archsearch.ablation.prepare import PreparedAblation
 from archsearch.ablation.status import AblationListener
-from archsearch.arch import Arch
 from archsearch.cluster import QuietLock
 from archsearch.cost import FINAL, LatencyProtocol, Probe, current_environment
-from archsearch.errors import TrialError
 from archsearch.record import Environment, LatencyResult
 from archsearch.search.config import LatencyTarget
+from archsearch.search.confirmation import measure_to_publish, why_not
 from archsearch.search.gate import Gate
-
-logger = logging.getLogger(__name__)
 
 #: networks that take turns; more would hold the machine for too long
 _TURNS = 10
@@ -37,16 +32,20 @@ def measure_latencies(
     quiet: QuietLock,
     listener: AblationListener,
 ) -> tuple[Environment, dict[str, LatencyResult], list[str]]:
-    """Measure what has not been measured here before.
+    """Measure what has not been measured here before, and what was rejected then.
 
     Returns:
-        where it was measured; digest to latency; and a line for each network that cannot be.
+        where it was measured; digest to latency; and a line for each network whose latency is a
+        guess, or not known.
     """
     target = prepared.study.latency
     protocol, environment = protocol_of(target), current_environment(prepared.device)
     known = folder.read_latencies(environment, protocol)
+    names: dict[str, list[str]] = {}
+    for each in prepared.networks.all:
+        names.setdefault(each.arch.digest, []).append(each.name)
     archs = {each.arch.digest: each.arch for each in prepared.networks.all}
-    missing = [arch for digest, arch in archs.items() if digest not in known]
+    missing = [arch for digest, arch in archs.items() if not _is_known(known.get(digest))]
     notes: list[str] = []
     if not missing:
         return environment, known, notes
@@ -54,20 +53,20 @@ def measure_latencies(
     with Probe(prepared.device, target.threads) as probe:
         gate = Gate(probe, quiet, target, say=listener.line)
         for start in range(0, len(missing), _TURNS):
-            results = _measured(gate, missing[start : start + _TURNS], notes)
+            turn = missing[start : start + _TURNS]
+            outcomes = measure_to_publish(gate, turn, listener)
+            results = {}
+            for arch, outcome in zip(turn, outcomes, strict=True):
+                if isinstance(outcome, LatencyResult):
+                    results[arch.digest] = outcome
+                if why := why_not(outcome):
+                    own = ", ".join(names[arch.digest])
+                    notes.append(f"the latency of {own} is not confirmed: {why}")
             folder.add_latencies(environment, protocol, results)
             known |= results
     return environment, known, notes
 
 
-def _measured(gate: Gate, archs: list[Arch], notes: list[str]) -> dict[str, LatencyResult]:
-    try:
-        results = gate.confirm(archs)
-    except TrialError as error:
-        if len(archs) == 1:
-            logger.warning("latency: %s", error)
-            notes.append(f"a network could not be measured: {error}")
-            return {}
-        # one of them cannot be measured: each alone tells which
-        return {k: v for arch in archs for k, v in _measured(gate, [arch], notes).items()}
-    return {arch.digest: result for arch, result in zip(archs, results, strict=True)}
+def _is_known(latency: LatencyResult | None) -> bool:
+    """Return whether there is more than a guess, which the next session measures again."""
+    return latency is not None and not latency.is_guess

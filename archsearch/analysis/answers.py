@@ -20,7 +20,7 @@ class CostChange(NamedTuple):
         params: change in parameters.
         macs: change in multiply-adds.
         latency_ms: change in latency; None unless both were measured.
-        interval_ms: of that change; None like it.
+        interval_ms: of that change, in this sitting; None where a spread is not known.
     """
 
     params: int
@@ -122,12 +122,17 @@ def cost_change(base: VariantRecord, variant: VariantRecord) -> CostChange:
     return CostChange(variant.params - base.params, variant.macs - base.macs, latency, interval)
 
 
-def latency_change_interval(base: LatencyResult, other: LatencyResult) -> tuple[float, float]:
-    """Return the 95 % interval of a change in latency from the intervals of both, in ms.
+def latency_change_interval(
+    base: LatencyResult, other: LatencyResult
+) -> tuple[float, float] | None:
+    """Return the interval of a change in latency from those of both in this sitting, in ms.
 
     Their distances from the medians are joined by squares (Zou and Donner, Statistics in Medicine
-    27, 2008), which takes the two measurements as independent.
+    27, 2008), which takes the two measurements as independent. None where one of them does not know
+    its spread.
     """
+    if base.interval_ms is None or other.interval_ms is None:
+        return None
     gap = other.median_ms - base.median_ms
     (low_0, high_0), (low_1, high_1) = base.interval_ms, other.interval_ms
     below = math.hypot(other.median_ms - low_1, high_0 - base.median_ms)

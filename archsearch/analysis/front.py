@@ -35,19 +35,19 @@ def nondominated(points: ArrayLike, maximise: bool | Sequence[bool] = False) -> 
 def eligible(
     trials: Iterable[TrialRecord], budget_ms: float | None = None
 ) -> tuple[TrialRecord, ...]:
-    """Return the complete trials with known accuracy and a latency within the budget.
+    """Return the complete trials with known accuracy that are not known to be over the budget.
 
-    The latency is the final measurement where there is one: a trial that was under the budget
-    before training and is over it in the final measurement is left out.
+    A trial is over the budget where a measurement says so: one that was not rejected, and whose
+    whole interval lies over it. Where the interval crosses the budget, or the latency is a guess,
+    the trial stays (`TrialRecord.known_latency`, `LatencyResult.crosses`).
     """
-    limit = np.inf if budget_ms is None else budget_ms
     return tuple(
         trial
         for trial in trials
         if trial.state == "complete"
         and trial.accuracy is not None
-        and trial.latency_ms is not None
-        and trial.latency_ms <= limit
+        and trial.known_latency is not None
+        and not trial.known_latency.is_over(budget_ms)
     )
 
 
@@ -66,12 +66,46 @@ def objectives(trials: Iterable[TrialRecord]) -> NDArray[np.float64]:
 def pareto_front(
     trials: Iterable[TrialRecord], budget_ms: float | None = None
 ) -> tuple[TrialRecord, ...]:
-    """Return the non-dominated complete trials within the budget, by increasing latency.
+    """Return the complete trials within the budget that none is known to beat, fastest first.
 
     Objectives are validation accuracy (up) and latency (down; the final measurement where there
-    is one). Trials that are equal in both are all kept, by trial number.
+    is one that was not rejected). Trials that are equal in both are all kept, by trial number.
+
+    A guess drops nothing. A trial that was measured again is beaten only by others that were; a
+    rejected latency beats others by the upper end of its interval and is beaten by the lower one,
+    and where the spread is unknown it does neither.
     """
     known = eligible(trials, budget_ms)
-    mask = nondominated(objectives(known), maximise=(True, False))
-    front = [trial for trial, kept in zip(known, mask, strict=True) if kept]
+    confirmed = _best([_worst(trial) for trial in known if trial.is_confirmed])
+    anyone = _best([_worst(trial) for trial in known])
+    front = [
+        trial for trial in known if not _beaten(trial, confirmed if trial.is_confirmed else anyone)
+    ]
     return tuple(sorted(front, key=lambda trial: (trial.latency_ms, trial.number)))
+
+
+def _ends(trial: TrialRecord) -> tuple[float, float]:
+    """Return the lowest and the highest latency that a trial counts with, in ms."""
+    latency = trial.known_latency
+    assert latency is not None, "who is eligible has a latency"
+    low, high = latency.claimed_ms, latency.at_most_ms
+    return (0.0 if low is None else low, np.inf if high is None else high)
+
+
+def _worst(trial: TrialRecord) -> tuple[float, float]:
+    """Return accuracy and latency that a trial reaches at least."""
+    return (trial.accuracy or 0.0, _ends(trial)[1])
+
+
+def _best(points: list[tuple[float, float]]) -> NDArray[np.float64]:
+    """Return the non-dominated ones of points of known latency: (N, 2)."""
+    table = np.array(points, dtype=np.float64).reshape(-1, 2)
+    table = table[np.isfinite(table[:, 1])]
+    return table[nondominated(table, maximise=(True, False))]
+
+
+def _beaten(trial: TrialRecord, by: NDArray[np.float64]) -> bool:
+    """Return whether one of the points is as good as the trial can be, and better in one."""
+    accuracy, latency = trial.accuracy or 0.0, _ends(trial)[0]
+    as_good = (by[:, 0] >= accuracy) & (by[:, 1] <= latency)
+    return bool((as_good & ((by[:, 0] > accuracy) | (by[:, 1] < latency))).any())

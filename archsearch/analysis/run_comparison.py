@@ -15,7 +15,7 @@ from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 #: draws behind an interval of a hypervolume
 _DRAWS = 2000
-#: a 95 % interval of a normal distribution is this many standard deviations wide
+#: standard deviations that the interval of a sitting is taken to be wide
 _WIDTH = 3.92
 
 
@@ -34,7 +34,10 @@ class Ground(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A number with its 95 % interval; None where the number of images is not known."""
+    """A number with its interval: 95 % over images, and over the clocks of these sittings.
+
+    None where the number of images is not known.
+    """
 
     value: float
     interval: tuple[float, float] | None
@@ -48,7 +51,8 @@ class Dominated(NamedTuple):
         by: the other, no slower and no less accurate, better in one of them.
         gain: accuracy of ``by`` minus that of ``trial``, as a share.
         ratio: latency of ``by`` over that of ``trial``.
-        clear: accuracy or latency is better beyond its 95 % interval, and neither worse.
+        clear: accuracy is better beyond its 95 % interval, or latency beyond the intervals of both
+            sittings, and neither worse.
     """
 
     trial: TrialRecord
@@ -60,7 +64,7 @@ class Dominated(NamedTuple):
 
 def ground(run: RunRecord) -> Ground:
     """Return what the numbers of a run stand on."""
-    results = [each.final_latency or each.latency for each in (front_trials(run) or run.trials)]
+    results = [each.known_latency for each in (front_trials(run) or run.trials)]
     known = [each for each in results if each is not None]
     environments = {each.environment for each in known} - {""}
     environment = ", ".join(sorted(environments)) if environments else run.environment.fingerprint
@@ -215,10 +219,11 @@ def _beats(one: TrialRecord, other: TrialRecord) -> bool:
 
 
 def _clear(trial: TrialRecord, by: TrialRecord, run: RunRecord, other: RunRecord) -> bool:
-    own, theirs = trial.final_latency or trial.latency, by.final_latency or by.latency
+    own, theirs = trial.known_latency, by.known_latency
     assert own is not None
     assert theirs is not None
-    if theirs.interval_ms[1] < own.interval_ms[0]:
+    least, most = own.at_least_ms, None if theirs.is_guess else theirs.interval_ms
+    if least is not None and most is not None and most[1] < least:
         return True
     n_by, n_trial = num_images(other), num_images(run)
     if not n_by or not n_trial:
@@ -228,5 +233,5 @@ def _clear(trial: TrialRecord, by: TrialRecord, run: RunRecord, other: RunRecord
 
 
 def _interval_width(trial: TrialRecord) -> float:
-    latency = trial.final_latency or trial.latency
-    return latency.interval_ms[1] - latency.interval_ms[0] if latency else 0.0
+    low, high = (trial.known_latency and trial.known_latency.interval_ms) or (0.0, 0.0)
+    return high - low

@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -53,6 +53,12 @@ def set_loudness(quiet: bool, verbose: bool) -> None:
 
 class _Told(logging.StreamHandler[TextIO]):
     """Writes the log to standard error."""
+
+
+def tell_failure(lines: Iterable[str]) -> None:
+    """Tell why a command ends with exit code 1, also where it is to be quiet."""
+    for line in lines:
+        _failure.print(line, soft_wrap=True)
 
 
 @contextmanager

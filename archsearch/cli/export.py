@@ -13,6 +13,7 @@ from archsearch.cost import FINAL, Probe, Target
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
 from archsearch.model import build_model
 from archsearch.record import LatencyResult
+from archsearch.report.units import ms_interval_text
 from archsearch.train import ModelFile
 
 _RUNTIMES = {Format.ONNX: "onnxruntime"}
@@ -119,10 +120,10 @@ def _latency(chosen: Selection, form: Format, fused: bool) -> LatencyResult:
 
 def _print_latency(chosen: Selection, result: LatencyResult) -> None:
     run = chosen.origin.run
-    low, high = result.interval_ms
     budget = f"; budget {run.budget_ms:g} ms" if run and run.budget_ms else ""
     err.print(
-        f"latency {result.median_ms:.3g} ms ({low:.3g} to {high:.3g}), {result.runtime}, "
+        f"latency {result.median_ms:.3g} ms ({ms_interval_text(result.interval_ms)}), "
+        f"{result.verdict}, {result.runtime}, "
         f"{result.device}{budget}",
         soft_wrap=True,
     )

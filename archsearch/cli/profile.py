@@ -41,6 +41,7 @@ from archsearch.files import is_file
 from archsearch.model import build_model
 from archsearch.percent import percent_text
 from archsearch.report.column import Column, tabulate
+from archsearch.report.verdicts import SITTING
 from archsearch.search import load_run
 from archsearch.yaml_source import YamlSource
 
@@ -197,11 +198,12 @@ def _whole(profile: Profile) -> list[tuple[str, str]]:
     facts.append(("activations, training", _mebibytes(profile.training_bytes)))
     known = profile.latency
     if known is not None:
-        low, high = known.interval_ms
+        ends = known.interval_ms
+        spread = f"{SITTING} {ends[0]:.3f} to {ends[1]:.3f}" if ends else "spread unknown"
         facts.append(
             (
                 "latency",
-                f"{known.median_ms:.3f} ms (95 % interval {low:.3f} to {high:.3f}, p90 "
+                f"{known.median_ms:.3f} ms ({spread}, p90 "
                 f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
             )
         )

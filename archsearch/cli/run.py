@@ -10,16 +10,16 @@ import typer
 
 from archsearch.ablation import is_ablation
 from archsearch.activity import clock, doing
+from archsearch.analysis import front_trials
 from archsearch.arch import value_from
 from archsearch.cli.console import err, out
-from archsearch.cli.front import show_front
+from archsearch.cli.front import end_if_empty, print_front, write_front
 from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet
-from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
+from archsearch.cli.plain import AsCsv, AsJson, table_format
 from archsearch.cli.progress import LiveProgress, describe
 from archsearch.errors import InputError, Problem, ProblemList
-from archsearch.files import shell_word, write_json
+from archsearch.files import shell_word
 from archsearch.record import RunRecord
-from archsearch.report import front_points, front_table, headline, write_report
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import find_yaml
 from archsearch.search import (
@@ -287,6 +287,7 @@ def run(
         record = run_search(config, place, progress)
     finished(record, runs_dir / record.name, kind)
     log_page(record, runs_dir / record.name, config.execution.log)
+    end_if_empty(record, kind)
 
 
 def log_page(record: RunRecord, folder: Path, names: Sequence[str]) -> None:
@@ -298,14 +299,13 @@ def log_page(record: RunRecord, folder: Path, names: Sequence[str]) -> None:
 def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
     with doing("writing the report"):
-        write_json(folder / "front.json", front_points(record))
-        page = write_report(record, folder / "report.html")
+        page = write_front(record, folder)
+    print_front(record, kind, str(folder))
     if kind != "table":
-        print_tables([front_table(record)], kind, front_points(record))
         return
-    show_front(record)
-    out.print(headline(record), soft_wrap=True)
     out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
+    if not front_trials(record):
+        return
     out.print(
         f"train the best to the end: archsearch train {shell_word(folder)} --trial best",
         soft_wrap=True,

@@ -1,8 +1,11 @@
-"""From timed blocks to a median with its confidence interval: pure functions."""
+"""From timed blocks to a median with its interval: pure functions."""
 
 from collections.abc import Sequence
 from math import comb, log
 from statistics import median
+
+#: fewest values that carry an interval of 95 % for their median
+FEWEST_VALUES = 6
 
 _CONFIDENCE = 0.95
 _ALIKE, _DECLINE = 10.0, 0.6
@@ -18,6 +21,9 @@ def median_interval(
     Order statistics whose binomial coverage brackets ``confidence`` are interpolated as in
     Hettmansperger and Sheather (1986, Statistics & Probability Letters 4, equation 1.2). Fewer
     than 6 values cannot carry 95 %: their range is returned.
+
+    ``confidence`` holds for independent values. Blocks of one sitting share what the machine does
+    in that hour, so for the latency of a network this is the interval of this sitting and no more.
     """
     ordered = sorted(values)
     count = len(ordered)

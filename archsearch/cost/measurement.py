@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from archsearch.cost.estimate import (
+    FEWEST_VALUES,
     is_narrow,
     is_steady,
     median_interval,
@@ -25,9 +26,8 @@ _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
 #: of the corrected blocks on a noisy machine: lower end, latency, upper end
 _NOISY_PERCENTILES = (2, 25, 75)
-#: a block during which the reference changed by more says little; unless so few are left
+#: a block during which the reference changed by more says little
 _MAX_CHANGE = 0.1
-_FEWEST_BLOCKS = 6
 #: a reference slower than this many times was set aside by the scheduler for most of its block;
 #: the network beside it was not, and dividing would make nonsense of it
 _MAX_SLOWDOWN = 3.0
@@ -133,7 +133,7 @@ class Measurement:
         seen = [each[index] for each in self.rounds]
         beside = [each for each in seen if each.slowdown(self.calibration_ms) <= _MAX_SLOWDOWN]
         alike = [each for each in beside if abs(each.before_ms / each.after_ms - 1) <= _MAX_CHANGE]
-        return alike if len(alike) >= max(_FEWEST_BLOCKS, len(beside) / 4) else beside or seen
+        return alike if len(alike) >= max(FEWEST_VALUES, len(beside) / 4) else beside or seen
 
     def verdict(self, index: int) -> Verdict:
         """Return ``steady``, ``noisy``, or ``rejected`` when not one block was quiet."""
@@ -141,8 +141,11 @@ class Measurement:
             return "steady"
         return "noisy" if self.accepted(index) else "rejected"
 
-    def estimate(self, index: int) -> tuple[float, tuple[float, float]]:
-        """Return the latency of one network and its interval, in milliseconds."""
+    def estimate(self, index: int) -> tuple[float, tuple[float, float] | None]:
+        """Return the latency of one network and its interval, in milliseconds.
+
+        The interval is None where fewer than 6 blocks are left: so few do not know their spread.
+        """
         if self.settled:
             medians = [each.block.median_ms for each in self.believed(index)]
             return median(medians), median_interval(medians)
@@ -157,7 +160,7 @@ class Measurement:
             ms / slowdown**power for ms, slowdown in zip(latencies, slowdowns, strict=True)
         ]
         low, middle, high = (percentile(corrected, percent) for percent in _NOISY_PERCENTILES)
-        return middle, (low, high)
+        return middle, (low, high) if len(corrected) >= FEWEST_VALUES else None
 
     def reference_ms(self, index: int) -> float:
         """Return the latency of the reference beside the believed blocks of one network."""
@@ -184,8 +187,8 @@ class Measurement:
             "verdict": self.verdict(index),
         }
 
-    def ratio(self, index: int, base: int = 0) -> tuple[float, tuple[float, float]]:
-        """Return the paired ratio of two networks' latencies and its confidence interval."""
+    def ratio(self, index: int, base: int = 0) -> tuple[float, tuple[float, float] | None]:
+        """Return the paired ratio of two networks' latencies and its interval, None if unknown."""
         quiet = [set(map(id, self.believed(i))) for i in (index, base)]
         pairs = [
             (each[index], each[base])
@@ -196,7 +199,8 @@ class Measurement:
             one.corrected_ms(1.0) / other.corrected_ms(1.0)
             for one, other in pairs or [(each[index], each[base]) for each in self.rounds]
         ]
-        return median(ratios), median_interval(ratios)
+        known = len(ratios) >= FEWEST_VALUES
+        return median(ratios), median_interval(ratios) if known else None
 
 
 def measure(

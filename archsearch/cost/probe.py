@@ -48,11 +48,11 @@ class Ratio:
 
     Attributes:
         value: median of the ratios of neighbouring blocks.
-        interval: its 95 % confidence interval.
+        interval: its interval of this sitting; None where the pairs were too few to know it.
     """
 
     value: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,24 @@ class Probe:
                 # of what the networks start in their turn, such as a compiler's workers
                 "PYTHONSAFEPATH": "1",
             }
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, *(path or os.getcwd() for path in sys.path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-                env=environment,
-            )
+            try:
+                self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
+                self._process = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-P",
+                        "-c",
+                        _START,
+                        *(path or os.getcwd() for path in sys.path),
+                    ],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._log,
+                    env=environment,
+                )
+            except OSError as error:
+                # no memory, no process or no disk left, on a busy machine
+                raise ProbeError(f"the latency probe could not be started: {error}") from error
             self.starts += 1
             self._ready = False
             self._replies = queue.Queue()
@@ -221,7 +231,10 @@ class Probe:
             limit_s = self._limit_s(protocol, len(targets))
             with doing(f"the probe measures {_named(targets)}", limit_s):
                 reply = self._ask(request, limit_s)
-        ratios = [Ratio(each["ratio"], tuple(each["interval"])) for each in reply["ratios"]]
+        ratios = [
+            Ratio(each["ratio"], tuple(each["interval"]) if each["interval"] else None)
+            for each in reply["ratios"]
+        ]
         results = [LatencyResult.model_validate(result) for result in reply["results"]]
         return Comparison(tuple(results), tuple(ratios))
 

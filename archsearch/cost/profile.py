@@ -65,7 +65,7 @@ class Profile(Spec):
         training_bytes: activations kept for the backward pass, float32; None likewise.
         latency: measured; None when nothing was measured.
         predicted_ms: latency that a table expects; None without one.
-        predicted_interval_ms: 95 % interval of that.
+        predicted_interval_ms: range expected of a first look.
         units: parts of the network in order.
         units_ms: sum of the units' times (parts of units not counted twice).
         clocked_ms: inference with the clocks inside, to be compared with ``units_ms``.

@@ -15,8 +15,8 @@ class LatencyProtocol(Spec):
 
     Inferences are timed in blocks of ``block_ms``. A small reference network runs before and
     after each block; a block beside which the reference was off its calibration by more than
-    ``max_drift`` is rejected and repeated. Measuring ends when the 95 % confidence interval of
-    the median of block medians is narrower than ``interval_share`` of the median, or when
+    ``max_drift`` is rejected and repeated. Measuring ends when the interval of this sitting, for
+    the median of block medians, is narrower than ``interval_share`` of the median, or when
     ``time_limit_s`` is over.
 
     Attributes:
@@ -28,10 +28,12 @@ class LatencyProtocol(Spec):
         runtime: what runs the network.
         mode: ``latency`` waits for each inference to end before the next begins;
             ``throughput`` starts them back to back and divides (the two differ on CUDA).
-        interval_share: width of the confidence interval, over the median, that is good enough.
-        min_blocks: accepted blocks needed; 6 is the fewest that carry a 95 % interval.
+        interval_share: width of the interval of this sitting, over the median, that is good
+            enough.
+        min_blocks: accepted blocks needed; 6 is the fewest that carry an interval.
         block_ms: length of one block.
-        time_limit_s: longest measuring after warm-up; then the verdict is ``noisy``.
+        time_limit_s: longest measuring after warm-up; then the verdict is ``noisy``, or
+            ``rejected`` when not one block was quiet.
         warmup_limit_s: longest warm-up.
         max_drift: how far the reference may be off its calibration.
     """

@@ -50,7 +50,7 @@ class Prediction:
 
     Attributes:
         ms: expected latency.
-        interval_ms: 95 % interval of what would be measured.
+        interval_ms: range expected of a first look.
         unknown_parts: parts that were never measured, their times inferred from others.
         known_share: share of the latency that measured parts make up, 0 to 1.
     """
@@ -198,11 +198,18 @@ class LatencyTable:
     def observe(self, arch: Arch, result: LatencyResult) -> None:
         """Let a measured network correct the table; the steadier it is, the more.
 
+        A guess counts by the width of its interval, and not at all where that is unknown.
+
         Raises:
             InputError: the measurement belongs to another environment or protocol.
         """
         self._check(result)
         noise = _NOISE_SHARES[result.verdict]
+        if result.is_guess:
+            if result.interval_ms is None:
+                return
+            low, high = result.interval_ms
+            noise = max(noise, (high - low) / (2 * result.median_ms))
         self.add_network(count_parts(arch), result.median_ms, noise_share=noise)
 
     def add_network(

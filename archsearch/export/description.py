@@ -39,7 +39,7 @@ class Origin:
     def latency(self) -> LatencyResult | None:
         """The best knowledge of its latency."""
         trial = self.trial
-        return self.measured or (trial and (trial.final_latency or trial.latency)) or None
+        return self.measured or (trial and trial.known_latency) or None
 
     def section(self, name: str) -> Mapping[str, Any]:
         """Return ``data`` or ``recipe`` of its training; empty if unknown."""
@@ -106,14 +106,16 @@ def facts_of(network: Arch | ModelFile, origin: Origin) -> list[tuple[str, str]]
 
 def latency_text(latency: LatencyResult) -> str:
     """Return a latency with its interval, protocol and machine."""
-    low, high = latency.interval_ms
+    ends = latency.interval_ms
+    spread = "spread unknown"
+    if ends is not None:
+        spread = f"interval of this sitting {ends[0]:.3g} to {ends[1]:.3g}"
     plural = "s" if latency.threads != 1 else ""
-    text = (
-        f"{latency.median_ms:.3g} ms ({low:.3g} to {high:.3g}, 95 % interval), "
+    return (
+        f"{latency.median_ms:.3g} ms ({spread}), {latency.verdict}, "
         f"batch {latency.batch_size}, {latency.threads} thread{plural}, {latency.dtype}, "
         f"{latency.runtime}, {latency.device}"
     )
-    return text if latency.verdict == "steady" else f"{text}; the machine was not quiet"
 
 
 def accuracy_of(origin: Origin) -> dict[str, float]:

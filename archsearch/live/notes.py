@@ -6,6 +6,7 @@ from typing import Any
 
 from archsearch.arch import Arch, summary
 from archsearch.percent import percent_text
+from archsearch.record import LatencyResult, better_known
 from archsearch.report.units import count_text, ms_interval_text, ms_text, plural
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
@@ -51,7 +52,9 @@ A search of the space **{plain(config.get("space_name", ""))}** for the most acc
   is the mean over other seeds, in its note and its user attributes once they are trained.
   Differences smaller than an interval are ties; `archsearch front` says which.
 - **latency\\_ms** is the median of one inference. Of trials on the front it is the final
-  measurement, taken in quiet at the end; of all others the first look.
+  measurement, taken in quiet at the end, unless that was rejected; of all others the first look.
+  The *verdict* says how well it is known: steady, noisy, or rejected, which is a guess. An interval
+  of a latency is that of its sitting: another hour may lie outside.
 - **Pruned** trials were over a budget and never trained (*state: infeasible*), or stopped early
   because others were clearly better (*state: pruned*). A constraint above 0 says by which share a
   budget is exceeded; such a trial is never among the best.
@@ -91,6 +94,13 @@ def other_seeds(record: Mapping[str, Any]) -> list[float]:
     return [each["accuracy"] for each in known if each.get("accuracy") is not None]
 
 
+def measurements(record: Mapping[str, Any]) -> tuple[LatencyResult | None, LatencyResult | None]:
+    """Return the first look and the final measurement of a record that is plain data."""
+    known = (record.get(key) for key in ("latency", "final_latency"))
+    first, final = (LatencyResult.model_validate(each) if each else None for each in known)
+    return first, final
+
+
 def trial_note(number: int, record: Mapping[str, Any]) -> str:
     """Return a trial's network stage by stage, with what is known about it.
 
@@ -106,14 +116,14 @@ def trial_note(number: int, record: Mapping[str, Any]) -> str:
         f"{count_text(record.get('params'))} parameters",
         f"{count_text(record.get('macs'))} MACs",
     ]
-    latency = record.get("final_latency") or record.get("latency")
-    if latency:
-        low, high = latency["interval_ms"]
-        which = "final" if record.get("final_latency") else "first measurement"
-        noisy = "" if latency.get("verdict", "steady") == "steady" else ", noisy"
-        facts.append(
-            f"{ms_text(latency['median_ms'])} ms ({ms_interval_text(low, high)}, {which}{noisy})"
-        )
+    first, final = measurements(record)
+    latency = better_known(first, final)
+    if latency is not None:
+        which = "final" if latency is final else "first look"
+        words = [ms_interval_text(latency.interval_ms), f"{which} {latency.verdict}"]
+        if final is not None and latency is not final:
+            words.append(f"final {final.verdict}, so not confirmed")
+        facts.append(f"{ms_text(latency.median_ms)} ms ({', '.join(words)})")
     facts += accuracy_facts(record)
     if record.get("test_accuracy") is not None:
         facts.append(f"{percent_text(record['test_accuracy'])} % test accuracy")

@@ -6,9 +6,9 @@ from typing import Any
 
 from archsearch.live.figures import FigureBook
 from archsearch.live.files import TrialFiles, file_entries
-from archsearch.live.notes import other_seeds, study_note, trial_note
+from archsearch.live.notes import measurements, other_seeds, study_note, trial_note
 from archsearch.live.package import NotedAttrs
-from archsearch.record import RunRecord, TrialRecord
+from archsearch.record import RunRecord, TrialRecord, better_known
 from archsearch.search.read_run import run_record
 from archsearch.search.run_folder import RunFolder
 from archsearch.search.storage_view import shown_trial
@@ -101,14 +101,17 @@ class RunOverlay:
                 intermediate_values=trial.intermediate_values,
             )
         values = list(trial.values) if trial.values is not None else None
-        final = (record.get("final_latency") or {}).get("median_ms")
-        if final is not None:
+        first, final = measurements(record)
+        known = better_known(first, final)
+        if final is not None and known is final:
             # the front counts by the final measurement, and so must these pages
             if values is not None and len(values) == len(OBJECTIVES):
-                values[OBJECTIVES.index("latency_ms")] = final
+                values[OBJECTIVES.index("latency_ms")] = known.median_ms
             limit = self._config["identity"]["budgets"].get("latency_ms")
             if limit is not None and "latency_ms" in constraints:
-                constraints["latency_ms"] = (final - limit) / limit
+                # over the budget only where the measurement says so
+                least = known.median_ms if known.at_least_ms is None else known.at_least_ms
+                constraints["latency_ms"] = (least - limit) / limit
         return shown_trial(
             trial,
             values=values,
@@ -172,7 +175,9 @@ class RunOverlay:
 
 def _facts(record: Mapping[str, Any], repeat_of: int | None) -> dict[str, Any]:
     """Return what the table of trials shows; numbers can be sorted by."""
-    latency = record.get("final_latency") or record.get("latency") or {}
+    first, final = measurements(record)
+    latency = better_known(first, final)
+    confirmed = final is not None and latency is final and not final.is_guess
     seeds = other_seeds(record)
     facts = {
         "state": record["state"],
@@ -181,9 +186,10 @@ def _facts(record: Mapping[str, Any], repeat_of: int | None) -> dict[str, Any]:
         "reason": record.get("reason") or None,
         "params": record.get("params"),
         "MACs": record.get("macs"),
-        "latency_ms": latency.get("median_ms"),
-        "latency p90": latency.get("p90_ms"),
-        "verdict": latency.get("verdict"),
+        "latency_ms": latency.median_ms if latency else None,
+        "latency p90": latency.p90_ms if latency else None,
+        "verdict": latency.verdict if latency else None,
+        "confirmed": True if confirmed else None,
         "accuracy, other seeds": sum(seeds) / len(seeds) if seeds else None,
         "other seeds": len(seeds) or None,
         "test accuracy": record.get("test_accuracy"),

@@ -15,6 +15,7 @@ from archsearch.report.ablation_tables import (
 from archsearch.report.baseline_table import baseline_table
 from archsearch.report.certainty import correlation_line, seed_lines
 from archsearch.report.commands import export_command
+from archsearch.report.empty_front import empty_front_lines
 from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.importance_tables import importance_table, marginals_table
 from archsearch.report.plain_table import PlainTable, written
@@ -31,6 +32,7 @@ __all__ = [
     "baseline_table",
     "correlation_line",
     "effects_table",
+    "empty_front_lines",
     "export_command",
     "front_points",
     "front_table",

@@ -8,6 +8,7 @@ from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView, published_change
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.units import change_text, count_text, ms_text, points_text
+from archsearch.report.verdicts import verdict_text
 
 _HEADINGS = (
     "variant",
@@ -221,7 +222,7 @@ def _values(view: AblationView, variant: VariantRecord, row: Compared | None) ->
 def _common(variant: VariantRecord, shares: list[float]) -> dict[str, Any]:
     mean, sd = mean_sd(shares)
     latency = variant.latency
-    low, high = latency.interval_ms if latency else (None, None)
+    low, high = (latency and latency.interval_ms) or (None, None)
     return {
         "variant": variant.name,
         "seeds": len(shares),
@@ -259,13 +260,14 @@ def _interval(ends: tuple[float, float]) -> str:
 def _latency(variant: VariantRecord) -> str:
     if variant.latency is None:
         return "-"
-    noisy = "" if variant.latency.verdict == "steady" else " (noisy)"
-    return ms_text(variant.latency.median_ms) + noisy
+    return ms_text(variant.latency.median_ms) + verdict_text(variant.latency)
 
 
 def _latency_change(gap: float | None, ends: tuple[float, float] | None) -> str:
-    if gap is None or ends is None:
+    if gap is None:
         return "-"
+    if ends is None:
+        return f"{gap:+.3g} (spread unknown)"
     return f"{gap:+.3g} ({ends[0]:+.2g} to {ends[1]:+.2g})"
 
 

@@ -48,7 +48,8 @@ def _latency(row: BaselineRow) -> str:
     known = row.baseline.latency
     if known is None:
         return "-"
-    return f"{ms_text(known.median_ms)} ({ms_interval_text(*known.interval_ms)})"
+    spread = ms_interval_text(known.interval_ms)
+    return f"{ms_text(known.median_ms)} ({spread}, {known.verdict})"
 
 
 def _against(row: BaselineRow) -> dict[str, Any] | None:
@@ -88,7 +89,15 @@ BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
     ),
     Column(
         "latency_interval_ms",
-        lambda row: list(row.baseline.latency.interval_ms) if row.baseline.latency else None,
+        lambda row: (
+            list(known.interval_ms)
+            if (known := row.baseline.latency) is not None and known.interval_ms
+            else None
+        ),
+    ),
+    Column(
+        "latency_verdict",
+        lambda row: row.baseline.latency.verdict if row.baseline.latency else None,
     ),
     Column(
         "params",

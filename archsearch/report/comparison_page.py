@@ -27,6 +27,7 @@ from archsearch.report.run_columns import RUN_COLUMNS
 from archsearch.report.shell import document, figure_data, figure_html
 from archsearch.report.table_panel import table_panel
 from archsearch.report.units import ms_text, plural, points_text
+from archsearch.report.verdicts import trial_verdict_text
 
 _SCRIPTS = ("data.js", "figures.js", "tables.js")
 
@@ -101,8 +102,8 @@ def _runs_table(info: ComparisonInfo, number: int) -> str:
     corner = group.reference
     notes = (
         f"Hypervolume: share of the area between guessing ({percent_text(corner.accuracy)} %) at "
-        f"{corner.latency_ms:.3g} ms and a perfect answer in no time; its 95 % interval is over "
-        "images and clocks, not over training again.",
+        f"{corner.latency_ms:.3g} ms and a perfect answer in no time; its interval is over "
+        "images (95 %) and the clocks of these sittings, not over training again.",
         scale_note(group),
     )
     return _panel(table_panel(f"runs-{number}", tabulate("The runs", RUN_COLUMNS, rows, notes)))
@@ -122,7 +123,7 @@ def _beaten_table(info: ComparisonInfo, each: Beaten) -> str:
             "latency_ms",
             lambda point: point.trial.latency_ms,
             "latency ms",
-            lambda point: ms_text(point.trial.latency_ms),
+            lambda point: ms_text(point.trial.latency_ms) + trial_verdict_text(point.trial),
         ),
         Column("by", lambda point: point.by.number, f"trial of {by}"),
         Column("gain", lambda point: point.gain, "gain, points", lambda p: points_text(p.gain, 1)),

@@ -19,6 +19,7 @@ from archsearch.report.certainty import look_at
 from archsearch.report.column import Column
 from archsearch.report.remarks import remarks
 from archsearch.report.units import count_text, ms_interval_text, ms_text, reported_text
+from archsearch.report.verdicts import MAY_BE_OVER
 
 
 class FrontRow(NamedTuple):
@@ -42,8 +43,8 @@ class FrontRow(NamedTuple):
 
     @property
     def latency(self) -> LatencyResult | None:
-        """The final measurement, else the first one."""
-        return self.trial.final_latency or self.trial.latency
+        """The final measurement unless it was rejected, else the first one."""
+        return self.trial.known_latency
 
 
 def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
@@ -75,7 +76,17 @@ def _selected_text(row: FrontRow) -> str:
 def _latency_text(row: FrontRow) -> str:
     if row.latency is None:
         return "-"
-    return f"{ms_text(row.latency.median_ms)} ({ms_interval_text(*row.latency.interval_ms)})"
+    return f"{ms_text(row.latency.median_ms)} ({ms_interval_text(row.latency.interval_ms)})"
+
+
+def _remarks_text(row: FrontRow) -> str:
+    """Return the remarks, blanks between them; the lines below the table say how many are steady.
+
+    A remark of two words is held together by a no-break space, so that pages find its ends.
+    """
+    return " ".join(
+        each.replace(" ", "\N{NO-BREAK SPACE}") for each in row.remarks if each != "steady"
+    )
 
 
 def _any_other_seed(rows: Sequence[FrontRow]) -> bool:
@@ -130,11 +141,19 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         lambda row: row.trial.latency_ms,
         "latency ms",
         _latency_text,
-        about="the final measurement where there is one, else the first",
+        about="the final measurement where there is one that was not rejected, else the first; "
+        "with its interval of this sitting: another hour may lie outside",
     ),
     Column(
         "latency_interval_ms", lambda row: _ends(row.latency.interval_ms if row.latency else None)
     ),
+    Column("latency_verdict", lambda row: row.latency.verdict if row.latency else None),
+    Column("latency_confirmed", lambda row: row.trial.is_confirmed),
+    Column(
+        "latency_final_verdict",
+        lambda row: row.trial.final_latency.verdict if row.trial.final_latency else None,
+    ),
+    Column("latency_crosses_budget", lambda row: MAY_BE_OVER in row.remarks),
     Column("latency_environment", lambda row: row.latency.environment if row.latency else None),
     Column(
         "params",
@@ -154,8 +173,9 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "remarks",
         lambda row: list(row.remarks),
         "remarks",
-        lambda row: " ".join(row.remarks),
-        about="best and knee are chosen by the accuracy of this table",
+        _remarks_text,
+        about="best and knee are chosen by the accuracy of this table; then how well the latency "
+        "is known, where it is not steady",
         tags=True,
     ),
     Column("seed", lambda row: row.trial.seed),

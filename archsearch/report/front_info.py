@@ -1,12 +1,13 @@
 """What the plot of a front shows, computed apart from drawing it."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from archsearch.analysis import best, front_trials, knee, run_accuracies
-from archsearch.record import RunRecord, TrialRecord
+from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 
 class Marks(NamedTuple):
@@ -16,7 +17,7 @@ class Marks(NamedTuple):
         numbers: trial numbers.
         latency_ms: x.
         accuracy: y, 0 to 1.
-        low_ms: lower end of the interval of the latency.
+        low_ms: lower end of the latency's interval of this sitting; NaN where it is unknown.
         high_ms: its upper end.
         low: lower end of the interval of the accuracy; its value where none is known or drawn.
         high: its upper end.
@@ -38,7 +39,7 @@ class NamedMarks(NamedTuple):
         names: without ``timm:`` or ``zoo:``.
         latency_ms: x.
         accuracy: y, 0 to 1.
-        low_ms: lower end of the 95 % interval of the latency.
+        low_ms: lower end of the latency's interval of this sitting; NaN where it is unknown.
         high_ms: its upper end.
     """
 
@@ -147,7 +148,7 @@ def _searched(trials: Iterable[TrialRecord]) -> Marks:
         latency = trial.latency or trial.final_latency
         accuracy = _accuracy(trial)
         if latency is not None and accuracy is not None:
-            ends = latency.interval_ms
+            ends = _ends(latency)
             rows.append((trial.number, latency.median_ms, accuracy, *ends, accuracy, accuracy))
     return Marks(*zip(*rows, strict=True)) if rows else Marks()
 
@@ -157,14 +158,18 @@ def _reported(trials: Sequence[TrialRecord], run: RunRecord) -> Marks:
     reported = run_accuracies(run)
     rows = []
     for trial in trials:
-        latency, found = trial.final_latency or trial.latency, reported.get(trial.number)
+        latency, found = trial.known_latency, reported.get(trial.number)
         if latency is None or found is None:
             continue
         # the interval of one seed is that of every mark: it would say nothing of this one
         known = found.interval is not None and found.num_seeds
         ends = found.interval if found.interval and known else (found.value, found.value)
-        rows.append((trial.number, latency.median_ms, found.value, *latency.interval_ms, *ends))
+        rows.append((trial.number, latency.median_ms, found.value, *_ends(latency), *ends))
     return Marks(*zip(*rows, strict=True)) if rows else Marks()
+
+
+def _ends(latency: LatencyResult) -> tuple[float, float]:
+    return latency.interval_ms or (math.nan, math.nan)
 
 
 def _accuracy(trial: TrialRecord) -> float | None:
@@ -181,7 +186,7 @@ def _named(run: RunRecord) -> NamedMarks:
             each.name.partition(":")[2],
             each.latency.median_ms,
             each.accuracy,
-            *each.latency.interval_ms,
+            *_ends(each.latency),
         )
         for each in run.baselines
         if each.latency is not None and each.accuracy is not None

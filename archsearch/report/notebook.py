@@ -18,9 +18,10 @@ def run_frame(run: RunRecord) -> Any:
     the mean over ``accuracy_seeds`` seeds that chose nothing, with 0 of them that of the seed that
     chose) with ``accuracy_low`` and ``accuracy_high`` (95 %), ``selected_accuracy`` (with the seed
     that chose), ``test_accuracy``, ``latency_ms`` with ``latency_low_ms`` and ``latency_high_ms``
-    (final measurement where there is one),
-    ``params``, ``macs``, ``epochs``, ``seconds`` in training, ``origin``, ``seed``, ``reason``,
-    ``digest``, ``summary``; then one column for each choice of the space, under its own name.
+    (interval of this sitting), ``latency_verdict`` and ``latency_confirmed`` (measured again in
+    quiet at the end of the run), ``params``, ``macs``, ``epochs``, ``seconds`` in training,
+    ``origin``, ``seed``, ``reason``, ``digest``, ``summary``; then one column for each choice of
+    the space, under its own name.
 
     Raises:
         InputError: pandas is not installed.
@@ -48,7 +49,8 @@ def run_frame(run: RunRecord) -> Any:
 
 def _row(trial: TrialRecord, on_front: bool, found: Reported | None) -> dict[str, Any]:
     low, high = found.interval if found and found.interval else (None, None)
-    latency = trial.final_latency or trial.latency
+    latency = trial.known_latency
+    fast, slow = (latency and latency.interval_ms) or (None, None)
     return {
         "state": trial.state,
         "on_front": on_front,
@@ -59,8 +61,10 @@ def _row(trial: TrialRecord, on_front: bool, found: Reported | None) -> dict[str
         "selected_accuracy": trial.accuracy,
         "test_accuracy": trial.test_accuracy,
         "latency_ms": trial.latency_ms,
-        "latency_low_ms": latency.interval_ms[0] if latency else None,
-        "latency_high_ms": latency.interval_ms[1] if latency else None,
+        "latency_low_ms": fast,
+        "latency_high_ms": slow,
+        "latency_verdict": latency.verdict if latency else None,
+        "latency_confirmed": trial.is_confirmed,
         "params": trial.params,
         "macs": trial.macs,
         "epochs": len(trial.curve),

@@ -11,6 +11,7 @@ from archsearch.report.sentences import sentences
 from archsearch.report.table_panel import table_panel
 from archsearch.report.tables import front_table
 from archsearch.report.units import bytes_text, plural
+from archsearch.report.verdicts import SITTING, verdict_line, verdict_remedy
 from archsearch.yaml_source import dump_yaml
 
 
@@ -77,6 +78,14 @@ def front_table_panel(run: RunRecord) -> Panel:
     )
 
 
+def verdict_panel(run: RunRecord) -> Panel | None:
+    """Return how well the latencies of the front are known, and what to do about it."""
+    told = " ".join(line for line in (verdict_line(run), verdict_remedy(run)) if line)
+    if not told:
+        return None
+    return Panel("verdicts", "", f'<p class="banner" role="note">{escape(told)}</p>')
+
+
 def trials_panel(run: RunRecord) -> Panel:
     """Return the place of the table of all trials; the page fills it a few rows at a time."""
     states = sorted({trial.state for trial in run.trials})
@@ -98,7 +107,7 @@ def trials_panel(run: RunRecord) -> Panel:
 def protocol_panel(run: RunRecord) -> Panel:
     """Return how latency and accuracy of the front were measured."""
     rows: list[tuple[str, str]] = []
-    results = [t.final_latency or t.latency for t in front_trials(run)]
+    results = [t.known_latency for t in front_trials(run)]
     known = [result for result in results if result is not None]
     if known:
         rows += [
@@ -110,8 +119,8 @@ def protocol_panel(run: RunRecord) -> Panel:
             ("Memory format", _joined({result.memory_format for result in known})),
             ("Warm-up", _range([result.num_warmup for result in known], "inference")),
             ("Timed", _range([result.num_inferences for result in known], "inference")),
-            ("Reported", "median of block medians, with its 95 % interval"),
-            ("Steady", f"{sum(r.verdict == 'steady' for r in known)} of {len(known)}"),
+            ("Reported", f"median of block medians, with its {SITTING}"),
+            ("Verdicts", verdict_line(run)),
         ]
     for split, label in (("val", "Validation"), ("test", "Test")):
         count = num_images(run, split)

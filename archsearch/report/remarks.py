@@ -1,4 +1,4 @@
-"""One-word remarks on the trials of a front."""
+"""Short remarks on the trials of a front."""
 
 from archsearch.analysis import (
     best,
@@ -9,28 +9,28 @@ from archsearch.analysis import (
     ties_with,
 )
 from archsearch.record import RunRecord
+from archsearch.report.verdicts import latency_words
 
 
 def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     """Return the remarks on each trial of the front, by trial number.
 
     ``best``: highest accuracy; ``knee``: see `archsearch.analysis.knee`; ``tie``: accuracy that
-    cannot be told from the best's, by what is reported of both; ``noisy``: its latency did not
-    settle.
+    cannot be told from the best's, by what is reported of both; then how well its latency is known,
+    see `archsearch.report.verdicts.latency_words`.
     """
     front, n = front_trials(run), num_images(run)
     top, bend = best(front), knee(front)
     tied = {trial.number for trial in ties_with(top, front, n)} if top else set()
     found = {}
     for trial in front:
-        latency = trial.final_latency or trial.latency
         holds = {
             "best": top is not None and trial.number == top.number,
             "knee": bend is not None and trial.number == bend.number,
             "tie": trial.number in tied,
-            "noisy": latency is not None and latency.verdict != "steady",
         }
-        found[trial.number] = tuple(word for word, true in holds.items() if true)
+        words = tuple(word for word, true in holds.items() if true)
+        found[trial.number] = (*words, *latency_words(trial, run.budget_ms))
     return found
 
 

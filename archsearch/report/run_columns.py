@@ -12,6 +12,7 @@ from archsearch.analysis import (
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.column import Column
 from archsearch.report.units import duration_text, ms_text, reported_text
+from archsearch.report.verdicts import trial_verdict_text, verdict_counts
 
 
 class RunRow(NamedTuple):
@@ -69,8 +70,15 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
         "best_latency_ms",
         lambda row: row.top.latency_ms if row.top else None,
         "at ms",
-        lambda row: ms_text(row.top.latency_ms if row.top else None),
+        lambda row: ms_text(row.top.latency_ms if row.top else None) + trial_verdict_text(row.top),
     ),
+    Column(
+        "best_latency_verdict",
+        lambda row: (
+            known.verdict if row.top and (known := row.top.known_latency) is not None else None
+        ),
+    ),
+    Column("latency_verdicts", lambda row: verdict_counts(row.run)),
     Column(
         "hypervolume",
         lambda row: row.volume.value,

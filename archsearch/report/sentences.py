@@ -100,8 +100,8 @@ def _certainty(run: RunRecord, front: tuple[TrialRecord, ...], top: TrialRecord)
     if not tied:
         return f"{text}. No other point of the front ties with it."
     fastest = tied[0]
-    latency = fastest.final_latency or fastest.latency
-    spread = f" ({ms_interval_text(*latency.interval_ms)})" if latency else ""
+    latency = fastest.known_latency
+    spread = f" ({ms_interval_text(latency.interval_ms)})" if latency else ""
     return (
         f"{text}. {plural(len(tied), 'other point')} of the front cannot be told from the best "
         f"by accuracy, and trial {fastest.number} is the fastest of them, at "

@@ -1,25 +1,47 @@
 """The front of a run as a table, and a run as a row among others."""
 
+from collections.abc import Sequence
+
 from archsearch.analysis import decided_by_others, front_trials, num_images
 from archsearch.record import RunRecord
 from archsearch.report.certainty import seed_lines
 from archsearch.report.column import tabulate
-from archsearch.report.front_columns import FRONT_COLUMNS, front_rows
+from archsearch.report.empty_front import empty_front_lines
+from archsearch.report.front_columns import FRONT_COLUMNS, FrontRow, front_rows
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.remarks import tie_note
+from archsearch.report.verdicts import MAY_BE_OVER, SITTING_NOTE, verdict_line, verdict_remedy
 
 
-def front_table(run: RunRecord) -> PlainTable:
-    """Return the front as a table; see `archsearch.report.front_columns` for its columns."""
+def front_table(run: RunRecord, target: str = "") -> PlainTable:
+    """Return the front as a table; see `archsearch.report.front_columns` for its columns.
+
+    Args:
+        run: the run.
+        target: how commands are to name it; empty for its name.
+    """
     rows = front_rows(run)
-    notes = [*_accuracy_notes(run), *([note] if (note := tie_note(run)) else []), *seed_lines(run)]
+    notes = [
+        *_accuracy_notes(run),
+        *([note] if (note := tie_note(run)) else []),
+        *_latency_notes(run, rows, target),
+        *seed_lines(run),
+    ]
     return tabulate(
         f"{run.name}: the front",
         FRONT_COLUMNS,
         rows,
         notes if rows else (),
-        nothing="The front is empty: no trial was trained to the end within the budget.",
+        nothing="\n".join(empty_front_lines(run)) if not rows else "",
     )
+
+
+def _latency_notes(run: RunRecord, rows: Sequence[FrontRow], target: str) -> list[str]:
+    """Return how many latencies are to be relied on, what to do, and what the words mean."""
+    lines = [verdict_line(run), verdict_remedy(run, target)]
+    if any(MAY_BE_OVER in row.remarks for row in rows):
+        lines.append(f"{MAY_BE_OVER}: the budget lies in the interval of the latency")
+    return [line for line in (*lines, SITTING_NOTE) if line]
 
 
 def _accuracy_notes(run: RunRecord) -> list[str]:

@@ -10,10 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from archsearch.analysis import Reported, accuracy_interval, num_images, run_accuracies
+from archsearch.analysis import (
+    Reported,
+    accuracy_interval,
+    front_trials,
+    num_images,
+    run_accuracies,
+)
 from archsearch.arch import Arch, summary
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
+from archsearch.report.verdicts import latency_words
 
 
 class _Table:
@@ -37,8 +44,8 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
 
     Columns (one entry a trial): ``number``, ``state``, ``origin`` and ``reason`` (places in
     ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
-    ``final`` (1 when the latency is the final one), ``noisy``, ``accuracy`` (with the seed that
-    chose), ``accuracy_interval``, ``reported`` (the accuracy that leads, with its interval),
+    ``verdict`` (place in ``words`` of how well the latency is known), ``accuracy`` (with the seed
+    that chose), ``accuracy_interval``, ``reported`` (the accuracy that leads, with its interval),
     ``seeds`` (accuracies with other seeds), ``test``, ``curve``
     (accuracies), ``digest`` (12 digits), ``line`` (places in ``parts`` that make the one-line
     architecture), ``net`` (see `_network`), ``share`` (of the time of stem, stages, head; None
@@ -47,9 +54,12 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
     words, parts, blocks = _Table(), _Table(), _Table()
     n = num_images(run)
     reported = run_accuracies(run)
-    rows = [
-        _row(trial, n, reported.get(trial.number), words, parts, blocks) for trial in run.trials
-    ]
+    on_front = {trial.number for trial in front_trials(run)}
+    rows = []
+    for trial in run.trials:
+        known = latency_words(trial, run.budget_ms, on_front=trial.number in on_front)
+        found = reported.get(trial.number)
+        rows.append(_row(trial, n, found, ", ".join(known), words, parts, blocks))
     columns = {key: [row[key] for row in rows] for key in rows[0]} if rows else {"number": []}
     return {
         "columns": columns,
@@ -63,11 +73,12 @@ def _row(
     trial: TrialRecord,
     n: int | None,
     reported: Reported | None,
+    verdict: str,
     words: _Table,
     parts: _Table,
     blocks: _Table,
 ) -> dict[str, Any]:
-    latency = trial.final_latency or trial.latency
+    latency = trial.known_latency
     plain = trial.arch.canonical()
     accuracy, known = trial.accuracy, n is not None and trial.accuracy is not None
     return {
@@ -81,8 +92,7 @@ def _row(
         "latency": latency.median_ms if latency else None,
         "interval": latency.interval_ms if latency else None,
         "p90": latency.p90_ms if latency else None,
-        "final": int(trial.final_latency is not None),
-        "noisy": int(latency is not None and latency.verdict != "steady"),
+        "verdict": words.place(verdict),
         "accuracy": accuracy,
         "accuracy_interval": accuracy_interval(accuracy or 0.0, n or 1) if known else None,
         "reported": [reported.value, *(reported.interval or (None, None))] if reported else None,

@@ -27,8 +27,11 @@ def ms_text(value: float | None) -> str:
     return "-" if value is None else _three(value)
 
 
-def ms_interval_text(low: float, high: float) -> str:
+def ms_interval_text(ends: tuple[float, float] | None) -> str:
     """Return the two ends of a latency interval, with enough digits to tell them apart."""
+    if ends is None:
+        return "spread unknown"
+    low, high = ends
     digits = _digits(low)
     while digits < 5 and high > low and f"{low:.{digits}f}" == f"{high:.{digits}f}":
         digits += 1

@@ -8,6 +8,7 @@ from archsearch.arch import Arch, summary
 from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.units import count_text, ms_text
+from archsearch.report.verdicts import verdict_text
 from archsearch.zoo.compare import Measured, Row
 from archsearch.zoo.published import SOURCES, Figure
 
@@ -50,7 +51,7 @@ def _latency(row: Row) -> str:
     known = row.measured.latency if row.measured else None
     if known is None:
         return ""
-    return ms_text(known.median_ms) + ("" if known.verdict == "steady" else " noisy")
+    return ms_text(known.median_ms) + verdict_text(known)
 
 
 def _speed(row: Row) -> str:
@@ -115,7 +116,9 @@ COMPARISON_COLUMNS: tuple[Column[Row], ...] = (
     Column(
         "latency_interval_ms",
         lambda row: (
-            list(here.latency.interval_ms) if (here := _here(row)) and here.latency else None
+            list(here.latency.interval_ms)
+            if (here := _here(row)) and here.latency and here.latency.interval_ms
+            else None
         ),
     ),
     Column(

@@ -19,6 +19,7 @@ from archsearch.search.result import Evaluation, SearchResult
 from archsearch.search.run import run_search
 from archsearch.search.run_folder import RunFolder, find_run
 from archsearch.search.samplers import SAMPLERS
+from archsearch.search.second_measurement import measure_front
 from archsearch.search.settings import configured
 from archsearch.search.status import Listener, SearchStatus, SilentListener
 
@@ -44,6 +45,7 @@ __all__ = [
     "describe_plan",
     "find_run",
     "load_run",
+    "measure_front",
     "prepare",
     "run_importance",
     "run_search",

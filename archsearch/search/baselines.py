@@ -22,9 +22,10 @@ from archsearch.cluster import QuietLock
 from archsearch.cost import count_macs, count_params
 from archsearch.cost.target import Target
 from archsearch.data import DataSplits
-from archsearch.errors import InputError, Problem, TrialError, nearest
+from archsearch.errors import ArchsearchError, InputError, Problem, TrialError, nearest
 from archsearch.model import build_model
 from archsearch.record import BaselineRecord, EpochMetrics, LatencyResult
+from archsearch.search.confirmation import why_not
 from archsearch.search.status import Listener
 from archsearch.train import Recipe, Trainer
 
@@ -33,8 +34,8 @@ logger = logging.getLogger(__name__)
 _SLICE_S = 0.1
 _TIMM, _ZOO = "timm:", "zoo:"
 
-#: measures networks for publication, by turns
-Measure = Callable[[Sequence[Target]], Sequence[LatencyResult]]
+#: measures networks for publication, by turns: for each a result, or why there is none
+Measure = Callable[[Sequence[Target]], Sequence[LatencyResult | ArchsearchError]]
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,10 @@ def run_baselines(
         listener.line("measuring the baselines" if len(ready) > 1 else "measuring the baseline")
         results = measure([each.arch or each.build() for each in ready])
         for each, result in zip(ready, results, strict=True):
-            records[each.name] = records[each.name].model_copy(update={"latency": result})
+            if isinstance(result, LatencyResult):
+                records[each.name] = records[each.name].model_copy(update={"latency": result})
+            if why := why_not(result):
+                listener.line(f"baseline {each.name}: its latency is not confirmed, {why}")
     for each in missing:
         record = records[each.name]
         if not record.reason:
@@ -188,6 +192,52 @@ def run_baselines(
         done[each.name] = record.to_dict()
         keep(done)
     return time.perf_counter() - began
+
+
+def measure_again(
+    known: Mapping[str, Any],
+    data: Mapping[str, Any],
+    measure: Measure,
+    keep: Callable[[Mapping[str, Any]], None],
+    listener: Listener,
+    *,
+    every: bool = False,
+) -> None:
+    """Measure the baselines again whose latency is not known, or a guess.
+
+    Args:
+        known: name to the record, as plain data.
+        data: ``image_size``, ``in_channels`` and ``num_classes`` of the run.
+        measure: takes latencies.
+        keep: stores all records, by name.
+        listener: watches.
+        every: measure the others again too.
+    """
+    fit: dict[str, Any] = {
+        key: data[key] for key in ("image_size", "in_channels", "num_classes") if key in data
+    }
+    targets: dict[str, Target] = {}
+    for name, each in known.items():
+        record = BaselineRecord.model_validate(each)
+        is_open = record.latency is None or record.latency.is_guess
+        if record.reason or not (is_open or every):
+            continue
+        try:
+            targets[name] = record.arch or Baseline(name, **fit).build()
+        except TrialError as error:
+            listener.line(f"baseline {name}: {error}")
+    if not targets:
+        return
+    listener.line("measuring the baselines again in quiet")
+    done = dict(known)
+    for name, outcome in zip(targets, measure(list(targets.values())), strict=True):
+        record = BaselineRecord.model_validate(known[name])
+        has_more = record.latency is None or record.latency.is_guess
+        if isinstance(outcome, LatencyResult) and (has_more or not outcome.is_guess):
+            done[name] = record.model_copy(update={"latency": outcome}).to_dict()
+        if why := why_not(outcome):
+            listener.line(f"baseline {name}: its latency is not confirmed, {why}")
+    keep(done)
 
 
 def _counted(baseline: Baseline, seed: int) -> BaselineRecord:

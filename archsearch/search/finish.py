@@ -1,12 +1,14 @@
 """The end of a run: the front measured again in quiet, then tested once on the test split."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
-from archsearch.record import TrialRecord
+from archsearch.record import LatencyResult, TrialRecord
+from archsearch.search.confirmation import Outcome, Publisher, measure_to_publish, why_not
 from archsearch.search.gate import Gate
 from archsearch.search.run_folder import RunFolder
 from archsearch.search.status import Listener
@@ -15,48 +17,136 @@ logger = logging.getLogger(__name__)
 
 #: test accuracy (0 to 1) of a record from its weights file
 Tester = Callable[[TrialRecord, Path], float]
+#: stores records whose final latency is new
+Keep = Callable[[Sequence[TrialRecord]], None]
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What measuring a front again has brought.
+
+    Attributes:
+        records: every record, the measured ones with ``final_latency``.
+        front: those that are left on the front.
+        notes: by trial number a line on each that left the front, was not confirmed, or may be
+            over the budget.
+    """
+
+    records: tuple[TrialRecord, ...]
+    front: tuple[TrialRecord, ...]
+    notes: Mapping[int, str] = field(default_factory=dict)
 
 
 def confirm_front(
-    records: Sequence[TrialRecord], gate: Gate, budget_ms: float | None, listener: Listener
-) -> tuple[list[TrialRecord], list[str]]:
-    """Measure every front member again in quiet until the front holds by final latencies alone.
+    records: Sequence[TrialRecord],
+    gate: Publisher,
+    budget_ms: float | None,
+    listener: Listener,
+    keep: Keep = lambda records: None,
+    *,
+    every: bool = False,
+) -> Confirmed:
+    """Measure every front member again in quiet until the front holds by final latencies.
 
-    A member over the budget is dropped, which may bring others to the front: they are measured
-    too. Members measured before keep their final latency.
+    A member that a measurement puts over the budget is dropped, which may bring others to the
+    front: they are measured too. A measurement that failed or was rejected drops nothing: the
+    member stays with what was known before.
 
-    Returns:
-        every record, the measured ones with ``final_latency``; and one line for each drop.
+    Args:
+        records: of the run.
+        gate: measures.
+        budget_ms: latency budget; None for none.
+        listener: is told what happens.
+        keep: stores what was measured, as soon as it is.
+        every: measure those again too that were confirmed, or left the front, before.
     """
     by_number = {record.number: record for record in records}
-    notes: list[str] = []
+    outcomes: dict[int, Outcome] = {}
+    left: dict[int, str] = {}
     members: tuple[TrialRecord, ...] = ()
     while True:
         front = pareto_front(by_number.values(), budget_ms)
-        left = {record.number for record in members} - {record.number for record in front}
-        notes += [_why_left(by_number[number], front, budget_ms) for number in sorted(left)]
+        gone = {record.number for record in members} - {record.number for record in front}
+        left |= {number: _why_left(by_number[number], front, budget_ms) for number in gone}
         members = front
-        unknown = [record for record in front if record.final_latency is None]
+        unknown = [
+            record
+            for record in (_ever_members(by_number.values(), front) if every else front)
+            if record.number not in outcomes and (every or not record.is_confirmed)
+        ]
         if not unknown:
-            return [by_number[number] for number in sorted(by_number)], notes
+            break
         number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
         listener.line(f"measuring {number} again in quiet")
-        results = gate.confirm([record.arch for record in unknown])
-        for record, result in zip(unknown, results, strict=True):
-            by_number[record.number] = record.model_copy(update={"final_latency": result})
+        found = measure_to_publish(gate, [record.arch for record in unknown], listener)
+        for record, outcome in zip(unknown, found, strict=True):
+            outcomes[record.number] = outcome
+            if isinstance(outcome, LatencyResult) and not (
+                outcome.is_guess and record.is_confirmed
+            ):
+                by_number[record.number] = record.model_copy(update={"final_latency": outcome})
+        keep([by_number[record.number] for record in unknown])
+    on_front = {record.number for record in front}
+    notes = {number: note for number, note in left.items() if number not in on_front}
+    for record in front:
+        if note := _why_open(record, outcomes.get(record.number), budget_ms):
+            notes[record.number] = note
+    everyone = tuple(by_number[number] for number in sorted(by_number))
+    return Confirmed(everyone, front, dict(sorted(notes.items())))
+
+
+def _ever_members(
+    records: Iterable[TrialRecord], front: Sequence[TrialRecord]
+) -> list[TrialRecord]:
+    """Return the front, and what was measured for it and has left it."""
+    on_front = {record.number for record in front}
+    left = [
+        record
+        for record in records
+        if record.final_latency is not None
+        and record.state == "complete"
+        and record.number not in on_front
+    ]
+    return [*front, *left]
+
+
+def _why_open(record: TrialRecord, outcome: Outcome | None, budget_ms: float | None) -> str:
+    """Return what is not known about a member's latency; empty if all is."""
+    latency = record.known_latency
+    assert latency is not None, "who is on the front has a latency"
+    why = why_not(outcome) if outcome is not None else ""
+    if why and record.is_confirmed:
+        return f"trial {record.number} keeps its latency of {latency.median_ms:.3g} ms: {why}"
+    if not record.is_confirmed:
+        shown = "final guess" if latency is record.final_latency else "first look"
+        why = why or "it was not measured again"
+        return (
+            f"trial {record.number} stays on the front, not confirmed, with its {shown} of "
+            f"{latency.median_ms:.3g} ms ({latency.verdict}): {why}"
+        )
+    if latency.crosses(budget_ms) and latency.interval_ms is not None:
+        low, high = latency.interval_ms
+        return (
+            f"trial {record.number} stays on the front and may be over the budget of "
+            f"{budget_ms:g} ms: {latency.median_ms:.3g} ms ({low:.3g} to {high:.3g}, "
+            f"{latency.verdict})"
+        )
+    return ""
 
 
 def _why_left(record: TrialRecord, front: Sequence[TrialRecord], budget_ms: float | None) -> str:
+    latency = record.known_latency
+    assert latency is not None, "who was on the front has a latency"
     measured = (
-        f"trial {record.number} left the front: {record.latency_ms:.3g} ms when measured again"
+        f"trial {record.number} left the front: {latency.median_ms:.3g} ms when measured again"
     )
-    if budget_ms is not None and (record.latency_ms or 0.0) > budget_ms:
+    if latency.is_over(budget_ms):
         return f"{measured}, over the budget of {budget_ms:g} ms"
     better = [
         each.number
         for each in front
         if (each.accuracy or 0.0) >= (record.accuracy or 0.0)
-        and (each.latency_ms or 0.0) <= (record.latency_ms or 0.0)
+        and (each.latency_ms or 0.0) <= latency.median_ms
     ]
     return f"{measured}, no better than trial {better[0]}" if better else measured
 

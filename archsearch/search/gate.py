@@ -22,7 +22,7 @@ from archsearch.cost import (
     count_arch,
 )
 from archsearch.cost.target import Target
-from archsearch.errors import ProbeError, TrialError
+from archsearch.errors import ArchsearchError, ProbeError, RunError, TrialError
 from archsearch.record import LatencyPrediction, LatencyResult
 from archsearch.search.config import LatencyTarget
 
@@ -142,13 +142,27 @@ class Gate:
                     self._table.observe(arch, result)
         return results
 
-    def confirm(self, archs: Sequence[Target]) -> list[LatencyResult]:
+    def confirm(self, archs: Sequence[Target]) -> list[LatencyResult | ArchsearchError]:
         """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.
 
-        Raises:
-            TrialError: one of them cannot be measured.
-            ProbeError: the probe failed several times in a row.
+        Where they cannot be measured together, each is measured alone: one that cannot be built,
+        or that ends the probe, keeps no other from its latency.
+
+        Returns:
+            for each a result, or why there is none.
         """
+        try:
+            return list(self._together(archs))
+        except (RunError, TrialError) as error:
+            # where it is not the networks that fail, asking for each is no use
+            if len(archs) == 1 or not isinstance(error, ProbeError | TrialError):
+                logger.warning("latency for publication: %s", error)
+                return [error for _ in archs]
+        return [found for arch in archs for found in self.confirm([arch])]
+
+    def _together(self, archs: Sequence[Target]) -> Sequence[LatencyResult]:
+        if not archs:
+            return ()
         protocol = self.protocol(FINAL)
         with doing("measuring for publication"), self._held(len(archs)) as is_quiet:
             results = _retry(lambda: self._probe.compare(archs, protocol).results)

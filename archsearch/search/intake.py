@@ -10,6 +10,7 @@ from archsearch.arch import summary
 from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.record import TrialRecord
 from archsearch.search.config import SearchConfig
+from archsearch.search.first_look import first_looks, what_was_done
 from archsearch.search.gate import Gate
 from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.latency_guess import LatencyGuess
@@ -121,24 +122,28 @@ class Intake:
         return list(batch.values())
 
     def measure(self, batch: list[Candidate]) -> list[Candidate]:
-        """Measure latency; tell what is over the budget; return the rest."""
-        results = self._gate.measure([candidate.arch for candidate in batch])
+        """Measure latency; tell what is over the budget; return the rest.
+
+        What a busy machine makes of a candidate is no proof: see `first_looks`.
+        """
         limit = self._config.budgets.latency_ms
+        looks = first_looks(self._gate, [candidate.arch for candidate in batch], limit)
         feasible = []
-        for candidate, result in zip(batch, results, strict=True):
-            if isinstance(result, TrialError):
-                self._ledger.tell(candidate, "failed", reason=str(result))
-                self._listener.line(f"trial {candidate.number} failed: {result}")
+        for candidate, look in zip(batch, looks, strict=True):
+            if isinstance(look, TrialError):
+                self._ledger.tell(candidate, "failed", reason=str(look))
+                self._listener.line(f"trial {candidate.number} failed: {look}")
                 continue
-            candidate.latency = result
-            self._guess.observe(candidate.proposal.params, result.median_ms)
-            if limit is not None and result.median_ms > limit:
-                reason = f"over budget: {result.median_ms:.3g} ms against {limit:g} ms"
-                self._ledger.tell(candidate, "infeasible", reason=reason)
+            candidate.latency = look.latency
+            self._guess.learn(candidate.proposal.params, look.latency)
+            if limit is not None and look.is_over(limit):
+                self._ledger.tell(candidate, "infeasible", reason=look.reason(limit))
                 self._missed(candidate.proposal)
             else:
                 feasible.append(candidate)
                 self._unlikely = 0
+                if limit is not None and look.rejected:
+                    self._listener.line(what_was_done(candidate.number, look, limit))
             self._judge_table(candidate, limit)
         return feasible
 
@@ -167,6 +172,8 @@ class Intake:
         if candidate.digest not in self._audited or expected is None or latency is None:
             return
         low, high = expected.interval_ms
+        if latency.is_guess:
+            return
         is_within = limit is not None and latency.median_ms <= limit
         if not (self._trusts_table and (is_within or latency.median_ms < _FAR_BELOW * low)):
             return

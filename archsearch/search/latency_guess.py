@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from archsearch.record import LatencyResult
 from archsearch.space import Params, SearchSpace
 
 _MIN_POINTS = 12
@@ -99,6 +100,11 @@ class LatencyGuess:
     def observe(self, params: Params, latency_ms: float) -> None:
         """Take in one measurement."""
         self._latency.observe(params, latency_ms)
+
+    def learn(self, params: Params, latency: LatencyResult) -> None:
+        """Take in a first look, unless it is one of which not even the spread is known."""
+        if not latency.is_guess or latency.interval_ms is not None:
+            self.observe(params, latency.median_ms)
 
     def predict(self, params: Params) -> tuple[float, float] | None:
         """Return the guess in ms and its relative standard error; None before enough is known."""

@@ -87,7 +87,7 @@ class Ledger:
             if params is None:
                 continue
             if record.latency is not None:
-                guess.observe(params, record.latency.median_ms)
+                guess.learn(params, record.latency)
             sizes = {
                 name: getattr(record, name)
                 for name in self._config.budgets.limits
@@ -194,8 +194,8 @@ class Ledger:
         self._twins.setdefault(candidate.digest, []).append(candidate)
 
     def _violations(self, record: TrialRecord) -> dict[str, float]:
-        known_ms = record.latency.median_ms if record.latency else None
-        if known_ms is None and record.predicted is not None:
+        known_ms = record.latency.claimed_ms if record.latency else None
+        if record.latency is None and record.predicted is not None:
             known_ms = record.predicted.ms
         return self._config.budgets.violations(
             record.params, record.macs, known_ms, record.memory_bytes
@@ -216,4 +216,6 @@ class Ledger:
         if record.state == "complete" and record.accuracy is not None and within:
             self._patience.tell((-record.accuracy, record.latency_ms or 0.0))
         if self._rule is not None and record.state == "complete" and record.latency is not None:
-            self._rule.finished(record.number, record.latency.median_ms, record.curve)
+            high = record.latency.at_most_ms
+            if high is not None:
+                self._rule.finished(record.number, high, record.curve)

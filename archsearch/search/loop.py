@@ -173,7 +173,8 @@ class SearchLoop:
     def _submit(self, candidate: Candidate, paused: Paused | None = None) -> None:
         assert candidate.latency is not None, "what is trained was measured first"
         if self._rule is not None:
-            self._rule.expect(candidate.number, candidate.latency.median_ms)
+            # a guess stops nobody early
+            self._rule.expect(candidate.number, candidate.latency.claimed_ms or 0.0)
         self._in_flight[candidate.number] = candidate
         if self._executor is None:
             self._show("starting to train", force=True)

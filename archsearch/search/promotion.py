@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from archsearch.errors import InputError, Problem
-from archsearch.record import TrialRecord
+from archsearch.record import LatencyResult, TrialRecord
 from archsearch.search.rungs import Rungs
 
 
@@ -37,7 +37,7 @@ class Promotion:
             point = None
             if reached:
                 accuracy = record.curve[self.epochs[rung] - 1].accuracy
-                point = (-accuracy, record.latency.median_ms)
+                point = (-accuracy, _counted_ms(record, record.latency))
             self._rungs.tell(self._candidate(record.digest), rung, point)
             self._told[record.digest] += 1
             if point is None:
@@ -61,6 +61,16 @@ class Promotion:
             self._candidates[digest] = len(self._digests)
             self._digests.append(digest)
         return self._candidates[digest]
+
+
+def _counted_ms(record: TrialRecord, latency: LatencyResult) -> float:
+    """Return the latency that a candidate is compared by: a guess may not keep it back.
+
+    Of a guess that is the lower end of its interval, else what the latency table expects.
+    """
+    if latency.claimed_ms is not None:
+        return latency.claimed_ms
+    return record.predicted.ms if record.predicted is not None else 0.0
 
 
 def promotion_of(rungs: Sequence[int] | None, share: float | None, epochs: int) -> Promotion | None:

@@ -15,7 +15,7 @@ from archsearch.record import BaselineRecord, Environment, RunRecord
 from archsearch.search.run_folder import RunFolder, find_run
 from archsearch.search.shareable import shareable
 from archsearch.search.storage import STORAGE_ERRORS, Storage
-from archsearch.search.store import read_records
+from archsearch.search.store import LATENCY_NOTES, read_records
 
 
 def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunRecord:
@@ -117,7 +117,7 @@ def run_record(
         budget_ms=budget_ms,
         wall_s=attributes.get("wall_s", 0.0),
         time_by_cause=attributes.get("time_by_cause", {}),
-        notes=tuple(attributes.get("notes", ())),
+        notes=(*attributes.get("notes", ()), *attributes.get(LATENCY_NOTES, {}).values()),
         baselines=tuple(
             BaselineRecord.model_validate(each)
             for _, each in sorted(attributes.get("baselines", {}).items())

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from archsearch.activity import doing, resumable
@@ -22,8 +22,10 @@ from archsearch.data import describe_data
 from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
+from archsearch.search.confirmation import measure_to_publish
 from archsearch.search.execution import Workers, log_to, num_workers, open_executor
-from archsearch.search.finish import break_down, confirm_front, evaluate_front
+from archsearch.search.final_front import add_notes, confirm_and_keep, keep_finals
+from archsearch.search.finish import break_down, evaluate_front
 from archsearch.search.front_seeds import train_front_again
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
@@ -183,7 +185,7 @@ def _session(
             if not config.other_seeds:
                 workers.close()
             rest_began = time.perf_counter()
-            front = _confirm(prepared, store, gate, listener)
+            front = confirm_and_keep(store, gate, config.budgets.latency_ms, listener)
             rest_s = time.perf_counter() - rest_began
             train_front_again(
                 store.records(),
@@ -232,23 +234,12 @@ def _run_baselines(
         device=prepared.device,
         threads=prepared.config.execution.threads_per_worker,
         quiet=quiet,
-        measure=gate.confirm,
+        measure=lambda targets: measure_to_publish(gate, targets, listener),
         keep=lambda records: store.set_attribute("baselines", dict(records)),
         listener=listener,
     )
     times = store.attribute("time_by_cause", {})
     store.set_attribute("time_by_cause", {**times, "baselines": times.get("baselines", 0.0) + took})
-
-
-def _confirm(
-    prepared: Prepared, store: StudyStore, gate: Gate, listener: Listener
-) -> tuple[TrialRecord, ...]:
-    """Measure the front again, keep what was measured, and return the front that is left."""
-    budget_ms = prepared.config.budgets.latency_ms
-    records, notes = confirm_front(store.records(), gate, budget_ms, listener)
-    _keep_finals(store, records)
-    _add_notes(store, notes, listener)
-    return pareto_front(records, budget_ms)
 
 
 def _finish(
@@ -271,30 +262,14 @@ def _finish(
     is_tested = prepared.data.test is not None
     with doing("testing the front"):
         tested, notes = evaluate_front(front, prepared.folder, test if is_tested else None)
-    prepared.folder.drop_weights_but({record.digest for record in front})
-    _keep_finals(store, tested)
-    _add_notes(store, notes, listener)
+    if all(record.is_confirmed for record in front):
+        # who is not may leave the front when it is measured later, and others come to it
+        prepared.folder.drop_weights_but({record.digest for record in front})
+    keep_finals(store, tested)
+    add_notes(store, notes, listener)
     store.set_attribute("wall_s", before_s + time.perf_counter() - began)
     config = prepared.folder.read_config()
     return run_record(prepared.folder, config, store.records(), store.study.user_attrs)
-
-
-def _keep_finals(store: StudyStore, records: Sequence[TrialRecord]) -> None:
-    fields = {"final_latency", "test_accuracy", "checkpoint", "time_share"}
-    store.set_finals(
-        {
-            record.number: record.model_dump(mode="json", include=fields)
-            for record in records
-            if record.final_latency is not None
-        }
-    )
-
-
-def _add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> None:
-    known = store.attribute("notes", [])
-    store.set_attribute("notes", [*known, *(note for note in notes if note not in known)])
-    for note in notes:
-        listener.line(note)
 
 
 def _executor(

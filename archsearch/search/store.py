@@ -26,6 +26,8 @@ RECORD = "record"
 _ORIGIN = "origin"
 #: attribute of the study: what the end of a run added, by trial number
 FINALS = "finals"
+#: attribute of the study: lines on latencies of the front that are open, by trial number
+LATENCY_NOTES = "latency_notes"
 #: attribute of the study: trainings of the front with other seeds, by trial number
 OTHER_SEEDS = "other_seeds"
 #: user attribute of a trial that proposed an architecture again: the first trial of it

@@ -11,6 +11,7 @@ from archsearch.cluster.worker import Worker
 from archsearch.cost import ArchCounts, Probe, count_arch
 from archsearch.errors import TrialError
 from archsearch.record import LatencyResult
+from archsearch.search.first_look import first_looks
 from archsearch.search.gate import Gate
 from archsearch.search.inference_memory import inference_bytes
 from archsearch.tune.study import Study, TuneStudy, tune_study
@@ -46,8 +47,9 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
         """
         if self._latency_ms is None:
             self._check_budgets(None)
-            self._latency_ms = self._measured_ms()
-            self._check_budgets(self._latency_ms)
+            latency = self._measured()
+            self._check_budgets(latency.claimed_ms)
+            self._latency_ms = float(latency.median_ms)
         report = self._worker.run_epoch()
         metrics = report.metrics
         return {
@@ -86,13 +88,14 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
         self._latency_ms = None
         self._worker.start(Job(0, self._arch, study.recipe, study.seed))
 
-    def _measured_ms(self) -> float:
+    def _measured(self) -> LatencyResult:
         study = self._study
         with Probe(study.device, study.latency.threads) as probe:
-            result = Gate(probe, machine_lock(), study.latency).measure([self._arch])[0]
-        if not isinstance(result, LatencyResult):
-            raise result
-        return float(result.median_ms)
+            gate = Gate(probe, machine_lock(), study.latency)
+            look = first_looks(gate, [self._arch], study.budgets.latency_ms)[0]
+        if isinstance(look, TrialError):
+            raise look
+        return look.latency
 
     def _check_budgets(self, latency_ms: float | None) -> None:
         study, counts = self._study, self._counts

@@ -77,7 +77,7 @@ def test_card_shows_the_best_in_the_same_words_as_python(usual, tmp_path):
     for text in (
         f"{percent_text(chosen.accuracy)} %",
         f"{ms_text(chosen.latency_ms)} ms",
-        ms_interval_text(*chosen.final_latency.interval_ms),
+        ms_interval_text(chosen.final_latency.interval_ms),
         count_text(chosen.params),
         count_text(chosen.macs),
         export_command(usual, chosen.number),

@@ -56,7 +56,7 @@ def test_milliseconds_have_three_digits(value, text):
     ],
 )
 def test_ends_of_an_interval_are_told_apart(low, high, text):
-    assert ms_interval_text(low, high) == text
+    assert ms_interval_text((low, high)) == text
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from archsearch.cluster import (
 )
 from archsearch.cost import ArchCounts
 from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
+from archsearch.search import confirmation
 from archsearch.search.config import Budgets, Execution, SearchConfig
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.loop import SearchLoop
@@ -227,3 +228,9 @@ def bench(tmp_path: Path) -> Bench:
     folder = RunFolder(tmp_path / "run")
     folder.create({"identity": {}})
     return Bench(folder, load_space("tiny"))
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeat final measurements at once: what disturbs here is no other process."""
+    monkeypatch.setattr(confirmation, "WAITS_S", (0.0, 0.0))

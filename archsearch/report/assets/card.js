@@ -29,7 +29,8 @@ function numbersOf(each) {
   if (stopped) add("Accuracy when stopped", `${percent(each.curve.at(-1))} %`, make("small", {}, `after ${each.curve.length} epochs`));
   if (each.test !== null) add("Test accuracy", `${percent(each.test)} %`, data.num_test ? make("small", {}, `${data.num_test.toLocaleString("en")} images`) : null);
   if (each.latency !== null) {
-    add("Latency", `${ms(each.latency)} ms`, interval(each.interval, (pair) => `${intervalMs(pair)}${each.final ? "" : ", first measurement"}`));
+    add("Latency", `${ms(each.latency)} ms`, interval(each.interval, (pair) => `${intervalMs(pair)}, interval of this sitting`) ?? make("small", {}, "spread unknown"));
+    add("Verdict of the latency", each.verdict);
   }
   add("Parameters", count(each.params));
   add("MACs", count(each.macs), make("small", {}, "one image"));
@@ -63,7 +64,7 @@ function badges(each) {
   if (each.number === data.knee) words.push("knee");
   if (onFront.has(each.number) && !words.length) words.push("front");
   if (!onFront.has(each.number)) words.push({ complete: "not on the front", pruned: "stopped early", infeasible: "over budget" }[each.state] ?? each.state);
-  if (each.noisy) words.push("noisy latency");
+  if (onFront.has(each.number) && each.verdict) words.push(each.verdict);
   return words.map((word) => make("span", { class: "badge" }, word));
 }
 

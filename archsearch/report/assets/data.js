@@ -12,7 +12,7 @@ function trial(number) {
   if (place === undefined) return undefined;
   const found = {};
   for (const key in columns) found[key] = columns[key][place];
-  for (const key of ["state", "origin", "reason"]) found[key] = data.words[found[key]];
+  for (const key of ["state", "origin", "reason", "verdict"]) found[key] = data.words[found[key]];
   found.line = found.line.map((part) => data.parts[part]).join(" | ");
   return found;
 }

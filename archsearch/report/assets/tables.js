@@ -55,6 +55,7 @@ if (trialsTable) {
     ["State", (i) => states[i], (i) => states[i]],
     ["Selected seed %", (i) => columns.accuracy[i], (i) => percent(columns.accuracy[i])],
     ["Latency ms", (i) => columns.latency[i], (i) => ms(columns.latency[i])],
+    ["Verdict", (i) => data.words[columns.verdict[i]], (i) => data.words[columns.verdict[i]] || "-"],
     ["Params", (i) => columns.params[i], (i) => count(columns.params[i])],
     ["MACs", (i) => columns.macs[i], (i) => count(columns.macs[i])],
     ["Epochs", (i) => columns.curve[i].length, (i) => String(columns.curve[i].length)],
@@ -106,7 +107,7 @@ if (trialsTable) {
     shown = sorted.filter((i) => {
       if (state.value && states[i] !== state.value) return false;
       if (!words.length) return true;
-      const text = `${columns.number[i]} ${line(columns.number[i])} ${data.words[columns.reason[i]]} ${data.words[columns.origin[i]]}`.toLowerCase();
+      const text = `${columns.number[i]} ${line(columns.number[i])} ${data.words[columns.reason[i]]} ${data.words[columns.origin[i]]} ${data.words[columns.verdict[i]]}`.toLowerCase();
       return words.every((word) => text.includes(word));
     });
     page = 0;

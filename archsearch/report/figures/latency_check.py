@@ -51,7 +51,7 @@ def plot_latency_check(info: LatencyCheckInfo) -> Any:
     figure = new_figure(
         latency_check_title(info), "first measurement (ms)", "final measurement (ms)"
     )
-    top = 1.06 * max(result.interval_ms[1] for result in (*info.first, *info.final))
+    top = 1.06 * max(_ends(result)[1] for result in (*info.first, *info.final))
     figure.add_trace(
         go.Scatter(
             name="equal",
@@ -83,12 +83,17 @@ def plot_latency_check(info: LatencyCheckInfo) -> Any:
     return figure
 
 
+def _ends(result: LatencyResult) -> tuple[float, float]:
+    """Return the interval; where the spread is unknown no bar."""
+    return result.interval_ms or (result.median_ms, result.median_ms)
+
+
 def _bars(results: tuple[LatencyResult, ...]) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [result.interval_ms[1] - result.median_ms for result in results],
-        "arrayminus": [result.median_ms - result.interval_ms[0] for result in results],
+        "array": [_ends(result)[1] - result.median_ms for result in results],
+        "arrayminus": [result.median_ms - _ends(result)[0] for result in results],
         "color": FRONT,
         "thickness": 1.2,
         "width": 0,

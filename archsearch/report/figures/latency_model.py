@@ -11,6 +11,7 @@ from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, GRID, OTHER, Drawing, new_figure
 from archsearch.report.units import plural
+from archsearch.report.verdicts import SITTING
 
 FEWEST_TRIALS = 16
 #: more points than this are thinned for drawing; the errors are over all of them
@@ -24,7 +25,7 @@ class LatencyModelInfo(NamedTuple):
         numbers: trial numbers.
         measured: first measurement in ms.
         predicted: in ms.
-        low_ms: lower end of the measurement's 95 % interval.
+        low_ms: lower end of the measurement's interval of this sitting; NaN where it is unknown.
         high_ms: its upper end.
         typical: median error: larger over smaller, minus 1.
         band: error that 95 % of the trials keep.
@@ -59,8 +60,8 @@ def latency_model_info(run: RunRecord) -> LatencyModelInfo | None:
         tuple(known[at].number for at in shown),
         tuple(float(measured[at]) for at in shown),
         tuple(float(predicted[at]) for at in shown),
-        tuple(results[at].interval_ms[0] for at in shown),
-        tuple(results[at].interval_ms[1] for at in shown),
+        tuple((results[at].interval_ms or (math.nan, math.nan))[0] for at in shown),
+        tuple((results[at].interval_ms or (math.nan, math.nan))[1] for at in shown),
         float(np.median(errors)),
         float(np.quantile(errors, 0.95)),
         len(known),
@@ -144,5 +145,5 @@ def draw_latency_model(run: RunRecord) -> Drawing | None:
         f"milliseconds, both axes logarithmic. Half of the predictions are within "
         f"{percent_text(info.typical)} %, 95 % within {percent_text(info.band)} % (the grey band).",
         "Each trial is predicted by a linear model of choices, parameters and MACs that has seen "
-        "the other trials only. Bars are 95 % intervals of the measurement.",
+        f"the other trials only. Bars are each measurement's {SITTING}.",
     )

@@ -20,7 +20,7 @@ class CostPoint(NamedTuple):
     Attributes:
         name: of the variant.
         latency_ms: median.
-        interval_ms: of it.
+        interval_ms: its interval of this sitting; the median twice where the spread is unknown.
         accuracy: mean over seeds, 0 to 1.
         half: half the interval of its difference to the base; 0 for the base.
         clear: its accuracy differs from the base's.
@@ -51,7 +51,7 @@ def cost_points(view: AblationView) -> tuple[CostPoint, ...]:
             CostPoint(
                 variant.name,
                 variant.latency.median_ms,
-                variant.latency.interval_ms,
+                variant.latency.interval_ms or (variant.latency.median_ms,) * 2,
                 end,
                 half if half < 1 else 0.0,
                 row is not None and row.verdict in ("better", "worse"),

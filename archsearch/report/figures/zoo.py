@@ -15,7 +15,8 @@ from archsearch.report.figures.drawing import (
     new_figure,
     plain,
 )
-from archsearch.report.units import ms_text
+from archsearch.report.units import ms_interval_text, ms_text
+from archsearch.report.verdicts import verdict_text
 from archsearch.zoo.compare import Row
 from archsearch.zoo.published import SOURCES
 
@@ -68,8 +69,8 @@ def draw_zoo(rows: Sequence[Row]) -> Drawing | None:
 def _add_points(figure: Any, name: str, colour: str, rows: Sequence[Row], symbol: str) -> None:
     if not rows:
         return
-    intervals = [
-        row.measured.latency.interval_ms
+    spreads = [
+        ms_interval_text(row.measured.latency.interval_ms) + verdict_text(row.measured.latency)
         for row in rows
         if row.measured is not None and row.measured.latency is not None
     ]
@@ -84,12 +85,12 @@ def _add_points(figure: Any, name: str, colour: str, rows: Sequence[Row], symbol
             textfont={"size": 10},
             marker={"color": colour, "size": 9, "symbol": symbol},
             customdata=[
-                (*interval, _params_m(row), _sources(row))
-                for row, interval in zip(rows, intervals, strict=True)
+                (spread, _params_m(row), _sources(row))
+                for row, spread in zip(rows, spreads, strict=True)
             ],
             hovertemplate=(
-                "%{text}: %{y} % (%{customdata[3]})<br>%{x:.3g} ms (%{customdata[0]:.3g} to "
-                "%{customdata[1]:.3g})<br>%{customdata[2]:.1f} M parameters<extra></extra>"
+                "%{text}: %{y} % (%{customdata[2]})<br>%{x:.3g} ms (%{customdata[0]})<br>"
+                "%{customdata[1]:.1f} M parameters<extra></extra>"
             ),
         )
     )
