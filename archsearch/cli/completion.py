@@ -13,6 +13,7 @@ from pathlib import Path
 
 import typer
 
+from archsearch.percent import percent_text
 from archsearch.resources import find_yaml, resource_dir, resource_names
 
 #: a word, and a few words about it
@@ -173,7 +174,7 @@ def _trials(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
         return
     with contextlib.suppress(Exception):
         for point in json.loads((folder / "front.json").read_text(encoding="utf-8")):
-            yield str(point["trial"]), f"front: {point['accuracy']:.1%}"
+            yield str(point["trial"]), f"front: {percent_text(point['accuracy'])} %"
     database = folder / "study.db"
     if incomplete.isdigit() and database.is_file():
         opened = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)

@@ -133,7 +133,7 @@ def test_it_goes_on_in_its_own_study(way, made: RunFolder, tmp_path: Path) -> No
         folder=found,
         storage=storage,
         identity=config["identity"],
-        written={"data": config["data"]},
+        written={"data": config["data"], "recipe": config["recipe"]},
     )
     _go_on(prepared, SilentListener())
     config = folder.read_config()

@@ -70,8 +70,9 @@ def test_flattening():
 def test_a_pipe_gets_no_control_codes_and_whole_rows(folder):
     command = [sys.executable, "-m", "archsearch", "front", str(folder.path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert "\x1b" not in done.stdout
-    assert done.stderr == ""
+    assert "\x1b" not in done.stdout + done.stderr
+    # on a busy machine, standard error says what is waited for
+    assert all(line.endswith(" so far") for line in done.stderr.splitlines())
     run = synthetic_run(20, name="usual")
     table = done.stdout.splitlines()[3 : 3 + len(run.front)]
     assert [int(line.split()[0]) for line in table] == list(run.front)

@@ -1,3 +1,5 @@
+import html
+
 import numpy as np
 import optuna
 import pytest
@@ -7,6 +9,7 @@ from archsearch.cli.app import main
 from archsearch.errors import InputError
 from archsearch.report import importance_table, marginals_table, write_importance, written
 from archsearch.report.figures.importance import choice_rows, draw_importance
+from archsearch.report.importance_words import verdicts
 from archsearch.search import run_importance
 from archsearch.search.store import RECORD
 from tests.report.synthetic_run import ENVIRONMENT, synthetic_run
@@ -126,7 +129,8 @@ def test_tables_and_page(found, tmp_path):
     assert len(importance_table(found).head(2).rows) == 2
     assert "attention: " in draw_importance(found).description
     page = write_importance(found, tmp_path / "importance.html").read_text(encoding="utf-8")
-    assert "attention sets the most accurate apart the most" in page
+    for sentence in verdicts(found.marginals):
+        assert html.escape(sentence) in page
 
 
 def test_command(folder, capsys, tmp_path):
