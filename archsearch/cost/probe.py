@@ -129,6 +129,7 @@ class Probe:
                 # of what the networks start in their turn, such as a compiler's workers
                 "PYTHONSAFEPATH": "1",
             }
+            paths = (path or os.getcwd() for path in sys.path)
             try:
                 self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
                 self._process = subprocess.Popen(
@@ -137,7 +138,7 @@ class Probe:
                         "-P",
                         "-c",
                         _START,
-                        *(path or os.getcwd() for path in sys.path),
+                        *paths,
                     ],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

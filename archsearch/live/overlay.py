@@ -110,8 +110,8 @@ class RunOverlay:
             limit = self._config["identity"]["budgets"].get("latency_ms")
             if limit is not None and "latency_ms" in constraints:
                 # over the budget only where the measurement says so
-                least = known.median_ms if known.at_least_ms is None else known.at_least_ms
-                constraints["latency_ms"] = (least - limit) / limit
+                share = (known.median_ms - limit) / limit
+                constraints["latency_ms"] = share if known.is_over(limit) else min(share, 0.0)
         return shown_trial(
             trial,
             values=values,

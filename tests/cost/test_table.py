@@ -85,7 +85,7 @@ def result_of(key, ms, **changes):
         "median_ms": ms,
         "p10_ms": ms,
         "p90_ms": ms,
-        "interval_ms": (ms, ms),
+        "interval_ms": (0.99 * ms, 1.01 * ms),
         "num_inferences": 9,
         "num_warmup": 4,
         "environment": key.environment,
@@ -192,6 +192,11 @@ def test_a_measurement_corrects(archs, key):
     noisy.observe(arch, result_of(key, slower, verdict="noisy"))
     once = copy.deepcopy(table)
     once.observe(arch, result_of(key, slower))
+    # a guess of which not even the spread is known corrects nothing
+    alone = copy.deepcopy(table)
+    guess = result_of(key, 40 * slower, verdict="rejected").model_copy(update={"interval_ms": None})
+    alone.observe(arch, guess)
+    assert alone.predict(arch).ms == before
     # the steadier a measurement, the more it corrects
     corrected = [each.predict(arch).ms for each in (rejected, noisy, once)]
     assert before < corrected[0] < corrected[1] < corrected[2]
