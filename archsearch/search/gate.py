@@ -28,7 +28,9 @@ from archsearch.search.config import LatencyTarget
 
 logger = logging.getLogger(__name__)
 
+#: times that a network may end the probe, and networks in a row that may
 _FAILURES = 3
+_NETWORKS = 3
 Result = TypeVar("Result")
 
 
@@ -73,6 +75,7 @@ class Gate:
         self._target = target
         self._table = table
         self._say = say
+        self._ended_probes = 0
         self.time = GateTime()
 
     def counts(self, arch: Arch) -> ArchCounts:
@@ -118,7 +121,7 @@ class Gate:
             for each a result, or why this network cannot be measured.
 
         Raises:
-            ProbeError: the probe failed several times in a row on one of them.
+            ProbeError: the probe failed on several networks in a row, so the fault is not theirs.
         """
         protocol = self.protocol(GATE)
         with doing("a first look at candidates: built", total=len(archs)) as activity:
@@ -212,9 +215,16 @@ class Gate:
 
     def _measure_one(self, arch: Arch, protocol: LatencyProtocol) -> LatencyResult | TrialError:
         try:
-            return _retry(lambda: self._probe.measure(arch, protocol))
+            result = _retry(lambda: self._probe.measure(arch, protocol))
         except TrialError as error:
             return error
+        except ProbeError as error:
+            self._ended_probes += 1
+            if self._ended_probes >= _NETWORKS:
+                raise
+            return TrialError(str(error))
+        self._ended_probes = 0
+        return result
 
 
 Looked = TypeVar("Looked", LatencyResult, LatencyResult | TrialError)
