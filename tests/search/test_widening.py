@@ -33,12 +33,12 @@ def test_a_wider_space_contains_the_narrower_one(bench: Bench, wider: SearchSpac
 def test_lost_values_are_named(bench: Bench, wider: SearchSpace) -> None:
     problems = narrowing_problems(wider, bench.space)
     assert {problem.key for problem in problems} == {"stages.1.width", "stages.1.depth"}
-    assert problems[0].value in ([48], [3])
+    assert problems[0].rule.endswith(("lacks some: [48]", "lacks some: [3]"))
 
 
 def test_a_lost_constant_is_seen_from_samples(bench: Bench) -> None:
     (problem,) = narrowing_problems(bench.space, changed(bench.space, head_dim=8))
-    assert "contains the old one" in problem.rule
+    assert "must contain the space that the run was begun in" in problem.rule
 
 
 def test_a_value_that_was_fixed_may_become_a_choice(bench: Bench) -> None:
