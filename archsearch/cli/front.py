@@ -60,7 +60,7 @@ def front(
     given = {"--all": every, "--address": bool(address)}
     alone = [name for name, is_given in given.items() if is_given and not measure]
     if alone:
-        raise InputError([Problem(name, "goes with --measure only") for name in alone])
+        raise InputError([Problem(name, "must stand beside --measure") for name in alone])
     if measure:
         with LiveProgress(err, describe) as progress:
             record = measure_front(run, runs_dir, every=every, address=address, listener=progress)

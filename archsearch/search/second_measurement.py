@@ -111,8 +111,8 @@ def check_environment(run: RunRecord, here: Environment) -> None:
     raise InputError(
         Problem(
             "--measure",
-            f"the latencies of run '{run.name}' were measured in another environment "
-            f"({told}), and results of different environments never share a front",
+            f"must run where the run's latencies were measured: {told}; results of different "
+            "environments never share a front",
             remedy="measure it there, or search here under another --name",
         )
     )

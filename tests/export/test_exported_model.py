@@ -61,7 +61,7 @@ def test_wrong_weights_are_refused(module, tmp_path):
     state = module.create_model().state_dict()
     state.pop(next(iter(state)))
     torch.save(state, tmp_path / "model.pt")
-    with pytest.raises(RuntimeError, match="Missing key"):
+    with pytest.raises(ValueError, match=r"holds other weights:\n.* is missing"):
         module.create_model(pretrained_path=str(tmp_path / "model.pt"))
 
 
