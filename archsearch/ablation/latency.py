@@ -10,6 +10,8 @@ from archsearch.search.config import LatencyTarget
 from archsearch.search.confirmation import measure_to_publish, why_not
 from archsearch.search.gate import Gate
 
+#: seconds that repeating what a busy machine gave may take in each turn
+_PATIENCE_S = 60.0
 #: networks that take turns; more would hold the machine for too long
 _TURNS = 10
 
@@ -54,7 +56,7 @@ def measure_latencies(
         gate = Gate(probe, quiet, target, say=listener.line)
         for start in range(0, len(missing), _TURNS):
             turn = missing[start : start + _TURNS]
-            outcomes = measure_to_publish(gate, turn, listener)
+            outcomes = measure_to_publish(gate, turn, listener, _PATIENCE_S)
             results = {}
             for arch, outcome in zip(turn, outcomes, strict=True):
                 if isinstance(outcome, LatencyResult):

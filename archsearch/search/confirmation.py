@@ -4,11 +4,12 @@ What a busy machine gives, a rejected measurement or none, is repeated a few tim
 between. It decides nothing: who asks keeps what was known before.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from archsearch.activity import doing
+from archsearch.activity import clock, doing
 from archsearch.cost.target import Target
 from archsearch.errors import ArchsearchError, ProbeError, TrialError
 from archsearch.record import LatencyResult
@@ -35,23 +36,37 @@ class Publisher(Protocol):
         ...
 
 
-def measure_to_publish(gate: Publisher, targets: Sequence[Target], listener: Told) -> list[Outcome]:
+def measure_to_publish(
+    gate: Publisher, targets: Sequence[Target], listener: Told, patience_s: float = math.inf
+) -> list[Outcome]:
     """Measure ``targets`` by turns, and repeat what was rejected or failed.
 
     Args:
         gate: measures.
         targets: networks.
         listener: is told what is waited for, and for how long still.
+        patience_s: seconds that all repetitions together may take, by the time that the first
+            measurement took.
 
     Returns:
         for each the best that was found: a measurement, else a rejected one, else why there is
         none.
     """
+    began = time.perf_counter()
     found = list(gate.confirm(targets))
+    first_s = time.perf_counter() - began
     tries = 1 + len(WAITS_S)
+    spent_s = 0.0
     for attempt, wait_s in enumerate(WAITS_S, 2):
         again = [at for at, outcome in enumerate(found) if _may_change(outcome)]
         if not again:
+            break
+        spent_s += wait_s + first_s * len(again) / len(targets)
+        if spent_s > patience_s:
+            listener.line(
+                f"{_what_was([found[at] for at in again])}: the machine is busy, and another try "
+                f"would take {clock(wait_s + first_s)}; archsearch front --measure tries later"
+            )
             break
         what = f"try {attempt} of {tries} for {_what_was([found[at] for at in again])}"
         _wait(wait_s, what, listener)

@@ -1,5 +1,6 @@
 """What the end of a run adds to its study: final latencies, tests, and what there is to say."""
 
+import math
 from collections.abc import Sequence
 
 from archsearch.record import TrialRecord
@@ -18,6 +19,7 @@ def confirm_and_keep(
     listener: Listener,
     *,
     every: bool = False,
+    patience_s: float = math.inf,
 ) -> tuple[TrialRecord, ...]:
     """Measure the front again, keep what was measured at once, and return the front that is left.
 
@@ -30,6 +32,7 @@ def confirm_and_keep(
         listener,
         lambda measured: keep_finals(store, measured),
         every=every,
+        patience_s=patience_s,
     )
     # of a member that is confirmed now, what was open before is not said any more
     on_front = {str(record.number) for record in done.front}

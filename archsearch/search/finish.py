@@ -1,6 +1,7 @@
 """The end of a run: the front measured again in quiet, then tested once on the test split."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,7 @@ def confirm_front(
     keep: Keep = lambda records: None,
     *,
     every: bool = False,
+    patience_s: float = math.inf,
 ) -> Confirmed:
     """Measure every front member again in quiet until the front holds by final latencies.
 
@@ -59,6 +61,7 @@ def confirm_front(
         listener: is told what happens.
         keep: stores what was measured, as soon as it is.
         every: measure those again too that were confirmed, or left the front, before.
+        patience_s: seconds that repeating what a busy machine gave may take each time.
     """
     by_number = {record.number: record for record in records}
     outcomes: dict[int, Outcome] = {}
@@ -78,7 +81,7 @@ def confirm_front(
             break
         number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
         listener.line(f"measuring {number} again in quiet")
-        found = measure_to_publish(gate, [record.arch for record in unknown], listener)
+        found = measure_to_publish(gate, [record.arch for record in unknown], listener, patience_s)
         for record, outcome in zip(unknown, found, strict=True):
             outcomes[record.number] = outcome
             if isinstance(outcome, LatencyResult) and not (

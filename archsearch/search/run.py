@@ -47,6 +47,9 @@ from archsearch.yaml_source import YamlSource
 
 logger = logging.getLogger(__name__)
 
+#: share of the time spent so far that repeating what a busy machine gave may take
+_PATIENCE = 0.1
+
 
 def run_search(
     config: SearchConfig, place: Place | None = None, listener: Listener | None = None
@@ -185,7 +188,13 @@ def _session(
             if not config.other_seeds:
                 workers.close()
             rest_began = time.perf_counter()
-            front = confirm_and_keep(store, gate, config.budgets.latency_ms, listener)
+            front = confirm_and_keep(
+                store,
+                gate,
+                config.budgets.latency_ms,
+                listener,
+                patience_s=_PATIENCE * (before_s + rest_began - began),
+            )
             rest_s = time.perf_counter() - rest_began
             train_front_again(
                 store.records(),
@@ -202,7 +211,8 @@ def _session(
                 _add_times(store, workers.opened, rest_s, gate, wall_s)
             finally:
                 workers.close()
-        _run_baselines(prepared, store, gate, quiet, listener)
+        patience_s = _PATIENCE * (before_s + time.perf_counter() - began)
+        _run_baselines(prepared, store, gate, quiet, listener, patience_s)
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
 
@@ -221,7 +231,12 @@ def _work_left(store: StudyStore, config: SearchConfig) -> bool:
 
 
 def _run_baselines(
-    prepared: Prepared, store: StudyStore, gate: Gate, quiet: QuietLock, listener: Listener
+    prepared: Prepared,
+    store: StudyStore,
+    gate: Gate,
+    quiet: QuietLock,
+    listener: Listener,
+    patience_s: float,
 ) -> None:
     if not prepared.baselines:
         return
@@ -234,7 +249,7 @@ def _run_baselines(
         device=prepared.device,
         threads=prepared.config.execution.threads_per_worker,
         quiet=quiet,
-        measure=lambda targets: measure_to_publish(gate, targets, listener),
+        measure=lambda targets: measure_to_publish(gate, targets, listener, patience_s),
         keep=lambda records: store.set_attribute("baselines", dict(records)),
         listener=listener,
     )

@@ -11,6 +11,7 @@ from archsearch.arch import Arch
 from archsearch.cost.target import Target
 from archsearch.errors import ProbeError, RunError, TrialError
 from archsearch.record import LatencyResult, TrialRecord
+from archsearch.search import confirmation
 from archsearch.search.confirmation import WAITS_S, Outcome
 from archsearch.search.finish import Confirmed, confirm_front, evaluate_front
 from archsearch.search.run_folder import RunFolder
@@ -267,3 +268,22 @@ def test_without_a_test_split_the_front_has_weights_and_no_test_accuracy(tmp_pat
     assert notes == [f"trial {second.number}: its weights were not kept, so it is not tested"]
     tested, _ = evaluate_front([first], folder, lambda record, path: 0.25)
     assert tested[0].test_accuracy == 0.25
+
+
+@pytest.mark.parametrize(("patience_s", "tries"), [(0.0, 1), (4.9, 1), (6.0, 2), (60.0, 3)])
+def test_repetitions_are_bounded_by_the_time_they_take(
+    patience_s: float, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy:
+        calls = 0
+
+        def confirm(self, archs):
+            self.calls += 1
+            return [TrialError("beside a busy machine") for _ in archs]
+
+    monkeypatch.setattr(confirmation.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(confirmation, "WAITS_S", (5.0, 15.0))
+    gate, listener = Busy(), Recorder()
+    confirmation.measure_to_publish(gate, ["timm:resnet18"], listener, patience_s)
+    assert gate.calls == tries
+    assert any("tries later" in line for line in listener.lines) == (tries < 3)
