@@ -72,7 +72,7 @@ def test_one_signal_ends_a_run_in_training(
 
 
 def test_one_signal_ends_a_calibration(tmp_path: Path) -> None:
-    process = start(tmp_path, "calibrate", "tiny", "--time-limit", "3m")
+    process = start(tmp_path, "calibrate", "lightweight", "--fresh", "--time-limit", "3m")
     wait_for(process, tmp_path, "the probe")
     code, last = end(process, tmp_path, signal.SIGTERM)
     assert code == 130
