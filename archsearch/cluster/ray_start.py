@@ -128,6 +128,8 @@ class _OwnFolder(list[str]):
 
 def _init(what: str, limit_s: float, **arguments: Any) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's own default is 15: beside a neighbour on every core a worker then gets 3 % of one
+    os.environ.setdefault("RAY_worker_niceness", "0")
     # a worker that is slow to come up on a busy machine is not dead
     os.environ.setdefault("RAY_worker_register_timeout_seconds", str(int(limit_s)))
     # workers inherit these: without them an inference faults thousands of pages in and out
