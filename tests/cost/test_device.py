@@ -182,6 +182,9 @@ class _Seen:
     def visible(self) -> str | None:
         return os.environ.get("CUDA_VISIBLE_DEVICES")
 
+    def niceness(self) -> int:
+        return os.nice(0)
+
 
 @pytest.mark.usefixtures("ray_with_two_gpus")
 def test_a_worker_of_our_own_ray_numbers_cards_as_we_do() -> None:
@@ -194,6 +197,8 @@ def test_a_worker_of_our_own_ray_numbers_cards_as_we_do() -> None:
     actor = ray.remote(_Seen).options(num_cpus=0, num_gpus=0.5).remote()
     # Ray would let it see card 0 alone, which is cuda:0 there
     assert ray.get(actor.visible.remote()) is None
+    # nor would it run beside a busy neighbour
+    assert ray.get(actor.niceness.remote()) == os.nice(0)
     assert worker_device("cuda:1", is_own_ray=True) == "cuda:1"
 
 
