@@ -114,7 +114,7 @@ def limit_threads() -> None:
 
     They look at the affinity mask alone: under a quota of one core on a machine of 64, each product
     of matrices would start 64 threads, which the kernel then stops together. It must be said before
-    they are loaded; who has set it already keeps it.
+    they are loaded; a value that is set already stays.
     """
     cores = machine_limits().whole_cores
     if cores < usable_cores():

@@ -28,7 +28,7 @@ _CALIBRATION_BLOCKS = 12
 _NOISY_PERCENTILES = (2, 25, 75)
 #: a block during which the reference changed by more says little
 _MAX_CHANGE = 0.1
-#: a reference slower than this many times was set aside by the scheduler for most of its block;
+#: a reference slower than this many times was descheduled for most of its block;
 #: the network beside it was not, and dividing would make nonsense of it
 _MAX_SLOWDOWN = 3.0
 
@@ -39,7 +39,7 @@ class TimedBlock:
 
     Attributes:
         times_ms: of each inference.
-        busy: processor time over wall time; below 1 a thread was waiting or was set aside. None
+        busy: processor time over wall time; below 1 a thread waited or was descheduled. None
             where that means nothing (the work runs on another device).
     """
 
@@ -72,7 +72,7 @@ class Sighting:
     after_ms: float
 
     def accepted(self, calibration_ms: float, max_drift: float, busiest: float) -> bool:
-        """Return whether the machine was quiet: reference on its mark, block not set aside.
+        """Return whether the machine was quiet: reference on its mark, block not descheduled.
 
         Args:
             calibration_ms: latency of the reference in quiet.
@@ -99,7 +99,7 @@ class Measurement:
     """Interleaved blocks of networks, and what they say.
 
     A steady machine gives the median of the accepted blocks. On a noisy one so few blocks are
-    undisturbed that nearly all are used, but for those beside which the reference was set aside
+    undisturbed that nearly all are used, but for those beside which the reference was descheduled
     altogether, or changed meanwhile. From each the reference's slowdown is divided out, to the
     power that this network's blocks follow it by, and, because not all that disturbs a network
     shows in the reference, the lower quartile of these stands for the latency in quiet

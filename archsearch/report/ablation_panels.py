@@ -74,7 +74,7 @@ def changes_panel(view: AblationView) -> Panel:
 
 
 def ablation_method_panel(view: AblationView) -> Panel:
-    """Return how accuracies, intervals and latencies were come by."""
+    """Return how accuracies, intervals and latencies were computed."""
     record, found = view.record, view.answers.comparison
     rows = [("Comparison", found.method if found else "none yet")]
     if found is not None and found.noise is not None:

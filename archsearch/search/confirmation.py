@@ -21,7 +21,7 @@ Outcome = LatencyResult | ArchsearchError
 
 
 class Told(Protocol):
-    """Is told lines that should stay."""
+    """Shows lines that should stay."""
 
     def line(self, text: str) -> None:
         """Show one line."""
@@ -44,7 +44,7 @@ def measure_to_publish(
     Args:
         gate: measures.
         targets: networks.
-        listener: is told what is waited for, and for how long still.
+        listener: shows what is waited for, and for how long still.
         patience_s: seconds that all repetitions together may take, by the time that the first
             measurement took.
 

@@ -58,7 +58,7 @@ def confirm_front(
         records: of the run.
         gate: measures.
         budget_ms: latency budget; None for none.
-        listener: is told what happens.
+        listener: shows what happens.
         keep: stores what was measured, as soon as it is.
         every: measure those again too that were confirmed, or left the front, before.
         patience_s: seconds that repeating what a busy machine gave may take each time.
