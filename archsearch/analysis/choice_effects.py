@@ -12,7 +12,7 @@ FEWEST = 8
 
 
 class Explained(NamedTuple):
-    """How much of the spread of a number goes along with one choice.
+    """Share of a number's variance that one choice explains.
 
     Attributes:
         name: of the parameter.

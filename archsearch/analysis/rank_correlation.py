@@ -1,4 +1,4 @@
-"""How well an early epoch foretells the order at the last one."""
+"""How well the order at an early epoch predicts the order at the last one."""
 
 import math
 from collections.abc import Iterable, Sequence

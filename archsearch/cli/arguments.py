@@ -45,7 +45,7 @@ class Command(TyperCommand):
     """A command whose problems are `InputError`s; its help is plain text, not rich's markup.
 
     The module of a command may have a function ``check(values) -> list[Problem]``, which looks at
-    the values by themselves: what it finds is told together with what could not be read.
+    the values by themselves: what it finds stands in one list with what could not be read.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -70,7 +70,7 @@ def train(
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Images a step; the learning rate goes along in proportion."),
+        typer.Option(min=1, help="Images a step; the learning rate scales in proportion."),
     ] = None,
     log: Log = None,
     set_: Set = None,

@@ -52,7 +52,7 @@ class Quiet(Protocol):
 
 
 class OtherMachine:
-    """In place of a `QuietLock` where latency is measured elsewhere: nothing here has to rest."""
+    """In place of a `QuietLock` where latency is measured elsewhere: training here goes on."""
 
     @contextlib.contextmanager
     def measuring(self, what: str = "", expected_s: float = 0.0) -> Iterator[float]:
