@@ -11,7 +11,13 @@ from archsearch.analysis.choice_effects import (
 )
 from archsearch.analysis.comparison import Compared, Comparison, compare
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
-from archsearch.analysis.front import eligible, nondominated, objectives, pareto_front
+from archsearch.analysis.front import (
+    best_guesses,
+    eligible,
+    nondominated,
+    objectives,
+    pareto_front,
+)
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
 from archsearch.analysis.marginals import Marginal, choice_marginals
@@ -79,6 +85,7 @@ __all__ = [
     "accuracy_interval",
     "answers",
     "best",
+    "best_guesses",
     "by_other_seeds",
     "choice_effects",
     "choice_marginals",

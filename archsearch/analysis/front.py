@@ -84,6 +84,16 @@ def pareto_front(
     return tuple(sorted(front, key=lambda trial: (trial.latency_ms, trial.number)))
 
 
+def best_guesses(front: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
+    """Return the members of a front that no other member beats by its plain values.
+
+    The others are on the front only because their latency is not known well enough to drop them.
+    """
+    members = tuple(front)
+    kept = nondominated(objectives(members), maximise=(True, False))
+    return tuple(member for member, is_kept in zip(members, kept, strict=True) if is_kept)
+
+
 def _ends(trial: TrialRecord) -> tuple[float, float]:
     """Return the lowest and the highest latency that a trial counts with, in ms."""
     latency = trial.known_latency

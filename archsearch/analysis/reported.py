@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
+from archsearch.analysis.front import best_guesses
 from archsearch.analysis.significance import accuracy_interval, num_images
 from archsearch.analysis.spread import spread_of
 from archsearch.record import RunRecord, TrialRecord
@@ -106,23 +107,24 @@ def _noise(
 def deciding_accuracies(trials: Sequence[TrialRecord]) -> dict[int, float]:
     """Return the accuracies by which trials are ranked, by number: all of one kind.
 
-    That is the mean over other seeds once every trial was trained with some, and the accuracy
-    with the seed that chose until then: a lucky number does not compete with a mean. A trial
-    whose other seeds all failed is left out where others have a mean.
+    That is the mean over other seeds once every trial that no other beats by its plain values was
+    trained with some, and the accuracy with the seed that chose until then: a lucky number does
+    not compete with a mean. A trial without such a mean is left out where others have one.
     """
     means = {
         trial.number: float(np.mean(list(trial.seed_accuracies.values())))
         for trial in trials
         if trial.seed_accuracies
     }
-    if means and all(trial.other_seeds for trial in trials):
+    if decided_by_others(trials):
         return means
     return {trial.number: trial.accuracy for trial in trials if trial.accuracy is not None}
 
 
 def decided_by_others(trials: Sequence[TrialRecord]) -> bool:
     """Return whether `deciding_accuracies` are means over other seeds."""
-    return any(t.seed_accuracies for t in trials) and all(t.other_seeds for t in trials)
+    has_any = any(trial.seed_accuracies for trial in trials)
+    return has_any and all(trial.other_seeds for trial in best_guesses(trials))
 
 
 def interval_of_difference(first: Reported, second: Reported) -> tuple[float, float] | None:

@@ -62,7 +62,12 @@ def _accuracy_notes(run: RunRecord) -> list[str]:
     ]
     if not decided_by_others(front):
         lines.append(
-            "best and knee are by the selected seed until every trial of the front was trained "
-            "with another"
+            "best and knee are by the selected seed until every trial that no other beats by its "
+            "plain values was trained with another"
+        )
+    elif not all(trial.other_seeds for trial in front):
+        lines.append(
+            "without other seeds: another trial beats it by plain values, and it stays until "
+            "its latency is better known"
         )
     return lines

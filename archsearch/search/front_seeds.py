@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from archsearch.analysis import best_guesses
 from archsearch.cluster import EpochEvent, Executor, FailedEvent, FinishedEvent, Job
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.plan import duration
@@ -41,7 +42,10 @@ def train_front_again(
     keep: Callable[[int, SeedResult], None],
     listener: Listener,
 ) -> None:
-    """Train each member of the front with each of ``seeds``; what is known is not trained again.
+    """Train the front with each of ``seeds``; what is known is not trained again.
+
+    Members that another one beats by its plain values, and that stay only until their latency is
+    better known, are not trained: on a busy machine they would be most of the front.
 
     Args:
         records: all trials of the run, for those who watch.
@@ -53,7 +57,8 @@ def train_front_again(
         keep: stores the result of one training, by trial number.
         listener: watches.
     """
-    missing = missing_trainings(front, seeds)
+    members = best_guesses(front)
+    missing = missing_trainings(members, seeds)
     if not missing:
         return
     executor = start_executor()

@@ -81,6 +81,10 @@ def test_trials_are_ranked_by_one_kind_of_number():
     failed = trial(1, 0.99).model_copy(update={"other_seeds": (SeedResult(seed=1, reason="NaN"),)})
     assert deciding_accuracies([failed, mixed[1]]) == {2: pytest.approx(0.81)}
     assert deciding_accuracies([failed]) == {1: 0.99}
+    # one that another beats by plain values is not trained again, and is not waited for
+    assert deciding_accuracies([trial(1, 0.9), trial(2, 0.99, 0.8, 0.82)]) == {
+        2: pytest.approx(0.81)
+    }
 
 
 def test_ties_go_by_what_is_reported():

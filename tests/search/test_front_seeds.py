@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from optuna.trial import TrialState
 
-from archsearch.analysis import pareto_front
+from archsearch.analysis import best_guesses, pareto_front
 from archsearch.cluster import Executor, Job
 from archsearch.record import SeedResult
 from archsearch.search.config import Execution, SearchConfig
@@ -68,6 +68,27 @@ def test_each_member_of_the_front_is_trained_with_each_seed_and_nothing_else(ben
     states = [trial.state for trial in bench.store().study.get_trials()]
     assert len(states) == len(before)
     assert TrialState.RUNNING not in states
+
+
+def test_who_stays_for_an_unknown_latency_alone_is_not_trained_again(bench: Bench) -> None:
+    searched(bench)
+    store = bench.store()
+    records = store.records()
+    # as on a machine that is never quiet: nothing is known well enough to drop anything
+    complete = [record for record in records if record.state == "complete"]
+    executor = Watched()
+    train_front_again(
+        records,
+        complete,
+        SEEDS,
+        lambda: executor,
+        Recipe(epochs=EPOCHS),
+        store.add_seed,
+        Recorder(),
+    )
+    wanted = best_guesses(complete)
+    assert len(wanted) < len(complete)
+    assert set(executor.jobs) == {(record.number, seed) for record in wanted for seed in SEEDS}
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
