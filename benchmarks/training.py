@@ -222,11 +222,11 @@ class Machine:
             process.join()
 
 
-def best_loader(machine: Machine, network: str, cores: int) -> tuple[str, int]:
+def best_loader(machine: Machine, network: str, numbers: list[int]) -> tuple[str, int]:
     """Try every pipeline and number of workers; return the pair whose epoch is fastest."""
     tried = {}
     for pipeline in PIPELINES:
-        for workers in sorted({0, 1, cores // 2, cores}):
+        for workers in numbers:
             machine("open_loader", network, pipeline, workers)
             rate = max(machine("epoch", "try") for _ in range(2))
             print(f"    {pipeline:4s} {workers:2d} workers {rate:9.0f} images/s", flush=True)
@@ -267,14 +267,16 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if cuda else "cpu")
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--loader-workers", type=int, nargs="+", help="numbers to try")
     parser.add_argument("--networks", nargs="+", default=list(networks()))
     options = parser.parse_args()
     describe(options)
+    numbers = options.loader_workers or sorted({0, 1, cores // 2, cores})
     machine, tuned = Machine(options, {}), Machine(options, TUNED)
     for network in options.networks:
         macs = count_arch(networks()[network]).macs / 1e6
         print(f"\n  {network} network, {macs:.1f} M MACs; trying loaders:")
-        pipeline, workers = best_loader(machine, network, cores)
+        pipeline, workers = best_loader(machine, network, numbers)
         print(f"  plain loop: transforms {pipeline}, {workers} workers")
         for each in (machine, tuned):
             each("open_rows", network, pipeline, workers)

@@ -98,11 +98,14 @@ def profile(
     wanted: dict[str, Any] = {"batch_size": batch_size, "dtype": dtype, "runtime": runtime}
     protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
     if latency:
-        with (
-            Probe(device, threads) as probe,
-            quiet_or_not(machine_lock().measuring("measuring one network"), say),
-        ):
-            result = profile_target(chosen, probe, protocol, input_shape=size)
+        with Probe(device, threads) as probe:
+            result = profile_target(
+                chosen,
+                probe,
+                protocol,
+                input_shape=size,
+                quiet=lambda: quiet_or_not(machine_lock().measuring("measuring one network"), say),
+            )
     else:
         result = profile_target(chosen, None, protocol, input_shape=size)
     table = tabulate("", _PART_COLUMNS, result.units)

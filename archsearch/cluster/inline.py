@@ -16,8 +16,9 @@ from archsearch.cluster.job import (
     never_stop,
 )
 from archsearch.cluster.worker import Worker
+from archsearch.cost.device import is_device_lost
 from archsearch.data import DataSplits
-from archsearch.errors import TrialError
+from archsearch.errors import RunError, TrialError
 from archsearch.record import EpochMetrics
 
 
@@ -36,6 +37,7 @@ class InlineExecutor:
         self._job: Job | None = None
         self._curve: tuple[EpochMetrics, ...] = ()
         self._is_started = False
+        self._lost = ""
         self._events: deque[Event] = deque()
         self._last = time.perf_counter()
         self._time = WorkerTime()
@@ -82,6 +84,11 @@ class InlineExecutor:
         if self._job is None:
             if not self._queue:
                 return
+            if self._lost:
+                raise RunError(
+                    f"the CUDA device answers this process no more ({self._lost}); "
+                    "the same command goes on without that candidate"
+                )
             self._job = self._queue.popleft()
             self._curve, self._is_started = self._job.begun, False
         job = self._job
@@ -97,6 +104,8 @@ class InlineExecutor:
             return
         except Exception as error:  # a candidate must not take the run down with it
             self._fail(job, f"{type(error).__name__}: {error}", traceback.format_exc())
+            if is_device_lost(error):
+                self._lost = str(error).splitlines()[0]
             return
         self._time.training += report.busy_s
         self._curve = (*self._curve, report.metrics)

@@ -33,7 +33,7 @@ from archsearch.cluster.job import (
 from archsearch.cluster.quiet import QuietLock
 from archsearch.cluster.ray_start import start_ray, stop_ray, worker_device
 from archsearch.cluster.worker import Worker
-from archsearch.cost.device import is_cuda
+from archsearch.cost.device import is_cuda, is_device_lost
 from archsearch.data import ArraySplit, DataSplits, Split
 from archsearch.errors import RunError, TrialError
 from archsearch.record import EpochMetrics
@@ -288,6 +288,10 @@ class RayPool:
             reason = f"{type(cause).__name__}: {cause}"
             event = FailedEvent(slot.job, slot.curve, reason, str(error))
         slot.job, slot.phase = None, "free"
+        if cause is not None and is_device_lost(cause):
+            # the device answers that process no more; the next candidate gets a fresh one
+            ray.kill(slot.actor)
+            self._slots[self._slots.index(slot)] = self._new_slot()
         self._events.put(event)
 
     def _replace_hung(self) -> None:

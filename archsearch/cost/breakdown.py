@@ -12,7 +12,8 @@ from torch import nn
 
 from archsearch.cost.units import hooked
 
-_MATRIX_SIDE = 768
+#: of the product that shows the matrix rate: a card needs larger ones to be filled
+_MATRIX_SIDE = {"cpu": 768, "cuda": 8192}
 _REPEATS = 5
 
 
@@ -96,7 +97,8 @@ def measure_rates(device: torch.device, dtype: torch.dtype, working_bytes: int) 
     The best of several tries counts: a bound is what the machine can do, not what it did.
     """
     on_cuda = device.type == "cuda"
-    square = torch.randn(_MATRIX_SIDE, _MATRIX_SIDE, device=device).to(dtype)
+    side = _MATRIX_SIDE[device.type]
+    square = torch.randn(side, side, device=device).to(dtype)
     count = max(2**14, min(working_bytes, 2**28) // 8)
     source, copy = torch.zeros(2, count, device=device)
 
@@ -111,7 +113,7 @@ def measure_rates(device: torch.device, dtype: torch.dtype, working_bytes: int) 
     product_ms = best_ms(lambda: square @ square, 1)
     copy_ms = best_ms(lambda: copy.copy_(source), max(1, 2**22 // count))
     return MachineRates(
-        macs_per_s=_MATRIX_SIDE**3 / product_ms * 1000,
+        macs_per_s=side**3 / product_ms * 1000,
         bytes_per_s=2 * source.nbytes / copy_ms * 1000,
     )
 

@@ -79,6 +79,19 @@ def choose_device(wanted: str, key: str = "device") -> str:
     return wanted
 
 
+def is_device_lost(error: BaseException) -> bool:
+    """Tell whether an error has ended all use of the CUDA device by this process.
+
+    After a failed kernel every later call fails too, whatever it computes. Running out of memory
+    is none of these.
+    """
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return False
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    is_cuda_error = isinstance(error, RuntimeError) and "CUDA error:" in str(error)
+    return "AcceleratorError" in kinds or is_cuda_error
+
+
 def use_device(device: str) -> None:
     """Make a CUDA device the current one of this process.
 

@@ -192,10 +192,16 @@ class Probe:
         """
         return self.compare([target], protocol, input_shape=input_shape).results[0]
 
-    def prepare(self, target: Arch | str, protocol: LatencyProtocol = GATE) -> None:
+    def prepare(
+        self,
+        target: Arch | str,
+        protocol: LatencyProtocol = GATE,
+        *,
+        input_shape: Sequence[int] | None = None,
+    ) -> None:
         """Build a network ahead of `measure` with the same protocol, which then only measures.
 
-        Building disturbs nobody's numbers, so it need not wait until the machine is quiet.
+        Building disturbs few numbers, and compiling takes long, so neither waits for quiet.
 
         Raises:
             InputError: the target or the protocol is wrong.
@@ -205,7 +211,7 @@ class Probe:
         self._check(protocol)
         request = {
             "operation": "prepare",
-            "targets": [pack(target, None, Path())],
+            "targets": [pack(target, input_shape, Path())],
             "protocol": protocol.model_dump(mode="json"),
         }
         with doing(f"the probe builds {_named([target])}", self._limit_s(protocol, 1)):
@@ -341,6 +347,9 @@ class Probe:
             return message
         if message["error"] == "input":
             raise InputError([Problem(**problem) for problem in message["problems"]])
+        if message.get("is_lost"):
+            # the device answers that process no more; the next call starts a fresh one
+            self.close()
         raise TrialError(f"the network could not be measured: {message['message']}")
 
     def _fail(self, what: str) -> NoReturn:

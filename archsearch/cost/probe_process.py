@@ -22,7 +22,7 @@ from torch import nn
 
 from archsearch.cost.breakdown import measure_rates, measure_units
 from archsearch.cost.channel import receive, send
-from archsearch.cost.device import use_device
+from archsearch.cost.device import is_device_lost, use_device
 from archsearch.cost.environment import current_environment
 from archsearch.cost.measurement import (
     Measurement,
@@ -270,7 +270,9 @@ def _try(outbox: IO[bytes], action: Any) -> Any:
         send(outbox, {"error": "failed", "message": str(error)})
     except Exception as error:
         traceback.print_exc()
-        send(outbox, {"error": "failed", "message": f"{type(error).__name__}: {error}"})
+        told = f"{type(error).__name__}: {error}"
+        is_lost = is_device_lost(error)
+        send(outbox, {"error": "failed", "message": told, "is_lost": is_lost})
     return None
 
 

@@ -1,7 +1,8 @@
 """Everything that a network costs, whole and by part."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from torch import nn
 
@@ -102,6 +103,7 @@ def profile_target(
     *,
     input_shape: Sequence[int] | int | None = None,
     table: LatencyTable | None = None,
+    quiet: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Profile:
     """Count a network and, given a probe, measure it whole and by part.
 
@@ -113,6 +115,7 @@ def profile_target(
         input_shape: ``(C, H, W)``; a number is the side of square images with the network's
             channels; None takes the network's own.
         table: predicts an architecture; None, an empty one or another target: no predictions.
+        quiet: holds the machine while it is measured; counting and compiling need no quiet.
 
     Raises:
         InputError: the target or the protocol is wrong.
@@ -130,10 +133,13 @@ def profile_target(
     weights = weight_bytes(model)
     latency = breakdown = rates = None
     if probe is not None:
-        latency = probe.measure(target, protocol, input_shape=shape)
+        if not isinstance(target, nn.Module):
+            probe.prepare(target, protocol, input_shape=shape)
         working = weights[protocol.dtype] + (memory.inference_bytes if memory else 0)
-        breakdown = probe.breakdown(target, names, protocol, input_shape=shape)
-        rates = probe.rates(protocol, working)
+        with quiet():
+            latency = probe.measure(target, protocol, input_shape=shape)
+            breakdown = probe.breakdown(target, names, protocol, input_shape=shape)
+            rates = probe.rates(protocol, working)
     prediction, expected = None, dict[str, float]()
     if table is not None and len(table) and isinstance(target, Arch):
         prediction, expected = table.predict(target), table.predict_units(target)

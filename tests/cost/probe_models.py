@@ -63,3 +63,19 @@ def printing():
 
 def half_hearted():
     return HalfHearted(), (3, 4, 4)
+
+
+class Lost(nn.Module):
+    """Ends the device at its second inference, as a failed kernel does."""
+
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 1:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return x
+
+
+def lost():
+    return Lost(), (3, 4, 4)

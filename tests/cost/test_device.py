@@ -13,6 +13,7 @@ from archsearch.cost.device import (
     choose_device,
     cuda_devices,
     device_kind,
+    is_device_lost,
     name_problem,
     use_device,
 )
@@ -207,3 +208,17 @@ def test_a_worker_of_another_ray_takes_the_card_that_it_is_given() -> None:
 
     assert worker_device("cuda:1", is_own_ray=False) == "cuda"
     assert worker_device("cpu", is_own_ray=False) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lost"),
+    [
+        (RuntimeError("CUDA error: device-side assert triggered"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), False),
+        (RuntimeError("shape '[3]' is invalid for input of size 4"), False),
+        (ValueError("CUDA error: no"), False),
+    ],
+)
+def test_a_failed_kernel_ends_all_use_of_the_device(error, is_lost):
+    assert is_device_lost(error) is is_lost

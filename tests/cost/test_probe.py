@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from archsearch.cost import GATE, LatencyProtocol, Probe, current_environment
-from archsearch.errors import InputError, ProbeError
+from archsearch import zoo
+from archsearch.cost import GATE, LatencyProtocol, Probe, current_environment, profile_target
+from archsearch.errors import InputError, ProbeError, TrialError
 
 BRIEF = LatencyProtocol(min_blocks=6, time_limit_s=0.1, warmup_limit_s=0.1, block_ms=2.0)
 
@@ -200,6 +201,15 @@ def test_no_orphan_when_the_parent_is_killed():
     child.wait(timeout=30)
 
 
+def test_after_a_failed_kernel_the_next_network_gets_a_fresh_process():
+    with Probe() as probe:
+        with pytest.raises(TrialError, match="device-side assert"):
+            probe.measure("tests.cost.probe_models:lost", BRIEF)
+        assert not probe.alive
+        assert probe.measure("tests.cost.probe_models:small", BRIEF).median_ms > 0
+        assert probe.starts == 2
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("runtime", ["eager", "cuda_graph"])
@@ -210,3 +220,20 @@ def test_cuda(runtime, mode):
         result = probe.measure("timm:mobilenetv3_small_050", protocol)
     assert result.median_ms > 0
     assert result.device == torch.cuda.get_device_name()
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("runtime", ["eager", "cuda_graph"])
+def test_networks_with_indices_one_after_the_other_on_cuda(runtime):
+    """A graph reads the memory of its network, which nothing else may get meanwhile."""
+    protocol = BRIEF.model_copy(update={"runtime": runtime})
+    with Probe("cuda") as probe:
+        archs = [zoo.arch(name) for name in ("lightvit_tiny", "localvit_swin", "sepvit_lite")]
+        found = probe.compare(archs, protocol)
+        assert all(each.median_ms > 0 for each in found.results)
+        profile = profile_target(archs[0], probe, protocol)
+        assert profile.units_ms == pytest.approx(profile.clocked_ms, rel=0.3)
+        rates = probe.rates(protocol, 2**26)
+        assert rates.macs_per_s > 1e12
+        assert rates.bytes_per_s > 1e10

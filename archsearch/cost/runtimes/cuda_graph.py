@@ -24,6 +24,7 @@ def prepare_cuda_graph(
 
     def run() -> object:
         graph.replay()
-        return output  # kept alive: the graph writes into its memory
+        # all of them are kept alive: the graph reads and writes their memory
+        return output, model, inputs
 
     return run
