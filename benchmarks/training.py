@@ -222,10 +222,12 @@ class Machine:
             process.join()
 
 
-def best_loader(machine: Machine, network: str, numbers: list[int]) -> tuple[str, int]:
+def best_loader(
+    machine: Machine, network: str, pipelines: list[str], numbers: list[int]
+) -> tuple[str, int]:
     """Try every pipeline and number of workers; return the pair whose epoch is fastest."""
     tried = {}
-    for pipeline in PIPELINES:
+    for pipeline in pipelines:
         for workers in numbers:
             machine("open_loader", network, pipeline, workers)
             rate = max(machine("epoch", "try") for _ in range(2))
@@ -268,6 +270,7 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--loader-workers", type=int, nargs="+", help="numbers to try")
+    parser.add_argument("--pipelines", nargs="+", choices=PIPELINES, default=list(PIPELINES))
     parser.add_argument("--networks", nargs="+", default=list(networks()))
     options = parser.parse_args()
     describe(options)
@@ -276,7 +279,7 @@ def main() -> None:
     for network in options.networks:
         macs = count_arch(networks()[network]).macs / 1e6
         print(f"\n  {network} network, {macs:.1f} M MACs; trying loaders:")
-        pipeline, workers = best_loader(machine, network, numbers)
+        pipeline, workers = best_loader(machine, network, options.pipelines, numbers)
         print(f"  plain loop: transforms {pipeline}, {workers} workers")
         for each in (machine, tuned):
             each("open_rows", network, pipeline, workers)
