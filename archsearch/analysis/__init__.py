@@ -18,6 +18,7 @@ from archsearch.analysis.front import (
     objectives,
     pareto_front,
 )
+from archsearch.analysis.front_seeds import FrontSeeds, Neighbour, SeedMean, compare_seeds
 from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
 from archsearch.analysis.knee import knee, knee_index
 from archsearch.analysis.marginals import Marginal, choice_marginals
@@ -54,7 +55,6 @@ from archsearch.analysis.run_comparison import (
     hypervolume_estimate,
     on_one_scale,
 )
-from archsearch.analysis.second_look import Neighbour, SecondLook, SeedMean, second_look
 from archsearch.analysis.significance import (
     accuracy_interval,
     difference_interval,
@@ -72,6 +72,7 @@ __all__ = [
     "Effects",
     "Estimate",
     "Explained",
+    "FrontSeeds",
     "Ground",
     "Marginal",
     "Neighbour",
@@ -79,7 +80,6 @@ __all__ = [
     "RankCorrelation",
     "Reference",
     "Reported",
-    "SecondLook",
     "SeedMean",
     "Versus",
     "accuracy_interval",
@@ -93,6 +93,7 @@ __all__ = [
     "common_reference",
     "comparable",
     "compare",
+    "compare_seeds",
     "correlation_of",
     "decided_by_others",
     "deciding_accuracies",
@@ -127,7 +128,6 @@ __all__ = [
     "reported_accuracies",
     "run_accuracies",
     "rung_correlations",
-    "second_look",
     "seeds_wanted",
     "ties_with",
     "versus",

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from archsearch.analysis.judges import ByImages, Judge, Own, Pooled, binomial_sd
+from archsearch.analysis.interval_methods import ByImages, IntervalMethod, Own, Pooled, binomial_sd
 from archsearch.analysis.spread import spread_of
 from archsearch.errors import InputError, Problem, nearest
 
@@ -129,16 +129,16 @@ def compare(
         max(map(len, pairs.values())),
         "train more seeds",
     )
-    judge: Judge
+    method: IntervalMethod
     if spread is None:
         if from_seeds or num_images is None:
             raise InputError(problem)
-        judge = ByImages(accuracies, base, variants, num_images, level)
+        method = ByImages(accuracies, base, variants, num_images, level)
     elif spread.equal:
-        judge = Pooled(spread, pairs, level)
+        method = Pooled(spread, pairs, level)
     else:
-        judge = Own(spread, gaps, level)
-    rows = tuple(_row(name, accuracies[name], gaps[name], judge, most_seeds) for name in variants)
+        method = Own(spread, gaps, level)
+    rows = tuple(_row(name, accuracies[name], gaps[name], method, most_seeds) for name in variants)
     mean = float(np.mean(list(accuracies[base].values())))
     return Comparison(
         base=base,
@@ -147,10 +147,10 @@ def compare(
         base_sd=_sd(accuracies[base]),
         variants=rows,
         left_out=left_out,
-        noise=judge.noise,
-        df=judge.df,
+        noise=method.noise,
+        df=method.df,
         image_half=_image_half(mean, num_images),
-        method=judge.method + _level_text(confidence, looks),
+        method=method.method + _level_text(confidence, looks),
     )
 
 
@@ -169,15 +169,15 @@ def _choose(
 
 
 def _row(
-    name: str, own: Mapping[int, float], gaps: list[float], judge: Judge, most_seeds: int
+    name: str, own: Mapping[int, float], gaps: list[float], method: IntervalMethod, most_seeds: int
 ) -> Compared:
     gap = float(np.mean(gaps))
-    low, high = judge.interval(name, gap)
+    low, high = method.interval(name, gap)
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
     more = None
     # one seed says too little of the noise to plan with
-    if verdict == "not distinguishable" and not isinstance(judge, ByImages):
-        needed = (k for k in range(1, most_seeds + 1) if judge.power(name, gap, k) >= POWER)
+    if verdict == "not distinguishable" and not isinstance(method, ByImages):
+        needed = (k for k in range(1, most_seeds + 1) if method.power(name, gap, k) >= POWER)
         more = next(needed, None)
         verdict = "more seeds" if more else verdict
     return Compared(
@@ -188,21 +188,21 @@ def _row(
         sd=_sd(own),
         difference=gap,
         interval=(low, high),
-        p=judge.p(name, gap),
+        p=method.p(name, gap),
         verdict=verdict,
         more_seeds=more,
-        power_gap=_power_gap(judge, name, (high - low) / 2.0),
+        power_gap=_power_gap(method, name, (high - low) / 2.0),
     )
 
 
-def _power_gap(judge: Judge, name: str, half: float) -> float:
+def _power_gap(method: IntervalMethod, name: str, half: float) -> float:
     """Return the difference found with the power asked for, by bisection."""
     low, high = 0.0, max(half, 1e-9)
-    while judge.power(name, high, 0) < POWER:
+    while method.power(name, high, 0) < POWER:
         low, high = high, 2.0 * high
     for _ in range(30):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if judge.power(name, middle, 0) < POWER else (low, middle)
+        low, high = (middle, high) if method.power(name, middle, 0) < POWER else (low, middle)
     return high
 
 

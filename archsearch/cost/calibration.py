@@ -26,7 +26,7 @@ _HELD_OUT_EVERY = {"eager": 5}
 _HELD_OUT_EVERY_ELSE = 2
 _MIN_HELD_OUT = 12
 _RETRIES = 2
-#: a reference within so much of its mark: what was measured beside it is as good as in quiet
+#: a reference within this share of its latency in quiet: the block beside it counts as quiet
 _QUIET_DRIFT = 0.03
 #: beyond this, dividing by the slowdown leaves too much; 3 times what a first look tolerates
 _MAX_DRIFT = 0.3

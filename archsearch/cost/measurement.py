@@ -58,7 +58,7 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PairedBlock:
     """One block of a network, between two blocks of the reference.
 
     Attributes:
@@ -72,7 +72,7 @@ class Sighting:
     after_ms: float
 
     def accepted(self, calibration_ms: float, max_drift: float, busiest: float) -> bool:
-        """Return whether the machine was quiet: reference on its mark, block not descheduled.
+        """Return whether the machine was quiet: reference fast, block not descheduled.
 
         Args:
             calibration_ms: latency of the reference in quiet.
@@ -116,17 +116,17 @@ class Measurement:
     protocol: LatencyProtocol
     calibration_ms: float
     warmups: tuple[int, ...] = ()
-    rounds: list[tuple[Sighting, ...]] = field(default_factory=list)
+    rounds: list[tuple[PairedBlock, ...]] = field(default_factory=list)
     settled: bool = False
 
-    def accepted(self, index: int) -> list[Sighting]:
+    def accepted(self, index: int) -> list[PairedBlock]:
         """Return the blocks of one network during which the machine was quiet."""
         seen = [round_[index] for round_ in self.rounds]
         busiest = max((each.block.busy or 0.0 for each in seen), default=0.0)
         limit = self.protocol.max_drift
         return [each for each in seen if each.accepted(self.calibration_ms, limit, busiest)]
 
-    def believed(self, index: int) -> list[Sighting]:
+    def believed(self, index: int) -> list[PairedBlock]:
         """Return the blocks of one network that its latency comes from."""
         if self.settled:
             return self.accepted(index)
@@ -223,11 +223,11 @@ def measure(
     leads = [min(size, round(_LEAD_MS / ms)) for size, (_, ms) in zip(sizes, warm, strict=True)]
     before = reference_ms(reference)
     while True:
-        round_: list[Sighting] = []
+        round_: list[PairedBlock] = []
         for network, size, lead in zip(networks, sizes, leads, strict=True):
             block = network(size, lead)
             after = reference_ms(reference)
-            round_.append(Sighting(block, before, after))
+            round_.append(PairedBlock(block, before, after))
             before = after
         result.rounds.append(tuple(round_))
         quiet = [result.accepted(index) for index in range(len(networks))]

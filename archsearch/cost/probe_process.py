@@ -34,8 +34,8 @@ from archsearch.cost.measurement import (
 )
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.protocol import LatencyProtocol
-from archsearch.cost.quiet_mark import QuietMark
 from archsearch.cost.reference import ReferenceNetwork, build_reference
+from archsearch.cost.reference_cache import ReferenceCache
 from archsearch.cost.runtimes import WAITING, prepare
 from archsearch.cost.target import BuiltTarget, unpack
 from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
@@ -46,7 +46,7 @@ _PARENT_POLL_S = 2.0
 _MAX_PREPARED = 32
 _BALLAST_BYTES = 8 * 1024 * 1024
 #: blocks of the reference before and after a breakdown
-_SIGHTINGS = 3
+_REFERENCE_LOOKS = 3
 _UNSUPPORTED = "not implemented for"
 
 
@@ -144,8 +144,8 @@ class ProbeServer:
     def _calibrate(self, threads: int) -> float:
         with torch.inference_mode():
             now = calibrate(self._reference, self._disturb, time.perf_counter)
-        mark = QuietMark(self.environment.fingerprint, threads)
-        self._calibrations[threads] = mark.judge(now)
+        cache = ReferenceCache(self.environment.fingerprint, threads)
+        self._calibrations[threads] = cache.quiet_ms(now)
         return self._calibrations[threads]
 
     def _disturb(self) -> None:
@@ -167,7 +167,7 @@ class ProbeServer:
         return dataclasses.asdict(result) | {"drift": drift, "slowdown": slowdown}
 
     def _reference_now(self) -> float:
-        return median(reference_ms(self._reference) for _ in range(_SIGHTINGS))
+        return median(reference_ms(self._reference) for _ in range(_REFERENCE_LOOKS))
 
     def _rates(self, request: dict[str, Any]) -> dict[str, Any]:
         protocol = LatencyProtocol.model_validate(request["protocol"])

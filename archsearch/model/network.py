@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from archsearch.arch import Arch
 from archsearch.blocks import Head
-from archsearch.model.unread import unread_parts
+from archsearch.model.unused_parameters import unused_parts
 
 Features = tuple[Tensor, Tensor | None]
 
@@ -40,7 +40,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.arch = self.declared_arch = arch
-        self._unread = unread_parts(arch)
+        self._unused = unused_parts(arch)
         self.stem = stem
         self.stages = nn.ModuleList(stages)
         self.head = head
@@ -87,14 +87,14 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""
         logits = self.forward_head(self.forward_features(x))
-        return self._reached_by_all(logits) if self.training and self._unread else logits
+        return self._reached_by_all(logits) if self.training and self._unused else logits
 
     def _reached_by_all(self, logits: Tensor) -> Tensor:
         """Give parameters that no logit depends on a gradient of zero instead of none.
 
         Distributed training waits for a gradient of every parameter.
         """
-        parts = (self.get_submodule(name) for name in self._unread)
+        parts = (self.get_submodule(name) for name in self._unused)
         sums = [parameter.sum() for part in parts for parameter in part.parameters()]
         return logits + 0.0 * torch.stack(sums).sum()
 

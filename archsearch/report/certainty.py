@@ -1,23 +1,23 @@
 """How sure a front is, in lines: what other seeds say, and what early epochs foretell."""
 
 from archsearch.analysis import (
+    FrontSeeds,
     Neighbour,
     RankCorrelation,
-    SecondLook,
+    compare_seeds,
     epoch_correlations,
     front_trials,
     num_images,
     rung_correlations,
-    second_look,
 )
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.units import plural, points_text
 
 
-def look_at(run: RunRecord) -> SecondLook | None:
+def look_at(run: RunRecord) -> FrontSeeds | None:
     """Return what other seeds say of the front; None when it was not trained with any."""
-    return second_look(front_trials(run), num_images(run))
+    return compare_seeds(front_trials(run), num_images(run))
 
 
 def neighbour_text(each: Neighbour) -> str:

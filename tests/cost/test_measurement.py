@@ -6,7 +6,7 @@ import pytest
 
 from archsearch.cost.measurement import (
     Measurement,
-    Sighting,
+    PairedBlock,
     TimedBlock,
     block_size,
     calibrate,
@@ -247,7 +247,7 @@ def test_few_blocks_do_not_know_their_spread(blocks):
     rounds = []
     for _ in range(blocks):
         ms = 4.0 + rng.random()
-        rounds.append((Sighting(TimedBlock((ms, ms), 0.5), 0.6, 0.6),) * 2)
+        rounds.append((PairedBlock(TimedBlock((ms, ms), 0.5), 0.6, 0.6),) * 2)
     result = Measurement(QUICK, 0.4, (1, 1), rounds)
     summary = result.summary(0)
     assert summary["verdict"] == "rejected"

@@ -3,11 +3,11 @@ import json
 import pytest
 
 from archsearch.analysis import (
+    compare_seeds,
     epoch_correlations,
     front_trials,
     rank_correlation,
     rung_correlations,
-    second_look,
 )
 from archsearch.percent import percent_text
 from archsearch.report import correlation_line, front_points, seed_lines
@@ -51,7 +51,7 @@ def test_with_rungs_each_is_held_against_the_next(usual):
 def test_the_table_has_means_and_verdicts_only_with_other_seeds(usual, seen_again, width):
     assert "selected seed %" not in printed(usual, width)
     text = " ".join(printed(seen_again, width).split())
-    look = second_look(front_trials(seen_again), 360)
+    look = compare_seeds(front_trials(seen_again), 360)
     for mean in look.means:
         assert percent_text(mean.mean) in text
     for line in seed_lines(seen_again):

@@ -3,7 +3,7 @@
 from archsearch.arch import Arch
 
 
-def unread_parts(arch: Arch) -> tuple[str, ...]:
+def unused_parts(arch: Arch) -> tuple[str, ...]:
     """Return the names of the last modules that update the map only, where a class token is read.
 
     A locality FFN leaves the class token alone, so the last one of LocalViT-T changes no logit.

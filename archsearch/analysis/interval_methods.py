@@ -10,7 +10,7 @@ from archsearch.analysis.significance import difference_interval
 from archsearch.analysis.spread import Spread
 
 
-class Judge:
+class IntervalMethod:
     """How sure a difference is, one rule for each state of knowledge."""
 
     noise: float | None
@@ -30,7 +30,7 @@ class Judge:
         raise NotImplementedError
 
 
-class Pooled(Judge):
+class Pooled(IntervalMethod):
     """One spread for all networks; the differences share the base's noise.
 
     Args:
@@ -76,7 +76,7 @@ class Pooled(Judge):
         return self.noise * math.sqrt(2.0 / (self._n[name] + more))
 
 
-class Own(Judge):
+class Own(IntervalMethod):
     """Each variant's own pairs; the pooled spread for one that has a single pair."""
 
     noise = None
@@ -121,7 +121,7 @@ class Own(Judge):
         return math.sqrt(max(variance, 2.0 * self._floor) / (n + more)), float(df + more)
 
 
-class ByImages(Judge):
+class ByImages(IntervalMethod):
     """One seed each: two counts of right answers, taken as independent."""
 
     def __init__(

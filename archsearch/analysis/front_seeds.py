@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from archsearch.analysis.judges import Judge, Own, Pooled
+from archsearch.analysis.interval_methods import IntervalMethod, Own, Pooled
 from archsearch.analysis.max_t import Floats
 from archsearch.analysis.significance import difference_interval
 from archsearch.analysis.spread import spread_of
@@ -51,7 +51,7 @@ class Neighbour(NamedTuple):
     verdict: NeighbourVerdict
 
 
-class SecondLook(NamedTuple):
+class FrontSeeds(NamedTuple):
     """What other seeds say of a front.
 
     Attributes:
@@ -70,9 +70,9 @@ class SecondLook(NamedTuple):
     method: str
 
 
-def second_look(
+def compare_seeds(
     front: Sequence[TrialRecord], num_images: int | None, confidence: float = 0.95
-) -> SecondLook | None:
+) -> FrontSeeds | None:
     """Compare each trial of a front with the next faster one over seeds that chose neither.
 
     As in `archsearch.analysis.compare`, the noise between seeds is pooled over all trials, in a
@@ -96,7 +96,7 @@ def second_look(
     chosen = float(np.mean([trial.accuracy for trial in known]))
     optimism = chosen - float(np.mean([each.mean for each in means]))
     neighbours, method = _neighbours(accuracies, num_images, confidence)
-    return SecondLook(means, neighbours, optimism, confidence, method)
+    return FrontSeeds(means, neighbours, optimism, confidence, method)
 
 
 def _mean(number: int, own: Mapping[int, float]) -> SeedMean:
@@ -124,18 +124,18 @@ def _neighbours(
     spread = spread_of({str(number): own for number, own in accuracies.items()}, num_images)
     if spread is None:
         return _by_images(accuracies, pairs, num_images, confidence)
-    judge: Judge
+    intervals: IntervalMethod
     if spread.equal:
         by_name = {names[pair]: seeds for pair, seeds in pairs.items()}
-        judge = Pooled(spread, by_name, confidence, _correlation(pairs))
+        intervals = Pooled(spread, by_name, confidence, _correlation(pairs))
         method = f"spread between seeds pooled over {len(accuracies)} trials"
     else:
-        judge = Own(spread, gaps, confidence)
+        intervals = Own(spread, gaps, confidence)
         method = "unequal spreads between seeds: each pair by its own"
     found = []
     for pair, seeds in pairs.items():
         gap = float(np.mean(gaps[names[pair]]))
-        interval = judge.interval(names[pair], gap)
+        interval = intervals.interval(names[pair], gap)
         found.append(Neighbour(*pair, len(seeds), gap, interval, _verdict(interval)))
     return tuple(found), method
 
@@ -146,7 +146,7 @@ def _by_images(
     num_images: int | None,
     confidence: float,
 ) -> tuple[tuple[Neighbour, ...], str]:
-    """Judge one seed each by the count of images, Bonferroni over the pairs."""
+    """Compare one seed each by the count of images, Bonferroni over the pairs."""
     if num_images is None:
         return (), ""
     level = 1.0 - (1.0 - confidence) / len(pairs)

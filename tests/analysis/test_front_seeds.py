@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from archsearch.analysis import compare, second_look
+from archsearch.analysis import compare, compare_seeds
 from archsearch.record import SeedResult
 from tests.analysis.made_records import trial
 
@@ -18,14 +18,14 @@ def front_of(*rows: list[float], chosen: float = 0.9):
 
 
 def test_nothing_without_other_seeds():
-    assert second_look(front_of([], []), 360) is None
-    assert second_look([], 360) is None
+    assert compare_seeds(front_of([], []), 360) is None
+    assert compare_seeds([], 360) is None
 
 
 def test_two_trials_are_a_paired_t_interval():
     rng = np.random.default_rng(0)
     first, second = rng.normal(0.90, 0.01, 5), rng.normal(0.92, 0.01, 5)
-    look = second_look(front_of(list(first), list(second)), 100_000)
+    look = compare_seeds(front_of(list(first), list(second)), 100_000)
     (only,) = look.neighbours
     # one pair: the pooled model is the paired t-test
     gaps = second - first
@@ -39,7 +39,7 @@ def test_two_trials_are_a_paired_t_interval():
 
 
 def test_the_three_verdicts():
-    look = second_look(
+    look = compare_seeds(
         front_of([0.80, 0.81, 0.80], [0.90, 0.91, 0.90], [0.90, 0.90, 0.91], [0.7, 0.71, 0.71]), 360
     )
     assert [(each.trial, each.faster, each.verdict) for each in look.neighbours] == [
@@ -52,28 +52,28 @@ def test_the_three_verdicts():
 
 
 def test_optimism_is_what_the_chosen_seed_was_above_the_others():
-    look = second_look(front_of([0.88, 0.86], [0.91, 0.89], chosen=0.9), 360)
+    look = compare_seeds(front_of([0.88, 0.86], [0.91, 0.89], chosen=0.9), 360)
     assert look.optimism == pytest.approx(0.9 - 0.885)
 
 
 def test_one_seed_each_is_judged_by_its_images():
-    look = second_look(front_of([0.80], [0.95]), 1000)
+    look = compare_seeds(front_of([0.80], [0.95]), 1000)
     assert look.neighbours[0].verdict == "better"
     assert "1,000 images" in look.method
-    assert second_look(front_of([0.80], [0.81]), 1000).neighbours[0].verdict[0] == "n"
-    assert second_look(front_of([0.80], [0.95]), None).neighbours == ()
+    assert compare_seeds(front_of([0.80], [0.81]), 1000).neighbours[0].verdict[0] == "n"
+    assert compare_seeds(front_of([0.80], [0.95]), None).neighbours == ()
 
 
 def test_a_trial_whose_trainings_failed_is_passed_over():
     front = front_of([0.80, 0.81], [0.5, 0.5], [0.90, 0.91])
     failed = (SeedResult(seed=1, reason="diverged"), SeedResult(seed=2, reason="diverged"))
     front[1] = front[1].model_copy(update={"other_seeds": failed})
-    look = second_look(front, 360)
+    look = compare_seeds(front, 360)
     assert [(each.trial, each.faster) for each in look.neighbours] == [(2, 0)]
     front[1] = front[1].model_copy(
         update={"other_seeds": (failed[0], SeedResult(seed=2, accuracy=0.85))}
     )
-    assert [each.num_pairs for each in second_look(front, 360).neighbours] == [1, 1]
+    assert [each.num_pairs for each in compare_seeds(front, 360).neighbours] == [1, 1]
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -82,7 +82,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     wrong, fronts = 0, 600
     for _ in range(fronts):
         rows = 0.9 + 0.01 * rng.standard_normal((5, 3)) + 0.01 * rng.standard_normal((1, 3))
-        look = second_look(front_of(*map(list, rows)), 100_000)
+        look = compare_seeds(front_of(*map(list, rows)), 100_000)
         wrong += any(each.verdict != "not distinguishable" for each in look.neighbours)
     # binomial standard error 0.9 %; the choice between the two methods costs a little
     assert wrong / fronts < 0.075

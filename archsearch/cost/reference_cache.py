@@ -1,8 +1,8 @@
-"""What the reference network takes on this machine in quiet, remembered between probes.
+"""A cache of the reference network's latency in quiet, shared by the probes of a day.
 
-A probe that is started beside a busy neighbour calibrates its reference there, finds every block
-on that mark, and would call slow numbers steady. So calibrations are kept for a day; one that is
-slower than the fastest of them tells that the machine is not quiet now.
+A probe that starts beside a busy neighbour calibrates its reference there. Every later block would
+agree with that calibration, and slow numbers would be called steady. So calibrations are kept for a
+day: one that is slower than the fastest of them shows that the machine is not quiet now.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _MOST = 256
 _Kept = TypeAdapter(list[tuple[float, float]])
 
 
-class QuietMark:
+class ReferenceCache:
     """Calibrations of one environment and number of threads.
 
     A cache that cannot be read or written forgets, and raises nothing.
@@ -43,8 +43,8 @@ class QuietMark:
         """Return the fastest calibration of the last day, in milliseconds; None for none."""
         return min((ms for _, ms in self._read(now)), default=None)
 
-    def judge(self, calibration_ms: float, now: float | None = None) -> float:
-        """Note a calibration, and return the reference's latency in quiet.
+    def quiet_ms(self, calibration_ms: float, now: float | None = None) -> float:
+        """Add a calibration; return the reference's latency in quiet.
 
         That is the calibration itself, unless the machine was clearly faster within a day.
         """
