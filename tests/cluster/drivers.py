@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archsearch.arch import Arch
 from archsearch.cluster import (
     EXECUTORS,
     Driver,
@@ -16,11 +17,22 @@ from archsearch.cluster import (
     TrainingStore,
 )
 from archsearch.data import DataSplits, load_data
+from archsearch.space import load_space
 
 
 @cache
 def few_digits() -> DataSplits:
     return load_data("digits", image_size=16, limit=60)
+
+
+@cache
+def small_archs(count: int) -> list[Arch]:
+    """Return different networks for `few_digits`."""
+    space = load_space("tiny")
+    every = (
+        space.arch(params).model_copy(update={"image_size": 16}) for params in space.enumerate()
+    )
+    return list({arch.digest: arch for arch in every}.values())[:count]
 
 
 @contextmanager
