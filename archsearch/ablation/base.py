@@ -9,6 +9,7 @@ from archsearch.analysis import choose
 from archsearch.arch import Arch, load_arch
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search import load_run
+from archsearch.search.run_folder import RunFolder, find_run
 
 _DIGEST = re.compile(r"^Digest +([0-9a-f]{64})$", re.MULTILINE)
 _TRIAL = re.compile(r"^Run +(?P<run>.+?), trial (?P<trial>\d+),", re.MULTILINE)
@@ -29,10 +30,9 @@ def find_arch(text: str, folder: Path, runs_dir: str | Path = "runs") -> Arch:
     """
     if text.startswith("zoo:"):
         return zoo.arch(text.removeprefix("zoo:"))
-    if text.startswith("run:"):
-        run, _, trial = text.removeprefix("run:").partition("#")
-        near = folder / run
-        return choose(load_run(near if near.is_dir() else run, runs_dir), trial or "best").arch
+    if (run := run_of(text, folder, runs_dir)) is not None:
+        _, _, trial = text.partition("#")
+        return choose(load_run(RunFolder(run)), trial or "best").arch
     file = text.rpartition(":")[0] if ".py:" in text else text
     path = folder / file if (folder / file).is_file() else Path(file)
     if path.suffix == ".py":
@@ -44,6 +44,18 @@ def find_arch(text: str, folder: Path, runs_dir: str | Path = "runs") -> Arch:
         remedy = "archsearch zoo lists models"
     rule = "must be an Arch file (.yaml), zoo:NAME, run:PATH#TRIAL or an exported model.py"
     raise InputError(Problem("base", rule, text, remedy))
+
+
+def run_of(text: str, folder: Path, runs_dir: str | Path = "runs") -> Path | None:
+    """Return the folder of the run that ``text`` names a trial of; None where it names none.
+
+    Args: as of `find_arch`.
+    """
+    if not text.startswith("run:"):
+        return None
+    run, _, _ = text.removeprefix("run:").partition("#")
+    near = folder / run
+    return near if near.is_dir() else find_run(run, runs_dir).path
 
 
 def _exported(path: Path, runs_dir: str | Path) -> Arch:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from archsearch.ablation.base import find_arch
+from archsearch.ablation.base import find_arch, run_of
 from archsearch.ablation.overrides import overridden
 from archsearch.ablation.study import Change, Study
 from archsearch.ablation_record import Design, Published
@@ -43,11 +43,13 @@ class Networks:
         design: how the variants come about.
         all: the base first.
         factors: factor to the labels of its levels, the base's first.
+        runs: folders of the runs that they come from.
     """
 
     design: Design
     all: tuple[Network, ...]
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    runs: tuple[Path, ...] = ()
 
     @property
     def base(self) -> Network:
@@ -79,7 +81,7 @@ class Networks:
         networks = (self.base, *(each for each in self.all[1:] if each.name in chosen))
         if self.design == "factorial":
             plain = tuple(replace(network, levels={}) for network in networks)
-            return Networks("variants", plain)
+            return replace(self, design="variants", all=plain, factors={})
         varied = {
             factor: {each.levels[factor] for each in networks if factor in each.levels}
             for factor in self.factors
@@ -131,6 +133,7 @@ class Maker:
     Attributes:
         start: the base.
         problems: found so far.
+        runs: folders of the runs that the architectures so far are trials of.
 
     Raises:
         InputError: there is no base.
@@ -141,6 +144,7 @@ class Maker:
         self._source = source
         self._runs_dir = runs_dir
         self.problems: list[Problem] = []
+        self.runs: list[Path] = []
         self._failed: set[KeyPath] = set()
         base = study.base
         start = self._found(base.arch, ("base", "arch"))
@@ -201,8 +205,9 @@ class Maker:
 
     def _found(self, text: str, place: KeyPath) -> Arch | None:
         """Return an architecture that the study names, at the study's image size."""
+        folder = Path(self._source.name).parent
         try:
-            arch = find_arch(text, Path(self._source.name).parent, self._runs_dir)
+            arch = find_arch(text, folder, self._runs_dir)
         except InputError as error:
             if place not in self._failed:
                 self._failed.add(place)
@@ -216,6 +221,8 @@ class Maker:
                     for p in error.problems
                 ]
             return None
+        if (run := run_of(text, folder, self._runs_dir)) is not None:
+            self.runs.append(run)
         size = self._study.image_size
         return arch if size is None else arch.model_copy(update={"image_size": size})
 

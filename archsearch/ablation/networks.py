@@ -38,7 +38,7 @@ def networks_of(study: Study, source: YamlSource, runs_dir: str | Path = "runs")
         networks = _named(maker, study.variants or {}, "variants")
     if maker.problems:
         raise InputError(list({str(problem): problem for problem in maker.problems}.values()))
-    return networks
+    return replace(networks, runs=tuple(dict.fromkeys(maker.runs)))
 
 
 def open_study(

@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -14,16 +13,23 @@ from archsearch.ablation.plan import describe_cost
 from archsearch.ablation.prepare import PreparedAblation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
 from archsearch.ablation.tracked import ablation_entries, training_entry
-from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore, data_digest
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.activity import resumable
-from archsearch.cluster import Executor, FailedEvent, FinishedEvent, Job, machine_lock
+from archsearch.cluster import (
+    FailedEvent,
+    Job,
+    Trained,
+    Training,
+    TrainingKey,
+    TrainingStore,
+    machine_lock,
+)
 from archsearch.cost import count_arch
 from archsearch.data import describe_data
 from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
-from archsearch.search.execution import log_to, num_workers, open_executor
+from archsearch.search.execution import log_to, open_driver
 from archsearch.tracking import Tracker, open_tracker
 
 logger = logging.getLogger(__name__)
@@ -94,11 +100,17 @@ class _Session:
         self._folder = folder
         self._listener = listener
         self._quiet = machine_lock()
-        self._store = TrainingStore(prepared.folder.path.parent)
-        data = data_digest(prepared.data)
+        self._driver = open_driver(
+            prepared.execution,
+            prepared.device,
+            prepared.data,
+            self._quiet,
+            TrainingStore(prepared.folder.path, prepared.networks.runs),
+            say=listener.line,
+        )
         #: name of a network to what identifies its training with seed 0
         self._keys = {
-            each.name: TrainingKey(each.arch.digest, prepared.recipe, data, 0)
+            each.name: self._driver.trainings.key(self._job(each, 0))
             for each in prepared.networks.all
         }
         self._before_s, self._failures = folder.read_state()
@@ -110,7 +122,6 @@ class _Session:
         self._reused = 0
         self._until_clear = False
         self._spent_s: list[float] = []
-        self._executor: Executor | None = None
         self._environment: Environment | None = None
         self._latencies: dict[str, LatencyResult] = {}
         self._notes: list[str] = []
@@ -134,8 +145,7 @@ class _Session:
 
     def close(self) -> AblationRecord | None:
         """Stop the workers; write and return the record, if there is something to record."""
-        if self._executor is not None:
-            self._executor.close()
+        self._driver.close()
         self._folder.write_state(self._wall_s, self._failures)
         if self._environment is None:
             return None
@@ -219,93 +229,53 @@ class _Session:
         told = ", ".join(f"{name} +{count}" for name, count in wanted.items())
         self._listener.line(f"more seeds: {told}")
 
+    def _job(self, network: Network, seed: int) -> Job:
+        label = f"{network.name}, seed {seed}"
+        return Job(0, network.arch, self._prepared.recipe, seed, label=label)
+
     def _train(self) -> None:
         """Train what is wanted and not there, seed by seed, so that pairs are complete early."""
-        waiting = self._missing()
-        if waiting and not self._late:
-            self._open(len(waiting))
-        executor = self._executor
-        in_flight: dict[int, TrainingKey] = {}
-        number = 0
-        while waiting or in_flight:
-            while (
-                waiting
-                and not self._late
-                and len(in_flight) < 2 * (executor.num_workers if executor else 1)
-            ):
-                key, network = waiting.popleft()
-                in_flight[number] = key
-                assert executor is not None
-                executor.submit(Job(number, network.arch, self._prepared.recipe, key.seed))
-                number += 1
-            if not in_flight:
-                break
-            assert executor is not None
-            event = executor.next_event(timeout_s=0.1)
-            if isinstance(event, FinishedEvent):
-                self._finished(in_flight.pop(event.job.trial), event)
-            elif isinstance(event, FailedEvent):
-                self._failed(in_flight.pop(event.job.trial), event)
-            self._show("training")
-        if waiting:
-            self._listener.line(f"time is over; {len(waiting)} trainings are left")
+        left = self._driver.train(
+            [self._job(network, seed) for network, seed in self._wanted()],
+            self._ended,
+            begin=lambda missing: self._listener.line(
+                describe_cost(self._prepared, len(missing), self._reused, self._driver.num_workers)
+            ),
+            watch=lambda _: self._show("training"),
+            is_late=lambda: self._late,
+        )
+        if left:
+            self._listener.line(f"time is over; {left} trainings are left")
         self._show("trained", force=True)
 
-    def _missing(self) -> deque[tuple[TrainingKey, Network]]:
-        """Return what is to be trained; take what the store has."""
-        missing: dict[TrainingKey, Network] = {}
-        networks = self._prepared.networks.all
-        rounds = max(map(len, self._seeds.values()))
-        for index in range(rounds):
-            for network in networks:
-                seeds = self._seeds[network.name]
-                if index >= len(seeds):
-                    continue
-                key = self._key(network, seeds[index])
-                if key in self._trained or key in missing or key.digest in self._failures:
-                    continue
-                found = self._store.find(key)
-                if found is None:
-                    missing[key] = network
-                else:
-                    self._trained[key] = found
-                    self._reused += 1
-        return deque(missing.items())
+    def _wanted(self) -> Iterator[tuple[Network, int]]:
+        """Yield each network with each of its seeds that has not ended."""
+        for index in range(max(map(len, self._seeds.values()))):
+            for network in self._prepared.networks.all:
+                for seed in self._seeds[network.name][index : index + 1]:
+                    key = self._key(network, seed)
+                    if key not in self._trained and key.digest not in self._failures:
+                        yield network, seed
 
-    def _open(self, trainings: int) -> None:
-        if self._executor is not None:
+    def _ended(self, outcome: Trained | FailedEvent) -> None:
+        key = self._driver.trainings.key(outcome.job)
+        if isinstance(outcome, FailedEvent):
+            self._failed(key, outcome)
             return
-        prepared = self._prepared
-        workers = num_workers(prepared.execution, prepared.device)
-        self._listener.line(describe_cost(prepared, trainings, self._reused, workers))
-        self._executor = open_executor(
-            prepared.execution,
-            prepared.device,
-            prepared.data,
-            self._quiet,
-            say=self._listener.line,
-        )
-
-    def _finished(self, key: TrainingKey, event: FinishedEvent) -> None:
-        prepared = self._prepared
-        training = Training(
-            arch=event.job.arch,
-            recipe=prepared.recipe,
-            data=data_label(prepared.study.data),
-            seed=key.seed,
-            curve=event.curve,
-        )
-        self._store.add(key, training)
-        self._trained[key] = training
+        self._trained[key] = outcome.training
+        if outcome.event is None:
+            self._reused += 1
+            return
+        prepared, curve = self._prepared, outcome.training.curve
         name = next(name for name, known in self._keys.items() if known.arch == key.arch)
-        num_train = len(prepared.data.train)
-        self._tracker.log(training_entry(name, key.seed, event.curve, prepared.recipe, num_train))
-        self._spent_s.append(sum(metrics.seconds for metrics in event.curve))
+        self._tracker.log(
+            training_entry(name, key.seed, curve, prepared.recipe, len(prepared.data.train))
+        )
+        self._spent_s.append(outcome.training.seconds)
 
     def _failed(self, key: TrainingKey, event: FailedEvent) -> None:
-        name = next(name for name, known in self._keys.items() if known.arch == key.arch)
-        logger.warning("%s, seed %d: %s\n%s", name, key.seed, event.reason, event.details)
-        self._listener.line(f"{name}, seed {key.seed} failed: {event.reason}")
+        logger.warning("%s: %s\n%s", event.job, event.reason, event.details)
+        self._listener.line(f"{event.job} failed: {event.reason}")
         self._failures[key.digest] = event.reason
         self._folder.write_state(self._wall_s, self._failures)
         if not self._trained and len(self._failures) >= len(self._prepared.networks.all):
@@ -336,11 +306,11 @@ class _Session:
         failed = sum(key.digest in self._failures for key in wanted)
         ended = sum(key in self._trained for key in wanted) + failed
         left = len(wanted) - ended
-        workers = self._executor.num_workers if self._executor else 1
+        workers = self._driver.num_workers
         remaining = None
         if self._spent_s:
             remaining = math.fsum(self._spent_s) / len(self._spent_s) * left / workers
-        running = self._executor.running if self._executor else 0
+        running = self._driver.running
         seeds = [key.seed for key in wanted if key not in self._trained]
         self._listener.status(
             AblationStatus(

@@ -1,8 +1,15 @@
-"""Executors: in-process, and Ray actors (`archsearch.cluster.ray_pool`, the home of ray)."""
+"""The one way to train networks: a driver over executors, and the store of trainings.
 
+Executors train in the calling process or on Ray actors (`archsearch.cluster.ray_pool`, the home of
+ray).
+"""
+
+from archsearch.cluster.driver import Driver, Trained
 from archsearch.cluster.executor import Executor, PoolOptions, WorkerTime
+from archsearch.cluster.executors import EXECUTORS, INLINE
 from archsearch.cluster.inline import InlineExecutor
 from archsearch.cluster.job import (
+    BuildsItself,
     EpochEvent,
     Event,
     FailedEvent,
@@ -13,8 +20,13 @@ from archsearch.cluster.job import (
     never_stop,
 )
 from archsearch.cluster.quiet import OtherMachine, Quiet, QuietLock, machine_lock, quiet_or_not
+from archsearch.cluster.training_store import Training, TrainingKey, Trainings, TrainingStore
 
 __all__ = [
+    "EXECUTORS",
+    "INLINE",
+    "BuildsItself",
+    "Driver",
     "EpochEvent",
     "Event",
     "Executor",
@@ -28,6 +40,11 @@ __all__ = [
     "Quiet",
     "QuietLock",
     "StopRule",
+    "Trained",
+    "Training",
+    "TrainingKey",
+    "TrainingStore",
+    "Trainings",
     "WorkerTime",
     "machine_lock",
     "never_stop",

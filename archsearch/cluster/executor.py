@@ -1,4 +1,4 @@
-"""The one interface through which the search trains candidates."""
+"""The one interface through which networks are trained."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,11 +32,14 @@ class WorkerTime:
 class Executor(Protocol):
     """Trains jobs in the order they are submitted and reports what happens.
 
-    Attributes:
-        num_workers: jobs that train at the same time.
+    An event carries the very job that was submitted. A job ends with one `FinishedEvent` or
+    `FailedEvent`; after it the executor says no more of the job.
     """
 
-    num_workers: int
+    @property
+    def num_workers(self) -> int:
+        """Number of jobs that train at the same time."""
+        ...
 
     @property
     def time(self) -> WorkerTime:
@@ -58,7 +61,11 @@ class Executor(Protocol):
         ...
 
     def next_event(self, timeout_s: float) -> Event | None:
-        """Return the next event, or None when none came within ``timeout_s``."""
+        """Return the next event, or None when none came within ``timeout_s``.
+
+        Raises:
+            RunError: the workers are lost, and with them every job that has not ended.
+        """
         ...
 
     def close(self) -> None:

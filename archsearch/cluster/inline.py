@@ -94,7 +94,7 @@ class InlineExecutor:
         job = self._job
         try:
             epoch = f"epoch {len(self._curve) + 1} of {job.recipe.epochs}"
-            with doing(f"training trial {job.trial}, {epoch}"):
+            with doing(f"training {job}, {epoch}"):
                 if not self._is_started:
                     self._time.setup += self._worker.start(job)
                     self._is_started = True
@@ -113,7 +113,9 @@ class InlineExecutor:
         reason = "" if report.done else self._stop_rule(job, self._curve)
         if report.done or reason:
             saved = self._worker.saved()
-            self._events.append(FinishedEvent(job, self._curve, reason, lambda: saved))
+            self._events.append(
+                FinishedEvent(job, self._curve, reason, lambda: saved, report.precision)
+            )
             self._job = None
 
     def _fail(self, job: Job, reason: str, details: str = "") -> None:

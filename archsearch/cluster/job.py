@@ -2,10 +2,36 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+from torch import nn
 
 from archsearch.arch import Arch
+from archsearch.model import build_model
 from archsearch.record import EpochMetrics
 from archsearch.train import Recipe
+from archsearch.train.fit import TakesImages
+from archsearch.train.recipe import Precision
+
+
+class BuildsItself(TakesImages, Protocol):
+    """A network that is no architecture, such as one of timm's; it goes to workers by pickle."""
+
+    @property
+    def digest(self) -> str:
+        """Identity: equal for networks that train alike."""
+
+    def build(self, drop_path: float = 0.0, seed: int | None = 0) -> nn.Module:
+        """Return the network with new weights."""
+
+
+def build_network(
+    network: "Arch | BuildsItself", *, drop_path: float = 0.0, seed: int | None = 0
+) -> nn.Module:
+    """Return what a job trains, with new weights."""
+    if isinstance(network, Arch):
+        return build_model(network, drop_path=drop_path, seed=seed)
+    return network.build(drop_path, seed)
 
 
 @dataclass(frozen=True)
@@ -23,23 +49,28 @@ class Paused:
 
 @dataclass(frozen=True)
 class Job:
-    """One candidate to train.
+    """One network to train.
 
     Attributes:
-        trial: number of the trial, to match events with proposals.
-        arch: the candidate.
+        trial: number of the trial that it is, or a number of the caller's.
+        arch: what is trained: an architecture, or a network that builds itself.
         recipe: how to train it.
         seed: of initialisation and data order.
         until: epoch after which it is paused; None trains it to the last.
         paused: where it goes on; None begins.
+        label: what messages call it; empty for ``trial N``.
     """
 
     trial: int
-    arch: Arch
+    arch: Arch | BuildsItself
     recipe: Recipe
     seed: int
     until: int | None = None
     paused: Paused | None = None
+    label: str = ""
+
+    def __str__(self) -> str:
+        return self.label or f"trial {self.trial}"
 
     @property
     def begun(self) -> tuple[EpochMetrics, ...]:
@@ -60,12 +91,14 @@ class EpochReport:
         busy_s: seconds spent on the job.
         paused_s: seconds spent waiting for latency measurements to end.
         done: no epoch is left, or none before it is paused.
+        precision: arithmetic of the training steps.
     """
 
     metrics: EpochMetrics
     busy_s: float
     paused_s: float
     done: bool
+    precision: Precision
 
 
 @dataclass(frozen=True)
@@ -86,17 +119,24 @@ class FinishedEvent:
         stopped: why it was stopped early; empty when it ran to the end, or is paused.
         saved: fetches the weights as safetensors bytes, or, where the job is paused, all that it
             needs to go on; the pool forgets them when the event is dropped.
+        precision: arithmetic of the training steps; None where only the recipe says it.
     """
 
     job: Job
     curve: tuple[EpochMetrics, ...]
     stopped: str
     saved: Callable[[], bytes]
+    precision: Precision | None = None
 
     @property
     def is_paused(self) -> bool:
         """Whether the job rests before its last epoch, and may go on."""
         return not self.stopped and self.job.is_paused_after(len(self.curve))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was trained to its last epoch."""
+        return not self.stopped and not self.is_paused
 
 
 @dataclass(frozen=True)

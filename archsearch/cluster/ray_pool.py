@@ -277,7 +277,7 @@ class RayPool:
         curve, slot.job, slot.phase = slot.curve, None, "free"
         self._assign()
         self._events.put(EpochEvent(job, report.metrics))
-        self._events.put(FinishedEvent(job, curve, reason, saved))
+        self._events.put(FinishedEvent(job, curve, reason, saved, report.precision))
 
     def _fail(self, slot: _Slot, error: RayTaskError) -> None:
         assert slot.job is not None
@@ -319,7 +319,7 @@ class RayPool:
         if job is None:
             return
         if attempt < _MAX_ATTEMPTS:
-            logger.warning("trial %d: %s; trying once more", job.trial, why)
+            logger.warning("%s: %s; trying once more", job, why)
             self._queue.appendleft((job, attempt + 1))
         else:
             self._events.put(FailedEvent(job, curve, f"failed twice: {why}"))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from archsearch.cluster.job import EpochReport, Job
+from archsearch.cluster.job import EpochReport, Job, build_network
 from archsearch.cluster.quiet import QuietLock
 from archsearch.cost.device import use_device
 from archsearch.data import DataSplits
@@ -48,6 +48,7 @@ class Worker:
             seed=job.seed,
             device=self._device,
             threads=self._threads,
+            build=build_network,
         )
         if job.paused is not None:
             file = io.BytesIO(job.paused.state)
@@ -72,7 +73,7 @@ class Worker:
         busy = time.perf_counter() - began - paused
         assert self._job is not None, "start() comes first"
         done = trainer.done or self._job.is_paused_after(trainer.epoch)
-        return EpochReport(metrics, busy, paused, done)
+        return EpochReport(metrics, busy, paused, done, trainer.precision.precision)
 
     def saved(self) -> bytes:
         """Return what is kept of a job that has ended; see `FinishedEvent`."""

@@ -12,26 +12,35 @@ from typing import Any
 
 import timm
 import torch
+from safetensors.torch import load
 from timm.models import list_models
 from torch import nn
 
 from archsearch import zoo
-from archsearch.activity import Activity, doing
+from archsearch.activity import doing
 from archsearch.arch import Arch
-from archsearch.cluster import QuietLock
+from archsearch.cluster import (
+    Driver,
+    EpochEvent,
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    Job,
+    Trained,
+)
+from archsearch.cluster.job import build_network
 from archsearch.cost import count_macs, count_params
 from archsearch.cost.target import Target
 from archsearch.data import DataSplits
 from archsearch.errors import ArchsearchError, InputError, Problem, TrialError, nearest
 from archsearch.model import build_model
-from archsearch.record import BaselineRecord, EpochMetrics, LatencyResult
+from archsearch.record import BaselineRecord, LatencyResult
 from archsearch.search.confirmation import why_not
 from archsearch.search.status import Listener
 from archsearch.train import Recipe, Trainer
 
 logger = logging.getLogger(__name__)
 
-_SLICE_S = 0.1
 _TIMM, _ZOO = "timm:", "zoo:"
 
 #: measures networks for publication, by turns: for each a result, or why there is none
@@ -55,6 +64,14 @@ class Baseline:
     in_channels: int
     num_classes: int
     arch: Arch | None = None
+
+    @property
+    def digest(self) -> str:
+        """Identity: of an architecture its digest, of a network of timm's all that makes it."""
+        if self.arch is not None:
+            return self.arch.digest
+        shape = "x".join(map(str, self.shape))
+        return f"{self.name} of timm {timm.__version__}, {shape}, {self.num_classes} classes"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -144,8 +161,7 @@ def run_baselines(
     *,
     seed: int,
     device: str,
-    threads: int,
-    quiet: QuietLock,
+    driver: Driver,
     measure: Measure,
     keep: Callable[[Mapping[str, Any]], None],
     listener: Listener,
@@ -158,9 +174,8 @@ def run_baselines(
         data: of the run.
         recipe: of the run.
         seed: of the run.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: intra-op threads of the training.
-        quiet: agreement with measurements of other runs on this machine.
+        device: that tests what was trained.
+        driver: trains, or finds what another run or an ablation has trained.
         measure: takes latencies.
         keep: stores all records so far, by name; called after each.
         listener: watches.
@@ -181,16 +196,17 @@ def run_baselines(
                 records[each.name] = records[each.name].model_copy(update={"latency": result})
             if why := why_not(result):
                 listener.line(f"baseline {each.name}: its latency is not confirmed, {why}")
-    for each in missing:
-        record = records[each.name]
-        if not record.reason:
-            listener.line(f"training {each.name} for {recipe.epochs} epochs")
-            with doing(f"training {each.name}", total=recipe.epochs) as activity:
-                record = _trained(each, record, data, recipe, device, threads, quiet, activity)
+
+    def ended(name: str, **found: object) -> None:
+        record = records[name].model_copy(update=found)
         if record.reason:
-            listener.line(f"baseline {each.name}: {record.reason}")
-        done[each.name] = record.to_dict()
+            listener.line(f"baseline {name}: {record.reason}")
+        done[name] = record.to_dict()
         keep(done)
+
+    for name in (each.name for each in missing if records[each.name].reason):
+        ended(name)
+    _train(ready, recipe, seed, data, device, driver, ended, listener)
     return time.perf_counter() - began
 
 
@@ -252,36 +268,72 @@ def _counted(baseline: Baseline, seed: int) -> BaselineRecord:
     return record.model_copy(update=counts)
 
 
-def _trained(
-    baseline: Baseline,
-    record: BaselineRecord,
-    data: DataSplits,
+def _train(
+    baselines: Sequence[Baseline],
     recipe: Recipe,
+    seed: int,
+    data: DataSplits,
     device: str,
-    threads: int,
-    quiet: QuietLock,
-    activity: Activity,
-) -> BaselineRecord:
-    def build(what: object, *, drop_path: float, seed: int) -> nn.Module:
-        return baseline.build(drop_path, seed)
+    driver: Driver,
+    ended: Callable[..., None],
+    listener: Listener,
+) -> None:
+    """Train networks to the last epoch, and test them there if there is a test split."""
+    epochs = recipe.epochs * len(baselines)
 
-    curve: list[EpochMetrics] = []
-    try:
-        trainer = Trainer(
-            baseline, data, recipe, seed=record.seed, device=device, threads=threads, build=build
+    def begin(missing: Sequence[Job]) -> None:
+        listener.line(f"training {', '.join(map(str, missing))} for {recipe.epochs} epochs")
+
+    def take(outcome: Trained | FailedEvent) -> None:
+        job = outcome.job
+        if isinstance(outcome, FailedEvent):
+            logger.warning("baseline %s: %s\n%s", job, outcome.reason, outcome.details)
+            ended(job.label, reason=outcome.reason, curve=outcome.curve)
+            return
+        test = outcome.training.test_accuracy
+        if outcome.event is not None and data.test is not None:
+            try:
+                test = _tested(outcome.event, data, device)
+            except TrialError as error:
+                listener.line(f"baseline {job}: it is not tested, {error}")
+            driver.trainings.add(outcome.event, test)
+        ended(
+            job.label,
+            accuracy=outcome.training.accuracy,
+            test_accuracy=test,
+            curve=outcome.training.curve,
         )
-        while not trainer.done:
-            with quiet.training():
-                metrics = trainer.run(_SLICE_S)
-            if metrics is not None:
-                curve.append(metrics)
-                activity.done = len(curve)
-        test = trainer.evaluate("test").accuracy if data.test is not None else None
-    except Exception as error:  # as above
-        logger.warning("baseline %s", baseline.name, exc_info=True)
-        return record.model_copy(update={"reason": _one_line(error), "curve": tuple(curve)})
-    found = {"accuracy": curve[-1].accuracy, "test_accuracy": test, "curve": tuple(curve)}
-    return record.model_copy(update=found)
+
+    jobs = [
+        Job(number, each.arch or each, recipe, seed, label=each.name)
+        for number, each in enumerate(baselines)
+    ]
+    with doing("training the baselines", total=epochs) as activity:
+
+        def show(event: Event | None) -> None:
+            activity.done += isinstance(event, EpochEvent)
+
+        driver.train(
+            jobs,
+            take,
+            begin=begin,
+            watch=show,
+            # an ablation trains the same, and tests nothing
+            is_enough=lambda known: data.test is None or known.test_accuracy is not None,
+        )
+
+
+def _tested(event: FinishedEvent, data: DataSplits, device: str) -> float:
+    """Return the accuracy on the test split of what was trained.
+
+    Raises:
+        TrialError: its weights were lost.
+    """
+    weights = load(event.saved())
+    job = event.job
+    trainer = Trainer(job.arch, data, job.recipe, device=device, build=build_network)
+    trainer.model.load_state_dict(weights)
+    return trainer.evaluate("test").accuracy
 
 
 def _one_line(error: Exception) -> str:

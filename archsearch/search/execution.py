@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from archsearch.cluster import (
-    Executor,
-    InlineExecutor,
+    INLINE,
+    Driver,
     PoolOptions,
     QuietLock,
     StopRule,
+    Trainings,
+    TrainingStore,
     never_stop,
 )
-from archsearch.cluster.ray_pool import RayPool
 from archsearch.cost.device import is_cuda
 from archsearch.data import DataSplits
-from archsearch.errors import RunError
 from archsearch.machine import own_limits
 from archsearch.search.config import Execution
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 def num_workers(execution: Execution, device: str) -> int:
     """Return how many candidates train at a time: by default one per core, or one on a GPU."""
-    if execution.executor == "inline":
+    if execution.executor == INLINE:
         return 1
     if execution.workers is not None:
         return execution.workers
@@ -35,28 +35,25 @@ def num_workers(execution: Execution, device: str) -> int:
     return own_limits().workers(execution.threads_per_worker)
 
 
-def open_executor(
+def open_driver(
     execution: Execution,
     device: str,
     data: DataSplits,
     quiet: QuietLock,
+    store: TrainingStore,
     stop: StopRule = never_stop,
     say: Callable[[str], None] = logger.warning,
-) -> Executor:
-    """Start what trains candidates, and return it when it can.
-
-    Where Ray cannot be started on this machine, the calling process trains.
+) -> Driver:
+    """Return what trains the networks of a session; it starts when the first is to be trained.
 
     Args:
         execution: what is asked for.
         device: ``cpu`` or ``cuda``.
         data: the data splits.
         quiet: agreement with who measures on this machine.
-        stop: decides after an epoch whether to stop a candidate.
+        store: keeps finished trainings.
+        stop: decides after an epoch whether to stop a network.
         say: shows a line that should stay.
-
-    Raises:
-        RunError: the cluster that was named cannot be used.
     """
     options = PoolOptions(
         num_workers=num_workers(execution, device),
@@ -65,26 +62,12 @@ def open_executor(
         quiet_folder=str(quiet.folder),
         address=execution.address,
     )
-    if execution.executor == "inline":
-        return InlineExecutor(data, options, stop)
-    workers = f"{options.num_workers} {'worker' if options.num_workers == 1 else 'workers'}"
-    say(f"starting {workers}{_why_so_many(execution, device)}")
-    pool: RayPool | None = None
-    try:
-        pool = RayPool(data, options, stop)
-        pool.wait_ready()
-        return pool
-    except RunError as error:
-        if pool is not None:
-            pool.close()
-        if execution.address:
-            raise
-        say(f"{error}. Training in this process instead, one candidate at a time")
-        return InlineExecutor(data, options, stop)
-    except BaseException:
-        if pool is not None:
-            pool.close()
-        raise
+    starting = ""
+    if execution.executor != INLINE:
+        workers = f"{options.num_workers} {'worker' if options.num_workers == 1 else 'workers'}"
+        starting = f"starting {workers}{_why_so_many(execution, device)}"
+    trainings = Trainings(store, data)
+    return Driver(execution.executor, data, options, trainings, stop, say, starting)
 
 
 def _why_so_many(execution: Execution, device: str) -> str:
@@ -93,29 +76,6 @@ def _why_so_many(execution: Execution, device: str) -> str:
     if execution.workers is not None or device == "cuda" or "machine" in limits.cores_from:
         return ""
     return f" ({limits.cores:g} {'core' if limits.cores == 1 else 'cores'}: {limits.cores_from})"
-
-
-class Workers:
-    """The executor of a session, started when the first training needs it.
-
-    Args:
-        open: starts it.
-    """
-
-    def __init__(self, open: Callable[[], Executor]) -> None:
-        self._open = open
-        self.opened: Executor | None = None
-
-    def executor(self) -> Executor:
-        """Return the executor, its workers ready."""
-        if self.opened is None:
-            self.opened = self._open()
-        return self.opened
-
-    def close(self) -> None:
-        """Stop the workers, if there are any."""
-        if self.opened is not None:
-            self.opened.close()
 
 
 class _LogFile(logging.FileHandler):

@@ -1,11 +1,11 @@
-"""The front trained again with other seeds, by the workers that trained it first."""
+"""The front trained again with other seeds."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from archsearch.analysis import best_guesses
-from archsearch.cluster import EpochEvent, Executor, FailedEvent, FinishedEvent, Job
+from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.plan import duration
 from archsearch.search.status import Listener, SearchStatus
@@ -37,7 +37,7 @@ def train_front_again(
     records: Sequence[TrialRecord],
     front: Sequence[TrialRecord],
     seeds: Sequence[int],
-    start_executor: Callable[[], Executor],
+    driver: Driver,
     recipe: Recipe,
     keep: Callable[[int, SeedResult], None],
     listener: Listener,
@@ -51,43 +51,51 @@ def train_front_again(
         records: all trials of the run, for those who watch.
         front: its front.
         seeds: other seeds than that of the search.
-        start_executor: returns what trains; asked only if there is something to train. It must
-            not stop these trainings early.
+        driver: trains, or finds what another run or an ablation has trained.
         recipe: of the run.
         keep: stores the result of one training, by trial number.
         listener: watches.
     """
-    members = best_guesses(front)
-    missing = missing_trainings(members, seeds)
-    if not missing:
+    wanted = missing_trainings(best_guesses(front), seeds)
+    if not wanted:
         return
-    executor = start_executor()
-    expected = sum(_seconds(record) for record, _ in missing) / executor.num_workers
-    listener.line(
-        f"training {len({record.number for record, _ in missing})} front members again with "
-        f"{len(seeds)} other {'seed' if len(seeds) == 1 else 'seeds'}: {len(missing)} trainings, "
-        f"about {duration(expected)}"
-    )
-    for record, seed in missing:
-        executor.submit(Job(record.number, record.arch, recipe, seed))
+    trial_s = {record.number: _seconds(record) for record, _ in wanted}
     ended = 0
-    while ended < len(missing):
-        event = executor.next_event(timeout_s=0.1)
-        if event is not None and not isinstance(event, EpochEvent):
-            ended += 1
-            keep(event.job.trial, _result(event, listener))
-        listener.status(_status(records, front, len(missing), ended, executor.running))
 
-
-def _result(event: FinishedEvent | FailedEvent, listener: Listener) -> SeedResult:
-    job, seconds = event.job, sum(metrics.seconds for metrics in event.curve)
-    if isinstance(event, FailedEvent):
-        logger.warning(
-            "trial %d, seed %d: %s\n%s", job.trial, job.seed, event.reason, event.details
+    def begin(missing: Sequence[Job]) -> None:
+        expected = sum(trial_s[job.trial] for job in missing) / driver.num_workers
+        there = len(wanted) - len(missing)
+        known = f" ({there} are there already)" if there else ""
+        listener.line(
+            f"training {len({job.trial for job in missing})} front members again with "
+            f"{len(seeds)} other {'seed' if len(seeds) == 1 else 'seeds'}: {len(missing)} "
+            f"trainings{known}, about {duration(expected)}"
         )
-        listener.line(f"trial {job.trial} failed with seed {job.seed}: {event.reason}")
-        return SeedResult(seed=job.seed, seconds=seconds, reason=event.reason)
-    return SeedResult(seed=job.seed, seconds=seconds, accuracy=event.curve[-1].accuracy)
+
+    def take(outcome: Trained | FailedEvent) -> None:
+        nonlocal ended
+        ended += 1
+        keep(outcome.job.trial, _result(outcome, listener))
+
+    def show(_: Event | None) -> None:
+        listener.status(_status(records, front, len(wanted), ended, driver.running))
+
+    jobs = (
+        Job(record.number, record.arch, recipe, seed, label=f"trial {record.number}, seed {seed}")
+        for record, seed in wanted
+    )
+    driver.train(jobs, take, begin=begin, watch=show)
+
+
+def _result(outcome: Trained | FailedEvent, listener: Listener) -> SeedResult:
+    job = outcome.job
+    if isinstance(outcome, Trained):
+        training = outcome.training
+        return SeedResult(seed=job.seed, seconds=training.seconds, accuracy=training.accuracy)
+    logger.warning("%s: %s\n%s", job, outcome.reason, outcome.details)
+    listener.line(f"trial {job.trial} failed with seed {job.seed}: {outcome.reason}")
+    seconds = sum(metrics.seconds for metrics in outcome.curve)
+    return SeedResult(seed=job.seed, seconds=seconds, reason=outcome.reason)
 
 
 def _seconds(record: TrialRecord) -> float:

@@ -8,11 +8,12 @@ from pathlib import Path
 from archsearch.activity import doing, resumable
 from archsearch.analysis import pareto_front
 from archsearch.cluster import (
-    Executor,
+    Driver,
     Job,
     OtherMachine,
     QuietLock,
     StopRule,
+    TrainingStore,
     machine_lock,
     never_stop,
 )
@@ -23,7 +24,7 @@ from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.search.baselines import run_baselines
 from archsearch.search.config import SearchConfig
 from archsearch.search.confirmation import measure_to_publish
-from archsearch.search.execution import Workers, log_to, num_workers, open_executor
+from archsearch.search.execution import log_to, num_workers, open_driver
 from archsearch.search.final_front import add_notes, confirm_and_keep, keep_finals
 from archsearch.search.finish import break_down, evaluate_front
 from archsearch.search.front_seeds import train_front_again
@@ -135,12 +136,8 @@ def _session(
         rule = DominanceRule(len(data.val), prepared.recipe.epochs)
     quiet = machine_lock()
     num = num_workers(config.execution, prepared.device)
-
-    def open_workers() -> Executor:
-        return _executor(prepared, rule, quiet, listener)
-
-    workers, rest_s = Workers(open_workers), 0.0
-    with _open_probe(prepared) as probe:
+    rest_s = 0.0
+    with _open_probe(prepared) as probe, _open_driver(prepared, rule, quiet, listener) as driver:
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
@@ -158,11 +155,11 @@ def _session(
                     listener,
                 )
 
-            def start() -> Executor:
+            def start() -> Driver:
                 with doing("timing some training steps of a median candidate"):
                     cost = epoch_cost(prepared)
                 listener.line(describe_cost(prepared, cost, num))
-                return workers.executor()
+                return driver.start()
 
             # with rungs, a candidate that has begun may still have to go on
             if is_work_left or config.rungs is not None:
@@ -185,8 +182,8 @@ def _session(
                 finally:
                     if table is not None:
                         keep_table(table, listener)
-            if not config.other_seeds:
-                workers.close()
+            if not config.other_seeds and not prepared.baselines:
+                driver.close()
             rest_began = time.perf_counter()
             front = confirm_and_keep(
                 store,
@@ -200,19 +197,17 @@ def _session(
                 store.records(),
                 front,
                 config.other_seeds,
-                workers.executor,
+                driver,
                 prepared.recipe,
                 store.add_seed,
                 listener,
             )
         finally:
-            try:
-                wall_s = before_s + time.perf_counter() - began
-                _add_times(store, workers.opened, rest_s, gate, wall_s)
-            finally:
-                workers.close()
+            wall_s = before_s + time.perf_counter() - began
+            _add_times(store, driver, rest_s, gate, wall_s)
         patience_s = _PATIENCE * (before_s + time.perf_counter() - began)
-        _run_baselines(prepared, store, gate, quiet, listener, patience_s)
+        _run_baselines(prepared, store, gate, driver, listener, patience_s)
+        driver.close()
         # from here on the machine is the probe's alone
         return _finish(prepared, store, gate, listener, before_s, began)
 
@@ -234,7 +229,7 @@ def _run_baselines(
     prepared: Prepared,
     store: StudyStore,
     gate: Gate,
-    quiet: QuietLock,
+    driver: Driver,
     listener: Listener,
     patience_s: float,
 ) -> None:
@@ -247,8 +242,7 @@ def _run_baselines(
         prepared.recipe,
         seed=prepared.config.seed,
         device=prepared.device,
-        threads=prepared.config.execution.threads_per_worker,
-        quiet=quiet,
+        driver=driver,
         measure=lambda targets: measure_to_publish(gate, targets, listener, patience_s),
         keep=lambda records: store.set_attribute("baselines", dict(records)),
         listener=listener,
@@ -287,34 +281,37 @@ def _finish(
     return run_record(prepared.folder, config, store.records(), store.study.user_attrs)
 
 
-def _executor(
+def _open_driver(
     prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock, listener: Listener
-) -> Executor:
+) -> Driver:
     stop: StopRule = never_stop
     if rule is not None:
         chosen = rule
 
         def stop(job: Job, curve: tuple[EpochMetrics, ...]) -> str:
-            # what is trained with another seed is on the front: it is trained to the end
-            is_search = job.seed == prepared.config.seed
-            return chosen.reason(job.trial, curve) if is_search else ""
+            return chosen.reason(job.trial, curve)
 
-    execution = prepared.config.execution
-    return open_executor(execution, prepared.device, prepared.data, quiet, stop, listener.line)
+    return open_driver(
+        prepared.config.execution,
+        prepared.device,
+        prepared.data,
+        quiet,
+        TrainingStore(prepared.folder.path),
+        stop,
+        listener.line,
+    )
 
 
-def _add_times(
-    store: StudyStore, executor: Executor | None, rest_s: float, gate: Gate, wall_s: float
-) -> None:
+def _add_times(store: StudyStore, driver: Driver, rest_s: float, gate: Gate, wall_s: float) -> None:
     """Add where the time of a session went.
 
     While the front is measured again there is nothing to train: that counts as measuring alone,
     whether the workers are kept for the other seeds or not.
     """
     times = dict(store.attribute("time_by_cause", {}))
-    spent = executor.time.as_dict() if executor is not None else {}
-    if executor is not None:
-        spent["idle"] = max(0.0, spent["idle"] - rest_s * executor.num_workers)
+    spent = driver.time.as_dict() if driver.is_started else {}
+    if spent:
+        spent["idle"] = max(0.0, spent["idle"] - rest_s * driver.num_workers)
     spent |= {"measuring": gate.time.measuring, "waiting_for_quiet": gate.time.waiting}
     for cause, seconds in spent.items():
         times[cause] = times.get(cause, 0.0) + seconds

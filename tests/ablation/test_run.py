@@ -14,10 +14,8 @@ from archsearch.ablation import (
     prepare_ablation,
     run_ablation,
 )
-from archsearch.ablation.training_store import Training, TrainingKey, TrainingStore
 from archsearch.ablation_record import AblationRecord
-from archsearch.cluster.inline import InlineExecutor
-from archsearch.cluster.job import FailedEvent, Job
+from archsearch.cluster import EXECUTORS, FailedEvent, InlineExecutor, Job
 from archsearch.cost import GATE, current_environment
 from archsearch.errors import InputError, RunError
 from archsearch.record import Environment, LatencyResult
@@ -172,7 +170,7 @@ class Failing(InlineExecutor):
 def test_a_failed_training_leaves_a_gap_and_a_note(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archsearch.search.execution.InlineExecutor", Failing)
+    monkeypatch.setitem(EXECUTORS, "inline", Failing)
     (runs / "f.yaml").write_text(STUDY.replace("seeds: 2", "seeds: [0, 1]"))
     record, _ = run(runs, "f", study="f.yaml", limit=110)
     assert [set(each.accuracies) for each in record.variants] == [{0}, {0}, {0}]
@@ -188,20 +186,6 @@ def test_an_ablation_whose_trainings_all_fail_ends(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Failing, "seeds", range(10))
-    monkeypatch.setattr("archsearch.search.execution.InlineExecutor", Failing)
+    monkeypatch.setitem(EXECUTORS, "inline", Failing)
     with pytest.raises(RunError, match="the first 3 trainings all failed; the last one said"):
         run(runs, "g", limit=100)
-
-
-def test_half_a_file_is_no_training(tmp_path: Path, runs: Path) -> None:
-    record, _ = run(runs)
-    recipe = prepare_ablation(AblationPlace(str(runs / "s.yaml")), Execution()).recipe
-    store, key = TrainingStore(tmp_path), TrainingKey("digest", recipe, "data", 0)
-    assert store.find(key) is None
-    base = record.variants[0]
-    training = Training(arch=base.arch, recipe=recipe, data="digits", seed=0, curve=base.curves[0])
-    store.add(key, training)
-    assert store.find(key) == training
-    file = next(store.path.iterdir())
-    file.write_text(file.read_text()[:100])
-    assert store.find(key) is None

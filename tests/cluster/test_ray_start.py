@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +10,13 @@ import pytest
 import ray
 
 from archsearch.activity import BOARD
-from archsearch.cluster import InlineExecutor, QuietLock, ray_pool, ray_start
+from archsearch.cluster import InlineExecutor, PoolOptions, never_stop, ray_pool, ray_start
+from archsearch.cluster.executors import start_executor
 from archsearch.cluster.ray_pool import RayPool
 from archsearch.cluster.ray_start import start_ray, store_arguments
-from archsearch.data import load_data
 from archsearch.errors import RunError
 from archsearch.machine import MachineLimits
-from archsearch.search import execution
-from archsearch.search.config import Execution
+from tests.cluster.drivers import few_digits
 
 MIB = 2**20
 
@@ -186,18 +184,16 @@ def test_this_process_trains_where_ray_does_not_start(
         def close(self) -> None:
             closed.append(stage)
 
-    monkeypatch.setattr(execution, "RayPool", Broken)
+    monkeypatch.setattr(ray_pool, "RayPool", Broken)
     lines: list[str] = []
-    data = load_data("digits", image_size=32, limit=60)
-    open_: Callable[[str], object] = lambda address: execution.open_executor(  # noqa: E731
-        Execution(executor="ray", address=address),
-        "cpu",
-        data,
-        QuietLock(tmp_path),
-        say=lines.append,
-    )
-    assert isinstance(open_(""), InlineExecutor)
-    assert lines[-1].endswith("Training in this process instead, one candidate at a time")
+    data = few_digits()
+
+    def started(address: str) -> object:
+        options = PoolOptions(2, quiet_folder=str(tmp_path), address=address)
+        return start_executor("ray", data, options, never_stop, lines.append)
+
+    assert isinstance(started(""), InlineExecutor)
+    assert lines[-1].endswith("Training in this process instead, one network at a time")
     assert closed == ([] if stage == "Ray" else [stage])
     with pytest.raises(RunError):
-        open_("auto")
+        started("auto")

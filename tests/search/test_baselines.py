@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from archsearch.cluster import QuietLock
 from archsearch.cost import count_macs, count_params
 from archsearch.data import load_data
 from archsearch.errors import InputError
@@ -13,6 +12,7 @@ from archsearch.search import baselines
 from archsearch.search.baselines import find_baselines, run_baselines
 from archsearch.search.status import SilentListener
 from archsearch.train import Recipe
+from tests.cluster.drivers import inline_driver
 from tests.search.conftest import result
 
 
@@ -23,26 +23,26 @@ def data():
 
 @pytest.fixture
 def run(data, tmp_path):
-    def started(names, known=None, data=data):
+    def started(names, known=None, data=data, folder="run"):
         kept, measured = [], []
 
         def measure(targets):
             measured.append(list(targets))
             return [result(2.0) for _ in targets]
 
-        run_baselines(
-            find_baselines(names, data),
-            known or {},
-            data,
-            Recipe(epochs=2, batch_size=32, warmup_epochs=0),
-            seed=3,
-            device="cpu",
-            threads=1,
-            quiet=QuietLock(tmp_path / "quiet"),
-            measure=measure,
-            keep=lambda records: kept.append(dict(records)),
-            listener=SilentListener(),
-        )
+        with inline_driver(data, tmp_path / folder) as driver:
+            run_baselines(
+                find_baselines(names, data),
+                known or {},
+                data,
+                Recipe(epochs=2, batch_size=32, warmup_epochs=0),
+                seed=3,
+                device="cpu",
+                driver=driver,
+                measure=measure,
+                keep=lambda records: kept.append(dict(records)),
+                listener=SilentListener(),
+            )
         records = {k: BaselineRecord.model_validate(v) for k, v in kept[-1].items()} if kept else {}
         return records, measured, kept
 
@@ -84,7 +84,7 @@ def test_they_fit_the_data_and_are_trained_alike(run, data):
 
 def test_same_seed_same_result_and_what_is_known_is_not_trained_again(run):
     first, _, _ = run(["timm:test_efficientnet"])
-    again, _, _ = run(["timm:test_efficientnet"])
+    again, _, _ = run(["timm:test_efficientnet"], folder="elsewhere/run")
     timed = {"seconds", "images_per_s"}
     curves = [
         [metrics.model_dump(exclude=timed) for metrics in each["timm:test_efficientnet"].curve]

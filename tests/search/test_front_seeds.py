@@ -1,14 +1,12 @@
-from collections.abc import Callable
-
 import pytest
 from optuna.trial import TrialState
 
 from archsearch.analysis import best_guesses, pareto_front
 from archsearch.cluster import Executor, Job
-from archsearch.record import SeedResult
 from archsearch.search.config import Execution, SearchConfig
 from archsearch.search.front_seeds import missing_trainings, train_front_again
 from archsearch.train import Recipe
+from tests.cluster.drivers import driver_of
 from tests.search.conftest import EPOCHS, Bench, FakeExecutor, Recorder, accuracy_of
 
 SEEDS = range(1, 3)
@@ -30,19 +28,22 @@ def searched(bench: Bench) -> None:
     bench.loop(trials=8).run()
 
 
-def again(bench: Bench, executor: Executor, listener: Recorder | None = None, seeds=SEEDS) -> None:
+def again(
+    bench: Bench, executor: Executor, listener: Recorder | None = None, seeds=SEEDS, front=None
+) -> None:
     """Do what a session does after its search, on a store opened anew."""
     store = bench.store()
     records = store.records()
-    train_front_again(
-        records,
-        pareto_front(records),
-        seeds,
-        lambda: executor,
-        Recipe(epochs=EPOCHS),
-        store.add_seed,
-        listener or Recorder(),
-    )
+    with driver_of(executor, bench.folder.path) as driver:
+        train_front_again(
+            records,
+            front or pareto_front(records),
+            seeds,
+            driver,
+            Recipe(epochs=EPOCHS),
+            store.add_seed,
+            listener or Recorder(),
+        )
 
 
 def test_each_member_of_the_front_is_trained_with_each_seed_and_nothing_else(bench: Bench) -> None:
@@ -77,15 +78,7 @@ def test_who_stays_for_an_unknown_latency_alone_is_not_trained_again(bench: Benc
     # as on a machine that is never quiet: nothing is known well enough to drop anything
     complete = [record for record in records if record.state == "complete"]
     executor = Watched()
-    train_front_again(
-        records,
-        complete,
-        SEEDS,
-        lambda: executor,
-        Recipe(epochs=EPOCHS),
-        store.add_seed,
-        Recorder(),
-    )
+    again(bench, executor, front=complete)
     wanted = best_guesses(complete)
     assert len(wanted) < len(complete)
     assert set(executor.jobs) == {(record.number, seed) for record in wanted for seed in SEEDS}
@@ -117,13 +110,11 @@ def test_more_seeds_later_train_only_the_new_ones(bench: Bench) -> None:
 
 def test_no_executor_is_started_for_nothing(bench: Bench) -> None:
     searched(bench)
-
-    def never() -> Executor:
-        raise AssertionError("nothing is to be trained")
-
     records = bench.store().records()
-    keep: Callable[[int, SeedResult], None] = bench.store().add_seed
-    train_front_again(records, pareto_front(records), (), never, Recipe(), keep, Recorder())
+    with driver_of(Watched(), bench.folder.path) as driver:
+        arguments = (driver, Recipe(), bench.store().add_seed, Recorder())
+        train_front_again(records, pareto_front(records), (), *arguments)
+        assert not driver.is_started
 
 
 def test_one_that_fails_is_told_kept_and_not_tried_again(bench: Bench) -> None:

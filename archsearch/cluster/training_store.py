@@ -1,0 +1,238 @@
+"""Finished trainings by what went into them, so that nothing is trained twice."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from archsearch import __version__
+from archsearch.arch import Arch, Spec
+from archsearch.cluster.job import FinishedEvent, Job
+from archsearch.data import ArraySplit, DataSplits, FileSplit, Split
+from archsearch.data.label import data_label
+from archsearch.errors import ArchsearchError
+from archsearch.files import write_text
+from archsearch.record import EpochMetrics
+from archsearch.train import Recipe
+from archsearch.train.defaults import resolved
+from archsearch.train.recipe import Precision
+
+logger = logging.getLogger(__name__)
+
+#: of all runs of one folder, beside them
+SHARED = ".trainings"
+#: of one run or ablation, inside its folder: they move with it
+OWN = "trainings"
+
+#: what a recipe that leaves the precision open may have come to
+_PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class TrainingKey:
+    """Everything that the outcome of a training depends on.
+
+    Attributes:
+        arch: digest of the network, classes and channels of the data included.
+        recipe: nothing left open.
+        data: digest of the data splits.
+        seed: of initialisation and data order.
+    """
+
+    arch: str
+    recipe: Recipe
+    data: str
+    seed: int
+
+    @property
+    def digest(self) -> str:
+        """Identity of the training: sha256 (64 hex digits)."""
+        parts = {
+            "archsearch": __version__,
+            "arch": self.arch,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "data": self.data,
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class Training(Spec):
+    """A finished training.
+
+    Attributes:
+        arch: the architecture; None for a network that is none, such as one of timm's.
+        recipe: how it was trained.
+        data: name of the data set.
+        seed: of initialisation and data order.
+        archsearch: version that trained it.
+        curve: one entry an epoch.
+        test_accuracy: of the weights after the last epoch, 0 to 1; None where nobody asked.
+    """
+
+    arch: Arch | None
+    recipe: Recipe
+    data: str
+    seed: int
+    archsearch: str = __version__
+    curve: tuple[EpochMetrics, ...]
+    test_accuracy: float | None = None
+
+    @property
+    def accuracy(self) -> float:
+        """Validation accuracy (0 to 1) after the last epoch."""
+        return self.curve[-1].accuracy
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that it took, evaluation included."""
+        return sum(metrics.seconds for metrics in self.curve)
+
+
+class TrainingStore:
+    """One JSON file a training; several processes may share it.
+
+    A training is written twice: into the folder of the run or ablation that needs it, so that a
+    folder that is moved or copied trains nothing again, and beside all runs, for the others.
+
+    Args:
+        folder: of the run or ablation.
+        others: folders of other runs whose trainings may be used, wherever they lie.
+    """
+
+    def __init__(self, folder: str | Path, others: Sequence[Path] = ()) -> None:
+        self.own, self.shared = _places(Path(folder))
+        elsewhere = [place for other in others for place in _places(other)]
+        self._places = tuple(dict.fromkeys([self.own, self.shared, *elsewhere]))
+
+    def find(self, key: TrainingKey) -> Training | None:
+        """Return a finished training, None if there is none; the own folder has it from now on."""
+        name = _file_name(key)
+        for place in self._places:
+            training = _read(place / name)
+            if training is not None:
+                if place != self.own:
+                    _write(self.own / name, training)
+                return training
+        return None
+
+    def add(self, key: TrainingKey, training: Training) -> None:
+        """Write a training so that a reader never sees half of it."""
+        name = _file_name(key)
+        _write(self.own / name, training)
+        try:
+            _write(self.shared / name, training, durable=False)
+        except (ArchsearchError, OSError) as error:
+            # the run has its own; others train it again
+            logger.warning("a training was not shared: %s", error)
+
+
+class Trainings:
+    """The trainings on one data set: what a job came to before, and what one has come to now.
+
+    Args:
+        store: keeps them.
+        data: what is trained on.
+    """
+
+    def __init__(self, store: TrainingStore, data: DataSplits) -> None:
+        self._store = store
+        self._data = data
+
+    @cached_property
+    def _data_digest(self) -> str:
+        return data_digest(self._data)
+
+    def key(self, job: Job) -> TrainingKey:
+        """Return what identifies the training of ``job``."""
+        recipe = resolved(job.recipe, self._data)
+        return TrainingKey(job.arch.digest, recipe, self._data_digest, job.seed)
+
+    def find(self, job: Job) -> Training | None:
+        """Return the training that ``job`` asks for, None if there is none.
+
+        Where the recipe leaves the precision open, one of any precision will do.
+        """
+        for key in _settled(self.key(job)):
+            if (training := self._store.find(key)) is not None:
+                return training
+        return None
+
+    def made(self, event: FinishedEvent) -> Training:
+        """Return what a job that ran to its end has come to."""
+        return Training(
+            arch=event.job.arch if isinstance(event.job.arch, Arch) else None,
+            recipe=self._made_by(event).recipe,
+            data=data_label(self._data.name),
+            seed=event.job.seed,
+            curve=event.curve,
+        )
+
+    def add(self, event: FinishedEvent, test_accuracy: float | None = None) -> None:
+        """Keep what a job that ran to its end has come to."""
+        training = self.made(event).model_copy(update={"test_accuracy": test_accuracy})
+        self._store.add(self._made_by(event), training)
+
+    def _made_by(self, event: FinishedEvent) -> TrainingKey:
+        key = self.key(event.job)
+        return _with_precision(key, event.precision) if event.precision else key
+
+
+def data_digest(data: DataSplits) -> str:
+    """Return the identity of the training and validation splits: sha256 (64 hex digits).
+
+    Images in memory count by content; images in files by label, name (relative to their class) and
+    the scale of their values.
+    """
+    digest = hashlib.sha256(f"{data.image_size} {data.in_channels} {data.num_classes}".encode())
+    for split in (data.train, data.val):
+        digest.update(split.labels.tobytes())
+        digest.update(_content(split))
+    return digest.hexdigest()
+
+
+def _content(split: Split) -> bytes:
+    if isinstance(split, ArraySplit):
+        return hashlib.sha256(split.pixels.tobytes()).digest()
+    assert isinstance(split, FileSplit), "there are two kinds of splits"
+    names = "\n".join("/".join(Path(path).parts[-2:]) for path in split.paths)
+    return f"{names}\n{split.scale.to_dict()}".encode()
+
+
+def _settled(key: TrainingKey) -> Iterator[TrainingKey]:
+    if key.recipe.precision != "auto":
+        yield key
+        return
+    for precision in _PRECISIONS:
+        yield _with_precision(key, precision)
+
+
+def _with_precision(key: TrainingKey, precision: Precision) -> TrainingKey:
+    recipe = key.recipe.model_copy(update={"precision": precision})
+    return TrainingKey(key.arch, recipe, key.data, key.seed)
+
+
+def _places(folder: Path) -> tuple[Path, Path]:
+    """Return where a run's trainings are: inside its folder, and beside it."""
+    path = Path(os.path.abspath(folder))
+    return path / OWN, path.parent / SHARED
+
+
+def _file_name(key: TrainingKey) -> str:
+    return f"{key.digest[:32]}.json"
+
+
+def _read(path: Path) -> Training | None:
+    # unreadable, half a file, or of another layout: it is trained again
+    with contextlib.suppress(OSError, ValueError):
+        return Training.model_validate_json(path.read_text(encoding="utf-8"))
+    return None
+
+
+def _write(path: Path, training: Training, durable: bool = True) -> None:
+    write_text(path, training.model_dump_json(indent=1) + "\n", durable=durable)
