@@ -59,7 +59,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="YAML file, or lightvit, edgevit, localvit or sepvit. [default: suits the data]"
+            help="YAML file, or the name of a shipped one: lightvit, edgevit, localvit, sepvit, or "
+            "that of a data set. [default: suits the data]"
         ),
     ] = None,
     trial: TrialChoice = "best",
