@@ -5,8 +5,8 @@ list are numbered from 0; ``*`` stands for all of them and ``1-2`` for a range.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archsearch.errors import InputError, Problem
@@ -25,15 +25,27 @@ class Setting:
         path: the names of the key.
         value: read as YAML.
         key: as the user wrote it.
+        option: flag of the option that gives the value; empty for ``--set``.
     """
 
     path: tuple[str, ...]
     value: Any
     key: str
+    option: str = ""
+
+    @property
+    def label(self) -> str:
+        """How a message names it."""
+        return self.option or f"{FLAG} {self.key}"
 
     def problem(self, rule: str, value: object = None, remedy: str = "") -> Problem:
         """Return a problem at this setting."""
-        return Problem(f"{FLAG} {self.key}", rule, value, remedy)
+        return Problem(self.label, rule, value, remedy)
+
+    def of_value(self, problem: Problem, key: str) -> Problem:
+        """Name a problem of the value at ``key``, or of what is in it, by this setting."""
+        below = "" if self.option else problem.key[len(key) :]
+        return replace(problem, key=self.label + below)
 
 
 def settings_from(texts: Sequence[str]) -> list[Setting]:
@@ -66,6 +78,24 @@ def settings_from(texts: Sequence[str]) -> list[Setting]:
     if problems:
         raise InputError(problems)
     return settings
+
+
+def nested(settings: Iterable[Setting]) -> dict[str, Any]:
+    """Return the values of settings as plain data, each at its path."""
+    data: dict[str, Any] = {}
+    for setting in settings:
+        put(data, setting.path, setting.value)
+    return data
+
+
+def put(data: dict[str, Any], names: Sequence[str], value: Any) -> None:
+    """Put a value at a path; what is no mapping on the way becomes one."""
+    for name in names[:-1]:
+        below = data.get(name)
+        if not isinstance(below, dict):
+            below = data[name] = {}
+        data = below
+    data[names[-1]] = value
 
 
 def split_path(text: str) -> tuple[str, ...]:

@@ -21,7 +21,13 @@ from archsearch.search.config import Execution
 from archsearch.search.prepare import place_problem
 from archsearch.search.run_folder import RunFolder, run_folder
 from archsearch.settings import Setting
-from archsearch.train import Recipe, default_augmentation, default_recipe, with_settings
+from archsearch.train import (
+    Recipe,
+    changed_recipe,
+    default_augmentation,
+    default_recipe,
+    with_settings,
+)
 from archsearch.train.fit import fit_problems
 from archsearch.train.precision import half_precision
 
@@ -40,7 +46,7 @@ class AblationPlace:
         runs_dir: folder of all runs.
         download: fetch a missing published data set.
         only: names of the variants to train beside the base; empty for all.
-        settings: values of the recipe in place of the study's.
+        settings: values of the recipe in place of the study's, its ``epochs`` among them.
     """
 
     study: str
@@ -168,8 +174,7 @@ def _recipe_of(study: Study) -> Recipe:
     recipe = default_recipe(study.data)
     if study.epochs is None:
         return recipe
-    warmup = min(recipe.warmup_epochs, study.epochs / 4)
-    return recipe.model_copy(update={"epochs": study.epochs, "warmup_epochs": warmup})
+    return changed_recipe(recipe, {"epochs": study.epochs})
 
 
 def _settled(study: Study, data: DataSplits, device: str) -> Recipe:

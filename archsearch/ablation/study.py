@@ -1,5 +1,6 @@
 """An ablation as a frozen value: question, cost, base, one design, and how to train."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -9,6 +10,7 @@ from archsearch.ablation_record import Published
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
 from archsearch.errors import Problem
+from archsearch.option import DATA, Option
 from archsearch.search import LatencyTarget
 from archsearch.train import Recipe, recipe_problems
 from archsearch.yaml_source import KeyPath, YamlSource
@@ -24,6 +26,8 @@ def _said(value: Any) -> Any:
 def _seeds(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | list | tuple):
         raise PydanticCustomError("seeds", "must be a number of seeds, or a list of seeds")
+    if value in (0, [], ()) or (isinstance(value, int) and value < 0):
+        raise PydanticCustomError("seeds", "must be at least 1")
     if isinstance(value, int):
         return tuple(range(value))
     if len(set(map(str, value))) < len(value):
@@ -137,14 +141,39 @@ class Study(Spec):
     leave_one_out: dict[str, Change] | None = None
     one_factor: dict[str, Factor] | None = None
     factorial: Factorial | None = None
-    data: str = "digits"
-    data_root: str | None = None
+    data: Annotated[
+        str,
+        Option(
+            "--data",
+            "digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/.",
+            DATA,
+            default="the study's",
+        ),
+    ] = "digits"
+    data_root: Annotated[
+        str | None, Option("--data-root", "Folder of a torchvision data set.", DATA, type=Path)
+    ] = None
     image_size: Count | None = None
-    limit: Count | None = None
-    recipe: Recipe | None = None
+    limit: Annotated[
+        Count | None,
+        Option("--limit", "Use at most this many images.", DATA, default="the study's"),
+    ] = None
+    recipe: Annotated[
+        Recipe | None,
+        Option(
+            "--epochs",
+            "Epochs of each training.",
+            DATA,
+            default="the recipe's",
+            key="epochs",
+            type=int,
+        ),
+    ] = None
     epochs: Count | None = None
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, strict=True)], ...], BeforeValidator(_seeds)
+        tuple[Annotated[int, Field(ge=0, strict=True)], ...],
+        BeforeValidator(_seeds),
+        Option("--seeds", "Trainings of each network.", DATA, default="the study's", type=int),
     ] = (0, 1, 2)
     intervals: Flag = True
     latency: LatencyTarget = LatencyTarget()
@@ -159,9 +188,7 @@ def study_problems(study: Study, source: YamlSource) -> list[Problem]:
         problems.append(source.problem((), rule, " and ".join(given) or None))
     empty = [design for design in given if not getattr(study, design)]
     problems += [source.problem((design,), "must not be empty") for design in empty]
-    if not study.seeds:
-        problems.append(source.problem(("seeds",), "must be at least 1", 0))
-    elif len(study.seeds) < 2 and study.intervals:
+    if len(study.seeds) < 2 and study.intervals:
         rule = "an interval needs at least 2 seeds"
         remedy = "use 3 or more seeds, or say intervals: false"
         problems.append(source.problem(("seeds",), rule, len(study.seeds), remedy))

@@ -11,8 +11,9 @@ from archsearch.ablation.study import Study, study_problems
 from archsearch.arch import value_from
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.resources import find_yaml
+from archsearch.settings import put
 from archsearch.space.written import Written, key_text, merged, written
-from archsearch.train import load_recipe
+from archsearch.train import changed_recipe, load_recipe
 from archsearch.yaml_source import KeyPath, YamlSource, load_yaml
 
 FULL = "full"
@@ -47,20 +48,15 @@ def read_study(
     whole, problems = _normal(whole, source)
     source = _located(whole, source)
     for key, value in (changes or {}).items():
-        *parents, last = key.split(".")
-        target = source.data
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        target[last] = value
+        put(source.data, key.split("."), value)
     problems += _resolve_recipe(source)
     try:
         study = value_from(Study, source)
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
     problems += study_problems(study, source)
-    if study.epochs is not None and study.recipe is not None:
-        warmup = min(study.recipe.warmup_epochs, study.epochs / 4)
-        recipe = study.recipe.model_copy(update={"epochs": study.epochs, "warmup_epochs": warmup})
+    if study.epochs is not None and study.recipe is not None and not problems:
+        recipe = changed_recipe(study.recipe, {"epochs": study.epochs})
         study = study.model_copy(update={"recipe": recipe})
     return study, source, problems
 

@@ -80,7 +80,8 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource)
         return source.problem(path, "needs a 'type'", value, "write {type: ...}")
     if kind == "literal_error":
         return source.problem(path, f"must be one of {context['expected']}", value)
-    return source.problem(path, _rule(kind, detail["msg"]), value, _remedy(kind, value))
+    remedy = context.get("remedy") or _remedy(kind, value)
+    return source.problem(path, _rule(kind, detail["msg"]), value, remedy)
 
 
 #: what an error of pydantic says, by the beginning of its type

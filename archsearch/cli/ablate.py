@@ -10,6 +10,7 @@ from archsearch.ablation import (
     FULL,
     AblationPlace,
     PreparedAblation,
+    Study,
     describe_ablation_plan,
     is_ablation,
     prepare_ablation,
@@ -20,21 +21,28 @@ from archsearch.ablation.tracked import ablation_entries
 from archsearch.ablation_record import AblationRecord
 from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
+from archsearch.arch import value_from
+from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
-from archsearch.cli.options import DataRoot, Download, DryRun, Log, NewRunsDir, Quiet, Set
+from archsearch.cli.options import Download, DryRun, NewRunsDir, Quiet, Set
 from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe_ablation
-from archsearch.cli.run import refuse_twice, seconds
-from archsearch.errors import Problem, ProblemList
+from archsearch.errors import InputError, Problem, ProblemList
+from archsearch.option import DATA, OUTPUT
 from archsearch.report import PlainTable, ablation_tables, write_ablation
 from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_dir
 from archsearch.search import Execution
-from archsearch.settings import settings_from
+from archsearch.settings import nested, settings_from
 from archsearch.tracking import check_sinks, open_tracker
+from archsearch.yaml_source import YamlSource
 
 
+@options_of(Study, keys=("data", "data_root", "limit", "recipe.epochs", "seeds"))
+@options_of(Study, keys=("latency.device",), default="the study's")
+@options_of(Execution, keys=("time_limit_s",), group=DATA)
+@options_of(Execution, keys=("workers", "executor", "address", "log"))
 def ablate(
     study: Annotated[
         str,
@@ -54,126 +62,62 @@ def ablate(
             "these alone.",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
+    name: Annotated[
+        str,
         typer.Option(
-            help="digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/. "
-            "[default: the study's]",
-            rich_help_panel="Data and training",
+            help="Folder of the results in --runs-dir. [default: study, scale, data]",
+            rich_help_panel=OUTPUT,
         ),
-    ] = None,
-    data_root: DataRoot = None,
+    ] = "",
+    runs_dir: NewRunsDir = Path("runs"),
+    *,
     download: Download = False,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            help="Use at most this many images. [default: the study's]",
-            rich_help_panel="Data and training",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            help="Epochs of each training. [default: the recipe's]",
-            rich_help_panel="Data and training",
-        ),
-    ] = None,
     set_: Set = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(
-            help="Trainings of each network. [default: the study's]",
-            rich_help_panel="Data and training",
-        ),
-    ] = None,
     until_clear: Annotated[
         bool,
         typer.Option(
             "--until-clear",
             help="Add seeds where they would settle a difference; needs --time-limit.",
-            rich_help_panel="Data and training",
+            rich_help_panel=DATA,
         ),
     ] = False,
-    time_limit: Annotated[
-        str | None,
-        typer.Option(
-            help="Begin no training after this long, e.g. 30m, 2h, 90s.",
-            rich_help_panel="Data and training",
-        ),
-    ] = None,
     retry_failed: Annotated[
         bool,
         typer.Option(
-            "--retry-failed",
-            help="Train again what failed before.",
-            rich_help_panel="Data and training",
+            "--retry-failed", help="Train again what failed before.", rich_help_panel=DATA
         ),
     ] = False,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            help="cpu, cuda, cuda:N or auto. [default: the study's]", rich_help_panel="Machine"
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            help="Networks trained at a time. [default: one per core]", rich_help_panel="Machine"
-        ),
-    ] = None,
-    executor: Annotated[
-        str, typer.Option(help="ray, or inline for this process.", rich_help_panel="Machine")
-    ] = "ray",
-    address: Annotated[
-        str, typer.Option(help="Ray cluster to join.", rich_help_panel="Machine")
-    ] = "",
-    name: Annotated[
-        str,
-        typer.Option(
-            help="Folder of the results in --runs-dir. [default: study, scale, data]",
-            rich_help_panel="Output",
-        ),
-    ] = "",
-    runs_dir: NewRunsDir = Path("runs"),
     format_: Annotated[
-        str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel="Output")
+        str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel=OUTPUT)
     ] = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
-    log: Log = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
+    **given: Any,
 ) -> None:
     """Train variants of a base network with the same seeds; say which differ, and by how much.
 
     The same command again goes on where it was stopped; what any study has trained already is not
     trained again.
     """
-    if list_:
-        print_tables([_studies()], table_format(format_, as_json, as_csv))
-        return
     kind = table_format(format_, as_json, as_csv)
-    execution = Execution(
-        time_limit_s=seconds(time_limit) if time_limit is not None else None,
-        workers=workers,
-        executor="inline" if executor == "inline" else "ray",
-        address=address,
-        log=check_sinks(log or ()),
-    )
-    changes = {
-        "data": data,
-        "data_root": str(data_root) if data_root else None,
-        "limit": limit,
-        "epochs": epochs,
-        "seeds": seeds,
-    }
-    given = {key: value for key, value in changes.items() if value is not None}
-    if device is not None:
-        given["latency.device"] = device
-    settings = tuple(settings_from(set_ or []))
-    refuse_twice(settings, {"recipe.epochs": epochs})
+    if list_:
+        print_tables([_studies()], kind)
+        return
+    execution = _execution(given)
+    check_sinks(execution.log)
+    options = list(given_values(Study, given))
+    of_recipe = [each for each in options if each.path[0] == "recipe"]
     place = AblationPlace(
-        study, scale, given, name, str(runs_dir), download, tuple(only or ()), settings
+        study,
+        scale,
+        {each.key: each.value for each in options if each not in of_recipe},
+        name,
+        str(runs_dir),
+        download,
+        tuple(only or ()),
+        (*of_recipe, *settings_from(set_ or [])),
     )
     prepared = prepare_ablation(place, execution)
     if dry_run:
@@ -193,25 +137,32 @@ def check(given: Mapping[str, Any]) -> list[Problem]:
     """Return what is wrong with the options by themselves."""
     if given["list_"]:
         return []
-    study, executor = given["study"], given["executor"]
-    until_clear, time_limit = given["until_clear"], given["time_limit"]
     found = ProblemList()
+    found.add(*format_problems(given["format_"], given["as_json"], given["as_csv"]))
     with found.gathered():
-        if time_limit is not None:
-            seconds(time_limit)
-    problems = format_problems(given["format_"], given["as_json"], given["as_csv"])
-    if not study:
-        problems.append(Problem("STUDY", "is required", None, "archsearch ablate --list"))
-    if executor not in ("ray", "inline"):
-        problems.append(Problem("--executor", "must be ray or inline", executor))
-    for name in ("seeds", "epochs", "limit", "workers"):
-        if given[name] is not None and given[name] < 1:
-            problems.append(Problem(name, "must be at least 1", given[name]))
-    if until_clear and time_limit is None:
+        _execution(given)
+    found.add(*_value_problems(given))
+    if not given["study"]:
+        found.add(Problem("STUDY", "is required", None, "archsearch ablate --list"))
+    if given["until_clear"] and given["time_limit"] is None:
         rule = "needs a time limit: some differences are too small to be settled"
-        problems.append(Problem("--until-clear", rule, None, "add --time-limit 30m"))
-    found.add(*problems)
+        found.add(Problem("--until-clear", rule, None, "add --time-limit 30m"))
     return found.problems
+
+
+def _execution(given: Mapping[str, Any]) -> Execution:
+    return value_from(Execution, YamlSource("", nested(given_values(Execution, given))))
+
+
+def _value_problems(given: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with values of the study, whatever the study is."""
+    settings = list(given_values(Study, given))
+    try:
+        value_from(Study, YamlSource("", nested(settings)))
+    except InputError as error:
+        keys = [each.key for each in settings]
+        return [p for p in error.problems if any(f"{p.key}.".startswith(f"{k}.") for k in keys)]
+    return []
 
 
 def _finished(record: AblationRecord, prepared: PreparedAblation, kind: str) -> None:

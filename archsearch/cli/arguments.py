@@ -4,6 +4,7 @@ import inspect
 import math
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, get_args, get_origin
 
@@ -17,26 +18,13 @@ from archsearch.errors import InputError, Problem, nearest
 #: what click raises for a command line that it cannot read; Typer brings its own copy of click
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-#: keys of configurations whose flag is not called like them
+#: keys of values whose flag is not called like them, of commands that no configuration declares
 _FLAGS = {
-    "budgets.latency_ms": "--budget-ms",
-    "budgets.params": "--budget-params",
-    "budgets.macs": "--budget-macs",
-    "budgets.memory_bytes": "--budget-memory",
-    "latency.batch_size": "--batch",
-    "latency.elsewhere": "--target",
     "batch_size": "--batch",
-    "execution.calibration_s": "--calibration",
-    "execution.time_limit_s": "--time-limit",
-    "execution.baselines": "--baseline",
-    "execution.threads_per_worker": "--threads",
+    "input_shape": "--input",
     "recipe.epochs": "--epochs",
     "recipe.batch_size": "--batch",
-    "input_shape": "--input",
-    "threads": "--threads",
 }
-#: sections of configurations whose keys are flags
-_SECTIONS = ("latency", "execution", "budgets")
 #: keys of which a path says everything
 _PATHS = ("data", "download", "output", "weights")
 
@@ -150,7 +138,7 @@ class Command(TyperCommand):
         """Name a value of the command line by its flag, one of a folder by its path alone."""
         if problem.line or not problem.key:
             return problem
-        flag = flag_of(problem.key)
+        flag = flag_of(problem.key, getattr(self.callback, "flags", {}))
         param = self._options().get(flag)
         if param is None:
             return problem
@@ -163,16 +151,20 @@ class Command(TyperCommand):
         return problem if problem.file else replace(problem, key=flag)
 
 
-def flag_of(key: str) -> str:
-    """Return the flag that sets the value at a dotted key, should there be one."""
+def flag_of(key: str, declared: Mapping[str, str]) -> str:
+    """Return the flag that sets the value at a dotted key, should there be one.
+
+    Args:
+        key: of the value, or of an item of it.
+        declared: key to flag, of the command's configurations.
+    """
+    if key.startswith("-"):
+        return key
     parts = key.split(".")
     while parts[-1].isdigit():
         parts.pop()
-    if key.startswith("-"):
-        return key
-    own = parts[1:] if parts[0] in _SECTIONS and len(parts) > 1 else parts
     dotted = ".".join(parts)
-    return _FLAGS.get(dotted, "--" + "-".join(own).replace("_", "-"))
+    return {**_FLAGS, **declared}.get(dotted, "--" + "-".join(parts).replace("_", "-"))
 
 
 def usage_problem(error: Exception, called: str) -> Problem:

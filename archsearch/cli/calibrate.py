@@ -18,7 +18,6 @@ from archsearch.cli.options import (
     check_output,
 )
 from archsearch.cli.plain import print_facts
-from archsearch.cli.run import seconds
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import (
     GATE,
@@ -30,6 +29,7 @@ from archsearch.cost import (
     current_environment,
     table_path,
 )
+from archsearch.duration import seconds_of
 from archsearch.errors import TrialError
 from archsearch.percent import percent_text
 from archsearch.space import load_space
@@ -63,7 +63,7 @@ def calibrate(
     The table belongs to this machine, its software and the protocol, and is kept in the user's
     cache (or in $ARCHSEARCH_CACHE). Calibrating again adds to it.
     """
-    limit_s = seconds(time_limit)
+    limit_s = seconds_of(time_limit)
     loaded = load_space(space)
     wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
     protocol = value_from(LatencyProtocol, YamlSource("", {**GATE.to_dict(), **wanted}))

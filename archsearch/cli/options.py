@@ -29,10 +29,6 @@ Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxrun
 
 
 # of searches and ablations, whose help has panels
-DataRoot = Annotated[
-    Path | None,
-    typer.Option(help="Folder of a torchvision data set.", rich_help_panel="Data and training"),
-]
 Download = Annotated[
     bool,
     typer.Option(

@@ -6,13 +6,15 @@ waits for a tenth of one.
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from archsearch.option import parameter_name, switch, with_default
 
 _PACKAGE = Path(__file__).parents[1]
 #: (command, name of a parameter) -> what completes its value, None for nothing
@@ -44,16 +46,23 @@ class Parameter:
 
 
 def parameters_of(command: str) -> list[Parameter]:
-    """Return the parameters of a command, in their order."""
+    """Return the parameters of a command, in their order: its own, those of configurations last."""
+    module = f"archsearch.cli.{command}"
     function = next(
         node
-        for node in _tree(f"archsearch.cli.{command}").body
+        for node in _tree(module).body
         if isinstance(node, ast.FunctionDef) and node.name == command
     )
-    return [
-        _parameter(argument.arg, argument.annotation, f"archsearch.cli.{command}")
-        for argument in function.args.args
+    own = [
+        _parameter(argument.arg, argument.annotation, module)
+        for argument in (*function.args.args, *function.args.kwonlyargs)
         if argument.annotation is not None
+    ]
+    return own + [
+        each
+        for call in function.decorator_list
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "options_of"
+        for each in _config_options(call, module)
     ]
 
 
@@ -90,19 +99,83 @@ def stand_in(command: str, completers: Completers) -> Callable[..., None]:
 
 @cache
 def _tree(module: str) -> ast.Module:
-    path = _PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
-    return ast.parse(path.read_text(encoding="utf-8"))
+    path = _PACKAGE.joinpath(*module.split(".")[1:])
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _config_options(call: ast.Call, module: str) -> list[Parameter]:
+    """Read ``@options_of(CONFIGURATION, keys=(...))``."""
+    keys = next(
+        (ast.literal_eval(each.value) for each in call.keywords if each.arg == "keys"), None
+    )
+    found = _options_in(ast.unparse(call.args[0]), module)
+    return [each for key, each in found if keys is None or key in keys]
+
+
+def _options_in(name: str, module: str, above: str = "") -> Iterator[tuple[str, Parameter]]:
+    """Yield key and parameter of every `Option` that a configuration declares."""
+    body, module = _definition(name, module)
+    assert isinstance(body, ast.ClassDef)
+    for node in body.body:
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        key = f"{above}.{node.target.id}".strip(".")
+        if isinstance(node.annotation, ast.Name) and node.value is not None:
+            if isinstance(node.value, ast.Call):
+                yield from _options_in(node.annotation.id, module, key)
+            continue
+        if isinstance(node.annotation, ast.Subscript) and isinstance(
+            node.annotation.slice, ast.Tuple
+        ):
+            kind, *metadata = node.annotation.slice.elts
+            for made in metadata:
+                if isinstance(made, ast.Call) and ast.unparse(made.func) == "Option":
+                    yield _option(key, kind, made, node.value)
+
+
+def _option(
+    key: str, kind: ast.expr, made: ast.Call, value: ast.expr | None
+) -> tuple[str, Parameter]:
+    """Read one ``Option(...)`` of a field."""
+    flag, sentence = (str(_text(each)) for each in made.args[:2])
+    words = {each.arg: each.value for each in made.keywords}
+    types = _names(words.get("type", kind))
+    is_flag = bool({"Flag", "bool"} & types)
+    below = _text(words["key"]) if "key" in words else ""
+    default = _text(words["default"]) if "default" in words else ""
+    known = None if below or value is None else _value(value)
+    return f"{key}.{below}".strip("."), Parameter(
+        parameter_name(flag),
+        (switch(flag) if is_flag else flag,),
+        with_default(sentence, default, known),
+        is_flag,
+        "tuple" in types,
+    )
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _value(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
 
 
 def _parameter(name: str, annotation: ast.expr, module: str) -> Parameter:
     """Read ``Annotated[type, typer.Option(...)]``, or the name of one that is defined elsewhere."""
     if isinstance(annotation, ast.Name):
-        return _parameter(name, *_definition(annotation.id, module))
+        definition, module = _definition(annotation.id, module)
+        assert isinstance(definition, ast.expr)
+        return _parameter(name, definition, module)
     assert isinstance(annotation, ast.Subscript), f"{name} has no annotation that can be read"
     assert isinstance(annotation.slice, ast.Tuple), f"{name} has no annotation that can be read"
     kind, made = annotation.slice.elts
     assert isinstance(made, ast.Call), f"{name} is neither an argument nor an option"
-    types = {node.id for node in ast.walk(kind) if isinstance(node, ast.Name)}
+    types = _names(kind)
     flags = tuple(str(_text(flag)) for flag in made.args)
     if isinstance(made.func, ast.Attribute) and made.func.attr == "Option" and not flags:
         written = name.strip("_").replace("_", "-")
@@ -113,15 +186,15 @@ def _parameter(name: str, annotation: ast.expr, module: str) -> Parameter:
 
 def _text(node: ast.expr) -> str:
     """Return a plain string; of an expression, nothing."""
-    try:
-        return str(ast.literal_eval(node))
-    except ValueError:
-        return ""
+    found = _value(node)
+    return found if isinstance(found, str) else ""
 
 
-def _definition(name: str, module: str) -> tuple[ast.expr, str]:
-    """Return what ``name`` is assigned, in ``module`` or where that imports it from."""
+def _definition(name: str, module: str) -> tuple[ast.expr | ast.ClassDef, str]:
+    """Return the class ``name``, or what it is assigned, and the module where."""
     for node in _tree(module).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return node, module
         if isinstance(node, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id == name for target in node.targets
         ):

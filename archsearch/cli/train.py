@@ -29,6 +29,7 @@ from archsearch.train import (
     Trainer,
     TrainingFolder,
     TrainingResult,
+    changed_recipe,
     default_recipe,
     load_recipe,
     open_model_file,
@@ -58,7 +59,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="YAML file, or lightvit, edgevit, localvit or sepvit. [default: suits the data]"
+            help="YAML file, or the name of a shipped one: lightvit, edgevit, localvit, sepvit, or "
+            "that of a data set. [default: suits the data]"
         ),
     ] = None,
     trial: TrialChoice = "best",
@@ -260,14 +262,11 @@ def _recipe(
     settings: Sequence[Setting],
 ) -> Recipe:
     recipe = default_recipe(data) if name is None else load_recipe(find_yaml(name, "recipes"))
-    changes: dict[str, Any] = {}
-    if epochs is not None:
-        warmup = min(recipe.warmup_epochs, epochs / 4)
-        changes |= {"epochs": epochs, "warmup_epochs": warmup}
+    changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if batch is not None:
         rate = recipe.learning_rate * batch / recipe.batch_size
         changes |= {"batch_size": batch, "learning_rate": rate}
-    return with_settings(recipe.model_copy(update=changes), settings)
+    return with_settings(changed_recipe(recipe, changes), settings)
 
 
 def _facts(

@@ -22,6 +22,7 @@ from archsearch.search.samplers import SAMPLERS
 from archsearch.search.second_measurement import measure_front
 from archsearch.search.settings import configured
 from archsearch.search.status import Listener, SearchStatus, SilentListener
+from archsearch.search.study_file import read_search
 
 __all__ = [
     "SAMPLERS",
@@ -47,6 +48,7 @@ __all__ = [
     "load_run",
     "measure_front",
     "prepare",
+    "read_search",
     "run_importance",
     "run_search",
     "search",

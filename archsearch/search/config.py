@@ -1,14 +1,17 @@
 """What a search run is asked to do, and where it may be changed later."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
 from archsearch.cost.device import name_problem
 from archsearch.cost.protocol import Runtime
+from archsearch.duration import Duration
+from archsearch.option import BUDGET, DATA, MACHINE, OUTPUT, SEARCH, Option
 from archsearch.train import Recipe
 
 
@@ -18,8 +21,20 @@ def _device_name(value: str) -> str:
     return value
 
 
+def _epochs(value: Any) -> Any:
+    """Read ``2,6``."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return [int(each) for each in value.split(",")]
+    except ValueError:
+        rule = "must be numbers of epochs with commas between them"
+        raise PydanticCustomError("epochs", rule, {"remedy": "e.g. 2,6"}) from None
+
+
 DeviceName = Annotated[str, AfterValidator(_device_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Epochs = Annotated[tuple[Count, ...], BeforeValidator(_epochs)]
 
 
 class Budgets(Spec):
@@ -33,10 +48,26 @@ class Budgets(Spec):
             limit.
     """
 
-    latency_ms: Positive | None = None
-    params: Positive | None = None
-    macs: Positive | None = None
-    memory_bytes: Positive | None = None
+    latency_ms: Annotated[
+        Positive | None,
+        Option("--budget-ms", "Latency limit in milliseconds for one inference.", BUDGET),
+    ] = None
+    params: Annotated[
+        Positive | None,
+        Option("--budget-params", "Limit on the number of parameters, e.g. 6e6.", BUDGET),
+    ] = None
+    macs: Annotated[
+        Positive | None,
+        Option("--budget-macs", "Limit on multiply-adds of one image.", BUDGET),
+    ] = None
+    memory_bytes: Annotated[
+        Positive | None,
+        Option(
+            "--budget-memory",
+            "Limit on bytes of weights and activations of one inference, e.g. 50e6.",
+            BUDGET,
+        ),
+    ] = None
 
     @property
     def limits(self) -> dict[str, float]:
@@ -81,12 +112,42 @@ class LatencyTarget(Spec):
             ``device`` is then that node's.
     """
 
-    device: DeviceName = "auto"
-    batch_size: Count = 1
-    threads: Count = 1
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    runtime: Runtime = "eager"
-    elsewhere: Flag = False
+    device: Annotated[DeviceName, Option("--device", "cpu, cuda, cuda:N or auto.", MACHINE)] = (
+        "auto"
+    )
+    batch_size: Annotated[
+        Count, Option("--batch", "Images of the measured inference.", MACHINE)
+    ] = 1
+    threads: Annotated[
+        Count, Option("--threads", "Threads of the measured inference.", MACHINE)
+    ] = 1
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"],
+        Option(
+            "--dtype",
+            "Number type of the measured inference: float32, bfloat16 or float16.",
+            MACHINE,
+        ),
+    ] = "float32"
+    runtime: Annotated[
+        Runtime,
+        Option(
+            "--runtime",
+            "What runs the measured inference: eager, compiled, cuda_graph, onnxruntime or "
+            "openvino.",
+            MACHINE,
+        ),
+    ] = "eager"
+    elsewhere: Annotated[
+        Flag,
+        Option(
+            "--target",
+            "Measure latency on the node of the cluster (--address) that offers the resource "
+            "latency_target.",
+            MACHINE,
+            default="here",
+        ),
+    ] = False
 
     def protocol_fields(self) -> dict[str, Any]:
         """Return what a `LatencyProtocol` takes from here."""
@@ -115,17 +176,66 @@ class Execution(Spec):
         log: tools that trials and the front are logged to: ``tensorboard``, ``wandb``, ``mlflow``.
     """
 
-    trials: Count = 48
-    time_limit_s: Positive | None = None
-    patience: Count | None = None
-    workers: Count | None = None
+    trials: Annotated[Count, Option("--trials", "Candidates to train in all.", SEARCH)] = 48
+    time_limit_s: Annotated[
+        Duration | None,
+        Option(
+            "--time-limit",
+            "Begin no new training after this long, e.g. 30m, 2h, 90s.",
+            SEARCH,
+            type=str,
+        ),
+    ] = None
+    patience: Annotated[
+        Count | None,
+        Option(
+            "--patience",
+            "Begin no new candidate when so many in a row gained no hypervolume.",
+            SEARCH,
+        ),
+    ] = None
+    workers: Annotated[
+        Count | None,
+        Option("--workers", "Networks trained at a time.", MACHINE, default="one per core"),
+    ] = None
     threads_per_worker: Count = 1
-    executor: Literal["ray", "inline"] = "ray"
-    address: str = ""
-    calibration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
-    baselines: tuple[str, ...] = ()
-    front_seeds: Annotated[int, Field(ge=0, strict=True)] = 3
-    log: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
+    executor: Annotated[
+        Literal["ray", "inline"],
+        Option("--executor", "ray, or inline for this process.", MACHINE),
+    ] = "ray"
+    address: Annotated[str, Option("--address", "Ray cluster to join.", MACHINE)] = ""
+    calibration_s: Annotated[
+        float,
+        Field(ge=0, allow_inf_nan=False),
+        Option(
+            "--calibration",
+            "Longest calibration of the latency table in seconds, where it does not know the "
+            "space yet; 0 measures every candidate instead.",
+            MACHINE,
+        ),
+    ] = 30.0
+    baselines: Annotated[
+        tuple[str, ...],
+        Option(
+            "--baseline",
+            "Train and measure this network too, timm:NAME or zoo:NAME; may be repeated.",
+            SEARCH,
+        ),
+    ] = ()
+    front_seeds: Annotated[
+        int,
+        Field(ge=0, strict=True),
+        Option(
+            "--front-seeds",
+            "Train each member of the front with so many other seeds after the search, to tell "
+            "better from not distinguishable; 0 for none.",
+            SEARCH,
+        ),
+    ] = 3
+    log: Annotated[
+        tuple[Literal["tensorboard", "wandb", "mlflow"], ...],
+        Option("--log", "Log to tensorboard, wandb or mlflow as well; may be repeated.", OUTPUT),
+    ] = ()
 
 
 class SearchConfig(Spec):
@@ -141,6 +251,7 @@ class SearchConfig(Spec):
         recipe: how candidates are trained; None takes the data set's default.
         budgets: upper limits.
         latency: where and how latency is measured.
+        execution: how the run is carried out.
         sampler: how candidates are proposed.
         early_stopping: stop candidates that are clearly dominated; rungs take its place.
         rungs: epochs after which candidates are paused until they are among the best there; None
@@ -148,24 +259,73 @@ class SearchConfig(Spec):
         promote: share of the candidates at a rung that go on; None for the ratio of its epochs to
             the next one's.
         seed: of proposals, initialisation and data order.
-        execution: how the run is carried out.
     """
 
     space: str
     space_overrides: Annotated[dict[str, Any], Field(default_factory=dict)]
-    data: str = "digits"
-    data_root: str | None = None
-    image_size: Count | None = None
-    limit: Count | None = None
-    recipe: Recipe | None = None
+    data: Annotated[
+        str,
+        Option(
+            "--data",
+            "digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/.",
+            DATA,
+        ),
+    ] = "digits"
+    data_root: Annotated[
+        str | None, Option("--data-root", "Folder of a torchvision data set.", DATA, type=Path)
+    ] = None
+    image_size: Annotated[
+        Count | None,
+        Option("--image-size", "Side of the images in pixels.", DATA, default="the space's"),
+    ] = None
+    limit: Annotated[Count | None, Option("--limit", "Use at most this many images.", DATA)] = None
+    recipe: Annotated[
+        Recipe | None,
+        Option(
+            "--epochs",
+            "Epochs of each candidate.",
+            DATA,
+            default="the recipe's",
+            key="epochs",
+            type=int,
+        ),
+        Option("--recipe", "YAML file with the training recipe.", DATA, type=Path),
+    ] = None
     budgets: Budgets = Budgets()
     latency: LatencyTarget = LatencyTarget()
-    sampler: str = "model"
-    early_stopping: Flag = True
-    rungs: tuple[Count, ...] | None = None
-    promote: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
-    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    # before the sampler: --help has the options in this order
     execution: Execution = Execution()
+    sampler: Annotated[
+        str, Option("--sampler", "model, evolution, nsga2, random or tpe.", SEARCH)
+    ] = "model"
+    early_stopping: Annotated[
+        Flag, Option("--early-stopping", "Stop candidates that are clearly dominated.", SEARCH)
+    ] = True
+    rungs: Annotated[
+        Epochs | None,
+        Option(
+            "--rungs",
+            "Pause candidates after these epochs, e.g. 2,6; the best there go on, with what they "
+            "have learnt. Takes the place of early stopping.",
+            SEARCH,
+            default="none",
+            type=str,
+        ),
+    ] = None
+    promote: Annotated[
+        Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None,
+        Option(
+            "--promote",
+            "Share of the candidates at a rung that go on.",
+            SEARCH,
+            default="its epochs over the next one's",
+        ),
+    ] = None
+    seed: Annotated[
+        int,
+        Field(ge=0, strict=True),
+        Option("--seed", "Of proposals, initialisation and data order.", SEARCH),
+    ] = 0
 
     @property
     def other_seeds(self) -> range:

@@ -1,4 +1,4 @@
-"""Which value of a search ``--set KEY=VALUE`` means, and putting it there."""
+"""Which value of a search an option or ``--set KEY=VALUE`` means, and putting it there."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from archsearch.arch import Arch, Spec, value_from
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.resources import find_yaml
 from archsearch.search.config import Budgets, Execution, LatencyTarget, SearchConfig
-from archsearch.settings import FLAG, Setting
+from archsearch.settings import Setting, put
 from archsearch.space import load_space
 from archsearch.space.overrides import SECTIONS
 from archsearch.train import Augmentation, Recipe, changed_recipe, default_recipe
@@ -32,14 +32,14 @@ def configured(data: Mapping[str, Any], settings: Sequence[Setting]) -> SearchCo
     Args:
         data: as a study file has it; ``recipe`` may be None for the data set's default.
         settings: win over ``data``; ``recipe.KEY``, ``space.PATH``, any other key of a study's
-            search, or a bare name that stands for one of these.
+            search, or a bare name that stands for one of these. No two may give one value.
 
     Raises:
         InputError: with every problem of the data and of the settings.
     """
     data = _copied(data)
     problems: list[Problem] = []
-    labels: dict[str, str] = {}
+    given: dict[str, Setting] = {}
     recipe: dict[str, Any] = {}
     overrides: dict[str, Any] = {}
     known = _short_names(str(data.get("space", "")))
@@ -47,13 +47,18 @@ def configured(data: Mapping[str, Any], settings: Sequence[Setting]) -> SearchCo
         names = _in_full(setting, known, problems)
         if not names:
             continue
-        labels[".".join(names)] = f"{FLAG} {setting.key}"
+        key = ".".join(names)
+        if key in given:
+            remedy = f"leave out {given[key].label} or this"
+            problems.append(setting.problem("is given twice", setting.value, remedy))
+            continue
+        given[key] = setting
         if names[0] == _RECIPE:
             recipe[".".join(names[1:])] = setting.value
         elif names[0] == _SPACE:
             overrides[".".join(names[1:])] = setting.value
         else:
-            _put(data, names, setting.value)
+            put(data, names, setting.value)
     if overrides:
         data["space_overrides"] = {**data.get("space_overrides", {}), **overrides}
     config: SearchConfig | None = None
@@ -73,7 +78,7 @@ def configured(data: Mapping[str, Any], settings: Sequence[Setting]) -> SearchCo
         except InputError as error:
             problems += error.problems
     if problems or config is None:
-        raise InputError([_labelled(problem, labels) for problem in problems])
+        raise InputError([_labelled(problem, given) for problem in problems])
     return config if changed is None else config.model_copy(update={"recipe": changed})
 
 
@@ -134,25 +139,15 @@ def _recipe_of(data: Mapping[str, Any]) -> Recipe:
     return given if isinstance(given, Recipe) else value_from(Recipe, YamlSource("", given))
 
 
-def _put(data: dict[str, Any], names: Sequence[str], value: Any) -> None:
-    for name in names[:-1]:
-        below = data.get(name)
-        if not isinstance(below, dict):
-            below = data[name] = {}
-        data = below
-    data[names[-1]] = value
-
-
 def _copied(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: dict(each) if isinstance(each, dict) else each for key, each in data.items()}
 
 
-def _labelled(problem: Problem, labels: Mapping[str, str]) -> Problem:
+def _labelled(problem: Problem, given: Mapping[str, Setting]) -> Problem:
     """Name a problem by the setting that its value came from."""
     if problem.file:
         return problem
-    for key, label in labels.items():
+    for key, setting in given.items():
         if problem.key == key or problem.key.startswith(f"{key}."):
-            named = label + problem.key[len(key) :]
-            return Problem(named, problem.rule, problem.value, problem.remedy)
+            return setting.of_value(problem, key)
     return problem

@@ -1,35 +1,30 @@
 """Recipes and augmentation that suit a data set, used where the user says nothing."""
 
+from functools import cache
+
 from archsearch.data import DataSplits
 from archsearch.data.load import DATA_NAMES
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.train.recipe import Augmentation, Recipe
-
-# digits: 8 epochs took 13 networks of 1 to 12 M MACs to 0.983-0.997 on the validation split, 6
-# epochs to 0.972-0.990; batches of 32 reach no more and take 1.4x the time. 5 leave a difference
-# between networks to be seen: after 8, all but the smallest are within one image of each other
-_RECIPES = {
-    "digits": Recipe(
-        epochs=5, batch_size=64, learning_rate=3e-3, warmup_epochs=1, precision="float32"
-    ),
-    "fashion-mnist": Recipe(epochs=5, warmup_epochs=0.5),
-    "cifar10": Recipe(epochs=10, warmup_epochs=1),
-    "cifar100": Recipe(epochs=10, warmup_epochs=1),
-    "folder": Recipe(epochs=10, warmup_epochs=1),
-}
+from archsearch.resources import resource_dir
+from archsearch.train.recipe import Augmentation, Recipe, load_recipe
 
 
 def default_recipe(data_name: str) -> Recipe:
-    """Return the recipe for a data set, by the name that `load_data` takes.
+    """Return the recipe for a data set, by the name that `load_data` takes; from ``recipes/``.
 
     Raises:
         InputError: there is no such data set.
     """
     kind = data_name.partition(":")[0]
-    if kind not in _RECIPES:
+    if kind not in {each.partition(":")[0] for each in DATA_NAMES}:
         rule = "must be a known data set"
         raise InputError(Problem("data", rule, data_name, nearest(data_name, DATA_NAMES)))
-    return _RECIPES[kind]
+    return _shipped(kind)
+
+
+@cache
+def _shipped(kind: str) -> Recipe:
+    return load_recipe(resource_dir("recipes") / f"{kind}.yaml")
 
 
 def default_augmentation(data: DataSplits) -> Augmentation:

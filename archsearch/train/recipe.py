@@ -11,6 +11,7 @@ from timm.optim import list_optimizers
 from archsearch.arch import Spec, value_from
 from archsearch.arch.spec import Count, Flag, Ratio
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.settings import put
 from archsearch.yaml_source import YamlSource, dump_yaml, load_yaml
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -122,14 +123,7 @@ def changed_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """
     data = recipe.model_dump(mode="json")
     for key, value in changes.items():
-        *parents, last = key.split(".")
-        target = data
-        for parent in parents:
-            below = target.get(parent)
-            if not isinstance(below, dict):
-                below = target[parent] = {}
-            target = below
-        target[last] = value
+        put(data, key.split("."), value)
     epochs, warmup = data["epochs"], data["warmup_epochs"]
     if "epochs" in changes and "warmup_epochs" not in changes and type(epochs) is int:
         data["warmup_epochs"] = min(warmup, epochs / 4)

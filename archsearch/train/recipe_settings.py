@@ -1,10 +1,9 @@
-"""``--set`` where a recipe is all that can be set: one training, or an ablation's trainings."""
+"""Values of a recipe from ``--set`` or options: of one training, or of an ablation's trainings."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.settings import FLAG, Setting
+from archsearch.settings import Setting
 from archsearch.train.recipe import Augmentation, Recipe, changed_recipe
 
 _AUGMENTATION = "augmentation"
@@ -17,8 +16,7 @@ def with_settings(recipe: Recipe, settings: Sequence[Setting]) -> Recipe:
         InputError: with every key that a recipe does not have, and every rule that is broken.
     """
     problems: list[Problem] = []
-    changes = {}
-    labels = {}
+    given: dict[str, Setting] = {}
     for setting in settings:
         names = setting.path[1:] if setting.path[0] == "recipe" else setting.path
         if names and names[0] in Augmentation.model_fields:
@@ -29,16 +27,20 @@ def with_settings(recipe: Recipe, settings: Sequence[Setting]) -> Recipe:
             problems.append(setting.problem("is an unknown key of a recipe", None, remedy))
             continue
         key = ".".join(names)
-        changes[key] = setting.value
-        labels[f"recipe.{key}"] = f"{FLAG} {setting.key}"
+        if key in given:
+            remedy = f"leave out {given[key].label} or this"
+            problems.append(setting.problem("is given twice", setting.value, remedy))
+            continue
+        given[key] = setting
+    changes = {key: setting.value for key, setting in given.items()}
     changed = recipe
     try:
         changed = changed_recipe(recipe, changes) if changes else recipe
     except InputError as error:
         for problem in error.problems:
-            above = next((key for key in labels if _is_below(problem.key, key)), "")
-            label = labels.get(above, "") + problem.key[len(above) :]
-            problems.append(replace(problem, key=label))
+            above = next((each for each in given if _is_below(problem.key, f"recipe.{each}")), "")
+            named = given[above].of_value(problem, f"recipe.{above}") if above else problem
+            problems.append(named)
     if problems:
         raise InputError(problems)
     return changed

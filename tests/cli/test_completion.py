@@ -61,7 +61,8 @@ def test_the_stand_in_has_the_parameters_of_the_command(command: str) -> None:
     def shape(target: Any) -> list[tuple[Any, ...]]:
         app = typer.Typer(add_completion=False)
         app.command()(target)
-        return [
+        # shells sort options by themselves
+        return sorted(
             (
                 each.name,
                 sorted(each.opts),
@@ -70,11 +71,13 @@ def test_the_stand_in_has_the_parameters_of_the_command(command: str) -> None:
                 each.param_type_name,
             )
             for each in typer.main.get_command(app).params
-        ]
+        )
 
     assert shape(stand_in(command, completer_of)) == shape(function)
     helps = {each.name: each.help for each in parameters_of(command)}
     assert sum(map(bool, helps.values())) >= len(helps) - 1
+    for declared, _ in getattr(function, "config_options", []):
+        assert helps[declared.option.parameter].startswith(declared.option.help)
 
 
 def test_every_completer_is_that_of_a_parameter() -> None:

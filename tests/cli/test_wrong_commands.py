@@ -143,7 +143,7 @@ COMMANDS: dict[str, list[str]] = {
     "ablate --format x --executor y --epochs 0": [
         "STUDY: is required",
         "--epochs: must be at least 1, but got 0",
-        "--executor: must be ray or inline, but got 'y'",
+        "--executor: must be one of 'ray' or 'inline', but got 'y'",
         "--format: must be one of",
     ],
 }

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from archsearch.data import DATA_NAMES
 from archsearch.errors import InputError
 from archsearch.export import export_python
 from archsearch.resources import find_yaml, resource_names
@@ -135,7 +136,10 @@ def test_a_file_that_does_not_say_its_images(tmp_path):
         open_model_file(f"{tmp_path / 'mine.py'}:mke", 3)
 
 
-@pytest.mark.parametrize("name", resource_names("recipes"))
+PAPERS = ["edgevit", "lightvit", "localvit", "sepvit"]
+
+
+@pytest.mark.parametrize("name", PAPERS)
 def test_recipes_of_the_papers(name):
     recipe = load_recipe(find_yaml(name, "recipes"))
     assert recipe.epochs == 300
@@ -144,5 +148,6 @@ def test_recipes_of_the_papers(name):
     assert lowest == pytest.approx(1e-6 if name == "lightvit" else 1e-5)
 
 
-def test_the_four_papers_have_recipes():
-    assert resource_names("recipes") == ["edgevit", "lightvit", "localvit", "sepvit"]
+def test_the_papers_and_the_data_sets_have_recipes():
+    data = {name.partition(":")[0] for name in DATA_NAMES}
+    assert set(resource_names("recipes")) == {*PAPERS, *data}
