@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
-from scipy.stats import chi2
-from scipy.stats import t as student
+from scipy.special import gammaincinv, ndtr
+
+from archsearch.analysis.student_t import t_quantile, t_two_sided_p
 
 Floats = NDArray[np.float64]
 Key = tuple[tuple[float, ...], ...]
@@ -36,13 +36,13 @@ class MaxT:
     def critical(self, df: float, confidence: float = 0.95) -> float:
         """Return what all the statistics stay below, in size, with probability ``confidence``."""
         if self._key is None:
-            return float(student.ppf((1.0 + confidence) / 2.0, df))
+            return t_quantile((1.0 + confidence) / 2.0, df)
         return _critical(self._key, df, confidence)
 
     def p(self, t: float, df: float) -> float:
         """Return the chance that the largest statistic is at least ``t`` in size."""
         if self._key is None:
-            return float(2.0 * student.sf(abs(t), df))
+            return t_two_sided_p(t, df)
         return float(np.mean(_largest(self._key) >= abs(t) * _chi(df)))
 
 
@@ -85,7 +85,7 @@ def _chi(df: float, count: int = _DRAWS) -> Floats:
     """Return ``count`` evenly spread quantiles of sqrt(chi-squared / df)."""
     if math.isinf(df):
         return np.ones(count)
-    return np.asarray(np.sqrt(chi2.ppf((np.arange(count) + 0.5) / count, df) / df))
+    return np.asarray(np.sqrt(2.0 * gammaincinv(df / 2, (np.arange(count) + 0.5) / count) / df))
 
 
 def _key(correlation: Floats) -> Key:

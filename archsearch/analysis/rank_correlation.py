@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import kendalltau
 
 from archsearch.record import TrialRecord
 
@@ -37,6 +36,8 @@ class RankCorrelation(NamedTuple):
 
 def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
     """Return Kendall's tau-b of two equally long sequences; NaN when either is constant."""
+    from scipy.stats import kendalltau  # takes half a second
+
     return float(kendalltau(np.asarray(x), np.asarray(y), variant="b").statistic)
 
 

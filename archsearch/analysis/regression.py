@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+
+from archsearch.analysis.student_t import t_quantile, t_two_sided_p
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ class Estimate(NamedTuple):
         """Return the t interval; infinite without degrees of freedom."""
         if self.df <= 0:
             return (-math.inf, math.inf)
-        half = float(student.ppf((1.0 + confidence) / 2.0, self.df)) * self.error
+        half = t_quantile((1.0 + confidence) / 2.0, self.df) * self.error
         return (self.value - half, self.value + half)
 
     @property
@@ -43,7 +44,7 @@ class Estimate(NamedTuple):
             return 1.0
         if self.error == 0:
             return 1.0 if self.value == 0 else 0.0
-        return float(2.0 * student.sf(abs(self.value) / self.error, self.df))
+        return t_two_sided_p(self.value / self.error, self.df)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
 from archsearch.analysis.front import best_guesses
 from archsearch.analysis.significance import accuracy_interval, num_images
 from archsearch.analysis.spread import spread_of
+from archsearch.analysis.student_t import t_quantile
 from archsearch.record import RunRecord, TrialRecord
 
 
@@ -75,7 +75,7 @@ def _reported(trial: TrialRecord, noise: _Noise | None, num_images: int | None) 
     images = accuracy_interval(value, num_images) if num_images else None
     if not own or noise is None:
         return Reported(value, images, len(own))
-    half = float(student.ppf(0.975, noise.df)) * math.sqrt(noise.variance / len(own))
+    half = t_quantile(0.975, noise.df) * math.sqrt(noise.variance / len(own))
     low, high = images or (value, value)
     interval = (
         max(0.0, value - math.hypot(value - low, half)),

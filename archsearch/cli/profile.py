@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from timm.models import list_models
 
 from archsearch import zoo
 from archsearch.analysis import choose
@@ -168,8 +167,10 @@ def _exists(path: str | Path) -> bool:
 
 def _unknown(target: str, error: InputError) -> Problem:
     """Say what a name may have stood for: a network of timm's or of the zoo's, or a run."""
+    import timm  # takes as long as torch
+
     known = {name: f"zoo:{name}" for name in zoo.names()}
-    known |= {name: f"timm:{name}" for name in list_models() if name not in known}
+    known |= {name: f"timm:{name}" for name in timm.list_models() if name not in known}
     close = difflib.get_close_matches(target, known, n=3, cutoff=0.75)
     close = [target] if target in known else close
     if is_file(f"{target}.py"):

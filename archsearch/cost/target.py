@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from timm.models import list_models
 from torch import nn
 from torch.nn.parameter import is_lazy
 
@@ -183,7 +181,9 @@ def build_timm(name: str, input_shape: Sequence[int] | int | None = None) -> nn.
     Raises:
         InputError: timm has no such model.
     """
-    known = list_models()
+    import timm  # takes as long as torch
+
+    known = timm.list_models()
     base = name.split(".")[0]
     if base not in known:
         remedy = nearest(base, known)

@@ -1,7 +1,6 @@
 """The 1,797 handwritten digits that come with scikit-learn: 8x8, grey, nothing to download."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from archsearch.data.assemble import Labelled, splits_from_arrays
 from archsearch.data.request import Request
@@ -13,6 +12,8 @@ _TEST_SHARE = 0.2
 
 def load(request: Request) -> DataSplits:
     """Return the digits; the test split is the same for every seed."""
+    from sklearn.datasets import load_digits  # takes a second
+
     data = load_digits()
     pixels = np.round(data.images * (255 / 16)).astype(np.uint8)[:, None]
     labels = data.target.astype(np.int64)

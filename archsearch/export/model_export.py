@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from timm.models import list_models
 from torch import nn
 
 from archsearch.arch import Arch, keep_sources
@@ -193,7 +192,11 @@ def _zoo_name(origin: Origin) -> str:
 def _name(origin: Origin, output: Path, form: Format) -> str:
     """Return the name of the model's function; for timm one that timm does not have."""
     name = identifier(origin.name or output.stem)
-    return f"{name}_archsearch" if form is Format.TIMM and name in list_models() else name
+    if form is not Format.TIMM:
+        return name
+    import timm  # takes as long as torch
+
+    return f"{name}_archsearch" if name in timm.list_models() else name
 
 
 def _problems(

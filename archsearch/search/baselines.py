@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import timm
 import torch
 from safetensors.torch import load
-from timm.models import list_models
 from torch import nn
 
 from archsearch import zoo
@@ -70,6 +68,8 @@ class Baseline:
         """Identity: of an architecture its digest, of a network of timm's all that makes it."""
         if self.arch is not None:
             return self.arch.digest
+        import timm  # takes as long as torch
+
         shape = "x".join(map(str, self.shape))
         return f"{self.name} of timm {timm.__version__}, {shape}, {self.num_classes} classes"
 
@@ -96,6 +96,8 @@ class Baseline:
         return model
 
     def _from_timm(self, drop_path: float) -> nn.Module:
+        import timm
+
         name = self.name.removeprefix(_TIMM)
         fixed: dict[str, Any] = {"in_chans": self.in_channels, "num_classes": self.num_classes}
         # convolutional networks take images of any size, and no such argument; neither do all
@@ -146,7 +148,9 @@ def _find(name: str, data: DataSplits) -> Baseline:
         return Baseline(name, **fit, arch=zoo.arch(name.removeprefix(_ZOO), **fit))
     if not name.startswith(_TIMM):
         raise InputError(Problem("--baseline", "must be timm:NAME or zoo:NAME", name))
-    known = list_models()
+    import timm  # takes as long as torch
+
+    known = timm.list_models()
     base = name.removeprefix(_TIMM).split(".")[0]
     if base not in known:
         raise InputError(Problem("", f"timm has no model '{base}'", None, nearest(base, known)))

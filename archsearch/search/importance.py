@@ -9,12 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-    get_param_importances,
-)
 from optuna.study import StudyDirection
 
 from archsearch.analysis.marginals import Marginal, choice_marginals
@@ -139,6 +133,12 @@ def _importances(
     seen: Sequence[_Seen], values: Sequence[float], direction: StudyDirection
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return parameter to share by fANOVA and by PED-ANOVA."""
+    from optuna.importance import (  # loads scikit-learn
+        FanovaImportanceEvaluator,
+        PedAnovaImportanceEvaluator,
+        get_param_importances,
+    )
+
     if len(seen) < FEWEST or np.ptp(values) == 0:
         return {}, {}
     always = [name for name in seen[0].params if all(name in each.params for each in seen)]
@@ -153,22 +153,20 @@ def _importances(
         study = optuna.create_study(direction=direction)
         for each, value in zip(seen, values, strict=True):
             study.add_trial(_frozen(each, value))
-        return (
-            _shares(study, FanovaImportanceEvaluator(seed=0), always),
-            _shares(study, PedAnovaImportanceEvaluator(target_quantile=share), often),
-        )
+        shares = [
+            get_param_importances(study, evaluator=evaluator, params=params) if params else {}
+            for evaluator, params in (
+                (FanovaImportanceEvaluator(seed=0), always),
+                (PedAnovaImportanceEvaluator(target_quantile=share), often),
+            )
+        ]
+        return shares[0], shares[1]
 
 
 def _frozen(seen: _Seen, value: float) -> optuna.trial.FrozenTrial:
     return optuna.trial.create_trial(
         params=dict(seen.params), distributions=dict(seen.distributions), value=value
     )
-
-
-def _shares(
-    study: optuna.Study, evaluator: BaseImportanceEvaluator, params: list[str]
-) -> dict[str, float]:
-    return get_param_importances(study, evaluator=evaluator, params=params) if params else {}
 
 
 def _joined(

@@ -1,12 +1,11 @@
 """From bytes to what the network sees: augmented, normalised, mixed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import CutMix, MixUp, RandomChoice, Transform
 
 from archsearch.data import DataSplits
 from archsearch.data.splits import Indices
@@ -15,6 +14,9 @@ from archsearch.train.feed import cut
 from archsearch.train.ranks import Ranks
 from archsearch.train.recipe import Augmentation
 from archsearch.train.seeding import derive_seed
+
+#: (images, labels) -> (images, soft labels)
+Mixing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Normalization:
@@ -93,13 +95,16 @@ def augmented(
     return images if draws.erase is None else erase(images, draws.erase)
 
 
-def build_mixing(augmentation: Augmentation, num_classes: int) -> Transform | None:
-    """Return mixup, cutmix or a coin between them: (images, labels) -> (images, soft labels)."""
+def build_mixing(augmentation: Augmentation, num_classes: int) -> Mixing | None:
+    """Return mixup, cutmix or a coin between them; None without both."""
+    if not augmentation.mixup and not augmentation.cutmix:
+        return None
+    from torchvision.transforms.v2 import CutMix, MixUp, RandomChoice, Transform  # slow
+
     transforms: list[Transform] = []
     if augmentation.mixup:
         transforms.append(MixUp(alpha=augmentation.mixup, num_classes=num_classes))
     if augmentation.cutmix:
         transforms.append(CutMix(alpha=augmentation.cutmix, num_classes=num_classes))
-    if len(transforms) == 2:
-        return RandomChoice(transforms)
-    return transforms[0] if transforms else None
+    mixing: Mixing = RandomChoice(transforms) if len(transforms) == 2 else transforms[0]
+    return mixing

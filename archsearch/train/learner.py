@@ -5,11 +5,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.utils import ModelEmaV3
 from torch import Tensor, nn
-from torchvision.transforms.v2 import Transform
 
 from archsearch.train.batch_norm import follow_statistics
+from archsearch.train.inputs import Mixing
 from archsearch.train.optimization import build_optimizer, build_schedule
 from archsearch.train.precision import PrecisionChoice, arithmetic
 from archsearch.train.ranks import ALONE, Ranks
@@ -33,7 +32,7 @@ class Learner:
         model: nn.Module,
         recipe: Recipe,
         steps_per_epoch: int,
-        mixing: Transform | None,
+        mixing: Mixing | None,
         device: torch.device,
         ranks: Ranks = ALONE,
     ) -> None:
@@ -50,6 +49,8 @@ class Learner:
         self._schedule = build_schedule(self._optimizer, recipe, steps_per_epoch)
         self._average = None
         if recipe.ema_decay is not None:
+            from timm.utils import ModelEmaV3  # takes as long as torch
+
             self._average = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=True)
         self._scaler = torch.amp.GradScaler(device.type, enabled=False)
 

@@ -1,12 +1,16 @@
 """timm's optimisers and schedules, as a recipe asks for them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
-from timm.optim import create_optimizer_v2
-from timm.scheduler import create_scheduler_v2
-from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
 from archsearch.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from timm.scheduler.scheduler import Scheduler
 
 # torch's own implementations that update all parameters in one kernel; on a CPU it takes a third
 # of the time of one parameter after the other
@@ -15,6 +19,8 @@ _FUSED = frozenset(("adam", "adamw", "sgd", "momentum"))
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return the optimiser; biases, norms and ``model.no_weight_decay()`` are not decayed."""
+    from timm.optim import create_optimizer_v2  # takes as long as torch
+
     options = {"fused": True} if recipe.optimizer in _FUSED else {}
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
         model,
@@ -49,6 +55,8 @@ def build_schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
 ) -> Scheduler:
     """Return the schedule; ``step_update(number of steps done)`` sets the learning rate."""
+    from timm.scheduler import create_scheduler_v2  # takes as long as torch
+
     final = recipe.final_learning_rate * recipe.learning_rate
     shape: dict[str, object] = {
         "cosine": {"sched": "cosine", "min_lr": final},

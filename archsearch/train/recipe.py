@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from timm.optim import list_optimizers
 
 from archsearch.arch import Spec, value_from
 from archsearch.arch.spec import Count, Flag, Ratio
@@ -16,6 +15,9 @@ from archsearch.yaml_source import YamlSource, dump_yaml, load_yaml
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+#: optimisers that a recipe may name without loading timm, which takes as long as torch
+COMMON_OPTIMIZERS = ("adamw", "lamb", "lion", "muon", "sgd")
+
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -142,12 +144,8 @@ def changed_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 def recipe_problems(recipe: Recipe) -> list[Problem]:
     """Return every rule between values that ``recipe`` breaks."""
     problems = []
-    known = list_optimizers()
-    if recipe.optimizer not in known:
-        remedy = nearest(recipe.optimizer, known)
-        # timm knows more than a hundred
-        remedy = remedy if remedy.startswith("did") else "try adamw, lamb, lion, muon or sgd"
-        problems.append(Problem("optimizer", "must be a known optimiser", recipe.optimizer, remedy))
+    if recipe.optimizer not in COMMON_OPTIMIZERS:
+        problems += _optimizer_problems(recipe.optimizer)
     if recipe.warmup_epochs and recipe.warmup_epochs >= recipe.epochs:
         problems.append(
             Problem(
@@ -167,3 +165,16 @@ def recipe_problems(recipe: Recipe) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _optimizer_problems(name: str) -> list[Problem]:
+    """Return what is wrong with the name of an optimiser, as timm knows them."""
+    from timm.optim import list_optimizers
+
+    known = list_optimizers()
+    if name in known:
+        return []
+    remedy = nearest(name, known)
+    if not remedy.startswith("did"):  # timm knows more than a hundred
+        remedy = f"try {', '.join(COMMON_OPTIMIZERS[:-1])} or {COMMON_OPTIMIZERS[-1]}"
+    return [Problem("optimizer", "must be a known optimiser", name, remedy)]
