@@ -1,27 +1,46 @@
-"""The tables of an ablation: variants beside the base, effects of factors, interactions."""
+"""The tables of an ablation, their columns declared once: variants, main effects, interactions."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
-from archsearch.analysis import Answers, Compared, Effect
+from archsearch.analysis import Answers, Compared, CostChange, Effect
 from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView, published_change
+from archsearch.report.column import Column, Row, tabulate
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import change_text, count_text, ms_text, points_text
+from archsearch.report.units import change_text, count_text, ms_text, p_text, points_text
 from archsearch.report.verdicts import verdict_text
 
-_HEADINGS = (
-    "variant",
-    "n",
-    "accuracy %",
-    "difference",
-    "95 % interval",
-    "verdict",
-    "params",
-    "MACs",
-    "latency ms",
-    "change ms",
-)
+
+class VariantRow(NamedTuple):
+    """A network of an ablation beside the base.
+
+    Attributes:
+        variant: the network.
+        base: what it is compared with.
+        compared: its difference to the base; None for the base, and where there is no result.
+        cost: what it costs beyond the base; None for the base.
+        published: change that a paper reports, in points; None where it does not.
+    """
+
+    variant: VariantRecord
+    base: VariantRecord
+    compared: Compared | None = None
+    cost: CostChange | None = None
+    published: float | None = None
+
+    @property
+    def shares(self) -> list[float]:
+        """Accuracy with each seed."""
+        return list(self.variant.accuracies.values())
+
+
+class MainEffect(NamedTuple):
+    """A level of a factor: against the average, and against the first level where it is another."""
+
+    effect: Effect
+    step: Effect | None
 
 
 def ablation_table(record: AblationRecord, found: Answers | None = None) -> PlainTable:
@@ -30,19 +49,18 @@ def ablation_table(record: AblationRecord, found: Answers | None = None) -> Plai
     Differences are in percentage points, their intervals simultaneous over all variants.
     """
     view = AblationView(record, found)
-    paper = any(each.published and each.published.text for each in record.variants) or any(
-        published_change(view, each) is not None for each in record.others
-    )
     base = record.base_variant
-    rows = [_base_row(base, paper), *(_row(view, each, row, paper) for each, row in view.rows)]
-    values = [_base_values(base), *(_values(view, each, row) for each, row in view.rows)]
+    rows = [VariantRow(base, base)]
+    rows += [
+        VariantRow(
+            each, base, compared, view.answers.costs[each.name], published_change(view, each)
+        )
+        for each, compared in view.rows
+    ]
     comparison = view.answers.comparison
     notes = [comparison.method] if comparison else []
-    notes += view.answers.notes
-    headings = (*_HEADINGS, "published") if paper else _HEADINGS
     title = f"{record.name}: {record.data}, {record.image_size} px, {record.scale} scale"
-    words = ("variant", "verdict", "published")
-    return PlainTable(title, headings, tuple(rows), tuple(values), tuple(notes), words=words)
+    return tabulate(title, VARIANT_COLUMNS, rows, (*notes, *view.answers.notes))
 
 
 def effects_table(record: AblationRecord, found: Answers | None = None) -> PlainTable | None:
@@ -51,41 +69,9 @@ def effects_table(record: AblationRecord, found: Answers | None = None) -> Plain
     if effects is None:
         return None
     steps = {each.factors + each.levels: each for each in effects.steps}
-    rows, values = [], []
-    for each in effects.main:
-        step = steps.get(each.factors + each.levels)
-        rows.append(
-            (
-                each.factors[0],
-                each.levels[0],
-                points_text(each.estimate.value),
-                _interval(each.interval),
-                points_text(step.estimate.value) if step else "",
-                _interval(step.interval) if step else "",
-                _p(step.p) if step else "",
-            )
-        )
-        values.append(
-            {
-                "factor": each.factors[0],
-                "level": each.levels[0],
-                **_effect_values(each, "effect"),
-                **_effect_values(step, "step"),
-            }
-        )
-    notes = (effects.method, *effects.unclear)
-    headings = (
-        "factor",
-        "level",
-        "against the average",
-        "95 % interval",
-        "against the first level",
-        "95 % interval",
-        "p (Holm)",
-    )
+    rows = [MainEffect(each, steps.get(each.factors + each.levels)) for each in effects.main]
     title = f"{record.name}: main effects in points"
-    words = ("factor", "level")
-    return PlainTable(title, headings, tuple(rows), tuple(values), notes, words=words)
+    return tabulate(title, EFFECT_COLUMNS, rows, (effects.method, *effects.unclear))
 
 
 def interactions_table(record: AblationRecord, found: Answers | None = None) -> PlainTable | None:
@@ -93,32 +79,8 @@ def interactions_table(record: AblationRecord, found: Answers | None = None) -> 
     effects = AblationView(record, found).answers.effects
     if effects is None or not effects.interactions:
         return None
-    rows, values = [], []
-    for each in effects.interactions:
-        names = (f"{f}={level}" for f, level in zip(each.factors, each.levels, strict=True))
-        rows.append(
-            (
-                " x ".join(names),
-                points_text(each.estimate.value),
-                _interval(each.interval),
-                _p(each.p),
-            )
-        )
-        first, second = (
-            {"factor": f, "level": level}
-            for f, level in zip(each.factors, each.levels, strict=True)
-        )
-        values.append(
-            {
-                **{f"first_{key}": value for key, value in first.items()},
-                **{f"second_{key}": value for key, value in second.items()},
-                **_effect_values(each, "interaction"),
-            }
-        )
-    headings = ("pair", "interaction", "95 % interval", "p (Holm)")
     title = f"{record.name}: interactions in points"
-    notes = (effects.method,)
-    return PlainTable(title, headings, tuple(rows), tuple(values), notes, words=("pair",))
+    return tabulate(title, INTERACTION_COLUMNS, effects.interactions, (effects.method,))
 
 
 def ablation_tables(record: AblationRecord, found: Answers | None = None) -> list[PlainTable]:
@@ -130,111 +92,6 @@ def ablation_tables(record: AblationRecord, found: Answers | None = None) -> lis
         interactions_table(record, found),
     )
     return [table for table in tables if table is not None]
-
-
-def _base_row(base: VariantRecord, paper: bool) -> tuple[str, ...]:
-    cells = (
-        base.name,
-        str(len(base.accuracies)),
-        _accuracy(base),
-        "",
-        "",
-        "base",
-        count_text(base.params),
-        count_text(base.macs),
-        _latency(base),
-        "",
-    )
-    return (*cells, _published(base, None)) if paper else cells
-
-
-def _row(
-    view: AblationView, variant: VariantRecord, row: Compared | None, paper: bool
-) -> tuple[str, ...]:
-    base, cost = view.record.base_variant, view.answers.costs[variant.name]
-    cells = (
-        variant.name,
-        str(len(variant.accuracies)),
-        _accuracy(variant),
-        points_text(row.difference if row else None),
-        _interval(row.interval) if row else "-",
-        row.verdict_text if row else "no result",
-        f"{count_text(variant.params)} ({change_text(cost.params, base.params)})",
-        f"{count_text(variant.macs)} ({change_text(cost.macs, base.macs)})",
-        _latency(variant),
-        _latency_change(cost.latency_ms, cost.interval_ms),
-    )
-    return (*cells, _published(variant, published_change(view, variant))) if paper else cells
-
-
-def _published(variant: VariantRecord, change: float | None) -> str:
-    """Return the published change, else the published accuracy, else what is said in words."""
-    if variant.published is None:
-        return ""
-    if change is not None:
-        return f"{change:+g}"
-    top1 = variant.published.top1
-    return variant.published.text if top1 is None else f"{top1:g} %"
-
-
-def _base_values(base: VariantRecord) -> dict[str, Any]:
-    shares = list(base.accuracies.values())
-    return _common(base, shares) | {
-        "difference": None,
-        "difference_low": None,
-        "difference_high": None,
-        "p": None,
-        "verdict": "base",
-        "more_seeds": None,
-        "params_change": 0,
-        "macs_change": 0,
-        "latency_change_ms": None,
-        "latency_change_low_ms": None,
-        "latency_change_high_ms": None,
-        "published_top1_percent": base.published.top1 if base.published else None,
-        "published_change_points": None,
-        "published": base.published.text if base.published else "",
-    }
-
-
-def _values(view: AblationView, variant: VariantRecord, row: Compared | None) -> dict[str, Any]:
-    cost = view.answers.costs[variant.name]
-    low, high = row.interval if row else (None, None)
-    fast, slow = cost.interval_ms or (None, None)
-    return _common(variant, list(variant.accuracies.values())) | {
-        "difference": row.difference if row else None,
-        "difference_low": low,
-        "difference_high": high,
-        "p": row.p if row else None,
-        "verdict": row.verdict if row else "no result",
-        "more_seeds": row.more_seeds if row else None,
-        "params_change": cost.params,
-        "macs_change": cost.macs,
-        "latency_change_ms": cost.latency_ms,
-        "latency_change_low_ms": fast,
-        "latency_change_high_ms": slow,
-        "published_top1_percent": variant.published.top1 if variant.published else None,
-        "published_change_points": published_change(view, variant),
-        "published": variant.published.text if variant.published else "",
-    }
-
-
-def _common(variant: VariantRecord, shares: list[float]) -> dict[str, Any]:
-    mean, sd = mean_sd(shares)
-    latency = variant.latency
-    low, high = (latency and latency.interval_ms) or (None, None)
-    return {
-        "variant": variant.name,
-        "seeds": len(shares),
-        "accuracy": mean,
-        "accuracy_sd": sd,
-        "params": variant.params,
-        "macs": variant.macs,
-        "latency_ms": latency.median_ms if latency else None,
-        "latency_low_ms": low,
-        "latency_high_ms": high,
-        "latency_verdict": latency.verdict if latency else None,
-    }
 
 
 def mean_sd(shares: list[float]) -> tuple[float | None, float | None]:
@@ -271,16 +128,202 @@ def _latency_change(gap: float | None, ends: tuple[float, float] | None) -> str:
     return f"{gap:+.3g} ({ends[0]:+.2g} to {ends[1]:+.2g})"
 
 
-def _effect_values(effect: Effect | None, name: str) -> dict[str, Any]:
-    if effect is None:
-        return dict.fromkeys((name, f"{name}_low", f"{name}_high", f"{name}_p"))
-    return {
-        name: effect.estimate.value,
-        f"{name}_low": effect.interval[0],
-        f"{name}_high": effect.interval[1],
-        f"{name}_p": effect.p,
-    }
+def _difference(row: VariantRow) -> str:
+    if row.cost is None:
+        return ""
+    return points_text(row.compared.difference if row.compared else None)
 
 
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+def _difference_interval(row: VariantRow) -> str:
+    if row.cost is None:
+        return ""
+    return _interval(row.compared.interval) if row.compared else "-"
+
+
+def _verdict_text(row: VariantRow) -> str:
+    return row.compared.verdict_text if row.compared else _no_verdict(row)
+
+
+def _no_verdict(row: VariantRow) -> str:
+    return "base" if row.cost is None else "no result"
+
+
+def _count(name: str) -> Callable[[VariantRow], str]:
+    """Return how a count reads: with its change in percent of the base's."""
+
+    def text(row: VariantRow) -> str:
+        count = count_text(getattr(row.variant, name))
+        if row.cost is None:
+            return count
+        return f"{count} ({change_text(getattr(row.cost, name), getattr(row.base, name))})"
+
+    return text
+
+
+def _latency_end(at: int) -> Callable[[VariantRow], float | None]:
+    def value(row: VariantRow) -> float | None:
+        known = row.variant.latency
+        return known.interval_ms[at] if known and known.interval_ms else None
+
+    return value
+
+
+def _change_end(at: int) -> Callable[[VariantRow], float | None]:
+    return lambda row: row.cost.interval_ms[at] if row.cost and row.cost.interval_ms else None
+
+
+def _change_text(row: VariantRow) -> str:
+    return "" if row.cost is None else _latency_change(row.cost.latency_ms, row.cost.interval_ms)
+
+
+def _has_published(rows: Sequence[VariantRow]) -> bool:
+    return any(
+        row.published is not None or (row.variant.published and row.variant.published.text)
+        for row in rows
+    )
+
+
+def _published(row: VariantRow) -> str:
+    """Return the published change, else the published accuracy, else what is said in words."""
+    variant, change = row.variant, row.published
+    if variant.published is None:
+        return ""
+    if change is not None:
+        return f"{change:+g}"
+    top1 = variant.published.top1
+    return variant.published.text if top1 is None else f"{top1:g} %"
+
+
+def _effect_columns(
+    key: str,
+    effect: Callable[[Row], Effect | None],
+    header: str,
+    *,
+    p_header: str = "p (Holm)",
+) -> tuple[Column[Row], ...]:
+    """Return the columns of an effect: its value, its interval, and its p-value."""
+
+    def part(read: Callable[[Effect], float]) -> Callable[[Row], float | None]:
+        return lambda row: read(found) if (found := effect(row)) is not None else None
+
+    def shown(read: Callable[[Effect], str]) -> Callable[[Row], str]:
+        return lambda row: read(found) if (found := effect(row)) is not None else ""
+
+    return (
+        Column(
+            key,
+            part(lambda each: each.estimate.value),
+            header,
+            shown(lambda each: points_text(each.estimate.value)),
+        ),
+        Column(
+            f"{key}_low",
+            part(lambda each: each.interval[0]),
+            "95 % interval",
+            shown(lambda each: _interval(each.interval)),
+        ),
+        Column(f"{key}_high", part(lambda each: each.interval[1])),
+        Column(f"{key}_p", part(lambda each: each.p), p_header, shown(lambda each: p_text(each.p))),
+    )
+
+
+VARIANT_COLUMNS: tuple[Column[VariantRow], ...] = (
+    Column("variant", lambda row: row.variant.name, "variant", words=True),
+    Column("seeds", lambda row: len(row.shares), "n", about="seeds behind the accuracy"),
+    Column(
+        "accuracy",
+        lambda row: mean_sd(row.shares)[0],
+        "accuracy %",
+        lambda row: _accuracy(row.variant),
+        about="mean over the seeds, on the validation split, with their standard deviation",
+    ),
+    Column("accuracy_sd", lambda row: mean_sd(row.shares)[1]),
+    Column(
+        "difference",
+        lambda row: row.compared.difference if row.compared else None,
+        "difference",
+        _difference,
+        about="to the base with the same seeds, in percentage points",
+    ),
+    Column(
+        "difference_low",
+        lambda row: row.compared.interval[0] if row.compared else None,
+        "95 % interval",
+        _difference_interval,
+        about="for all variants together",
+    ),
+    Column("difference_high", lambda row: row.compared.interval[1] if row.compared else None),
+    Column("p", lambda row: row.compared.p if row.compared else None),
+    Column(
+        "verdict",
+        lambda row: row.compared.verdict if row.compared else _no_verdict(row),
+        "verdict",
+        _verdict_text,
+        words=True,
+    ),
+    Column("more_seeds", lambda row: row.compared.more_seeds if row.compared else None),
+    Column("params", lambda row: row.variant.params, "params", _count("params")),
+    Column("params_change", lambda row: row.cost.params if row.cost else 0),
+    Column("macs", lambda row: row.variant.macs, "MACs", _count("macs")),
+    Column("macs_change", lambda row: row.cost.macs if row.cost else 0),
+    Column(
+        "latency_ms",
+        lambda row: row.variant.latency.median_ms if row.variant.latency else None,
+        "latency ms",
+        lambda row: _latency(row.variant),
+    ),
+    Column("latency_low_ms", _latency_end(0)),
+    Column("latency_high_ms", _latency_end(1)),
+    Column(
+        "latency_verdict",
+        lambda row: row.variant.latency.verdict if row.variant.latency else None,
+    ),
+    Column(
+        "latency_change_ms",
+        lambda row: row.cost.latency_ms if row.cost else None,
+        "change ms",
+        _change_text,
+        about="to the base",
+    ),
+    Column("latency_change_low_ms", _change_end(0)),
+    Column("latency_change_high_ms", _change_end(1)),
+    Column(
+        "published_top1_percent",
+        lambda row: row.variant.published.top1 if row.variant.published else None,
+    ),
+    Column("published_change_points", lambda row: row.published),
+    Column(
+        "published",
+        lambda row: row.variant.published.text if row.variant.published else "",
+        "published",
+        _published,
+        about="change that the paper reports, in points; else its accuracy or its words",
+        words=True,
+        shown=_has_published,
+    ),
+)
+
+EFFECT_COLUMNS: tuple[Column[MainEffect], ...] = (
+    Column("factor", lambda row: row.effect.factors[0], "factor", words=True),
+    Column("level", lambda row: row.effect.levels[0], "level", words=True),
+    *_effect_columns("effect", lambda row: row.effect, "against the average", p_header=""),
+    *_effect_columns("step", lambda row: row.step, "against the first level"),
+)
+
+
+def _itself(effect: Effect) -> Effect | None:
+    return effect
+
+
+def _pair(effect: Effect) -> str:
+    names = (f"{f}={level}" for f, level in zip(effect.factors, effect.levels, strict=True))
+    return " x ".join(names)
+
+
+INTERACTION_COLUMNS: tuple[Column[Effect], ...] = (
+    Column("first_factor", lambda row: row.factors[0], "pair", _pair, words=True),
+    Column("first_level", lambda row: row.levels[0]),
+    Column("second_factor", lambda row: row.factors[1]),
+    Column("second_level", lambda row: row.levels[1]),
+    *_effect_columns("interaction", _itself, "interaction"),
+)

@@ -1,34 +1,23 @@
-"""What mattered in a run, as tables: parameters, and each of their values."""
+"""What mattered in a run, as tables: parameters, and their values; columns declared once."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from archsearch.analysis import Marginal
 from archsearch.analysis.regression import Estimate
 from archsearch.percent import percent_text
+from archsearch.report.column import Column, tabulate
 from archsearch.report.importance_words import measure_line
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import factor_text, points_text
+from archsearch.report.units import factor_text, p_text, points_text
 
 if TYPE_CHECKING:
     # what made it loads torch, and a table needs none
-    from archsearch.search import RunImportance
+    from archsearch.search import ParameterImportance, RunImportance
 
 
 def importance_table(found: "RunImportance") -> PlainTable:
     """Return the share of each parameter, by two methods, on accuracy and on latency."""
-    headings = (
-        "parameter",
-        "trials",
-        "accuracy: fANOVA %",
-        "PED-ANOVA %",
-        "latency: fANOVA %",
-        "PED-ANOVA %",
-    )
-    rows = tuple(
-        (row.name, str(row.num_trials), *(percent_text(share, 0) for share in row[2:]))
-        for row in found.parameters
-    )
-    values = tuple(row._asdict() for row in found.parameters)
     notes = (
         f"Accuracy: {found.num_accuracy:,} trials trained to the end. Latency: "
         f"{found.num_latency:,} measured ones, on a log scale.",
@@ -36,8 +25,7 @@ def importance_table(found: "RunImportance") -> PlainTable:
         measure_line("PED-ANOVA"),
         "Neither share says how sure it is: the table of choices does.",
     )
-    title = f"{found.name}: importance"
-    return PlainTable(title, headings, rows, values, notes, words=("parameter",))
+    return tabulate(f"{found.name}: importance", PARAMETER_COLUMNS, found.parameters, notes)
 
 
 def marginals_table(found: "RunImportance", most_parameters: int | None = None) -> PlainTable:
@@ -49,32 +37,6 @@ def marginals_table(found: "RunImportance", most_parameters: int | None = None) 
     """
     order = [row.name for row in found.parameters]
     chosen = set(order if most_parameters is None else order[:most_parameters])
-    shown = [row for row in found.marginals if row.parameter in chosen]
-    headings = (
-        "choice",
-        "value",
-        "trials",
-        "accuracy %",
-        "at equal latency",
-        "95 % interval",
-        "latency",
-        "95 % interval",
-        "p (Holm)",
-    )
-    rows = tuple(
-        (
-            row.parameter,
-            str(row.value),
-            str(row.num_trials),
-            percent_text(row.accuracy),
-            points_text(row.at_latency.value if row.at_latency.df else None, 1),
-            _points(row.at_latency),
-            factor_text(row.latency.value),
-            _factors(row.latency),
-            "< 0.001" if row.p < 0.001 else f"{row.p:.3f}",
-        )
-        for row in shown
-    )
     notes = (
         measure_line("accuracy at equal latency"),
         "Against the mean of the parameter's values, in points; latency as a change in percent. "
@@ -82,27 +44,61 @@ def marginals_table(found: "RunImportance", most_parameters: int | None = None) 
         "A search does not try values evenly: what goes with a value need not come from it. An "
         "ablation tells.",
     )
-    values = tuple(_values(row) for row in shown)
-    title = f"{found.name}: choices"
-    return PlainTable(title, headings, rows, values, notes, words=("choice", "value"))
+    rows = [row for row in found.marginals if row.parameter in chosen]
+    return tabulate(f"{found.name}: choices", CHOICE_COLUMNS, rows, notes)
 
 
-def _values(row: Marginal) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "parameter": row.parameter,
-        "value": row.value,
-        "trials": row.num_trials,
-        "accuracy": row.accuracy,
-    }
-    for name in ("difference", "at_latency", "latency"):
+def _share(key: str, header: str, about: str) -> Column["ParameterImportance"]:
+    return Column(
+        key,
+        lambda row: getattr(row, key),
+        header,
+        lambda row: percent_text(getattr(row, key), 0),
+        about=about,
+    )
+
+
+PARAMETER_COLUMNS: tuple[Column["ParameterImportance"], ...] = (
+    Column("name", lambda row: row.name, "parameter", words=True),
+    Column("num_trials", lambda row: row.num_trials, "trials", about="in which it was active"),
+    _share("accuracy_fanova", "accuracy: fANOVA %", "share of the variance of accuracy"),
+    _share("accuracy_ped", "PED-ANOVA %", "share of what sets the most accurate tenth apart"),
+    _share("latency_fanova", "latency: fANOVA %", "share of the variance of log latency"),
+    _share("latency_ped", "PED-ANOVA %", "share of what sets the fastest tenth apart"),
+)
+
+
+def _estimate(
+    name: str,
+    key: str,
+    header: str = "",
+    value: Callable[[Estimate], str] | None = None,
+    interval: Callable[[Estimate], str] | None = None,
+) -> tuple[Column[Marginal], ...]:
+    """Return the columns of an estimate: its value and its interval, None where it is not known."""
+
+    def of(row: Marginal) -> Estimate:
         estimate: Estimate = getattr(row, name)
-        low, high = estimate.interval()
-        known = estimate.df > 0
-        key = "log_latency" if name == "latency" else name
-        values[key] = estimate.value if known else None
-        values[f"{key}_low"] = low if known else None
-        values[f"{key}_high"] = high if known else None
-    return values | {"p": row.p}
+        return estimate
+
+    def end(at: int) -> Callable[[Marginal], float | None]:
+        return lambda row: of(row).interval()[at] if of(row).df else None
+
+    return (
+        Column(
+            key,
+            lambda row: of(row).value if of(row).df else None,
+            header,
+            None if value is None else lambda row: value(of(row)),
+        ),
+        Column(
+            f"{key}_low",
+            end(0),
+            "95 % interval" if header else "",
+            None if interval is None else lambda row: interval(of(row)),
+        ),
+        Column(f"{key}_high", end(1)),
+    )
 
 
 def _points(estimate: Estimate) -> str:
@@ -115,3 +111,23 @@ def _points(estimate: Estimate) -> str:
 def _factors(estimate: Estimate) -> str:
     low, high = (factor_text(end) for end in estimate.interval())
     return f"{low} to {high}"
+
+
+CHOICE_COLUMNS: tuple[Column[Marginal], ...] = (
+    Column("parameter", lambda row: row.parameter, "choice", words=True),
+    Column("value", lambda row: row.value, "value", words=True),
+    Column("trials", lambda row: row.num_trials, "trials"),
+    Column(
+        "accuracy", lambda row: row.accuracy, "accuracy %", lambda row: percent_text(row.accuracy)
+    ),
+    *_estimate("difference", "difference"),
+    *_estimate(
+        "at_latency",
+        "at_latency",
+        "at equal latency",
+        lambda each: points_text(each.value if each.df else None, 1),
+        _points,
+    ),
+    *_estimate("latency", "log_latency", "latency", lambda each: factor_text(each.value), _factors),
+    Column("p", lambda row: row.p, "p (Holm)", lambda row: p_text(row.p)),
+)

@@ -75,6 +75,11 @@ def factor_text(log: float) -> str:
     return f"{change:+.0f} %" if change < 1e5 else "huge"
 
 
+def p_text(p: float) -> str:
+    """Return a p-value with three decimals; small ones as a bound."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def duration_text(seconds: float) -> str:
     """Return ``4 min 52 s``; hours and minutes above an hour."""
     if seconds < 10:

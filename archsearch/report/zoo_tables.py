@@ -1,10 +1,12 @@
 """The zoo, and its published figures beside measured ones: their columns, declared once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archsearch.arch import Arch, summary
+from archsearch.record import LatencyResult
 from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.units import count_text, ms_text
@@ -35,108 +37,74 @@ def zoo_table(models: Sequence[tuple[str, Arch, int, int]]) -> PlainTable:
     return tabulate("", ZOO_COLUMNS, [ZooRow(*each) for each in models])
 
 
-def _here(row: Row) -> Measured | None:
-    return row.measured
+def _published(
+    name: str, header: str, key: str = "", about: str = "as the paper prints it"
+) -> Column[Row]:
+    """Return the column of a figure that the paper prints, with the marks of its sources."""
+
+    def figure(row: Row) -> Figure | None:
+        found: Figure | None = getattr(row.published, name)
+        return found
+
+    def value(row: Row) -> float | None:
+        found = figure(row)
+        return None if found is None else found.value
+
+    def text(row: Row) -> str:
+        found = figure(row)
+        return "" if found is None else f"{found.value:g} {''.join(found.sources)}"
+
+    return Column(key or f"published_{name}", value, header, text, about=about)
 
 
-def _value(figure: Figure | None) -> float | None:
-    return None if figure is None else figure.value
+def _here(key: str, read: Callable[[Measured], Any], text: Callable[[Any], str]) -> Column[Row]:
+    """Return the column of what was counted or measured here; empty where it was not."""
+
+    def value(row: Row) -> Any:
+        return None if row.measured is None else read(row.measured)
+
+    def shown(row: Row) -> str:
+        found = value(row)
+        return "" if found is None else text(found)
+
+    return Column(key, value, "here", shown)
 
 
-def _published(figure: Figure | None) -> str:
-    return "" if figure is None else f"{figure.value:g} {''.join(figure.sources)}"
+def _of_latency(key: str, read: Callable[[LatencyResult], Any]) -> Column[Row]:
+    """Return a column for programs, about the latency measured here."""
+
+    def value(row: Row) -> Any:
+        known = row.measured.latency if row.measured else None
+        return None if known is None else read(known)
+
+    return Column(key, value)
 
 
 def _latency(row: Row) -> str:
     known = row.measured.latency if row.measured else None
-    if known is None:
-        return ""
-    return ms_text(known.median_ms) + verdict_text(known)
+    return "" if known is None else ms_text(known.median_ms) + verdict_text(known)
 
 
-def _speed(row: Row) -> str:
-    speed = row.measured.images_per_s if row.measured else None
-    return "" if speed is None else ms_text(speed)
-
-
-#: "here" is what was counted or measured; ahead of it stands what the paper prints, and for the
-#: MACs what fvcore counts in the official code
+#: ahead of what was counted or measured here stands what the paper prints, and for the MACs what
+#: fvcore counts in the official code
 COMPARISON_COLUMNS: tuple[Column[Row], ...] = (
     Column("paper", lambda row: row.published.paper),
     Column("model", lambda row: row.published.label, "model", words=True),
-    Column(
-        "published_top1",
-        lambda row: _value(row.published.top1),
-        "top-1",
-        lambda row: _published(row.published.top1),
-        about="on ImageNet, as the paper prints it, in percent",
+    _published("top1", "top-1", about="on ImageNet, as the paper prints it, in percent"),
+    _published("params_m", "params M"),
+    _here("params", lambda found: found.params, lambda value: f"{value / 1e6:.2f}"),
+    _published("gmacs", "MACs G"),
+    _published("code_gmacs", "code", "code_gmacs", "what fvcore counts in the official code"),
+    _here("macs", lambda found: found.macs, lambda value: f"{value / 1e9:.3f}"),
+    _published("latency_ms", "ms"),
+    replace(
+        _here("latency_ms", lambda found: found.latency and found.latency.median_ms, ms_text),
+        text=_latency,
     ),
-    Column(
-        "published_params_m",
-        lambda row: _value(row.published.params_m),
-        "params M",
-        lambda row: _published(row.published.params_m),
-    ),
-    Column(
-        "params",
-        lambda row: row.measured.params if row.measured else None,
-        "here",
-        lambda row: f"{row.measured.params / 1e6:.2f}" if row.measured else "",
-    ),
-    Column(
-        "published_gmacs",
-        lambda row: _value(row.published.gmacs),
-        "MACs G",
-        lambda row: _published(row.published.gmacs),
-    ),
-    Column(
-        "code_gmacs",
-        lambda row: _value(row.published.code_gmacs),
-        "code",
-        lambda row: _published(row.published.code_gmacs),
-    ),
-    Column(
-        "macs",
-        lambda row: row.measured.macs if row.measured else None,
-        "here",
-        lambda row: f"{row.measured.macs / 1e9:.3f}" if row.measured else "",
-    ),
-    Column(
-        "published_latency_ms",
-        lambda row: _value(row.published.latency_ms),
-        "ms",
-        lambda row: _published(row.published.latency_ms),
-    ),
-    Column(
-        "latency_ms",
-        lambda row: here.latency.median_ms if (here := _here(row)) and here.latency else None,
-        "here",
-        _latency,
-    ),
-    Column(
-        "latency_interval_ms",
-        lambda row: (
-            list(here.latency.interval_ms)
-            if (here := _here(row)) and here.latency and here.latency.interval_ms
-            else None
-        ),
-    ),
-    Column(
-        "latency_verdict",
-        lambda row: here.latency.verdict if (here := _here(row)) and here.latency else None,
-    ),
-    Column(
-        "published_images_per_s",
-        lambda row: _value(row.published.images_per_s),
-        "img/s",
-        lambda row: _published(row.published.images_per_s),
-    ),
-    Column(
-        "images_per_s",
-        lambda row: row.measured.images_per_s if row.measured else None,
-        "here",
-        _speed,
-    ),
+    _of_latency("latency_interval_ms", lambda each: each.interval_ms and list(each.interval_ms)),
+    _of_latency("latency_verdict", lambda each: each.verdict),
+    _published("images_per_s", "img/s"),
+    _here("images_per_s", lambda found: found.images_per_s, ms_text),
 )
 
 
