@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
+import timm
 
 from archsearch.cost import count_macs, count_params
 from archsearch.data import load_data
 from archsearch.errors import InputError
 from archsearch.record import BaselineRecord
-from archsearch.search import baselines
 from archsearch.search.baselines import find_baselines, run_baselines
 from archsearch.search.status import SilentListener
 from archsearch.train import Recipe
@@ -106,14 +106,14 @@ def test_without_test_images_there_is_no_test_accuracy(run, data):
 
 
 def test_one_that_does_not_fit_says_why_and_the_others_go_on(run, monkeypatch):
-    create = baselines.timm.create_model
+    create = timm.create_model
 
     def picky(name, **options):
         if name == "test_vit":
             raise AssertionError("input does\nnot fit")
         return create(name, **options)
 
-    monkeypatch.setattr(baselines.timm, "create_model", picky)
+    monkeypatch.setattr(timm, "create_model", picky)
     records, measured, _ = run(["timm:test_vit", "timm:test_efficientnet"])
     failed = records["timm:test_vit"]
     assert failed.reason == "timm:test_vit cannot be built for 32 px: input does not fit"
