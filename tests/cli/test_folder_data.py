@@ -81,7 +81,7 @@ def test_a_training_without_test_images(folder: Path, capsys: pytest.CaptureFixt
     assert result["test"] is None
     assert result["val"]["n"] == 8
     # what is taken away speaks of the validation images alone
-    assert ended(["export", "trained/model.yaml", "-o", "model.py"]) == 0
+    assert ended(["export", "trained/model.yaml", "-o", "model.py", "--no-latency"]) == 0
     written = (folder / "model.py").read_text()
     assert "of 8 images (validation)" in written or "(validation)" in written
     assert "(test)" not in written
@@ -96,7 +96,8 @@ def test_a_training_says_how_deep_values_became_bytes(folder: Path) -> None:
     result = json.loads((folder / "trained/result.json").read_text())
     assert result["data"]["scale"] == {"integers": [0, 4095]}
     # what is passed on says so, too
-    assert ended(["export", "trained/model.yaml", "--format", "timm", "-o", "taken"]) == 0
+    exported = ["export", "trained/model.yaml", "--format", "timm", "-o", "taken", "--no-latency"]
+    assert ended(exported) == 0
     cards = [path.read_text() for path in folder.glob("**/*.md")]
     assert any("0 became black and 4095 white (integers)" in card for card in cards)
 

@@ -11,7 +11,6 @@ import archsearch
 from archsearch.analysis import hypervolume
 from archsearch.errors import InputError, RunError
 from archsearch.search.engine import search
-from archsearch.search.samplers import LIBRARY_SAMPLERS
 from archsearch.space import flat_space, load_space
 
 SPACE = flat_space({**{f"c{i}": ["a", "b", "c"] for i in range(5)}, "n": {"int": [1, 4]}})
@@ -36,9 +35,8 @@ def exact():
     return hypervolume(points, (30.0, 15.0))
 
 
-@pytest.mark.parametrize("sampler", LIBRARY_SAMPLERS)
-def test_every_sampler_fills_the_trials_without_repeats(sampler):
-    result = search(SPACE, evaluate, objectives=BOTH, trials=25, sampler=sampler)
+def test_it_ends_with_as_many_trials_as_wanted():
+    result = search(SPACE, evaluate, objectives=BOTH, trials=25)
     assert len(result.trials) == len(set(keys(result))) == 25
     assert result.stopped == "25 trials"
     assert all(trial.values == evaluate(trial.params) for trial in result.trials)

@@ -5,7 +5,7 @@ from PIL import Image
 from archsearch.data.decode import decode_image, is_grey
 from archsearch.data.value_scale import ValueRange, ValueScale
 from archsearch.errors import InputError
-from tests.data_loading.image_files import png, profile_of_swapped_primaries, tiff
+from tests.data.image_files import png, profile_of_swapped_primaries, tiff
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 

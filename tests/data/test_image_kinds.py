@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from archsearch.data.decode import decode_image
-from tests.data_loading.image_files import png, profile_of_swapped_primaries, tiff
+from tests.data.image_files import png, profile_of_swapped_primaries, tiff
 
 SIDE = 16
 RNG = np.random.default_rng(7)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from archsearch.data import image_formats, load_data, tree
 from archsearch.errors import InputError
-from tests.data_loading.image_files import tiff
+from tests.data.image_files import tiff
 
 COUNTS = {"train/cat": 6, "train/dog": 6, "val/cat": 2, "val/dog": 2}
 
