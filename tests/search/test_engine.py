@@ -10,8 +10,8 @@ import pytest
 import archsearch
 from archsearch.analysis import hypervolume
 from archsearch.errors import InputError, RunError
-from archsearch.search.engine import search
-from archsearch.search.samplers import LIBRARY_SAMPLERS
+from archsearch.search.function_search import search
+from archsearch.search.samplers import SAMPLERS
 from archsearch.space import flat_space, load_space
 
 SPACE = flat_space({**{f"c{i}": ["a", "b", "c"] for i in range(5)}, "n": {"int": [1, 4]}})
@@ -36,7 +36,7 @@ def exact():
     return hypervolume(points, (30.0, 15.0))
 
 
-@pytest.mark.parametrize("sampler", LIBRARY_SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_fills_the_trials_without_repeats(sampler):
     result = search(SPACE, evaluate, objectives=BOTH, trials=25, sampler=sampler)
     assert len(result.trials) == len(set(keys(result))) == 25
@@ -199,7 +199,7 @@ def test_a_run_whose_first_trials_all_fail_stops():
     def never(params):
         raise ValueError("broken")
 
-    with pytest.raises(RunError, match=r"first 5 evaluations all failed.*ValueError: broken"):
+    with pytest.raises(RunError, match=r"first 5 candidates all failed.*ValueError: broken"):
         search(SPACE, never, objectives=BOTH, trials=20)
 
 
