@@ -20,6 +20,7 @@ from archsearch.arch.spec import Count, Flag
 from archsearch.cost.device import name_problem
 from archsearch.cost.protocol import Runtime
 from archsearch.duration import Duration
+from archsearch.errors import nearest
 from archsearch.option import BUDGET, DATA, MACHINE, OUTPUT, SEARCH, Option
 from archsearch.record import FIRST_TARGET, Aims
 from archsearch.search.evaluation import Direction
@@ -67,6 +68,11 @@ def _further(texts: list[Any]) -> dict[str, dict[str, Any]]:
             if not value:
                 rule = "must be a runtime, a colon, and KEY=VALUE with commas"
                 raise PydanticCustomError("also", rule, {"remedy": "e.g. onnxruntime:budget_ms=3"})
+            known = {"name", *FurtherTarget.model_fields} - {"elsewhere", "runtime"}
+            if key.strip() not in known:
+                rule = f"has a key that a target has not, {key.strip()}"
+                remedy = {"remedy": nearest(key.strip(), sorted(known))}
+                raise PydanticCustomError("also", rule, remedy)
             fields[key.strip()] = _number(value.strip())
         name = str(fields.pop("name", runtime))
         if name in targets:
