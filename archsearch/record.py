@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from archsearch.arch import Arch, Spec
 
+#: name of the latency at the first target, as objective, budget and value
+FIRST_TARGET = "latency_ms"
 State = Literal["running", "complete", "pruned", "infeasible", "failed"]
 Verdict = Literal["steady", "noisy", "rejected"]
 
@@ -225,6 +227,8 @@ class TrialRecord(Spec):
         latency: measured before training; None when nothing was measured.
         final_latency: measured again in quiet at the end of the run; front members only. It may
             be a guess: see ``known_latency``.
+        more_latencies: as ``latency``, at further targets, by the name of their objective.
+        more_final_latencies: as ``final_latency``, at further targets.
         accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
         test_accuracy: from the final report; front members only.
         curve: one entry an epoch.
@@ -250,6 +254,8 @@ class TrialRecord(Spec):
     predicted: LatencyPrediction | None = None
     latency: LatencyResult | None = None
     final_latency: LatencyResult | None = None
+    more_latencies: dict[str, LatencyResult] = Field(default_factory=dict)
+    more_final_latencies: dict[str, LatencyResult] = Field(default_factory=dict)
     accuracy: float | None = None
     test_accuracy: float | None = None
     curve: tuple[EpochMetrics, ...] = ()
@@ -280,8 +286,29 @@ class TrialRecord(Spec):
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the latency was measured again in quiet, and not rejected."""
-        return self.final_latency is not None and not self.final_latency.is_guess
+        """Whether the latency was measured again in quiet at every target, and not rejected."""
+        finals = [self.final_latency, *map(self.more_final_latencies.get, self.more_latencies)]
+        return all(final is not None and not final.is_guess for final in finals)
+
+    @property
+    def latencies(self) -> dict[str, LatencyResult]:
+        """Best knowledge of the latency at each target, by the name of its objective."""
+        known = {name: self.latency_at(name) for name in (FIRST_TARGET, *self.more_latencies)}
+        return {name: latency for name, latency in known.items() if latency is not None}
+
+    def latency_at(self, name: str) -> LatencyResult | None:
+        """Return the best knowledge of the latency at a target, by the name of its objective."""
+        if name == FIRST_TARGET:
+            return self.known_latency
+        return better_known(self.more_latencies.get(name), self.more_final_latencies.get(name))
+
+    def value(self, name: str) -> float | None:
+        """Return what is known of an objective, latency in ms by its median; None if nothing is."""
+        if name in ("accuracy", "params", "macs", "memory_bytes"):
+            known: float | None = getattr(self, name)
+            return known
+        latency = self.latency_at(name)
+        return latency.median_ms if latency else None
 
 
 class BaselineRecord(Spec):
@@ -312,6 +339,32 @@ class BaselineRecord(Spec):
     reason: str = ""
 
 
+class Aims(Spec):
+    """What a front trades off, and which latencies it must keep.
+
+    Attributes:
+        objectives: ``accuracy`` (higher is better), ``params``, ``macs``, ``memory_bytes``,
+            ``latency_ms``, and ``NAME_ms`` of a further target (lower is better).
+        budgets_ms: upper limits of latencies, by the same names.
+    """
+
+    objectives: tuple[str, ...] = ("accuracy", FIRST_TARGET)
+    budgets_ms: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def latencies(self) -> tuple[str, ...]:
+        """Names of all latencies that matter, the first target's first."""
+        aimed = [name for name in self.objectives if name.endswith("_ms")]
+        return tuple(dict.fromkeys((FIRST_TARGET, *aimed, *self.budgets_ms)))
+
+    @classmethod
+    def of(cls, given: "Aims | float | None") -> "Aims":
+        """Return aims; a number is the budget of accuracy against latency."""
+        if isinstance(given, Aims):
+            return given
+        return cls() if given is None else cls(budgets_ms={FIRST_TARGET: given})
+
+
 class RunRecord(Spec):
     """A whole run, as read back from its folder.
 
@@ -321,7 +374,8 @@ class RunRecord(Spec):
         environment: where latency was measured.
         trials: in order of their numbers.
         front: numbers of the front's trials, by increasing latency.
-        budget_ms: latency budget; None for no budget.
+        budget_ms: latency budget of the first target; None for no budget.
+        aims: what the front trades off, and the budgets of all targets.
         wall_s: seconds spent over all sessions of the run.
         time_by_cause: where worker and driver time went, in seconds.
         notes: lines that the run printed for the reader, e.g. dropped front members.
@@ -334,10 +388,19 @@ class RunRecord(Spec):
     trials: tuple[TrialRecord, ...] = ()
     front: tuple[int, ...] = ()
     budget_ms: float | None = None
+    aims: Aims = Aims()
     wall_s: float = 0.0
     time_by_cause: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     baselines: tuple[BaselineRecord, ...] = ()
+
+    @model_validator(mode="after")
+    def _aims_from_budget(self) -> "RunRecord":
+        """Let a budget that is given alone count in the aims."""
+        if self.budget_ms is not None and FIRST_TARGET not in self.aims.budgets_ms:
+            budgets = {FIRST_TARGET: self.budget_ms, **self.aims.budgets_ms}
+            object.__setattr__(self, "aims", self.aims.model_copy(update={"budgets_ms": budgets}))
+        return self
 
     def frame(self) -> Any:
         """Return the trials as a pandas frame; see `archsearch.report.notebook.run_frame`.

@@ -32,8 +32,8 @@ from scipy.stats import kendalltau, wilcoxon
 
 import archsearch
 from archsearch.analysis import hypervolume
-from archsearch.search.engine import search
-from archsearch.search.result import Evaluation
+from archsearch.search.evaluation import Evaluation
+from archsearch.search.function_search import search
 from archsearch.search.rungs import promotion_order
 from archsearch.space import Params, SearchSpace
 

@@ -28,7 +28,7 @@ from scipy.stats import wilcoxon
 
 import archsearch
 from archsearch.analysis import hypervolume
-from archsearch.search.engine import search
+from archsearch.search.function_search import search
 from archsearch.space import SearchSpace, flat_space
 
 LAYERS, CHOICES = 8, 3

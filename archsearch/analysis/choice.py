@@ -26,7 +26,7 @@ def best(trials: Iterable[TrialRecord], budget_ms: float | None = None) -> Trial
 def front_trials(run: RunRecord) -> tuple[TrialRecord, ...]:
     """Return the front as the run stored it; computed from its trials when it stored none."""
     if not run.front:
-        return pareto_front(run.trials, run.budget_ms)
+        return pareto_front(run.trials, run.aims)
     by_number = {trial.number: trial for trial in run.trials}
     return tuple(by_number[number] for number in run.front if number in by_number)
 

@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from archsearch.record import TrialRecord
+from archsearch.record import Aims, TrialRecord
 
 
 def nondominated(points: ArrayLike, maximise: bool | Sequence[bool] = False) -> NDArray[np.bool_]:
@@ -33,89 +33,114 @@ def nondominated(points: ArrayLike, maximise: bool | Sequence[bool] = False) -> 
 
 
 def eligible(
-    trials: Iterable[TrialRecord], budget_ms: float | None = None
+    trials: Iterable[TrialRecord], aims: Aims | float | None = None
 ) -> tuple[TrialRecord, ...]:
-    """Return the complete trials with known accuracy that are not known to be over the budget.
+    """Return the complete trials with known objectives that are not known to be over a budget.
 
-    A trial is over the budget where a measurement says so: one that was not rejected, and whose
+    A trial is over a budget where a measurement says so: one that was not rejected, and whose
     whole interval lies over it. Where the interval crosses the budget, or the latency is a guess,
     the trial stays (`TrialRecord.known_latency`, `LatencyResult.crosses`).
     """
+    aims = Aims.of(aims)
     return tuple(
         trial
         for trial in trials
         if trial.state == "complete"
         and trial.accuracy is not None
         and trial.known_latency is not None
-        and not trial.known_latency.is_over(budget_ms)
+        and all(trial.value(name) is not None for name in aims.objectives)
+        and not any(
+            (latency := trial.latency_at(name)) is not None and latency.is_over(limit)
+            for name, limit in aims.budgets_ms.items()
+        )
     )
 
 
-def objectives(trials: Iterable[TrialRecord]) -> NDArray[np.float64]:
-    """Return (N, 2): accuracy (0 to 1) and latency (ms) of each trial; NaN where unknown."""
-    rows = [
-        (
-            np.nan if trial.accuracy is None else trial.accuracy,
-            np.nan if trial.latency_ms is None else trial.latency_ms,
-        )
-        for trial in trials
-    ]
-    return np.array(rows, dtype=np.float64).reshape(-1, 2)
+def objectives(
+    trials: Iterable[TrialRecord], aims: Aims | float | None = None
+) -> NDArray[np.float64]:
+    """Return (N, M), by default accuracy (0 to 1) and latency (ms); NaN where unknown."""
+    names = Aims.of(aims).objectives
+    rows = [[np.nan if (v := trial.value(n)) is None else v for n in names] for trial in trials]
+    return np.array(rows, dtype=np.float64).reshape(-1, len(names))
 
 
 def pareto_front(
-    trials: Iterable[TrialRecord], budget_ms: float | None = None
+    trials: Iterable[TrialRecord], aims: Aims | float | None = None
 ) -> tuple[TrialRecord, ...]:
-    """Return the complete trials within the budget that none is known to beat, fastest first.
+    """Return the complete trials within the budgets that none is known to beat, fastest first.
 
-    Objectives are validation accuracy (up) and latency (down; the final measurement where there
-    is one that was not rejected). Trials that are equal in both are all kept, by trial number.
+    Objectives are by default validation accuracy (up) and latency (down; the final measurement
+    where there is one that was not rejected). Trials that are equal in all are all kept, by trial
+    number.
 
     A guess drops nothing. A trial that was measured again is beaten only by others that were; a
     rejected latency beats others by the upper end of its interval and is beaten by the lower one,
     and where the spread is unknown it does neither.
+
+    Args:
+        trials: records of a run.
+        aims: objectives and budgets; a number is the latency budget of accuracy against latency.
     """
-    known = eligible(trials, budget_ms)
-    confirmed = _best([_worst(trial) for trial in known if trial.is_confirmed])
-    anyone = _best([_worst(trial) for trial in known])
+    aims = Aims.of(aims)
+    known = eligible(trials, aims)
+    confirmed = _best([_counted(trial, aims, 1) for trial in known if trial.is_confirmed])
+    anyone = _best([_counted(trial, aims, 1) for trial in known])
     front = [
-        trial for trial in known if not _beaten(trial, confirmed if trial.is_confirmed else anyone)
+        trial
+        for trial in known
+        if not _beaten(_counted(trial, aims, 0), confirmed if trial.is_confirmed else anyone)
     ]
     return tuple(sorted(front, key=lambda trial: (trial.latency_ms, trial.number)))
 
 
-def best_guesses(front: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
+def best_guesses(
+    front: Iterable[TrialRecord], aims: Aims | float | None = None
+) -> tuple[TrialRecord, ...]:
     """Return the members of a front that no other member beats by its plain values.
 
     The others are on the front only because their latency is not known well enough to drop them.
     """
-    members = tuple(front)
-    kept = nondominated(objectives(members), maximise=(True, False))
+    members, aims = tuple(front), Aims.of(aims)
+    maximise = [name == "accuracy" for name in aims.objectives]
+    kept = nondominated(objectives(members, aims), maximise=maximise)
     return tuple(member for member, is_kept in zip(members, kept, strict=True) if is_kept)
 
 
-def _ends(trial: TrialRecord) -> tuple[float, float]:
-    """Return the lowest and the highest latency that a trial counts with, in ms."""
-    latency = trial.known_latency
-    assert latency is not None, "who is eligible has a latency"
-    low, high = latency.claimed_ms, latency.at_most_ms
-    return (0.0 if low is None else low, np.inf if high is None else high)
+def _counted(trial: TrialRecord, aims: Aims, end: int) -> list[float]:
+    """Return the objectives that a trial counts with, smaller is better.
+
+    Args:
+        trial: what is known.
+        aims: names the objectives.
+        end: 0 for the best that they may be, 1 for the worst.
+    """
+    point = []
+    for name in aims.objectives:
+        value = trial.value(name)
+        assert value is not None, "who is eligible has every objective"
+        if name == "accuracy":
+            value = -value
+        elif (latency := trial.latency_at(name)) is not None:
+            low, high = latency.claimed_ms, latency.at_most_ms
+            ends = (0.0 if low is None else low, np.inf if high is None else high)
+            value = ends[end]
+        point.append(value)
+    return point
 
 
-def _worst(trial: TrialRecord) -> tuple[float, float]:
-    """Return accuracy and latency that a trial reaches at least."""
-    return (trial.accuracy or 0.0, _ends(trial)[1])
+def _best(points: list[list[float]]) -> NDArray[np.float64]:
+    """Return the non-dominated ones of points without an unknown end: (N, M)."""
+    if not points:
+        return np.empty((0, 0))
+    table = np.array(points, dtype=np.float64)
+    table = table[np.isfinite(table).all(axis=1)]
+    return table[nondominated(table)] if len(table) else np.empty((0, 0))
 
 
-def _best(points: list[tuple[float, float]]) -> NDArray[np.float64]:
-    """Return the non-dominated ones of points of known latency: (N, 2)."""
-    table = np.array(points, dtype=np.float64).reshape(-1, 2)
-    table = table[np.isfinite(table[:, 1])]
-    return table[nondominated(table, maximise=(True, False))]
-
-
-def _beaten(trial: TrialRecord, by: NDArray[np.float64]) -> bool:
-    """Return whether one of the points is as good as the trial can be, and better in one."""
-    accuracy, latency = trial.accuracy or 0.0, _ends(trial)[0]
-    as_good = (by[:, 0] >= accuracy) & (by[:, 1] <= latency)
-    return bool((as_good & ((by[:, 0] > accuracy) | (by[:, 1] < latency))).any())
+def _beaten(point: list[float], by: NDArray[np.float64]) -> bool:
+    """Return whether a row of ``by`` is as good as ``point`` everywhere, and better in one."""
+    if not len(by):
+        return False
+    own = np.array(point)
+    return bool(((by <= own).all(axis=1) & (by < own).any(axis=1)).any())

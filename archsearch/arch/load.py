@@ -154,7 +154,9 @@ def _keys_at(model: type[BaseModel], path: KeyPath, source: YamlSource) -> list[
     current: type[BaseModel] | None = model
     annotation: Any = None
     for part in path:
-        data = data[part]
+        # what a command line gives as a text is read into keys that the data does not have
+        is_there = isinstance(data, dict) or (isinstance(data, list) and isinstance(part, int))
+        data = data[part] if is_there else None
         if isinstance(part, str) and current is not None:
             field = current.model_fields.get(part)
             annotation = field.annotation if field else None

@@ -8,11 +8,11 @@ from archsearch.live.figures import FigureBook
 from archsearch.live.files import TrialFiles, file_entries
 from archsearch.live.notes import measurements, other_seeds, study_note, trial_note
 from archsearch.live.package import NotedAttrs
-from archsearch.record import RunRecord, TrialRecord, better_known
-from archsearch.search.read_run import run_record
+from archsearch.record import FIRST_TARGET, RunRecord, TrialRecord, better_known
+from archsearch.search.read_run import aims_of, run_record
 from archsearch.search.run_folder import RunFolder
 from archsearch.search.storage_view import shown_trial
-from archsearch.search.store import FINALS, OBJECTIVES, OTHER_SEEDS, RECORD, REPEAT_OF
+from archsearch.search.store import FINALS, OTHER_SEEDS, RECORD, REPEAT_OF
 
 _CONSTRAINT = "constraints:"
 _PLOT = "dashboard:plot_data:"
@@ -105,8 +105,9 @@ class RunOverlay:
         known = better_known(first, final)
         if final is not None and known is final:
             # the front counts by the final measurement, and so must these pages
-            if values is not None and len(values) == len(OBJECTIVES):
-                values[OBJECTIVES.index("latency_ms")] = known.median_ms
+            names = aims_of(self._config["identity"]).objectives
+            if values is not None and len(values) == len(names) and FIRST_TARGET in names:
+                values[names.index(FIRST_TARGET)] = known.median_ms
             limit = self._config["identity"]["budgets"].get("latency_ms")
             if limit is not None and "latency_ms" in constraints:
                 # over the budget only where the measurement says so

@@ -14,7 +14,7 @@ from archsearch.analysis import (
 )
 from archsearch.arch import summary
 from archsearch.percent import percent_interval_text, percent_text
-from archsearch.record import LatencyResult, RunRecord, TrialRecord
+from archsearch.record import FIRST_TARGET, LatencyResult, RunRecord, TrialRecord
 from archsearch.report.certainty import look_at
 from archsearch.report.column import Column
 from archsearch.report.remarks import remarks
@@ -74,9 +74,65 @@ def _selected_text(row: FrontRow) -> str:
 
 
 def _latency_text(row: FrontRow) -> str:
-    if row.latency is None:
+    return _ms_text(row.latency)
+
+
+def front_columns(run: RunRecord) -> tuple[Column[FrontRow], ...]:
+    """Return the columns of the front of a run: those of every front, and its further objectives.
+
+    Those follow the latency of the first target: for each further latency its value with its
+    interval, verdict and whether it is confirmed, and memory where it is an objective.
+    """
+    further = [name for name in run.aims.latencies if name != FIRST_TARGET]
+    added = [column for name in further for column in _latency_columns(run, name)]
+    if "memory_bytes" in run.aims.objectives:
+        added.append(_MEMORY)
+    at = next(i for i, column in enumerate(FRONT_COLUMNS) if column.key == "latency_environment")
+    return (*FRONT_COLUMNS[: at + 1], *added, *FRONT_COLUMNS[at + 1 :])
+
+
+def _latency_columns(run: RunRecord, name: str) -> list[Column[FrontRow]]:
+    """Return the columns of the latency at a further target."""
+    target = name.removesuffix("_ms")
+    limit = run.aims.budgets_ms.get(name)
+
+    def latency(row: FrontRow) -> LatencyResult | None:
+        return row.trial.latency_at(name)
+
+    def text(row: FrontRow) -> str:
+        return _ms_text(latency(row))
+
+    def final(row: FrontRow) -> LatencyResult | None:
+        return row.trial.more_final_latencies.get(name)
+
+    return [
+        Column(
+            name,
+            lambda row: row.trial.value(name),
+            f"{target} ms",
+            text,
+            about=f"latency at the target {target}"
+            + (f", budget {limit:g} ms" if limit is not None else ""),
+        ),
+        Column(
+            f"{target}_interval_ms",
+            lambda row: _ends(found.interval_ms if (found := latency(row)) else None),
+        ),
+        Column(f"{target}_verdict", lambda row: found.verdict if (found := latency(row)) else None),
+        Column(
+            f"{target}_confirmed",
+            lambda row: (found := final(row)) is not None and not found.is_guess,
+        ),
+        Column(
+            f"{target}_crosses_budget", lambda row: bool((f := latency(row)) and f.crosses(limit))
+        ),
+    ]
+
+
+def _ms_text(latency: LatencyResult | None) -> str:
+    if latency is None:
         return "-"
-    return f"{ms_text(row.latency.median_ms)} ({ms_interval_text(row.latency.interval_ms)})"
+    return f"{ms_text(latency.median_ms)} ({ms_interval_text(latency.interval_ms)})"
 
 
 def _remarks_text(row: FrontRow) -> str:
@@ -107,7 +163,15 @@ ACCURACY = (
 )
 SELECTED = "validation accuracy with the seed by which the search chose the trial: optimistic"
 
-#: every column of a front; those without header are for programs
+_MEMORY: Column[FrontRow] = Column(
+    "memory_bytes",
+    lambda row: row.trial.memory_bytes,
+    "memory bytes",
+    lambda row: count_text(row.trial.memory_bytes),
+    about="weights and activations of one inference",
+)
+
+#: the columns that every front has; those without header are for programs
 FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
     Column("trial", lambda row: row.trial.number, "trial", about="number in the run"),
     Column("digest", lambda row: row.trial.digest),

@@ -15,7 +15,8 @@ from archsearch.report.units import plural
 
 if TYPE_CHECKING:
     # what made it loads optuna, and a table needs none
-    from archsearch.search.result import Evaluation, SearchResult
+    from archsearch.search.evaluation import Evaluation
+    from archsearch.search.result import SearchResult
 
 
 def run_html(run: RunRecord) -> str:

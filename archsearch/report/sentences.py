@@ -11,7 +11,7 @@ from archsearch.analysis import (
     ties_with,
 )
 from archsearch.percent import percent_interval_text, percent_text
-from archsearch.record import RunRecord, TrialRecord
+from archsearch.record import FIRST_TARGET, RunRecord, TrialRecord
 from archsearch.report.units import duration_text, ms_interval_text, ms_text, plural
 
 
@@ -19,7 +19,7 @@ def headline(run: RunRecord) -> str:
     """Return the outcome in one sentence."""
     front = front_trials(run)
     top = best(front)
-    limit = f" within {run.budget_ms:g} ms" if run.budget_ms is not None else ""
+    limit = _limits(run)
     if top is None:
         return f"No architecture has been trained to the end{limit} yet."
     count = plural(len(front), "architecture")
@@ -32,6 +32,15 @@ def headline(run: RunRecord) -> str:
     if len(front) == 1:
         return f"One architecture on the front{limit}: {reach}."
     return f"{count} on the front{limit}; the best reaches {reach}."
+
+
+def _limits(run: RunRecord) -> str:
+    """Return the latency budgets as the end of a phrase; empty for none."""
+    limits = [
+        f"{limit:g} ms" + ("" if name == FIRST_TARGET else f" at {name.removesuffix('_ms')}")
+        for name, limit in run.aims.budgets_ms.items()
+    ]
+    return f" within {' and '.join(limits)}" if limits else ""
 
 
 def sentences(run: RunRecord) -> list[str]:

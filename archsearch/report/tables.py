@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from archsearch.analysis import decided_by_others, front_trials, num_images
-from archsearch.record import RunRecord
+from archsearch.record import Aims, RunRecord
 from archsearch.report.certainty import seed_lines
 from archsearch.report.column import tabulate
 from archsearch.report.empty_front import empty_front_lines
-from archsearch.report.front_columns import FRONT_COLUMNS, FrontRow, front_rows
+from archsearch.report.front_columns import FrontRow, front_columns, front_rows
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.remarks import tie_note
 from archsearch.report.verdicts import MAY_BE_OVER, SITTING_NOTE, verdict_line, verdict_remedy
@@ -22,6 +22,7 @@ def front_table(run: RunRecord, target: str = "") -> PlainTable:
     """
     rows = front_rows(run)
     notes = [
+        *_objective_notes(run),
         *_accuracy_notes(run),
         *([note] if (note := tie_note(run)) else []),
         *_latency_notes(run, rows, target),
@@ -29,11 +30,21 @@ def front_table(run: RunRecord, target: str = "") -> PlainTable:
     ]
     return tabulate(
         f"{run.name}: the front",
-        FRONT_COLUMNS,
+        front_columns(run),
         rows,
         notes if rows else (),
         nothing="\n".join(empty_front_lines(run)) if not rows else "",
     )
+
+
+def _objective_notes(run: RunRecord) -> list[str]:
+    """Return what the front trades off, and its budgets, where that is not the usual pair."""
+    aims = run.aims
+    if aims == Aims.of(run.budget_ms):
+        return []
+    limits = ", ".join(f"{name} <= {limit:g}" for name, limit in aims.budgets_ms.items())
+    line = f"front over {len(aims.objectives)} objectives: {', '.join(aims.objectives)}"
+    return [line + (f"; budgets: {limits}" if limits else "")]
 
 
 def _latency_notes(run: RunRecord, rows: Sequence[FrontRow], target: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The search: samplers, the loop (ask -> gate -> train -> tell), runs on disk. Home of optuna."""
+"""The search: engine (ask -> screen -> evaluate -> tell), samplers, runs. Home of optuna."""
 
 import sys
 import types
@@ -10,12 +10,13 @@ from archsearch.search.config import (
     SearchConfig,
     StudyFile,
 )
-from archsearch.search.engine import search
+from archsearch.search.evaluation import Evaluation
+from archsearch.search.function_search import search
 from archsearch.search.importance import ParameterImportance, RunImportance, run_importance
 from archsearch.search.plan import describe_plan
 from archsearch.search.prepare import Place, Prepared, default_name, prepare
 from archsearch.search.read_run import load_run
-from archsearch.search.result import Evaluation, SearchResult
+from archsearch.search.result import SearchResult
 from archsearch.search.run import run_search
 from archsearch.search.run_folder import RunFolder, find_run
 from archsearch.search.samplers import SAMPLERS

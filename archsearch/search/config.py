@@ -1,9 +1,18 @@
 """What a search run is asked to do, and where it may be changed later."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
@@ -11,7 +20,10 @@ from archsearch.arch.spec import Count, Flag
 from archsearch.cost.device import name_problem
 from archsearch.cost.protocol import Runtime
 from archsearch.duration import Duration
+from archsearch.errors import nearest
 from archsearch.option import BUDGET, DATA, MACHINE, OUTPUT, SEARCH, Option
+from archsearch.record import FIRST_TARGET, Aims
+from archsearch.search.evaluation import Direction
 from archsearch.train import Recipe
 
 
@@ -32,6 +44,65 @@ def _epochs(value: Any) -> Any:
         raise PydanticCustomError("epochs", rule, {"remedy": "e.g. 2,6"}) from None
 
 
+def _names(value: Any) -> Any:
+    """Read ``accuracy,params``."""
+    return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+
+
+def _target_name(value: str) -> str:
+    if not _TARGET_NAME.fullmatch(value) or value == "latency":
+        raise PydanticCustomError(
+            "target", "must be a name of small letters, digits and _, other than latency"
+        )
+    return value
+
+
+def _further(texts: list[Any]) -> dict[str, dict[str, Any]]:
+    """Read targets ``RUNTIME:KEY=VALUE,...`` by their names."""
+    targets: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        runtime, _, rest = str(text).partition(":")
+        fields: dict[str, Any] = {"runtime": runtime}
+        for part in filter(None, rest.split(",")):
+            key, _, value = part.partition("=")
+            if not value:
+                rule = "must be a runtime, a colon, and KEY=VALUE with commas"
+                raise PydanticCustomError("also", rule, {"remedy": "e.g. onnxruntime:budget_ms=3"})
+            known = {"name", *FurtherTarget.model_fields} - {"elsewhere", "runtime"}
+            if key.strip() not in known:
+                rule = f"has a key that a target has not, {key.strip()}"
+                remedy = {"remedy": nearest(key.strip(), sorted(known))}
+                raise PydanticCustomError("also", rule, remedy)
+            fields[key.strip()] = _number(value.strip())
+        name = str(fields.pop("name", runtime))
+        if name in targets:
+            remedy = f"e.g. {runtime}:name={name}_2"
+            raise PydanticCustomError("also", "must each have another name", {"remedy": remedy})
+        targets[name] = fields
+    return targets
+
+
+def _number(text: str) -> int | float | str:
+    """Return a number where a text is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+_TARGET_NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: what a further target has from the first one unless it says otherwise
+_SHARED = ("device", "batch_size", "threads", "dtype")
+#: objectives of a run beside the latencies of further targets, with their directions
+OBJECTIVES: dict[str, Direction] = {
+    "accuracy": "max",
+    FIRST_TARGET: "min",
+    "params": "min",
+    "macs": "min",
+    "memory_bytes": "min",
+}
 DeviceName = Annotated[str, AfterValidator(_device_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Epochs = Annotated[tuple[Count, ...], BeforeValidator(_epochs)]
@@ -155,6 +226,22 @@ class LatencyTarget(Spec):
         return {name: getattr(self, name) for name in names}
 
 
+class FurtherTarget(LatencyTarget):
+    """One more latency target: measured on this machine, with a budget of its own.
+
+    Attributes:
+        budget_ms: upper limit of its latency; None for no limit.
+    """
+
+    budget_ms: Positive | None = None
+
+    @model_validator(mode="after")
+    def _here(self) -> "FurtherTarget":
+        if self.elsewhere:
+            raise PydanticCustomError("elsewhere", "must be false: only the first target may be")
+        return self
+
+
 class Execution(Spec):
     """How a run is carried out; may differ each time the run is resumed.
 
@@ -251,6 +338,11 @@ class SearchConfig(Spec):
         recipe: how candidates are trained; None takes the data set's default.
         budgets: upper limits.
         latency: where and how latency is measured.
+        targets: further latency targets by name, each an objective ``NAME_ms``; what one leaves
+            open of device, batch size, threads and dtype is as at the first target.
+        objectives: what the front trades off: ``accuracy``, ``latency_ms``, ``NAME_ms`` of a
+            further target, ``params``, ``macs``, ``memory_bytes``; None for accuracy and every
+            latency.
         execution: how the run is carried out.
         sampler: how candidates are proposed.
         early_stopping: stop candidates that are clearly dominated; rungs take its place.
@@ -293,10 +385,35 @@ class SearchConfig(Spec):
     ] = None
     budgets: Budgets = Budgets()
     latency: LatencyTarget = LatencyTarget()
+    targets: Annotated[
+        dict[Annotated[str, AfterValidator(_target_name)], FurtherTarget],
+        Field(default_factory=dict),
+        Option(
+            "--also",
+            "Measure latency at one more target, with a budget of its own: a runtime and what "
+            "differs from the first target, e.g. onnxruntime:budget_ms=3,threads=2; keys are "
+            "budget_ms, name, device, threads, batch_size and dtype. May be repeated.",
+            BUDGET,
+            default="none",
+            type=list[str],
+        ),
+    ]
+    objectives: Annotated[
+        tuple[str, ...] | None,
+        BeforeValidator(_names),
+        Option(
+            "--objectives",
+            "What the front trades off, with commas: accuracy, and of latency_ms, params, macs, "
+            "memory_bytes and NAME_ms of a further target at least one.",
+            BUDGET,
+            default="accuracy and every latency",
+            type=str,
+        ),
+    ] = None
     # before the sampler: --help has the options in this order
     execution: Execution = Execution()
     sampler: Annotated[
-        str, Option("--sampler", "model, evolution, nsga2, random or tpe.", SEARCH)
+        str, Option("--sampler", "model, evolution, random, nsga2, tpe or gp.", SEARCH)
     ] = "model"
     early_stopping: Annotated[
         Flag, Option("--early-stopping", "Stop candidates that are clearly dominated.", SEARCH)
@@ -326,6 +443,66 @@ class SearchConfig(Spec):
         Field(ge=0, strict=True),
         Option("--seed", "Of proposals, initialisation and data order.", SEARCH),
     ] = 0
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _as_first_target(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read texts, and fill what a target leaves open with what the first target says."""
+        targets = _further(value) if isinstance(value, list) else value
+        first = info.data.get("latency")
+        if not isinstance(targets, Mapping) or not isinstance(first, LatencyTarget):
+            return targets
+        shared = {name: getattr(first, name) for name in _SHARED}
+        return {
+            name: {**shared, **target} if isinstance(target, Mapping) else target
+            for name, target in targets.items()
+        }
+
+    @field_validator("objectives")
+    @classmethod
+    def _known_objectives(
+        cls, names: tuple[str, ...] | None, info: ValidationInfo
+    ) -> tuple[str, ...] | None:
+        if names is None:
+            return None
+        known = (*OBJECTIVES, *(f"{name}_ms" for name in info.data.get("targets", {})))
+        if set(names) - set(known):
+            rule = f"must be of {', '.join(known)}"
+            raise PydanticCustomError("objectives", rule)
+        if "accuracy" not in names or len(names) < 2:
+            raise PydanticCustomError("objectives", "must be accuracy and at least one more")
+        if len(set(names)) < len(names):
+            raise PydanticCustomError("objectives", "must differ from each other")
+        return names
+
+    @property
+    def further(self) -> dict[str, FurtherTarget]:
+        """The further targets, by the names of their objectives."""
+        return {f"{name}_ms": target for name, target in self.targets.items()}
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        """Direction of each objective by name, in the order of the study; accuracy first."""
+        names = self.objectives or ("accuracy", FIRST_TARGET, *self.further)
+        chosen = dict.fromkeys(("accuracy", *names))
+        return {name: OBJECTIVES.get(name, "min") for name in chosen}
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Every budget by name: the sizes, and the latency at each target."""
+        more = {name: target.budget_ms for name, target in self.further.items()}
+        return self.budgets.limits | {n: limit for n, limit in more.items() if limit is not None}
+
+    @property
+    def latency_names(self) -> tuple[str, ...]:
+        """Names of all latencies, the first target's first."""
+        return (FIRST_TARGET, *self.further)
+
+    @property
+    def aims(self) -> Aims:
+        """What the front trades off, and the latencies it keeps."""
+        limits = {name: ms for name, ms in self.limits.items() if name in self.latency_names}
+        return Aims(objectives=tuple(self.directions), budgets_ms=limits)
 
     @property
     def other_seeds(self) -> range:

@@ -1,428 +1,411 @@
-"""The search as a library: any discrete space, any evaluator, one fidelity or several.
+"""The search engine: ask -> screen -> evaluate -> tell, for whatever evaluates.
 
-`search` asks a sampler for configurations, evaluates them (with several workers if wanted) and
-returns every trial and the front. It is what `archsearch run` is built of, without latency probes
-and training.
+`archsearch.search.function_search` gives it a function, `archsearch.search.run` an evaluator of
+networks, which counts, measures latency and trains.
 """
 
-import contextlib
 import functools
-import heapq
-import json
-import logging
-import math
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-import optuna
-from optuna.trial import TrialState
-
-from archsearch.errors import InputError, Problem, RunError
-from archsearch.search.arguments import Evaluate, check_arguments, check_evaluator
-from archsearch.search.model_based import observe_complete
+from archsearch.errors import RunError
+from archsearch.search.evaluation import Evaluation
 from archsearch.search.patience import Patience
-from archsearch.search.result import Direction, Evaluation, SearchResult
 from archsearch.search.rungs import Rungs
-from archsearch.search.samplers import LIBRARY_SAMPLERS, SamplerOptions
-from archsearch.search.storage import storage_at
-from archsearch.search.store import suggest
-from archsearch.search.task import VALUES, KnownValue, Task
-from archsearch.search.told import RUNG
+from archsearch.search.store import StudyStore
+from archsearch.search.trial_log import TrialLog
 from archsearch.space import Params, SearchSpace
-
-logger = logging.getLogger(__name__)
-
-_MAX_FIRST_FAILURES = 5
-#: proposals in a row that bring nothing new before a sampler that repeats itself is given up
-_MAX_REPEATS = 500
-_REASON, _STATE = "reason", "state"
-_CANDIDATE, _FIDELITY, _FIDELITIES = "candidate", "fidelity", "fidelities"
-#: characters of a state that is kept in the study
-_MAX_STATE = 10_000
-
-
-def search(
-    space: SearchSpace,
-    evaluate: Evaluate,
-    *,
-    objectives: Mapping[str, Direction],
-    constraints: Mapping[str, float] | None = None,
-    known: Mapping[str, KnownValue] | None = None,
-    fidelities: Sequence[float] = (),
-    promote: float | None = None,
-    trials: int = 100,
-    workers: int = 1,
-    sampler: str = "model",
-    seed: int = 0,
-    time_limit_s: float | None = None,
-    patience: int | None = None,
-    storage: str | None = None,
-    name: str = "search",
-    listener: Callable[[Evaluation], object] | None = None,
-) -> SearchResult:
-    """Search ``space`` for the configurations that trade the objectives off best.
-
-    No configuration is evaluated twice at one fidelity, and none that a known constraint forbids.
-    The same seed and the same results give the same trials, however fast the workers are: a
-    proposal knows the results of all trials but those that would still be running if the workers
-    were equally fast and a unit of fidelity took each of them the same time.
-
-    With ``fidelities``, every configuration is first evaluated at the lowest and then paused. The
-    best at a fidelity, by non-dominated rank and hypervolume contribution, go on to the next,
-    whenever they come to be among the best. The front and the hypervolume are those of the last
-    fidelity alone.
-
-    Args:
-        space: what is searched.
-        evaluate: called with an `Arch`, or with the parameters of a flat space; returns objectives
-            (and what constraints need) by name. With ``fidelities`` it is called as
-            ``evaluate(configuration, fidelity, state)`` and may return a pair, values and a state;
-            it gets the state back when the configuration goes on, and None the first time. With
-            several workers it is called from threads.
-        objectives: direction by name; the first is the one that `SearchResult.best` looks at.
-        constraints: upper limits by name, on objectives or on other values.
-        known: functions for values that need no evaluation, by name, called with a configuration.
-        fidelities: the rungs, increasing, e.g. epochs ``(1, 3, 9)``; empty for one fidelity.
-        promote: share of the configurations at a rung that go on to the next; None for the ratio
-            of their fidelities.
-        trials: configurations in all, those of earlier sessions in ``storage`` included.
-        workers: evaluations at a time.
-        sampler: ``model`` (the default), ``evolution``, ``random``, ``nsga2``, ``tpe`` or ``gp``.
-            All but ``model`` and ``random`` learn from the last rung alone.
-        seed: of all proposals.
-        time_limit_s: begin nothing more after so long.
-        patience: stop when the front has gained no hypervolume for so many configurations.
-        storage: Optuna storage URL, to be resumed or looked at; None keeps the study in memory. A
-            state is kept there if it is plain JSON data, such as the path of a checkpoint;
-            otherwise a paused configuration is given None again after a restart.
-        name: of the study.
-        listener: called with each trial when it is told.
-
-    Raises:
-        InputError: the arguments do not fit together, or the evaluator does not return what it
-            should.
-        RunError: the first evaluations all failed.
-    """
-    check_arguments(
-        objectives=objectives,
-        constraints=constraints or {},
-        fidelities=fidelities,
-        share=promote,
-        counts={"trials": trials, "workers": workers, "patience": patience},
-        sampler=sampler,
-        samplers=LIBRARY_SAMPLERS,
-    )
-    check_evaluator(evaluate, bool(fidelities))
-    task = Task(space, dict(objectives), dict(constraints or {}), dict(known or {}))
-    options = SamplerOptions(
-        known={
-            index: functools.partial(task.known_value, objective)
-            for index, objective in enumerate(objectives)
-            if objective in task.known
-        },
-        accept=task.meets_known,
-        limits={key: limit for key, limit in task.constraints.items() if key not in task.known},
-        observe=task.observe if fidelities else observe_complete,
-    )
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    place = storage_at(storage) if storage is not None else None
-    with place.told("cannot be opened", Exception) if place else contextlib.nullcontext():
-        study = optuna.create_study(
-            storage=place.open() if place else None,
-            study_name=name,
-            sampler=LIBRARY_SAMPLERS[sampler](space, seed, options),
-            directions=["maximize" if d == "max" else "minimize" for d in objectives.values()],
-            load_if_exists=True,
-        )
-    rungs = Rungs(fidelities, promote) if fidelities else Rungs((1.0,))
-    limits = _Limits(trials, workers, time_limit_s, Patience(patience))
-    running = _Search(task, evaluate, study, rungs, bool(fidelities), limits, listener)
-    return running.run()
 
 
 @dataclass(frozen=True)
-class _Limits:
-    """How much is evaluated, and by how many."""
+class Limits:
+    """When a search ends.
+
+    Attributes:
+        trials: configurations to evaluate in all, those of earlier sessions included.
+        time_limit_s: begin nothing new after so many seconds; None for no limit.
+        patience: begin nothing new when so many configurations in a row have gained no
+            hypervolume; None for no such limit.
+        first_failures: a search whose first so many evaluations all fail is ended.
+    """
 
     trials: int
-    workers: int
-    time_limit_s: float | None
-    patience: Patience
+    time_limit_s: float | None = None
+    patience: int | None = None
+    first_failures: int = 5
 
 
-@dataclass(order=True)
-class _Job:
-    """A configuration being evaluated at a rung; ordered by when it would end."""
+@dataclass(frozen=True)
+class Policy:
+    """How results and proposals are ordered.
 
-    ends: float
-    number: int
-    trial: optuna.Trial = field(compare=False)
-    params: Params = field(compare=False)
-    rung: int = field(compare=False)
-    candidate: int = field(compare=False)
-    origin: str = field(compare=False)
-    future: "Future[Any]" = field(compare=False)
+    Attributes:
+        fill_first: results are used only when every worker has work, so that what a proposal
+            knows depends on no clock; otherwise as they come.
+        reuse_results: a configuration that is proposed again gets the recorded result; otherwise
+            the repeat is told without one.
+        look_after: proposals in a row that need no evaluation, before results are looked at again.
+        give_up_after: such proposals in a row after which nothing new is proposed any more.
+        finish_one: one candidate at least goes on to the last rung.
+        pause_when_idle: without a gain for too long, nothing goes on to a higher rung either.
+    """
+
+    fill_first: bool
+    reuse_results: bool
+    look_after: int
+    give_up_after: int
+    finish_one: bool
+    pause_when_idle: bool
 
 
-class _Search:
-    """One call of `search`.
+class Screening(Protocol):
+    """Judges proposals before they are evaluated.
 
-    Results are told in the order in which they would come if workers were equally fast and a unit
-    of fidelity took the same time everywhere: what a proposal knows depends on no clock.
+    A trial travels as a frozen `Evaluation`: ``running`` while there is something to be done.
+    """
+
+    @property
+    def ended(self) -> str:
+        """Why nothing new is worth proposing; empty while something is."""
+        ...
+
+    def screen(self, proposed: Evaluation) -> Evaluation:
+        """Return a new proposal with what is quickly known of it; settled where that decides."""
+        ...
+
+    def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
+        """Tell whether a batch is to be measured now, or more proposals are to join it."""
+        ...
+
+    def measure(
+        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
+    ) -> list[Evaluation]:
+        """Measure what decides before an evaluation; settle what fails, return the rest."""
+        ...
+
+    def rescue(self, search: "Engine") -> list[Evaluation]:
+        """Return something worth evaluating where no proposal was so far; see `Engine.try_out`.
+
+        Raises:
+            BudgetUnreachableError: there is nothing.
+        """
+        ...
+
+    def check_reachable(self, log: TrialLog) -> None:
+        """Refuse a search in which nothing that was proposed keeps the limits.
+
+        Raises:
+            InputError: or `BudgetUnreachableError`, with what comes nearest.
+        """
+        ...
+
+    @property
+    def remark(self) -> str:
+        """What there is to add when proposals end."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Evaluates candidates, remembers what it needs of them, and says what the study keeps."""
+
+    def room(self, running: int) -> int:
+        """Return how many evaluations should be begun now."""
+        ...
+
+    def begin(self, trial: Evaluation, paused: Evaluation | None) -> None:
+        """Begin to evaluate at the trial's rung; ``paused`` is what it goes on from."""
+        ...
+
+    def results(self) -> Iterable[Evaluation]:
+        """Return evaluations that have ended since; may wait a moment for one."""
+        ...
+
+    def point(self, evaluation: Evaluation) -> Sequence[float] | None:
+        """Return the objectives, smaller is better; None where there are none."""
+        ...
+
+    def attributes(self, evaluation: Evaluation) -> Mapping[str, Any]:
+        """Return what the study keeps of a trial, plain data."""
+        ...
+
+    def told(self, evaluation: Evaluation, log: TrialLog) -> None:
+        """Take note of a trial that was told."""
+        ...
+
+    def restored(self) -> Iterable[Evaluation]:
+        """Return the trials of earlier sessions, in the order in which they count."""
+        ...
+
+
+@dataclass
+class Watch:
+    """What a search shows while it goes on; by default nothing.
+
+    Attributes:
+        line: shows a line that should stay.
+        show: shows a snapshot: what happens now, whether it must be seen, and every trial.
+        hint: ends the sentence on a search whose first evaluations all failed.
+    """
+
+    line: Callable[[str], None] = lambda text: None
+    show: Callable[[str, bool, TrialLog], None] = lambda phase, force, log: None
+    hint: str = ""
+
+
+class Engine:
+    """Drives one session of a search.
+
+    Args:
+        space: what is searched.
+        store: the study, with the sampler.
+        screening: judges proposals.
+        evaluator: evaluates those that are worth it.
+        rungs: fidelities; one for a search without.
+        limits: when it ends.
+        policy: order of results and proposals.
+        watch: shows what happens.
+
+    Attributes:
+        log: every trial.
     """
 
     def __init__(
         self,
-        task: Task,
-        evaluate: Evaluate,
-        study: optuna.Study,
+        space: SearchSpace,
+        store: StudyStore,
+        screening: Screening,
+        evaluator: Evaluator,
         rungs: Rungs,
-        has_rungs: bool,
-        limits: _Limits,
-        listener: Callable[[Evaluation], object] | None,
+        limits: Limits,
+        policy: Policy,
+        watch: Watch | None = None,
     ) -> None:
-        self._task, self._evaluate, self._study = task, evaluate, study
-        self._rungs, self._has_rungs, self._limits = rungs, has_rungs, limits
-        self._listener = listener or (lambda evaluation: None)
-        self._done: list[Evaluation] = []
-        self._digests: set[str] = set()
-        self._params: dict[int, Params] = {}
-        self._states: dict[int, Any] = {}
-        self._queued = 0
-        self._exhausted = False
+        self._space, self._store = space, store
+        self._screening, self._evaluator = screening, evaluator
+        self._rungs, self._limits, self._policy = rungs, limits, policy
+        self._watch = watch or Watch()
+        self._patience = Patience(limits.patience)
+        self.log = TrialLog(store, rungs, self._patience, evaluator.point, evaluator.attributes)
+        self._running: dict[int, Evaluation] = {}
+        self._exhausted = ""
+        self._in_vain = 0
+        self._said_idle = False
         self._began = time.perf_counter()
-        self._now = 0.0
 
-    def run(self) -> SearchResult:
-        self._restore()
-        stopped = ""
-        pending: list[_Job] = []
-        with ThreadPoolExecutor(self._limits.workers, thread_name_prefix="evaluate") as pool:
-            try:
-                while True:
-                    stopped = stopped or self._reason_to_stop()
-                    free = not stopped and len(pending) < self._limits.workers
-                    if free and (job := self._next(pool)) is not None:
-                        heapq.heappush(pending, job)
-                        continue
-                    if not pending:
-                        break
-                    job = heapq.heappop(pending)
-                    wait([job.future])
-                    self._now = job.ends
-                    self._tell(job)
-            except BaseException:
-                for job in pending:
-                    job.future.cancel()
-                raise
-        if not stopped and self._exhausted:
-            stopped = "every configuration of the space has been tried"
-        stopped = stopped or f"{self._limits.trials} trials"
-        rungs = self._rungs.fidelities if self._has_rungs else ()
-        return SearchResult(self._task.objectives, tuple(self._done), stopped, self._study, rungs)
+    def restore(self) -> int:
+        """Take in the trials of earlier sessions; return how many were interrupted."""
+        interrupted = self._store.recover()
+        for evaluation in self._evaluator.restored():
+            self.log.add(evaluation)
+        return interrupted
 
-    def _restore(self) -> None:
-        """Take in the trials of earlier sessions; queue again what was interrupted."""
-        self._check_rungs()
-        for trial in self._study.get_trials(deepcopy=False):
-            rung = trial.user_attrs.get(RUNG, 0)
-            if trial.state in (TrialState.RUNNING, TrialState.WAITING):
-                if trial.state == TrialState.RUNNING:
-                    self._study.tell(trial.number, state=TrialState.FAIL)
-                    # what was promoted is paused again
-                    if rung or not trial.params or self._task.space.problems(trial.params):
-                        continue
-                    self._study.enqueue_trial(dict(trial.params))
-                self._queued += 1
-                continue
-            if VALUES not in trial.user_attrs and _REASON not in trial.user_attrs:
-                continue
-            values = trial.user_attrs.get(VALUES, {})
-            candidate = trial.user_attrs.get(_CANDIDATE, trial.number)
-            if _STATE in trial.user_attrs:
-                self._states[candidate] = json.loads(trial.user_attrs[_STATE])
-            self._note(
-                rung,
-                Evaluation(
-                    trial.number,
-                    dict(trial.params),
-                    values,
-                    self._task.is_feasible(values),
-                    trial.user_attrs.get(_REASON, ""),
-                    fidelity=self._fidelity(rung),
-                    candidate=candidate,
-                ),
-            )
-
-    def _check_rungs(self) -> None:
-        now = list(self._rungs.fidelities) if self._has_rungs else []
-        before = self._study.user_attrs.get(_FIDELITIES, [])
-        if self._study.get_trials(deepcopy=False) and before != now:
-            rule = f"study '{self._study.study_name}' was begun with {before or 'none'}"
-            raise InputError(Problem("fidelities", rule, now or None, "give another name"))
-        if now:
-            self._study.set_user_attr(_FIDELITIES, now)
-
-    def _fidelity(self, rung: int) -> float | None:
-        return self._rungs.fidelities[rung] if self._has_rungs else None
-
-    def _reason_to_stop(self) -> str:
-        limits = self._limits
-        spent = time.perf_counter() - self._began
-        if limits.time_limit_s is not None and spent >= limits.time_limit_s:
-            return f"the time limit of {limits.time_limit_s:g} s"
-        if limits.patience.is_over and len(self._params) < limits.trials:
-            return f"no gain in hypervolume for {limits.patience.trials} trials"
-        return ""
-
-    def _next(self, pool: ThreadPoolExecutor) -> _Job | None:
-        """Begin what comes next: a queued configuration, a promotion, or a new configuration."""
-        promotion = None if self._queued else self._rungs.next()
-        if promotion is not None:
-            candidate, rung = promotion
-            self._study.enqueue_trial(
-                self._params[candidate], user_attrs={RUNG: rung, _CANDIDATE: candidate}
-            )
-            trial = self._study.ask()
-            params, origin = self._task.space.walk(functools.partial(suggest, trial)), "promoted"
-        else:
-            proposal = None
-            if len(self._params) < self._limits.trials and not self._exhausted:
-                proposal = self._ask()
-                self._exhausted = proposal is None
-            if proposal is None:
-                return None
-            trial, params = proposal
-            sampler = self._study.sampler
-            origin = str(getattr(sampler, "origin", type(sampler).__name__))
-            rung, candidate = 0, trial.number
-        self._params[candidate] = params
-        self._rungs.begin(candidate, rung)
-        configuration = self._task.configuration(params)
-        if self._has_rungs:
-            trial.set_user_attr(RUNG, rung)
-            known = (self._fidelity(rung), self._states.get(candidate))
-            future = pool.submit(self._evaluate, configuration, *known)
-        else:
-            future = pool.submit(self._evaluate, configuration)
-        ends = self._now + self._rungs.cost(rung)
-        return _Job(ends, trial.number, trial, params, rung, candidate, origin, future)
-
-    def _ask(self) -> tuple[optuna.Trial, Params] | None:
-        """Return a new trial that known constraints allow; None when there is nothing new.
+    def run(self) -> str:
+        """Search until the trials or the time are used up, or the space is; return why it ended.
 
         Raises:
-            InputError: nothing keeps the known constraints.
+            RunError: the first evaluations all failed.
         """
-        task = self._task
-        for _ in range(_MAX_REPEATS):
-            trial = self._study.ask()
-            self._queued = max(0, self._queued - 1)
-            params = task.space.walk(functools.partial(suggest, trial))
-            problems = task.space.problems(params)
-            digest = "" if problems else task.space.digest_of(params)
-            if not problems and digest not in self._digests and task.meets_known(params):
-                self._digests.add(digest)
-                return trial, params
-            self._write_constraints(trial, task.known_values(params) if not problems else {})
-            self._study.tell(trial, state=TrialState.PRUNED)
-            if getattr(self._study.sampler, "exhausted", False):
+        while True:
+            has_begun = self._fill()
+            if not self._running and not (self._policy.finish_one and self._promote(at_least=1)):
                 break
-        if not self._params and task.known_limits:
-            raise task.unreachable()
+            if has_begun and self._policy.fill_first:
+                continue
+            for evaluation in self._evaluator.results():
+                self._end(evaluation)
+            self._watch.show("searching", False, self.log)
+        self._watch.show("searched", True, self.log)
+        return self._why_ended()
+
+    @property
+    def running(self) -> Collection[Evaluation]:
+        """What is being evaluated."""
+        return self._running.values()
+
+    def try_out(
+        self, params: Params, origin: str, batch: Mapping[str, Evaluation]
+    ) -> Evaluation | None:
+        """Propose given parameters beside a batch; None where they need no evaluation."""
+        return self._screen(self._store.ask_for(params, origin), batch)
+
+    def measure(self, batch: Sequence[Evaluation]) -> list[Evaluation]:
+        """Measure a batch, and tell what that settles; return the rest."""
+        return self._screening.measure(batch, self._tell)
+
+    # -- what is begun
+
+    def _fill(self) -> bool:
+        """Begin a promotion, or a batch of new evaluations; return whether anything was begun."""
+        if self._evaluator.room(len(self._running)) <= 0:
+            return False
+        if self._promote():
+            return True
+        while (wanted := self._wanted()) > 0:
+            batch = self._propose(wanted)
+            if batch:
+                self._watch.show("measuring latency", True, self.log)
+            ready = self.measure(batch)
+            self._check_end()
+            done = self.log.counts["complete"] + self.log.counts["pruned"]
+            if not ready and not self._running and done == 0:
+                ready = self._screening.rescue(self)
+            for trial in ready:
+                self._begin(trial, None)
+            if ready or (not batch and self._running):
+                return bool(ready)
+        return False
+
+    def _wanted(self) -> int:
+        """Return how many new evaluations to begin now."""
+        begun = sum(trial.rung == 0 for trial in self._running.values())
+        left = self._limits.trials - self.log.evaluated - begun
+        if left <= 0 or self._is_late or self._exhausted or self._is_idle():
+            return 0
+        return min(left, self._evaluator.room(len(self._running)))
+
+    def _promote(self, at_least: int = 0) -> bool:
+        """Begin the next rung of a paused candidate; return whether there was one.
+
+        When the time is over, that happens only until one candidate has come to the last rung.
+        """
+        if self._is_late and (not at_least or self.log.counts["complete"]):
+            return False
+        if not at_least and self._store.has_queued and self._wanted() > 0:
+            # what was interrupted starts again before others go on
+            return False
+        if self._policy.pause_when_idle and self._patience_is_over:
+            return False
+        found = self.log.promotion(at_least)
+        if found is None:
+            return False
+        paused, rung = found
+        trial = self._store.promote(paused, rung)
+        trial = replace(paused, number=trial.number, state="running", rung=rung)
+        self._begin(trial, paused)
+        return True
+
+    def _begin(self, trial: Evaluation, paused: Evaluation | None) -> None:
+        self._running[trial.number] = trial
+        self._rungs.begin(trial.candidate, trial.rung)
+        self._evaluator.begin(trial, paused)
+
+    @property
+    def _is_late(self) -> bool:
+        limit = self._limits.time_limit_s
+        return limit is not None and time.perf_counter() - self._began >= limit
+
+    @property
+    def _patience_is_over(self) -> bool:
+        begun = self.log.evaluated + sum(each.rung == 0 for each in self._running.values())
+        return self._patience.is_over and begun < self._limits.trials
+
+    def _is_idle(self) -> bool:
+        if self._patience.is_over and not self._said_idle:
+            self._said_idle = True
+            patience = self._limits.patience
+            self._watch.line(f"no gain in hypervolume for {patience} candidates: nothing new")
+        return self._patience.is_over
+
+    # -- proposals
+
+    def _propose(self, wanted: int) -> list[Evaluation]:
+        """Return new candidates to be measured, more than ``wanted`` where many are infeasible."""
+        batch: dict[str, Evaluation] = {}
+        in_vain = 0
+        is_enough = functools.partial(
+            self._screening.is_enough, wanted=wanted, feasible_share=self._feasible_share
+        )
+        while not is_enough(list(batch.values())) and not self._exhausted:
+            if in_vain >= self._policy.look_after:
+                break
+            candidate = self._screen(self._store.ask(), batch)
+            if candidate is not None:
+                batch[candidate.digest] = candidate
+            else:
+                in_vain += 1
+            self._check_end()
+        self._in_vain = 0 if batch else self._in_vain + in_vain
+        if self._in_vain >= self._policy.give_up_after and not self._exhausted:
+            self._end_proposals(
+                f"the last {self._in_vain} proposals were over a budget, or known: "
+                "the search ends here"
+            )
+        if self._exhausted and not batch and not self._running:
+            self._screening.check_reachable(self.log)
+        return list(batch.values())
+
+    def _screen(self, proposed: Evaluation, batch: Mapping[str, Evaluation]) -> Evaluation | None:
+        """Return a new candidate; tell at once what is invalid, known, or settled by screening."""
+        if broken := self._space.problems(proposed.params):
+            # from samplers that do not know the rules of the space
+            self._store.tell_invalid(proposed.number, "; ".join(broken))
+            return None
+        digest = self._space.digest_of(proposed.params)
+        proposed = replace(proposed, digest=digest)
+        known = self.log.known(digest)
+        is_pending = digest in batch or any(each.digest == digest for each in self.running)
+        if (known is not None or is_pending) and not self._policy.reuse_results:
+            screened = self._screening.screen(proposed)
+            self._store.tell_repeat(proposed.number, screened, reuse=False)
+            return None
+        if known is not None:
+            self._store.tell_repeat(proposed.number, known, reuse=True)
+            return None
+        if is_pending:
+            self.log.wait_for(digest, proposed.number)
+            return None
+        screened = self._screening.screen(proposed)
+        if screened.state == "running":
+            return screened
+        self._tell(screened)
         return None
 
-    def _tell(self, job: _Job) -> None:
-        try:
-            returned = job.future.result()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            if not any(evaluation.failure for evaluation in self._done):
-                trace = "".join(traceback.format_exception(error))
-                logger.error("trial %d failed; the first failure in full:\n%s", job.number, trace)
-            self._fail(job, reason)
-            return
-        state = None
-        if self._has_rungs and isinstance(returned, tuple) and len(returned) == 2:
-            returned, state = returned
-        measured, bad = self._task.checked(returned)
-        values = {**self._task.known_values(job.params), **measured}
-        bad += [key for key, value in values.items() if not math.isfinite(value)]
-        if bad:
-            self._fail(job, f"{', '.join(bad)}: not a number")
-            return
-        job.trial.set_user_attr(VALUES, values)
-        for key in self._task.constraints:
-            job.trial.set_user_attr(key, values[key])
-        self._write_constraints(job.trial, values)
-        self._keep_state(job, state)
-        if job.rung == len(self._rungs) - 1:
-            self._study.tell(job.trial, [values[name] for name in self._task.objectives])
-        else:
-            # a study compares complete trials: a lower fidelity must not be among them
-            self._study.tell(job.trial, state=TrialState.PRUNED)
-        feasible = self._task.is_feasible(values)
-        self._note(job.rung, self._evaluation(job, values, feasible, ""))
+    @property
+    def _feasible_share(self) -> float:
+        feasible = self.log.evaluated + len(self._running)
+        return (feasible + 1) / (feasible + self.log.counts["infeasible"] + 1)
 
-    def _keep_state(self, job: _Job, state: Any) -> None:
-        """Keep the state of a paused configuration, in the study too if it is plain data."""
-        if not self._has_rungs:
-            return
-        job.trial.set_user_attr(_CANDIDATE, job.candidate)
-        job.trial.set_user_attr(_FIDELITY, self._fidelity(job.rung))
-        if job.rung == len(self._rungs) - 1:
-            self._states.pop(job.candidate, None)
-            return
-        self._states[job.candidate] = state
-        try:
-            text = json.dumps(state)
-        except (TypeError, ValueError):
-            return
-        if state is not None and json.loads(text) == state and len(text) <= _MAX_STATE:
-            job.trial.set_user_attr(_STATE, text)
+    def _check_end(self) -> None:
+        if self._store.exhausted:
+            self._end_proposals("nothing new that may keep the budgets is left in the space")
+        if self._screening.ended:
+            self._end_proposals(self._screening.ended)
 
-    def _evaluation(
-        self, job: _Job, values: Mapping[str, float], feasible: bool, failure: str
-    ) -> Evaluation:
-        return Evaluation(
-            job.number,
-            job.params,
-            values,
-            feasible,
-            failure,
-            job.origin,
-            self._fidelity(job.rung),
-            job.candidate,
-        )
+    def _end_proposals(self, why: str) -> None:
+        """Propose nothing new from here on."""
+        if not self._exhausted:
+            self._exhausted = why
+            self._watch.line(why + self._screening.remark)
 
-    def _fail(self, job: _Job, reason: str) -> None:
-        job.trial.set_user_attr(_REASON, reason)
-        self._write_constraints(job.trial, {})
-        self._keep_state(job, None)
-        self._study.tell(job.trial, state=TrialState.FAIL)
-        self._note(job.rung, self._evaluation(job, {}, False, reason))
-        failed = sum(bool(evaluation.failure) for evaluation in self._done)
-        if failed == len(self._done) >= min(_MAX_FIRST_FAILURES, self._limits.trials):
-            raise RunError(f"the first {failed} evaluations all failed; the last one: {reason}")
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing new is proposed any more."""
+        return bool(self._exhausted)
 
-    def _note(self, rung: int, evaluation: Evaluation) -> None:
-        self._done.append(evaluation)
-        self._params[evaluation.candidate] = evaluation.params
-        self._digests.add(self._task.space.digest_of(evaluation.params))
-        point = self._task.point(evaluation.values) if evaluation.values else None
-        self._rungs.tell(evaluation.candidate, rung, point, evaluation.feasible)
-        patience = self._limits.patience
-        if rung == 0 and (patience.has_points or not self._has_rungs):
-            patience.count()
-        if point is not None and evaluation.feasible and rung == len(self._rungs) - 1:
-            patience.tell(point)
-        self._listener(evaluation)
+    # -- results
 
-    def _write_constraints(self, trial: optuna.Trial, values: Mapping[str, float]) -> None:
-        for key, limit in self._task.constraints.items():
-            violation = (values[key] - limit) / (abs(limit) or 1.0) if key in values else 0.0
-            trial.set_constraint(key, violation)
+    def _end(self, evaluation: Evaluation) -> None:
+        del self._running[evaluation.number]
+        self._tell(evaluation)
+        failed = self.log.counts["failed"]
+        is_first = evaluation.state == "failed" and failed == self.log.evaluated
+        if is_first and failed >= self._limits.first_failures:
+            raise RunError(
+                f"the first {failed} candidates all failed; the last one said: "
+                f"{evaluation.failure}{self._watch.hint}"
+            )
+
+    def _tell(self, evaluation: Evaluation) -> None:
+        self.log.tell(evaluation)
+        self._evaluator.told(evaluation, self.log)
+
+    def _why_ended(self) -> str:
+        if self._is_late:
+            return f"the time limit of {self._limits.time_limit_s:g} s"
+        if self._patience_is_over:
+            return f"no gain in hypervolume for {self._limits.patience} trials"
+        if self._exhausted and self.log.evaluated < self._limits.trials:
+            return "every configuration of the space has been tried"
+        return f"{self._limits.trials} trials"

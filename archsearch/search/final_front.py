@@ -1,23 +1,24 @@
 """What the end of a run adds to its study: final latencies, tests, and what there is to say."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from archsearch.record import TrialRecord
+from archsearch.record import Aims, TrialRecord
 from archsearch.search.confirmation import Publisher
 from archsearch.search.finish import confirm_front
 from archsearch.search.status import Listener
 from archsearch.search.store import LATENCY_NOTES, StudyStore
 
-_FIELDS = {"final_latency", "test_accuracy", "checkpoint", "time_share"}
+_FIELDS = {"final_latency", "more_final_latencies", "test_accuracy", "checkpoint", "time_share"}
 
 
 def confirm_and_keep(
     store: StudyStore,
     gate: Publisher,
-    budget_ms: float | None,
+    aims: Aims | float | None,
     listener: Listener,
     *,
+    further: Mapping[str, Publisher] | None = None,
     every: bool = False,
     patience_s: float = math.inf,
 ) -> tuple[TrialRecord, ...]:
@@ -28,9 +29,10 @@ def confirm_and_keep(
     done = confirm_front(
         store.records(),
         gate,
-        budget_ms,
+        aims,
         listener,
         lambda measured: keep_finals(store, measured),
+        further=further,
         every=every,
         patience_s=patience_s,
     )

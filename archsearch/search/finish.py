@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
-from archsearch.record import LatencyResult, TrialRecord
+from archsearch.record import FIRST_TARGET, Aims, LatencyResult, TrialRecord
 from archsearch.search.confirmation import Outcome, Publisher, measure_to_publish, why_not
 from archsearch.search.gate import Gate
 from archsearch.search.run_folder import RunFolder
@@ -41,10 +41,11 @@ class Confirmed:
 def confirm_front(
     records: Sequence[TrialRecord],
     gate: Publisher,
-    budget_ms: float | None,
+    aims: Aims | float | None,
     listener: Listener,
     keep: Keep = lambda records: None,
     *,
+    further: Mapping[str, Publisher] | None = None,
     every: bool = False,
     patience_s: float = math.inf,
 ) -> Confirmed:
@@ -56,46 +57,74 @@ def confirm_front(
 
     Args:
         records: of the run.
-        gate: measures.
-        budget_ms: latency budget; None for none.
+        gate: measures at the first target.
+        aims: what the front trades off, and its budgets; a number is the budget of the first
+            target.
         listener: shows what happens.
         keep: stores what was measured, as soon as it is.
+        further: what measures at further targets, by the name of their objective.
         every: measure those again too that were confirmed, or left the front, before.
         patience_s: seconds that repeating what a busy machine gave may take each time.
     """
+    aims = Aims.of(aims)
+    gates = {FIRST_TARGET: gate, **(further or {})}
     by_number = {record.number: record for record in records}
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, dict[str, Outcome]] = {}
     left: dict[int, str] = {}
     members: tuple[TrialRecord, ...] = ()
     while True:
-        front = pareto_front(by_number.values(), budget_ms)
+        front = pareto_front(by_number.values(), aims)
         gone = {record.number for record in members} - {record.number for record in front}
-        left |= {number: _why_left(by_number[number], front, budget_ms) for number in gone}
+        left |= {number: _why_left(by_number[number], front, aims) for number in gone}
         members = front
         unknown = [
-            record
+            record.number
             for record in (_ever_members(by_number.values(), front) if every else front)
             if record.number not in outcomes and (every or not record.is_confirmed)
         ]
         if not unknown:
             break
         number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
-        listener.line(f"measuring {number} again in quiet")
-        found = measure_to_publish(gate, [record.arch for record in unknown], listener, patience_s)
-        for record, outcome in zip(unknown, found, strict=True):
-            outcomes[record.number] = outcome
-            if isinstance(outcome, LatencyResult) and not (
-                outcome.is_guess and record.is_confirmed
-            ):
-                by_number[record.number] = record.model_copy(update={"final_latency": outcome})
-        keep([by_number[record.number] for record in unknown])
+        for name, each in gates.items():
+            at = "" if name == FIRST_TARGET else f", at {name}"
+            listener.line(f"measuring {number} again in quiet{at}")
+            archs = [by_number[number].arch for number in unknown]
+            found = measure_to_publish(each, archs, listener, patience_s)
+            for known, outcome in zip(unknown, found, strict=True):
+                outcomes.setdefault(known, {})[name] = outcome
+                by_number[known] = _measured(by_number[known], name, outcome)
+            keep([by_number[number] for number in unknown])
     on_front = {record.number for record in front}
     notes = {number: note for number, note in left.items() if number not in on_front}
     for record in front:
-        if note := _why_open(record, outcomes.get(record.number), budget_ms):
-            notes[record.number] = note
+        for name in gates:
+            last = outcomes.get(record.number, {}).get(name)
+            if note := _why_open(record, name, last, aims.budgets_ms.get(name)):
+                notes.setdefault(record.number, note)
     everyone = tuple(by_number[number] for number in sorted(by_number))
     return Confirmed(everyone, front, dict(sorted(notes.items())))
+
+
+def _measured(record: TrialRecord, name: str, outcome: Outcome) -> TrialRecord:
+    """Return a record with a final measurement, unless it says less than what is known."""
+    if not isinstance(outcome, LatencyResult) or (outcome.is_guess and _confirmed(record, name)):
+        return record
+    if name == FIRST_TARGET:
+        return record.model_copy(update={"final_latency": outcome})
+    finals = {**record.more_final_latencies, name: outcome}
+    return record.model_copy(update={"more_final_latencies": finals})
+
+
+def _final(record: TrialRecord, name: str) -> LatencyResult | None:
+    if name == FIRST_TARGET:
+        return record.final_latency
+    return record.more_final_latencies.get(name)
+
+
+def _confirmed(record: TrialRecord, name: str) -> bool:
+    """Return whether the latency at a target was measured again, and not rejected."""
+    final = _final(record, name)
+    return final is not None and not final.is_guess
 
 
 def _ever_members(
@@ -113,45 +142,59 @@ def _ever_members(
     return [*front, *left]
 
 
-def _why_open(record: TrialRecord, outcome: Outcome | None, budget_ms: float | None) -> str:
-    """Return what is not known about a member's latency; empty if all is."""
-    latency = record.known_latency
-    assert latency is not None, "who is on the front has a latency"
+def _why_open(
+    record: TrialRecord, name: str, outcome: Outcome | None, budget_ms: float | None
+) -> str:
+    """Return what is not known about a member's latency at a target; empty if all is."""
+    latency = record.latency_at(name)
+    assert latency is not None, "who is on the front has every latency"
+    at = "" if name == FIRST_TARGET else f" at {name}"
     why = why_not(outcome) if outcome is not None else ""
-    if why and record.is_confirmed:
-        return f"trial {record.number} keeps its latency of {latency.median_ms:.3g} ms: {why}"
-    if not record.is_confirmed:
-        shown = "final guess" if latency is record.final_latency else "first look"
+    if why and _confirmed(record, name):
+        return f"trial {record.number} keeps its latency of {latency.median_ms:.3g} ms{at}: {why}"
+    if not _confirmed(record, name):
+        shown = "final guess" if latency is _final(record, name) else "first look"
         why = why or "it was not measured again"
         return (
             f"trial {record.number} stays on the front, not confirmed, with its {shown} of "
-            f"{latency.median_ms:.3g} ms ({latency.verdict}): {why}"
+            f"{latency.median_ms:.3g} ms{at} ({latency.verdict}): {why}"
         )
     if latency.crosses(budget_ms) and latency.interval_ms is not None:
         low, high = latency.interval_ms
         return (
             f"trial {record.number} stays on the front and may be over the budget of "
-            f"{budget_ms:g} ms: {latency.median_ms:.3g} ms ({low:.3g} to {high:.3g}, "
+            f"{budget_ms:g} ms{at}: {latency.median_ms:.3g} ms ({low:.3g} to {high:.3g}, "
             f"{latency.verdict})"
         )
     return ""
 
 
-def _why_left(record: TrialRecord, front: Sequence[TrialRecord], budget_ms: float | None) -> str:
-    latency = record.known_latency
-    assert latency is not None, "who was on the front has a latency"
-    measured = (
-        f"trial {record.number} left the front: {latency.median_ms:.3g} ms when measured again"
+def _why_left(record: TrialRecord, front: Sequence[TrialRecord], aims: Aims) -> str:
+    known = record.latencies
+    measured = ", ".join(
+        f"{latency.median_ms:.3g} ms" + ("" if name == FIRST_TARGET else f" at {name}")
+        for name, latency in known.items()
     )
-    if latency.is_over(budget_ms):
-        return f"{measured}, over the budget of {budget_ms:g} ms"
+    measured = f"trial {record.number} left the front: {measured} when measured again"
+    for name, limit in aims.budgets_ms.items():
+        if name in known and known[name].is_over(limit):
+            at = "" if name == FIRST_TARGET else f" at {name}"
+            return f"{measured}, over the budget of {limit:g} ms{at}"
+    own = _plain(record, aims)
     better = [
         each.number
         for each in front
-        if (each.accuracy or 0.0) >= (record.accuracy or 0.0)
-        and (each.latency_ms or 0.0) <= latency.median_ms
+        if all(theirs <= mine for theirs, mine in zip(_plain(each, aims), own, strict=True))
     ]
     return f"{measured}, no better than trial {better[0]}" if better else measured
+
+
+def _plain(record: TrialRecord, aims: Aims) -> list[float]:
+    """Return the objectives by their plain values, smaller is better."""
+    return [
+        -(record.accuracy or 0.0) if name == "accuracy" else record.value(name) or 0.0
+        for name in aims.objectives
+    ]
 
 
 def break_down(front: Sequence[TrialRecord], gate: Gate, listener: Listener) -> list[TrialRecord]:

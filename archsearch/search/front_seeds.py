@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from archsearch.analysis import best_guesses
 from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
-from archsearch.record import SeedResult, TrialRecord
+from archsearch.record import Aims, SeedResult, TrialRecord
 from archsearch.search.plan import duration
 from archsearch.search.status import Listener, SearchStatus
 from archsearch.train import Recipe
@@ -41,6 +41,7 @@ def train_front_again(
     recipe: Recipe,
     keep: Callable[[int, SeedResult], None],
     listener: Listener,
+    aims: Aims | None = None,
 ) -> None:
     """Train the front with each of ``seeds``; what is known is not trained again.
 
@@ -55,8 +56,9 @@ def train_front_again(
         recipe: of the run.
         keep: stores the result of one training, by trial number.
         listener: watches.
+        aims: what the front trades off; None for accuracy against latency.
     """
-    wanted = missing_trainings(best_guesses(front), seeds)
+    wanted = missing_trainings(best_guesses(front, aims), seeds)
     if not wanted:
         return
     trial_s = {record.number: _seconds(record) for record, _ in wanted}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from archsearch.record import LatencyResult
+from archsearch.record import FIRST_TARGET, LatencyResult
 from archsearch.space import Params, SearchSpace
 
 _MIN_POINTS = 12
@@ -101,17 +101,27 @@ class LatencyGuess:
         """Take in one measurement."""
         self._latency.observe(params, latency_ms)
 
-    def learn(self, params: Params, latency: LatencyResult) -> None:
+    def learn(self, params: Params, latency: LatencyResult, name: str = FIRST_TARGET) -> None:
         """Take in a first look, unless it is one of which not even the spread is known."""
-        if not latency.is_guess or latency.interval_ms is not None:
+        if latency.is_guess and latency.interval_ms is None:
+            return
+        if name == FIRST_TARGET:
             self.observe(params, latency.median_ms)
+        else:
+            self.observe_sizes(params, {name: latency.median_ms})
 
-    def predict(self, params: Params) -> tuple[float, float] | None:
-        """Return the guess in ms and its relative standard error; None before enough is known."""
-        return self._latency.predict(params)
+    def predict(self, params: Params, name: str = FIRST_TARGET) -> tuple[float, float] | None:
+        """Return a guess and its relative standard error; None before enough is known.
+
+        Args:
+            params: of a candidate.
+            name: of a latency, in ms, or of a size.
+        """
+        guess = self._latency if name == FIRST_TARGET else self._sizes.get(name)
+        return guess.predict(params) if guess is not None else None
 
     def observe_sizes(self, params: Params, sizes: Mapping[str, float]) -> None:
-        """Take in sizes of a candidate by the names of their budgets."""
+        """Take in sizes of a candidate, and latencies at further targets, by name."""
         for name, size in sizes.items():
             self._sizes.setdefault(name, LogRidge(self._space)).observe(params, size)
 
@@ -119,20 +129,18 @@ class LatencyGuess:
         """Return the largest share of a limit that a candidate is guessed to take, 0 at least."""
         shares = [0.0]
         for name, limit in limits.items():
-            guess = self._latency if name == "latency_ms" else self._sizes.get(name)
-            guessed = guess.predict(params) if guess is not None else None
+            guessed = self.predict(params, name)
             if guessed is not None:
                 shares.append(guessed[0] / limit)
         return max(shares)
 
     def fits(self, params: Params, limits: Mapping[str, float]) -> bool:
-        """Tell whether a candidate may keep all limits: ``latency_ms``, and names of sizes.
+        """Tell whether a candidate may keep all limits: latencies and sizes by name.
 
         What is guessed to be over one by more than the guess's own error does not.
         """
         for name, limit in limits.items():
-            guess = self._latency if name == "latency_ms" else self._sizes.get(name)
-            guessed = guess.predict(params) if guess is not None else None
+            guessed = self.predict(params, name)
             if guessed is not None and guessed[0] > limit * (1 + guessed[1]):
                 return False
         return True

@@ -11,7 +11,7 @@ import numpy as np
 from archsearch.cost import count_arch
 from archsearch.data import describe_data
 from archsearch.search.prepare import Prepared
-from archsearch.search.promotion import promotion_of
+from archsearch.search.rungs import epoch_rungs
 from archsearch.train import Trainer
 
 _SAMPLES = 9
@@ -87,11 +87,9 @@ def epochs_each(prepared: Prepared) -> float:
     More go on than their share where later candidates are better than earlier ones.
     """
     config, epochs = prepared.config, prepared.recipe.epochs
-    promotion = promotion_of(config.rungs, config.promote, epochs)
-    if promotion is None:
-        return float(epochs)
-    total, share = float(promotion.epochs[0]), 1.0
-    for low, high in pairwise(promotion.epochs):
+    rungs = epoch_rungs(config.rungs, config.promote, epochs)
+    total, share = float(rungs.fidelities[0]), 1.0
+    for low, high in pairwise(rungs.fidelities):
         share *= config.promote or low / high
         total += share * (high - low)
     return total
@@ -109,7 +107,12 @@ def describe_plan(prepared: Prepared) -> list[str]:
         "MACs": config.budgets.macs and f"{config.budgets.macs:,.0f}",
         "memory": config.budgets.memory_bytes and f"{config.budgets.memory_bytes:,.0f} bytes",
     }
+    limits |= {
+        name: target.budget_ms and f"{target.budget_ms:g} ms"
+        for name, target in config.further.items()
+    }
     kept = ", ".join(f"{name} <= {value}" for name, value in limits.items() if value)
+    chosen = config.targets or config.objectives
     return [
         f"run: {prepared.folder.path}",
         f"space: {space.name}, {space.count():,} configurations, median {macs:.1f} M MACs",
@@ -121,6 +124,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
         f"search: {config.execution.trials} candidates, sampler {config.sampler}, seed "
         f"{config.seed}, latency on {prepared.device}; other seeds of the front: "
         f"{config.execution.front_seeds}",
+        *([f"front over: {', '.join(config.directions)}"] if chosen else []),
     ]
 
 

@@ -17,8 +17,8 @@ from archsearch.files import folder_problem, valid_name
 from archsearch.record import Environment
 from archsearch.search.baselines import Baseline, find_baselines
 from archsearch.search.config import SearchConfig
-from archsearch.search.promotion import promotion_of
 from archsearch.search.run_folder import RunFolder, run_folder
+from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers import check_sampler
 from archsearch.search.storage import (
     LONGEST_PATH,
@@ -94,6 +94,9 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         device = choose_device(wanted, "--device")
         if not config.latency.elsewhere:
             check_runtime(config.latency.runtime, device)
+    for target in config.targets.values():
+        with found.gathered():
+            check_runtime(target.runtime, choose_device(target.device, "targets"))
     name = place.name or (default_name(config, space) if space is not None else "")
     if name:
         with found.gathered():
@@ -259,5 +262,5 @@ def _recipe(config: SearchConfig) -> Recipe:
         return Recipe()
     if broken := recipe_problems(recipe):
         raise InputError(broken)
-    promotion_of(config.rungs, config.promote, recipe.epochs)
+    epoch_rungs(config.rungs, config.promote, recipe.epochs)
     return recipe

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from archsearch import __version__
 from archsearch.analysis import pareto_front
 from archsearch.errors import InputError, Problem
-from archsearch.record import BaselineRecord, Environment, RunRecord
+from archsearch.record import FIRST_TARGET, Aims, BaselineRecord, Environment, RunRecord
 from archsearch.search.run_folder import RunFolder, find_run
 from archsearch.search.shareable import shareable
 from archsearch.search.storage import STORAGE_ERRORS, Storage
@@ -99,6 +99,21 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(each) for each in parts) if all(map(str.isdigit, parts)) else ()
 
 
+def aims_of(identity: Mapping[str, Any]) -> Aims:
+    """Return what the front of a run trades off, from what its folder says was asked for.
+
+    Runs of earlier versions name neither objectives nor further targets.
+    """
+    targets = identity.get("targets") or {}
+    names = identity.get("objectives") or ("accuracy", FIRST_TARGET, *(f"{n}_ms" for n in targets))
+    budgets = {FIRST_TARGET: identity["budgets"].get("latency_ms")}
+    budgets |= {f"{name}_ms": target.get("budget_ms") for name, target in targets.items()}
+    return Aims(
+        objectives=tuple(dict.fromkeys(("accuracy", *names))),
+        budgets_ms={name: limit for name, limit in budgets.items() if limit is not None},
+    )
+
+
 def run_record(
     folder: RunFolder, config: dict[str, Any], trials: list[Any], attributes: dict[str, Any]
 ) -> RunRecord:
@@ -107,14 +122,15 @@ def run_record(
     The record goes into pages that people pass on: it holds the configuration as anybody may see
     it.
     """
-    budget_ms = config["identity"]["budgets"]["latency_ms"]
+    aims = aims_of(config["identity"])
     return RunRecord(
         name=folder.name,
         config=shareable(config),
         environment=Environment.model_validate(config["environment"]),
         trials=tuple(trials),
-        front=tuple(record.number for record in pareto_front(trials, budget_ms)),
-        budget_ms=budget_ms,
+        front=tuple(record.number for record in pareto_front(trials, aims)),
+        budget_ms=aims.budgets_ms.get(FIRST_TARGET),
+        aims=aims,
         wall_s=attributes.get("wall_s", 0.0),
         time_by_cause=attributes.get("time_by_cause", {}),
         notes=(*attributes.get("notes", ()), *attributes.get(LATENCY_NOTES, {}).values()),

@@ -3,7 +3,6 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import optuna
@@ -15,35 +14,7 @@ from archsearch.analysis import (
     hypervolume,
     nondominated,
 )
-from archsearch.space import Params
-
-Direction = Literal["min", "max"]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One trial of a `search`: one configuration, evaluated at one fidelity.
-
-    Attributes:
-        number: in the order of proposals.
-        params: active parameters.
-        values: objectives, constraints and known values by name; empty if it failed.
-        feasible: whether every constraint is met.
-        failure: why it failed; empty if it did not.
-        origin: how the proposal came about; ``promoted`` for one that was evaluated before at a
-            lower fidelity.
-        fidelity: at which it was evaluated; None in a search without rungs.
-        candidate: number of the trial in which the configuration was first evaluated.
-    """
-
-    number: int
-    params: Params
-    values: Mapping[str, float]
-    feasible: bool = True
-    failure: str = ""
-    origin: str = ""
-    fidelity: float | None = None
-    candidate: int = -1
+from archsearch.search.evaluation import Direction, Evaluation
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from archsearch.activity import doing, resumable
@@ -28,14 +28,17 @@ from archsearch.search.execution import log_to, num_workers, open_driver
 from archsearch.search.final_front import add_notes, confirm_and_keep, keep_finals
 from archsearch.search.finish import break_down, evaluate_front
 from archsearch.search.front_seeds import train_front_again
+from archsearch.search.further_targets import open_further
 from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.latency_table import keep_table, open_table, prepare_table
-from archsearch.search.loop import SearchLoop
+from archsearch.search.network_evaluator import NetworkEvaluator
+from archsearch.search.network_sampler import network_sampler
+from archsearch.search.network_search import search_networks
 from archsearch.search.plan import describe_cost, epoch_cost
 from archsearch.search.prepare import Place, Prepared, prepare
 from archsearch.search.read_run import run_record, study_name
-from archsearch.search.samplers import build_sampler
+from archsearch.search.screening import NetworkScreening
 from archsearch.search.status import Listener, SilentListener
 from archsearch.search.stopping import DominanceRule
 from archsearch.search.store import StudyStore
@@ -119,16 +122,9 @@ def _session(
         prepared.storage,
         str(folder.read_config()["study"]),
         prepared.space,
-        build_sampler(
-            config.sampler,
-            prepared.space,
-            config.seed,
-            guess,
-            config.budgets,
-            has_rungs=config.rungs is not None,
-        ),
-        constraints=tuple(config.budgets.limits),
-        told=told,
+        network_sampler(config, prepared.space, guess),
+        constraints=tuple(config.limits),
+        objectives=config.directions,
     )
     before_s = store.attribute("wall_s", 0.0)
     rule = None
@@ -137,7 +133,11 @@ def _session(
     quiet = machine_lock()
     num = num_workers(config.execution, prepared.device)
     rest_s = 0.0
-    with _open_probe(prepared) as probe, _open_driver(prepared, rule, quiet, listener) as driver:
+    with (
+        _open_probe(prepared) as probe,
+        open_further(config.further, quiet, listener.line) as further,
+        _open_driver(prepared, rule, quiet, listener) as driver,
+    ):
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
@@ -163,12 +163,11 @@ def _session(
 
             # with rungs, a candidate that has begun may still have to go on
             if is_work_left or config.rungs is not None:
-                loop = SearchLoop(
+                evaluator = NetworkEvaluator(
                     config,
                     prepared.recipe,
                     prepared.space,
                     store,
-                    gate,
                     start,
                     num,
                     rule,
@@ -176,9 +175,20 @@ def _session(
                     folder,
                     listener,
                     before_s,
+                    told,
                 )
+                screening = NetworkScreening(config, prepared.space, gate, guess, listener, further)
                 try:
-                    loop.run()
+                    search_networks(
+                        config,
+                        prepared.recipe,
+                        prepared.space,
+                        store,
+                        screening,
+                        evaluator,
+                        folder,
+                        listener,
+                    )
                 finally:
                     if table is not None:
                         keep_table(table, listener)
@@ -188,8 +198,9 @@ def _session(
             front = confirm_and_keep(
                 store,
                 gate,
-                config.budgets.latency_ms,
+                config.aims,
                 listener,
+                further=further,
                 patience_s=_PATIENCE * (before_s + rest_began - began),
             )
             rest_s = time.perf_counter() - rest_began
@@ -201,10 +212,11 @@ def _session(
                 prepared.recipe,
                 store.add_seed,
                 listener,
+                config.aims,
             )
         finally:
             wall_s = before_s + time.perf_counter() - began
-            _add_times(store, driver, rest_s, gate, wall_s)
+            _add_times(store, driver, rest_s, (gate, *further.values()), wall_s)
         patience_s = _PATIENCE * (before_s + time.perf_counter() - began)
         _run_baselines(prepared, store, gate, driver, listener, patience_s)
         driver.close()
@@ -259,7 +271,7 @@ def _finish(
     before_s: float,
     began: float,
 ) -> RunRecord:
-    confirmed = pareto_front(store.records(), prepared.config.budgets.latency_ms)
+    confirmed = pareto_front(store.records(), prepared.config.aims)
     with doing("finding where the front's networks spend their time"):
         front = break_down(confirmed, gate, listener)
 
@@ -302,7 +314,9 @@ def _open_driver(
     )
 
 
-def _add_times(store: StudyStore, driver: Driver, rest_s: float, gate: Gate, wall_s: float) -> None:
+def _add_times(
+    store: StudyStore, driver: Driver, rest_s: float, gates: Sequence[Gate], wall_s: float
+) -> None:
     """Add where the time of a session went.
 
     While the front is measured again there is nothing to train: that counts as measuring alone,
@@ -312,7 +326,8 @@ def _add_times(store: StudyStore, driver: Driver, rest_s: float, gate: Gate, wal
     spent = driver.time.as_dict() if driver.is_started else {}
     if spent:
         spent["idle"] = max(0.0, spent["idle"] - rest_s * driver.num_workers)
-    spent |= {"measuring": gate.time.measuring, "waiting_for_quiet": gate.time.waiting}
+    spent["measuring"] = sum(gate.time.measuring for gate in gates)
+    spent["waiting_for_quiet"] = sum(gate.time.waiting for gate in gates)
     for cause, seconds in spent.items():
         times[cause] = times.get(cause, 0.0) + seconds
     store.set_attribute("time_by_cause", times)

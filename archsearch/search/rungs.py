@@ -16,6 +16,8 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
+from archsearch.errors import InputError, Problem
+
 Floats = NDArray[np.float64]
 
 #: worst corner of hypervolume contributions, beyond the worst of the front, as a share of its span
@@ -128,3 +130,31 @@ class Rungs:
                 if candidate not in self._begun[rung + 1]:
                     return candidate, rung + 1
         return None
+
+
+def epoch_rungs(rungs: Sequence[int] | None, share: float | None, epochs: int) -> Rungs:
+    """Return the rungs of a run; a single one for a run without.
+
+    Args:
+        rungs: epochs after which candidates are paused; that of a whole training may be left out.
+        share: of the candidates at a rung that go on; None for the ratio of the two epochs.
+        epochs: of a whole training.
+
+    Raises:
+        InputError: the rungs do not increase, or do not fit the epochs.
+    """
+    if not rungs:
+        if share is not None:
+            raise InputError(Problem("--promote", "needs --rungs", remedy="e.g. --rungs 2,6"))
+        return Rungs((epochs,))
+    below = [rung for rung in rungs if rung != epochs]
+    problems = [
+        Problem("--rungs", f"must be below the {epochs} epochs of a whole training", rung)
+        for rung in below
+        if rung > epochs
+    ]
+    if any(low >= high for low, high in pairwise(rungs)):
+        problems.append(Problem("--rungs", "must increase", list(rungs), "e.g. --rungs 2,6"))
+    if problems:
+        raise InputError(problems)
+    return Rungs((*below, epochs), share)

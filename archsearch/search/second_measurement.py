@@ -9,11 +9,12 @@ from archsearch.cost import Probe, current_environment
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, RunRecord
 from archsearch.search.baselines import measure_again
-from archsearch.search.config import LatencyTarget
+from archsearch.search.config import FurtherTarget, LatencyTarget
 from archsearch.search.confirmation import measure_to_publish
 from archsearch.search.execution import log_to
 from archsearch.search.final_front import confirm_and_keep, keep_finals
 from archsearch.search.finish import break_down
+from archsearch.search.further_targets import open_further
 from archsearch.search.gate import Gate
 from archsearch.search.read_run import load_run, run_record, study_name
 from archsearch.search.run_folder import find_run
@@ -65,17 +66,34 @@ def measure_front(
         )
     if not target.elsewhere:
         check_environment(record, _here(device))
-    with folder.lock(), log_to(folder.log), _open_probe(target, device, address) as probe:
+    quiet = OtherMachine() if target.elsewhere else machine_lock()
+    targets = {
+        f"{name}_ms": FurtherTarget.model_validate(each)
+        for name, each in (config["identity"].get("targets") or {}).items()
+    }
+    with (
+        folder.lock(),
+        log_to(folder.log),
+        _open_probe(target, device, address) as probe,
+        open_further(targets, machine_lock(), listener.line) as further,
+    ):
         if isinstance(probe, RemoteProbe):
             check_environment(record, probe.environment())
         space = space_from(YamlSource(str(folder.config), config["space"]), config["space_name"])
         storage = folder.storage_in(config)
-        store = StudyStore(storage, study_name(folder, config, storage), space)
-        quiet = OtherMachine() if target.elsewhere else machine_lock()
+        store = StudyStore(
+            storage,
+            study_name(folder, config, storage),
+            space,
+            objectives={
+                name: "max" if name == "accuracy" else "min" for name in record.aims.objectives
+            },
+        )
         gate = Gate(probe, quiet, target, say=listener.line)
-        budget_ms = record.budget_ms
         try:
-            front = confirm_and_keep(store, gate, budget_ms, listener, every=every)
+            front = confirm_and_keep(
+                store, gate, record.aims, listener, further=further, every=every
+            )
             keep_finals(store, break_down(front, gate, listener))
             measure_again(
                 store.attribute("baselines", {}),
@@ -87,7 +105,8 @@ def measure_front(
             )
         finally:
             times = dict(store.attribute("time_by_cause", {}))
-            times["measuring"] = times.get("measuring", 0.0) + gate.time.measuring
+            spent = sum(each.time.measuring for each in (gate, *further.values()))
+            times["measuring"] = times.get("measuring", 0.0) + spent
             store.set_attribute("time_by_cause", times)
         return run_record(folder, config, store.records(), store.study.user_attrs)
 

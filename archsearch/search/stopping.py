@@ -17,11 +17,13 @@ class Rival:
         trial: its number.
         latency_ms: its latency.
         accuracies: validation accuracy after each epoch.
+        more: its further objectives, smaller is better.
     """
 
     trial: int
     latency_ms: float
     accuracies: tuple[float, ...]
+    more: tuple[float, ...] = ()
 
 
 def clearly_dominated(
@@ -31,9 +33,11 @@ def clearly_dominated(
     rivals: Sequence[Rival],
     num_images: int,
     z: float = 2.5,
+    more: Sequence[float] = (),
 ) -> Rival | None:
     """Return a rival that is no slower and was better at the same epoch beyond doubt, or None.
 
+    It is no worse in further objectives either.
     Beyond doubt means by more than ``z`` standard errors of the difference of two proportions
     over ``num_images`` validation images. Only equal epochs are compared.
 
@@ -44,10 +48,13 @@ def clearly_dominated(
         rivals: finished candidates.
         num_images: images in the validation split.
         z: margin in standard errors.
+        more: further objectives of the candidate, smaller is better; a rival is no worse in any.
     """
     best: Rival | None = None
     for rival in rivals:
         if rival.latency_ms > latency_ms or len(rival.accuracies) < epoch:
+            continue
+        if any(other > own for other, own in zip(rival.more, more, strict=True)):
             continue
         theirs = rival.accuracies[epoch - 1]
         variance = (accuracy * (1 - accuracy) + theirs * (1 - theirs)) / num_images
@@ -72,27 +79,37 @@ class DominanceRule:
         self._last_epoch = math.floor(num_epochs * 2 / 3)
         self._min_epoch = min_epoch
         self._rivals: tuple[Rival, ...] = ()
-        self._latencies: dict[int, float] = {}
+        self._expected: dict[int, tuple[float, tuple[float, ...]]] = {}
         self._lock = threading.Lock()
 
-    def expect(self, trial: int, latency_ms: float) -> None:
-        """Note the latency of a candidate about to be trained."""
-        self._latencies[trial] = latency_ms
+    def expect(self, trial: int, latency_ms: float, more: Sequence[float] = ()) -> None:
+        """Note latency and further objectives of a candidate about to be trained."""
+        self._expected[trial] = (latency_ms, tuple(more))
 
-    def finished(self, trial: int, latency_ms: float, curve: Sequence[EpochMetrics]) -> None:
-        """Note a candidate that was trained to the end."""
-        rival = Rival(trial, latency_ms, tuple(metrics.accuracy for metrics in curve))
+    def finished(
+        self,
+        trial: int,
+        latency_ms: float,
+        curve: Sequence[EpochMetrics],
+        more: Sequence[float] = (),
+    ) -> None:
+        """Note a candidate that was trained to the end, and its further objectives."""
+        accuracies = tuple(metrics.accuracy for metrics in curve)
+        rival = Rival(trial, latency_ms, accuracies, tuple(more))
         with self._lock:
             self._rivals = (*self._rivals, rival)
 
     def reason(self, trial: int, curve: Sequence[EpochMetrics]) -> str:
         """Return why the candidate should stop now; empty to go on."""
         epoch = len(curve)
-        latency = self._latencies.get(trial)
-        if latency is None or not self._min_epoch <= epoch <= self._last_epoch:
+        expected = self._expected.get(trial)
+        if expected is None or not self._min_epoch <= epoch <= self._last_epoch:
             return ""
+        latency, more = expected
         accuracy = curve[-1].accuracy
-        rival = clearly_dominated(accuracy, epoch, latency, self._rivals, self._num_images)
+        rival = clearly_dominated(
+            accuracy, epoch, latency, self._rivals, self._num_images, more=more
+        )
         if rival is None:
             return ""
         return (

@@ -1,25 +1,25 @@
-"""The Optuna study of a run: the single source of truth, and the only writer of its storage."""
+"""The Optuna study of a search: the single source of truth, and the only writer of its storage."""
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import optuna
-from optuna.study import StudyDirection
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from archsearch.record import SeedResult, TrialRecord
+from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.storage import Storage, storage_at
 from archsearch.search.told import RUNG
 from archsearch.space import Parameter, Params, SearchSpace, Value
 
 logger = logging.getLogger(__name__)
 
-#: objectives in the order that Optuna stores them
-OBJECTIVES = ("accuracy", "latency_ms")
-_DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
+#: objectives of a run that names none, in the order that Optuna stores them
+OBJECTIVES: dict[str, Direction] = {"accuracy": "max", "latency_ms": "min"}
 
 #: user attribute of a finished trial that holds its `TrialRecord`
 RECORD = "record"
@@ -33,34 +33,21 @@ OTHER_SEEDS = "other_seeds"
 #: user attribute of a trial that proposed an architecture again: the first trial of it
 REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
-#: user attribute of a trial that goes on with a paused candidate: the trial that was paused
-_CANDIDATE = "candidate"
-
-
-@dataclass
-class Proposal:
-    """A trial that was asked for and is not told yet."""
-
-    trial: Trial
-    params: Params
-    origin: str
-
-    @property
-    def number(self) -> int:
-        """Optuna's trial number."""
-        return self.trial.number
+#: user attribute of a trial that goes on with a paused candidate: the first trial of it; runs of
+#: earlier versions have the trial that was paused last
+CANDIDATE = "candidate"
 
 
 class StudyStore:
     """Asks, tells and reads back; see the Optuna facts that shaped it in ``docs/decisions.md``.
 
     Args:
-        storage: where the study is; a text is an Optuna storage URL.
+        storage: where the study is; a text is an Optuna storage URL, None keeps it in memory.
         name: of the study.
         space: what is searched.
         sampler: proposes parameters.
         constraints: names of the constraints, written in this order on every trial.
-        told: called with the record of every trial that is told, repeats left out.
+        objectives: direction by name, in the order that Optuna stores them.
 
     Raises:
         RunError: the storage cannot be opened.
@@ -68,104 +55,122 @@ class StudyStore:
 
     def __init__(
         self,
-        storage: Storage | str,
+        storage: Storage | str | None,
         name: str,
         space: SearchSpace,
         sampler: optuna.samplers.BaseSampler | None = None,
         constraints: Sequence[str] = (),
-        told: Callable[[TrialRecord], None] | None = None,
+        objectives: Mapping[str, Direction] = OBJECTIVES,
     ) -> None:
-        self._told = told
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
         self._constraints = tuple(constraints)
+        self._objectives = tuple(objectives)
+        self._asked: dict[int, Trial] = {}
+        self._queued = 0
         place = storage_at(storage) if isinstance(storage, str) else storage
-        with place.told("cannot be opened", Exception), warnings.catch_warnings():
+        told = place.told("cannot be opened", Exception) if place else contextlib.nullcontext()
+        with told, warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.study = optuna.create_study(
-                storage=place.open(),
+                storage=place.open() if place else None,
                 study_name=name,
-                directions=_DIRECTIONS,
+                directions=["maximize" if d == "max" else "minimize" for d in objectives.values()],
                 sampler=sampler,
                 load_if_exists=True,
             )
-            self.study.set_metric_names(list(OBJECTIVES))
+            self.study.set_metric_names(list(objectives))
 
-    def ask(self) -> Proposal:
+    def ask(self) -> Evaluation:
         """Return the next proposal: one that was interrupted, else the sampler's."""
         trial = self.study.ask()
+        self._queued = max(0, self._queued - 1)
         params = self._space.walk(lambda parameter: suggest(trial, parameter))
         # queued trials bring their origin along
         origin = trial.user_attrs.get(_ORIGIN)
         if origin is None:
             origin = getattr(self.study.sampler, "origin", type(self.study.sampler).__name__)
             trial.set_user_attr(_ORIGIN, origin)
-        return Proposal(trial, params, str(origin))
+        self._asked[trial.number] = trial
+        return Evaluation(
+            trial.number,
+            params,
+            origin=str(origin),
+            candidate=trial.user_attrs.get(CANDIDATE, trial.number),
+            rung=trial.user_attrs.get(RUNG, 0),
+        )
 
     @property
     def exhausted(self) -> bool:
         """Whether the sampler has nothing new to propose."""
         return bool(getattr(self.study.sampler, "exhausted", False))
 
-    def tell(
-        self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]
-    ) -> None:
-        """Finish a trial with what is known about it."""
-        # the trial itself has the choices
-        data = {key: value for key, value in record.to_dict().items() if key != "choices"}
-        proposal.trial.set_user_attr(RECORD, data)
-        self._finish(proposal, record, violations)
-        if self._told is not None:
-            self._told(record)
+    @property
+    def has_queued(self) -> bool:
+        """Whether trials that were interrupted wait to be asked for again."""
+        return self._queued > 0
 
-    def _finish(
-        self, proposal: Proposal, record: TrialRecord, violations: Mapping[str, float]
-    ) -> None:
+    def tell(self, evaluation: Evaluation, attributes: Mapping[str, Any]) -> None:
+        """Finish a trial with what is known about it.
+
+        Args:
+            evaluation: its end.
+            attributes: user attributes to keep with it, plain data.
+        """
+        trial = self._asked[evaluation.number]
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        self._finish(evaluation.number, evaluation)
+
+    def _finish(self, number: int, result: Evaluation) -> None:
+        trial = self._asked.pop(number)
         for name in self._constraints:
-            proposal.trial.set_constraint(name, violations.get(name, 0.0))
-        if record.state == "complete":
-            values = (record.accuracy, record.latency_ms)
-            self.study.tell(proposal.trial, values)  # type: ignore[arg-type]
+            trial.set_constraint(name, result.violations.get(name, 0.0))
+        if result.state == "complete":
+            self.study.tell(trial, [result.values[name] for name in self._objectives])
         else:
-            # infeasible and dominated candidates have no accuracy to compare: Optuna's PRUNED
-            failed = record.state == "failed"
-            state = TrialState.FAIL if failed else TrialState.PRUNED
-            self.study.tell(proposal.trial, state=state)
+            # a study compares complete trials: what was not evaluated at the last fidelity, or not
+            # at all, must not be among them
+            failed = result.state == "failed"
+            self.study.tell(trial, state=TrialState.FAIL if failed else TrialState.PRUNED)
 
-    def tell_repeat(
-        self, proposal: Proposal, known: TrialRecord, violations: Mapping[str, float]
-    ) -> None:
-        """Finish a trial whose architecture was told before, with what was told then."""
-        proposal.trial.set_user_attr(REPEAT_OF, known.number)
-        self._finish(proposal, known, violations)
+    def tell_repeat(self, number: int, known: Evaluation, *, reuse: bool) -> None:
+        """Finish a trial whose configuration was proposed before.
 
-    def tell_invalid(self, proposal: Proposal, reason: str) -> None:
+        Args:
+            number: of the trial.
+            known: the earlier trial.
+            reuse: give the trial the earlier one's result; otherwise it has none.
+        """
+        if reuse:
+            self._asked[number].set_user_attr(REPEAT_OF, known.number)
+            self._finish(number, known)
+        else:
+            self._finish(number, replace(known, state="pruned"))
+
+    def tell_invalid(self, number: int, reason: str) -> None:
         """Finish a trial whose parameters break a rule of the space, as wholly infeasible."""
-        proposal.trial.set_user_attr(_INVALID, reason)
+        trial = self._asked.pop(number)
+        trial.set_user_attr(_INVALID, reason)
         for name in self._constraints:
-            proposal.trial.set_constraint(name, 1.0)
-        self.study.tell(proposal.trial, state=TrialState.PRUNED)
+            trial.set_constraint(name, 1.0)
+        self.study.tell(trial, state=TrialState.PRUNED)
 
-    def ask_for(self, params: Params, origin: str) -> Proposal:
-        """Return a proposal of given parameters."""
+    def ask_for(self, params: Params, origin: str) -> Evaluation:
+        """Return a proposal of given parameters; trials that were queued before come first."""
         self.study.enqueue_trial(dict(params), user_attrs={_ORIGIN: origin})
+        self._queued += 1
         return self.ask()
 
-    def promote(self, paused: TrialRecord, rung: int) -> Proposal:
+    def promote(self, paused: Evaluation, rung: int) -> Evaluation:
         """Return a trial in which a paused candidate goes on to ``rung``, an index.
 
-        A study is append-only, so each rung of a candidate is a trial of its own.
+        A study is append-only, so each rung of a candidate is a trial of its own. No other trial
+        may be queued.
         """
-        attributes = {_ORIGIN: paused.origin, RUNG: rung, _CANDIDATE: paused.number}
-        self.study.enqueue_trial(dict(paused.choices), user_attrs=attributes)
-        ahead = []
-        while (proposal := self.ask()).trial.user_attrs.get(_CANDIDATE) != paused.number:
-            ahead.append(proposal)
-        for other in ahead:
-            # what was queued before, such as trials that were interrupted, is queued again
-            self.study.tell(other.trial, state=TrialState.FAIL)
-            self.study.enqueue_trial(dict(other.params), user_attrs={_ORIGIN: other.origin})
-        return proposal
+        attributes = {_ORIGIN: paused.origin, RUNG: rung, CANDIDATE: paused.candidate}
+        self.study.enqueue_trial(dict(paused.params), user_attrs=attributes)
+        return self.ask()
 
     def recover(self) -> int:
         """Queue again what an earlier driver left unfinished; return how many trials.
@@ -177,11 +182,17 @@ class StudyStore:
         for trial in unfinished:
             origin = trial.user_attrs.get(_ORIGIN, "resumed")
             self.study.tell(trial.number, state=TrialState.FAIL)
-            if RUNG in trial.user_attrs:
+            if trial.user_attrs.get(RUNG, 0):
                 continue
             if trial.params and not self._space.problems(trial.params):
                 self.study.enqueue_trial(dict(trial.params), user_attrs={_ORIGIN: origin})
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        self._queued = len(waiting)
         return len(unfinished)
+
+    def finished(self) -> list[FrozenTrial]:
+        """Return every trial that has ended, in order of number."""
+        return [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished()]
 
     def records(self) -> list[TrialRecord]:
         """Return every finished trial that has a record, in order of number."""
@@ -227,7 +238,8 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
         for trial in study.get_trials(deepcopy=False)
         if RECORD in trial.user_attrs and trial.state.is_finished()
     ]
-    went_on = {trial.user_attrs.get(_CANDIDATE) for trial in finished}
+    first = first_trials(finished)
+    last = {first[trial.number]: trial.number for trial in finished}
     return [
         TrialRecord.model_validate(
             {
@@ -238,5 +250,14 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
             }
         )
         for trial in finished
-        if trial.number not in went_on
+        if last[first[trial.number]] == trial.number
     ]
+
+
+def first_trials(trials: Iterable[FrozenTrial]) -> dict[int, int]:
+    """Return by number of each trial that of the first trial of its candidate."""
+    first: dict[int, int] = {}
+    for trial in trials:
+        begun = trial.user_attrs.get(CANDIDATE, trial.number)
+        first[trial.number] = first.get(begun, begun)
+    return first

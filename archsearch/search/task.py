@@ -10,7 +10,7 @@ import optuna
 
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.search.result import Direction
+from archsearch.search.evaluation import Direction
 from archsearch.space import Params, SearchSpace
 
 #: what is evaluated: the architecture, or the parameters of a flat space
@@ -67,6 +67,13 @@ class Task:
     def is_feasible(self, values: Mapping[str, float]) -> bool:
         """Tell whether every constraint is met; what is missing is not."""
         return all(values.get(key, math.inf) <= limit for key, limit in self.constraints.items())
+
+    def violations(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return by which share each constraint is exceeded; what is not known counts as kept."""
+        return {
+            key: (values[key] - limit) / (abs(limit) or 1.0) if key in values else 0.0
+            for key, limit in self.constraints.items()
+        }
 
     def point(self, values: Mapping[str, float]) -> list[float]:
         """Return the objectives, smaller is better."""

@@ -21,11 +21,13 @@ from archsearch.cluster import (
 from archsearch.cost import ArchCounts
 from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
 from archsearch.search import confirmation
-from archsearch.search.config import Budgets, Execution, SearchConfig
+from archsearch.search.config import Budgets, Execution, FurtherTarget, SearchConfig
 from archsearch.search.latency_guess import LatencyGuess
-from archsearch.search.loop import SearchLoop
+from archsearch.search.network_evaluator import NetworkEvaluator
+from archsearch.search.network_sampler import network_sampler
+from archsearch.search.network_search import search_networks
 from archsearch.search.run_folder import RunFolder
-from archsearch.search.samplers import build_sampler
+from archsearch.search.screening import NetworkScreening
 from archsearch.search.status import SearchStatus
 from archsearch.search.stopping import DominanceRule
 from archsearch.search.store import StudyStore
@@ -157,28 +159,10 @@ class Recorder:
 
 @dataclass
 class Bench:
-    """Everything around a `SearchLoop`, on one folder."""
+    """Everything around an `Engine` of networks, on one folder."""
 
     folder: RunFolder
     space: SearchSpace
-
-    def store(
-        self,
-        sampler: str = "evolution",
-        budgets: Budgets | None = None,
-        *,
-        has_rungs: bool = False,
-    ) -> StudyStore:
-        budgets = budgets or Budgets()
-        guess = LatencyGuess(self.space)
-        self.guess = guess
-        return StudyStore(
-            self.folder.storage,
-            self.folder.name,
-            self.space,
-            build_sampler(sampler, self.space, 0, guess, budgets, has_rungs=has_rungs),
-            constraints=tuple(budgets.limits),
-        )
 
     def loop(
         self,
@@ -190,36 +174,79 @@ class Bench:
         patience: int | None = None,
         sampler: str = "evolution",
         gate: FakeGate | None = None,
+        further: dict[str, FakeGate] | None = None,
         rule: DominanceRule | None = None,
         listener: Recorder | None = None,
         budget_params: float | None = None,
         rungs: tuple[int, ...] | None = None,
         time_limit_s: float | None = None,
-    ) -> SearchLoop:
+        objectives: tuple[str, ...] | None = None,
+        targets: dict[str, FurtherTarget] | None = None,
+    ) -> "Session":
         self.executor = executor or FakeExecutor()
         self.listener = listener or Recorder()
         self.gate = gate or FakeGate()
-        budgets = budgets or Budgets(latency_ms=budget_ms, params=budget_params)
-        self.opened = self.store(sampler, budgets, has_rungs=rungs is not None)
         config = SearchConfig(
             space="tiny",
             sampler=sampler,
-            budgets=budgets,
+            budgets=budgets or Budgets(latency_ms=budget_ms, params=budget_params),
             rungs=rungs,
+            objectives=objectives,
+            targets=targets or {},
             execution=Execution(trials=trials, patience=patience, time_limit_s=time_limit_s),
         )
-        return SearchLoop(
+        guess = LatencyGuess(self.space)
+        self.opened = StudyStore(
+            self.folder.storage,
+            self.folder.name,
+            self.space,
+            network_sampler(config, self.space, guess),
+            constraints=tuple(config.limits),
+            objectives=config.directions,
+        )
+        evaluator = NetworkEvaluator(
             config,
             Recipe(epochs=EPOCHS),
             self.space,
             self.opened,
-            self.gate,  # type: ignore[arg-type]
             lambda: self.executor,
             FakeExecutor.num_workers,
             rule,
-            self.guess,
+            guess,
             self.folder,
             self.listener,
+        )
+        screening = NetworkScreening(
+            config,
+            self.space,
+            self.gate,
+            guess,
+            self.listener,
+            further,
+        )
+        return Session(config, self, screening, evaluator)
+
+
+@dataclass
+class Session:
+    """One session of a run, to be run."""
+
+    config: SearchConfig
+    bench: Bench
+    screening: NetworkScreening
+    evaluator: NetworkEvaluator
+
+    def run(self) -> None:
+        bench = self.bench
+        search_networks(
+            self.config,
+            Recipe(epochs=EPOCHS),
+            bench.space,
+            bench.opened,
+            self.screening,
+            self.evaluator,
+            bench.folder,
+            bench.listener,
         )
 
 

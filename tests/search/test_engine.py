@@ -10,7 +10,7 @@ import pytest
 import archsearch
 from archsearch.analysis import hypervolume
 from archsearch.errors import InputError, RunError
-from archsearch.search.engine import search
+from archsearch.search.function_search import search
 from archsearch.space import flat_space, load_space
 
 SPACE = flat_space({**{f"c{i}": ["a", "b", "c"] for i in range(5)}, "n": {"int": [1, 4]}})
@@ -197,7 +197,7 @@ def test_a_run_whose_first_trials_all_fail_stops():
     def never(params):
         raise ValueError("broken")
 
-    with pytest.raises(RunError, match=r"first 5 evaluations all failed.*ValueError: broken"):
+    with pytest.raises(RunError, match=r"first 5 candidates all failed.*ValueError: broken"):
         search(SPACE, never, objectives=BOTH, trials=20)
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 from collections import Counter
 
 import pytest
@@ -6,7 +7,7 @@ from optuna.trial import TrialState
 from archsearch.analysis import pareto_front
 from archsearch.arch import Arch
 from archsearch.errors import BudgetUnreachableError, RunError
-from archsearch.search import loop
+from archsearch.search import network_evaluator, network_search
 from archsearch.search.config import Budgets, LatencyTarget
 from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.samplers import SAMPLERS
@@ -92,7 +93,8 @@ def test_a_budget_of_parameters_that_nothing_keeps_ends_the_run(
     bench: Bench, sampler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a random sampler never knows that it has seen everything
-    monkeypatch.setattr("archsearch.search.intake._MAX_WITHOUT_A_CANDIDATE", 80)
+    policy = dataclasses.replace(network_search.POLICY, give_up_after=80)
+    monkeypatch.setattr(network_search, "POLICY", policy)
     loop = bench.loop(trials=6, budget_params=10, sampler=sampler)
     with pytest.raises(BudgetUnreachableError, match=r"the smallest have [\d,]+ parameters"):
         loop.run()
@@ -152,7 +154,7 @@ def test_a_space_that_is_used_up_ends_the_run(bench: Bench) -> None:
 def test_weights_are_kept_for_the_first_layers_and_no_others(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_LAYERS_KEPT", 2)
+    monkeypatch.setattr(network_evaluator, "_LAYERS_KEPT", 2)
     bench.loop(trials=12).run()
     records = bench.opened.records()
     front = pareto_front(records)

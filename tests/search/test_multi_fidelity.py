@@ -10,8 +10,8 @@ import pytest
 from optuna.trial import TrialState
 
 from archsearch.errors import InputError
-from archsearch.search.engine import search
-from archsearch.search.samplers import LIBRARY_SAMPLERS
+from archsearch.search.function_search import search
+from archsearch.search.samplers import SAMPLERS
 from archsearch.space import flat_space
 
 SPACE = flat_space({**{f"c{i}": ["a", "b", "c"] for i in range(5)}, "n": {"int": [1, 4]}})
@@ -45,7 +45,7 @@ def identity(trial):
     return (trial.candidate, trial.fidelity, tuple(sorted(trial.params.items())))
 
 
-@pytest.mark.parametrize("sampler", LIBRARY_SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_works_with_rungs(sampler):
     result = run(sampler=sampler, trials=12)
     begun = [trial for trial in result.trials if trial.fidelity == 1]

@@ -7,51 +7,11 @@ from optuna.trial import TrialState
 
 from archsearch.cluster import Job
 from archsearch.errors import InputError
-from archsearch.record import TrialRecord
-from archsearch.search.promotion import Promotion, promotion_of
+from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers import SAMPLERS
-from tests.analysis.made_records import trial
 from tests.search.conftest import EPOCHS, Bench, FakeExecutor, accuracy_of, latency_of
 
 RUNGS = (1, 2)
-
-
-def record(digest: str, accuracies: list[float], state: str = "pruned") -> TrialRecord:
-    made = trial(0, latency_ms=1.0, state=state, curve=tuple(accuracies))
-    return made.model_copy(update={"digest": digest})
-
-
-def test_the_best_at_a_rung_go_on() -> None:
-    promotion = Promotion((1, 3), 0.5)
-    for digest, accuracy in zip("abcd", (0.2, 0.9, 0.5, 0.4), strict=True):
-        promotion.tell(record(digest, [accuracy]))
-    assert promotion.next() == ("b", 1)
-    assert promotion.next() == ("c", 1)
-    assert promotion.next() is None
-
-
-def test_what_is_restored_is_what_was_told() -> None:
-    told = Promotion((1, 3), 0.5)
-    restored = Promotion((1, 3), 0.5)
-    for digest, accuracy in zip("abcd", (0.2, 0.9, 0.5, 0.4), strict=True):
-        told.tell(record(digest, [accuracy]))
-    assert told.next() == ("b", 1)
-    whole = record("b", [0.9, 0.91, 0.92], "complete")
-    told.tell(whole)
-    # a new driver sees only the last record of each candidate
-    for each in (*(record(d, [a]) for d, a in (("a", 0.2), ("c", 0.5), ("d", 0.4))), whole):
-        restored.tell(each)
-    assert told.next() == restored.next() == ("c", 1)
-
-
-def test_a_failure_takes_a_place_and_is_never_promoted() -> None:
-    promotion = Promotion((1, 3), 0.5)
-    promotion.tell(record("a", [], "failed"))
-    assert promotion.next() is None
-    promotion.tell(record("b", [0.3]))
-    assert promotion.next() == ("b", 1)
-    promotion.tell(record("b", [0.3, 0.4], "failed"))
-    assert promotion.next(at_least=1) is None
 
 
 @pytest.mark.parametrize(
@@ -67,15 +27,13 @@ def test_wrong_rungs_are_refused(
     rungs: tuple[int, ...] | None, share: float | None, said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
-        promotion_of(rungs, share, 18)
+        epoch_rungs(rungs, share, 18)
 
 
 def test_the_last_rung_may_be_left_out() -> None:
     for rungs in ((2, 6), (2, 6, 18)):
-        promotion = promotion_of(rungs, None, 18)
-        assert promotion is not None
-        assert promotion.epochs == (2, 6, 18)
-    assert promotion_of((18,), None, 18) is None
+        assert epoch_rungs(rungs, None, 18).fidelities == (2, 6, 18)
+    assert epoch_rungs((18,), None, 18).fidelities == (18,)
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))

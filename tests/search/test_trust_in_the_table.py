@@ -8,7 +8,7 @@ import pytest
 from archsearch.arch import Arch
 from archsearch.errors import BudgetUnreachableError
 from archsearch.record import LatencyPrediction
-from archsearch.search import intake
+from archsearch.search import screening
 from archsearch.search.latency_table import ENOUGH_KNOWN
 from tests.search.conftest import Bench, FakeGate, Recorder, latency_of
 
@@ -50,7 +50,7 @@ def test_a_table_that_is_wrong_is_found_out(bench: Bench, sampler: str) -> None:
     said = [line for line in bench.listener.lines if "from here on every candidate is" in line]
     assert len(said) == 1
     refused = [record for record in records if record.latency is None]
-    assert len(refused) < 4 * intake._FIRST_AUDIT
+    assert len(refused) < 4 * screening._FIRST_AUDIT
 
 
 def test_a_table_that_is_right_goes_on_refusing(bench: Bench) -> None:
@@ -90,9 +90,9 @@ def test_the_search_for_the_fastest_ends_and_says_what_it_found(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     if limit == "time":
-        monkeypatch.setattr(intake, "_FASTEST_S", 0.0)
+        monkeypatch.setattr(screening, "_FASTEST_S", 0.0)
     else:
-        monkeypatch.setattr(intake, "_FASTEST_MOST", 4)
+        monkeypatch.setattr(screening, "_FASTEST_MOST", 4)
     loop = bench.loop(trials=6, budget_ms=0.01, listener=Recorder())
     with pytest.raises(BudgetUnreachableError) as caught:
         loop.run()
@@ -108,7 +108,7 @@ def test_the_fastest_of_a_space_is_found_although_nothing_is_known(
 ) -> None:
     archs = [bench.space.arch(params) for params in bench.space.enumerate()]
     fastest = min(map(latency_of, archs))
-    monkeypatch.setattr(intake, "_MAX_INFEASIBLE_START", 1)
+    monkeypatch.setattr(screening, "_MAX_INFEASIBLE_START", 1)
     bench.loop(trials=1, budget_ms=1.001 * fastest, sampler="random").run()
     complete = [r for r in bench.opened.records() if r.state == "complete"]
     assert min(latency_of(record.arch) for record in complete) == fastest
