@@ -3,12 +3,11 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from archsearch.ablation.folder import AblationFolder
 from archsearch.ablation.latency import measure_latencies, protocol_of
-from archsearch.ablation.maker import Network
+from archsearch.ablation.outcomes import Outcomes
 from archsearch.ablation.plan import describe_cost
 from archsearch.ablation.prepare import PreparedAblation
 from archsearch.ablation.status import AblationListener, AblationStatus, SilentAblationListener
@@ -19,12 +18,9 @@ from archsearch.cluster import (
     FailedEvent,
     Job,
     Trained,
-    Training,
-    TrainingKey,
     TrainingStore,
     machine_lock,
 )
-from archsearch.cost import count_arch
 from archsearch.data import describe_data
 from archsearch.data.label import data_label
 from archsearch.errors import RunError
@@ -108,18 +104,14 @@ class _Session:
             TrainingStore(prepared.folder.path, prepared.networks.runs),
             say=listener.line,
         )
-        #: name of a network to what identifies its training with seed 0
-        self._keys = {
-            each.name: self._driver.trainings.key(self._job(each, 0))
-            for each in prepared.networks.all
-        }
-        self._before_s, self._failures = folder.read_state()
-        if retry_failed:
-            self._failures = {}
-        #: network's name to its seeds, in the order in which they are wanted
-        self._seeds = {each.name: list(prepared.study.seeds) for each in prepared.networks.all}
-        self._trained: dict[TrainingKey, Training] = {}
-        self._reused = 0
+        self._before_s, failures = folder.read_state()
+        self._outcomes = Outcomes(
+            prepared.networks,
+            prepared.recipe,
+            prepared.study.seeds,
+            self._driver.trainings.key,
+            {} if retry_failed else failures,
+        )
         self._until_clear = False
         self._spent_s: list[float] = []
         self._environment: Environment | None = None
@@ -140,13 +132,15 @@ class _Session:
             wanted = {name: k for name, k in more_seeds(self.record()).items() if k > 0}
             if not wanted:
                 break
-            self._add_seeds(wanted)
+            self._outcomes.add_seeds(wanted)
+            added = ", ".join(f"{name} +{count}" for name, count in wanted.items())
+            self._listener.line(f"more seeds: {added}")
             self._train()
 
     def close(self) -> AblationRecord | None:
         """Stop the workers; write and return the record, if there is something to record."""
         self._driver.close()
-        self._folder.write_state(self._wall_s, self._failures)
+        self._folder.write_state(self._wall_s, self._outcomes.failures)
         if self._environment is None:
             return None
         record = self.record()
@@ -157,8 +151,7 @@ class _Session:
         """Return everything known so far."""
         prepared, study = self._prepared, self._prepared.study
         assert self._environment is not None
-        variants = tuple(self._variant(network) for network in prepared.networks.all)
-        seeds = dict.fromkeys(seed for each in self._seeds.values() for seed in each)
+        variants = self._outcomes.variants(self._latencies)
         return AblationRecord(
             name=prepared.name,
             question=study.question,
@@ -174,73 +167,21 @@ class _Session:
             image_size=prepared.data.image_size,
             num_train=len(prepared.data.train),
             recipe=prepared.recipe.model_dump(mode="json"),
-            seeds=tuple(seeds),
+            seeds=self._outcomes.seeds,
             planned_seeds=len(study.seeds),
             until_clear=self._until_clear,
             environment=self._environment,
             protocol=protocol_of(study.latency).model_dump(mode="json"),
             wall_s=self._wall_s,
-            notes=(*self._notes, *self._failure_notes(variants), *_left_out(prepared)),
+            notes=(*self._notes, *_failure_notes(variants), *_left_out(prepared)),
         )
-
-    def _variant(self, network: Network) -> VariantRecord:
-        counts = count_arch(network.arch)
-        keys = {seed: self._key(network, seed) for seed in self._seeds[network.name]}
-        trained = {s: self._trained[k] for s, k in keys.items() if k in self._trained}
-        failed = {
-            seed: self._failures[key.digest]
-            for seed, key in keys.items()
-            if seed not in trained and key.digest in self._failures
-        }
-        digest = self._keys[network.name].arch
-        return VariantRecord(
-            name=network.name,
-            description=network.description,
-            overrides=dict(network.overrides),
-            levels=dict(network.levels),
-            published=network.published,
-            digest=digest,
-            arch=network.arch,
-            params=counts.params,
-            macs=counts.macs,
-            latency=self._latencies.get(digest),
-            accuracies={seed: training.accuracy for seed, training in trained.items()},
-            curves={seed: training.curve for seed, training in trained.items()},
-            failures=failed,
-        )
-
-    def _failure_notes(self, variants: tuple[VariantRecord, ...]) -> Iterator[str]:
-        for variant in variants:
-            for seed, reason in variant.failures.items():
-                yield f"{variant.name}, seed {seed}: {reason}"
-
-    def _key(self, network: Network, seed: int) -> TrainingKey:
-        return replace(self._keys[network.name], seed=seed)
-
-    def _add_seeds(self, wanted: Mapping[str, int]) -> None:
-        """Give variants further seeds; the base gets each of them too, to make pairs."""
-        base = self._prepared.networks.base.name
-        for name, count in wanted.items():
-            for _ in range(count):
-                self._seeds[name].append(max(self._seeds[name]) + 1)
-        known = set(self._seeds[base])
-        others = {seed for each in self._seeds.values() for seed in each}
-        self._seeds[base] += sorted(others - known)
-        told = ", ".join(f"{name} +{count}" for name, count in wanted.items())
-        self._listener.line(f"more seeds: {told}")
-
-    def _job(self, network: Network, seed: int) -> Job:
-        label = f"{network.name}, seed {seed}"
-        return Job(0, network.arch, self._prepared.recipe, seed, label=label)
 
     def _train(self) -> None:
         """Train what is wanted and not there, seed by seed, so that pairs are complete early."""
         left = self._driver.train(
-            [self._job(network, seed) for network, seed in self._wanted()],
+            list(self._outcomes.open_jobs()),
             self._ended,
-            begin=lambda missing: self._listener.line(
-                describe_cost(self._prepared, len(missing), self._reused, self._driver.num_workers)
-            ),
+            begin=self._begin,
             watch=lambda _: self._show("training"),
             is_late=lambda: self._late,
         )
@@ -248,39 +189,31 @@ class _Session:
             self._listener.line(f"time is over; {left} trainings are left")
         self._show("trained", force=True)
 
-    def _wanted(self) -> Iterator[tuple[Network, int]]:
-        """Yield each network with each of its seeds that has not ended."""
-        for index in range(max(map(len, self._seeds.values()))):
-            for network in self._prepared.networks.all:
-                for seed in self._seeds[network.name][index : index + 1]:
-                    key = self._key(network, seed)
-                    if key not in self._trained and key.digest not in self._failures:
-                        yield network, seed
+    def _begin(self, missing: Sequence[Job]) -> None:
+        workers = self._driver.num_workers
+        reused = self._outcomes.reused
+        self._listener.line(describe_cost(self._prepared, len(missing), reused, workers))
 
     def _ended(self, outcome: Trained | FailedEvent) -> None:
-        key = self._driver.trainings.key(outcome.job)
+        self._outcomes.take(outcome)
         if isinstance(outcome, FailedEvent):
-            self._failed(key, outcome)
-            return
-        self._trained[key] = outcome.training
-        if outcome.event is None:
-            self._reused += 1
-            return
-        prepared, curve = self._prepared, outcome.training.curve
-        name = next(name for name, known in self._keys.items() if known.arch == key.arch)
-        self._tracker.log(
-            training_entry(name, key.seed, curve, prepared.recipe, len(prepared.data.train))
-        )
-        self._spent_s.append(outcome.training.seconds)
+            self._failed(outcome)
+        elif outcome.event is not None:
+            prepared, training = self._prepared, outcome.training
+            name, num_train = self._outcomes.name_of(outcome.job), len(prepared.data.train)
+            self._tracker.log(
+                training_entry(name, training.seed, training.curve, prepared.recipe, num_train)
+            )
+            self._spent_s.append(training.seconds)
 
-    def _failed(self, key: TrainingKey, event: FailedEvent) -> None:
+    def _failed(self, event: FailedEvent) -> None:
         logger.warning("%s: %s\n%s", event.job, event.reason, event.details)
         self._listener.line(f"{event.job} failed: {event.reason}")
-        self._failures[key.digest] = event.reason
-        self._folder.write_state(self._wall_s, self._failures)
-        if not self._trained and len(self._failures) >= len(self._prepared.networks.all):
+        failures = self._outcomes.failures
+        self._folder.write_state(self._wall_s, failures)
+        if self._outcomes.is_empty and len(failures) >= len(self._prepared.networks.all):
             raise RunError(
-                f"the first {len(self._failures)} trainings all failed; the last one said: "
+                f"the first {len(failures)} trainings all failed; the last one said: "
                 f"{event.reason}; see {self._prepared.folder.log}"
             )
 
@@ -298,33 +231,32 @@ class _Session:
         if not force and now - self._last_status < _STATUS_EVERY_S:
             return
         self._last_status = now
-        wanted = {
-            self._key(network, seed)
-            for network in self._prepared.networks.all
-            for seed in self._seeds[network.name]
-        }
-        failed = sum(key.digest in self._failures for key in wanted)
-        ended = sum(key in self._trained for key in wanted) + failed
-        left = len(wanted) - ended
+        wanted, ended, failed = self._outcomes.counts
         workers = self._driver.num_workers
         remaining = None
         if self._spent_s:
-            remaining = math.fsum(self._spent_s) / len(self._spent_s) * left / workers
+            remaining = math.fsum(self._spent_s) / len(self._spent_s) * (wanted - ended) / workers
         running = self._driver.running
-        seeds = [key.seed for key in wanted if key not in self._trained]
+        seeds = [job.seed for job in self._outcomes.open_jobs()] if running else []
         self._listener.status(
             AblationStatus(
                 phase=phase,
-                trials=len(wanted),
+                trials=wanted,
                 trained=ended,
-                reused=self._reused,
+                reused=self._outcomes.reused,
                 running=running,
                 failed=failed,
-                seed=min(seeds) if seeds and running else None,
+                seed=min(seeds, default=None),
                 elapsed_s=now - self._began,
                 remaining_s=remaining,
             )
         )
+
+
+def _failure_notes(variants: Sequence[VariantRecord]) -> Iterator[str]:
+    for variant in variants:
+        for seed, reason in variant.failures.items():
+            yield f"{variant.name}, seed {seed}: {reason}"
 
 
 def _left_out(prepared: PreparedAblation) -> list[str]:
