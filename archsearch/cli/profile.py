@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +32,7 @@ from archsearch.cli.plain import (
 )
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
+from archsearch.cost.fvcore_counts import PRODUCTS
 from archsearch.cost.profile import UnitProfile
 from archsearch.cost.target import fitted
 from archsearch.errors import InputError, Problem
@@ -194,6 +195,8 @@ def _whole(profile: Profile) -> list[tuple[str, str]]:
     facts = []
     facts.append(("params", f"{profile.params:,}"))
     facts.append(("MACs", f"{profile.macs:,}"))
+    if profile.fvcore_by_operator is not None:
+        facts.append(("MACs, fvcore", _beside(profile.fvcore_by_operator, profile.macs)))
     for name, calls in profile.unsupported.items():
         facts.append(("not counted", f"{name} ({calls} calls)"))
     for dtype, size in profile.weight_bytes.items():
@@ -228,6 +231,19 @@ def _whole(profile: Profile) -> list[tuple[str, str]]:
             )
         )
     return facts
+
+
+def _beside(theirs: Mapping[str, int], ours: int) -> str:
+    """Return fvcore's count, and what it counts otherwise than we do."""
+    total = sum(theirs.values())
+    others = {name: macs for name, macs in theirs.items() if name not in PRODUCTS}
+    parts = []
+    if others:
+        named = ", ".join(name.replace("_", " ") for name in sorted(others, key=others.__getitem__))
+        parts.append(f"{sum(others.values()):,} of them for {named}, which hold no MACs here")
+    if gap := total - sum(others.values()) - ours:
+        parts.append(f"{abs(gap):,} {'more' if gap > 0 else 'fewer'} in products")
+    return "; ".join([f"{total:,}", *parts])
 
 
 def _mebibytes(size: int | None) -> str:

@@ -9,6 +9,7 @@ from torch import nn
 from archsearch.arch import Arch, Spec
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
+from archsearch.cost.fvcore_counts import count_by_fvcore
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
 from archsearch.cost.probe import Probe
 from archsearch.cost.protocol import FINAL, LatencyProtocol
@@ -59,6 +60,9 @@ class Profile(Spec):
         macs: multiply-adds of one image.
         macs_by_operator: the same, by operator.
         unsupported: operators whose MACs are unknown, with their number of calls.
+        fvcore_by_operator: what fvcore counts, by its operators: norms, interpolation and pooling
+            too, as papers and model cards often print it. None for an architecture of ours, and
+            where fvcore cannot trace.
         weight_bytes: weights and buffers by floating type.
         batch_size: images that activations and times are for.
         inference_bytes: most activations alive at once during an inference, float32; None for a
@@ -81,6 +85,7 @@ class Profile(Spec):
     macs: int
     macs_by_operator: dict[str, int]
     unsupported: dict[str, int]
+    fvcore_by_operator: dict[str, int] | None = None
     weight_bytes: dict[str, int]
     batch_size: int
     inference_bytes: int | None
@@ -168,6 +173,7 @@ def profile_target(
         macs=counted.total,
         macs_by_operator=counted.by_operator,
         unsupported=counted.unsupported,
+        fvcore_by_operator=_by_fvcore(target, model, shape),
         weight_bytes=weights,
         batch_size=protocol.batch_size,
         inference_bytes=memory.inference_bytes if memory else None,
@@ -182,6 +188,17 @@ def profile_target(
         bytes_per_s=rates.bytes_per_s if rates else None,
         bound_ms=sum(unit.bound_ms or 0.0 for unit in whole) if breakdown else None,
     )
+
+
+def _by_fvcore(target: Target, model: nn.Module, shape: Sequence[int]) -> dict[str, int] | None:
+    """Count a network of others by fvcore; None where its tracer does not get through."""
+    if isinstance(target, Arch):
+        return None
+    try:
+        return count_by_fvcore(model, (1, *shape))
+    except Exception as error:
+        logger.info("fvcore cannot count %s: %s", _name(target), error)
+        return None
 
 
 def _memory(target: Target, model: nn.Module, shape: tuple[int, ...]) -> ActivationMemory | None:

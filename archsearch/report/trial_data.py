@@ -6,7 +6,7 @@ Strings and blocks that repeat stand once in a table, and the columns hold their
 import json
 import math
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,46 @@ from archsearch.analysis import (
 )
 from archsearch.arch import Arch, summary
 from archsearch.record import RunRecord, TrialRecord
+from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
 from archsearch.report.verdicts import latency_words
+
+
+class TrialColumn(NamedTuple):
+    """A column of the page's table of all trials.
+
+    Attributes:
+        key: of the page's data.
+        header: for people.
+        form: how the page's script writes a value: ``trial``, ``word``, ``percent``, ``ms``,
+            ``count``, ``length`` or ``code``.
+        about: what it means, in one line.
+    """
+
+    key: str
+    header: str
+    form: str
+    about: str = ""
+
+
+def _as_in_front(key: str, form: str, front_key: str = "") -> TrialColumn:
+    """Return a column that the table of the front has too, under its words."""
+    (same,) = (each for each in FRONT_COLUMNS if each.key == (front_key or key))
+    return TrialColumn(key, same.header, form, same.about)
+
+
+#: of the table of all trials, left to right
+TRIAL_TABLE: tuple[TrialColumn, ...] = (
+    _as_in_front("number", "trial", "trial"),
+    TrialColumn("state", "state", "word"),
+    _as_in_front("accuracy", "percent", "selected_accuracy"),
+    _as_in_front("latency", "ms", "latency_ms"),
+    TrialColumn("verdict", "verdict", "word", "how well the latency is known"),
+    _as_in_front("params", "count"),
+    _as_in_front("macs", "count"),
+    TrialColumn("curve", "epochs", "length", "epochs trained"),
+    _as_in_front("line", "code", "summary"),
+)
 
 
 class _Table:
@@ -40,7 +78,7 @@ class _Table:
 
 
 def trial_columns(run: RunRecord) -> dict[str, Any]:
-    """Return the trials of a run as columns and the tables that these point into.
+    """Return the trials of a run as columns, the tables that these point into, and `TRIAL_TABLE`.
 
     Columns (one entry a trial): ``number``, ``state``, ``origin`` and ``reason`` (places in
     ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
@@ -66,6 +104,7 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
         "words": words.values,
         "parts": parts.values,
         "blocks": blocks.values,
+        "table": [each._asdict() for each in TRIAL_TABLE],
     }
 
 

@@ -71,8 +71,8 @@ def _further(texts: list[Any]) -> dict[str, dict[str, Any]]:
             known = {"name", *FurtherTarget.model_fields} - {"elsewhere", "runtime"}
             if key.strip() not in known:
                 rule = f"has a key that a target has not, {key.strip()}"
-                remedy = {"remedy": nearest(key.strip(), sorted(known))}
-                raise PydanticCustomError("also", rule, remedy)
+                found = nearest(key.strip(), sorted(known))
+                raise PydanticCustomError("also", rule, {"remedy": found})
             fields[key.strip()] = _number(value.strip())
         name = str(fields.pop("name", runtime))
         if name in targets:

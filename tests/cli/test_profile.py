@@ -156,3 +156,25 @@ def test_what_a_bare_name_may_mean(
     with pytest.raises(SystemExit):
         main(["profile", name])
     assert f"did you mean {meant}" in capsys.readouterr().err
+
+
+def test_fvcore_stands_beside_our_count_of_networks_of_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = profiled(capsys, "timm:resnet18", "--no-latency", "--no-parts", "--json")
+    by_fvcore = found["fvcore_by_operator"]
+    assert isinstance(by_fvcore, dict)
+    # convolutions and the head are the same products; batch norms and pooling are fvcore's alone
+    assert by_fvcore["conv"] + by_fvcore["linear"] == found["macs"]
+    assert set(by_fvcore) == {"conv", "linear", "batch_norm", "adaptive_avg_pool2d"}
+    ours = profiled(capsys, "zoo:edgevit_xxs", "--no-latency", "--no-parts", "--json")
+    assert ours["fvcore_by_operator"] is None
+
+
+def test_what_fvcore_counts_otherwise_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["profile", "model.py:training", "--input", "3,8,8", "--no-latency"])
+    told = " ".join(capsys.readouterr().out.split())
+    # 1 x 1 convolution of 3 to 8 channels on 64 pixels, and 2 operations a value in the norm
+    assert "MACs 1,536 " in told
+    assert "MACs, fvcore 2,560; 1,024 of them for batch norm, which hold no MACs here" in told

@@ -1,4 +1,6 @@
 import json
+import re
+from importlib.resources import files as resource_files
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from archsearch.arch import (
     WindowGlobalAttention,
     summary,
 )
+from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
 from archsearch.report.trial_data import compact, script_json, trial_columns
 from tests.report.synthetic_run import random_arch
@@ -95,3 +98,15 @@ def test_json_cannot_end_its_script():
     text = script_json(value)
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == value
+
+
+def test_the_table_of_all_trials_has_data_and_a_form_for_each_column(usual):
+    data = trial_columns(usual)
+    script = (resource_files("archsearch.report") / "assets" / "tables.js").read_text()
+    for each in data["table"]:
+        assert each["key"] in data["columns"]
+        assert re.search(rf"^    {each['form']}: \(", script, re.MULTILINE)
+    headers = {each["key"]: each["header"] for each in data["table"]}
+    front = {each.key: each.header for each in FRONT_COLUMNS}
+    assert headers["accuracy"] == front["selected_accuracy"]
+    assert headers["latency"] == front["latency_ms"]

@@ -8,7 +8,7 @@ import pytest
 from archsearch import search
 from archsearch.arch import Arch
 from archsearch.search import SearchResult
-from archsearch.search.samplers import LIBRARY_SAMPLERS
+from archsearch.search.samplers import SAMPLERS
 from archsearch.space import SearchSpace, flat_space, load_space
 
 #: more than the ten that samplers draw at random before they learn
@@ -58,7 +58,7 @@ def params(result: SearchResult) -> list[dict[str, object]]:
     return [dict(trial.params) for trial in result.trials]
 
 
-@pytest.fixture(scope="module", params=LIBRARY_SAMPLERS)
+@pytest.fixture(scope="module", params=SAMPLERS)
 def sampler(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -50,17 +50,18 @@ if (trialsTable) {
   // a row of a phone is as tall as eight of a desk
   const size = narrow.matches ? 6 : 25;
   const states = columns.number.map((_, place) => data.words[columns.state[place]]);
-  const cells = [
-    ["Trial", (i) => columns.number[i], (i) => make("button", { type: "button", class: "link", "data-trial": columns.number[i] }, String(columns.number[i]))],
-    ["State", (i) => states[i], (i) => states[i]],
-    ["Selected seed %", (i) => columns.accuracy[i], (i) => percent(columns.accuracy[i])],
-    ["Latency ms", (i) => columns.latency[i], (i) => ms(columns.latency[i])],
-    ["Verdict", (i) => data.words[columns.verdict[i]], (i) => data.words[columns.verdict[i]] || "-"],
-    ["Params", (i) => columns.params[i], (i) => count(columns.params[i])],
-    ["MACs", (i) => columns.macs[i], (i) => count(columns.macs[i])],
-    ["Epochs", (i) => columns.curve[i].length, (i) => String(columns.curve[i].length)],
-    ["Architecture", (i) => line(columns.number[i]), (i) => make("code", {}, line(columns.number[i]))],
-  ];
+  // form of a column to [what it sorts and copies by, what stands in the cell]
+  const written = (key, show) => [(i) => columns[key][i], (i) => show(columns[key][i])];
+  const forms = {
+    trial: (key) => [(i) => columns[key][i], (i) => make("button", { type: "button", class: "link", "data-trial": columns[key][i] }, String(columns[key][i]))],
+    word: (key) => [(i) => data.words[columns[key][i]], (i) => data.words[columns[key][i]] || "-"],
+    percent: (key) => written(key, percent),
+    ms: (key) => written(key, ms),
+    count: (key) => written(key, count),
+    length: (key) => [(i) => columns[key][i].length, (i) => String(columns[key][i].length)],
+    code: () => [(i) => line(columns.number[i]), (i) => make("code", {}, line(columns.number[i]))],
+  };
+  const cells = data.table.map(({ key, header, form, about }) => [header[0].toUpperCase() + header.slice(1), ...forms[form](key), about]);
   const rows = () => (columns.state ? columns.number.map((_, place) => place) : []);
   let shown = rows();
   let sorted = rows();
@@ -68,9 +69,9 @@ if (trialsTable) {
   const state = document.getElementById("trials-state");
   const find = document.getElementById("trials-find");
   const pages = document.getElementById("trials-pages");
-  const headings = cells.map(([name, value]) => {
+  const headings = cells.map(([name, value, , about]) => {
     const button = make("button", { type: "button" }, name);
-    const heading = make("th", { scope: "col" }, button);
+    const heading = make("th", about ? { scope: "col", title: about } : { scope: "col" }, button);
     button.addEventListener("click", () => {
       const sign = turned(heading, headings);
       const values = new Map(sorted.map((i) => [i, value(i)]));
