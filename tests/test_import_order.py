@@ -126,3 +126,9 @@ def test_blocks_and_specifications_stay_apart(path: Path) -> None:
     if part_of(path) == "blocks":
         others = {n for n in imported(path) if n.startswith("archsearch.")}
         assert all(name.startswith("archsearch.blocks") for name in others)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_only_the_driver_knows_what_trains(path: Path) -> None:
+    if part_of(path) != "cluster":
+        assert "archsearch.cluster.ray_pool" not in imported(path)
