@@ -2,13 +2,6 @@
 
 from archsearch.analysis.answers import Answers, CostChange, answers, seeds_wanted
 from archsearch.analysis.choice import best, choose, front_trials
-from archsearch.analysis.choice_effects import (
-    Explained,
-    choice_effects,
-    explained_share,
-    leave_one_out,
-    one_hot,
-)
 from archsearch.analysis.comparison import Compared, Comparison, compare
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
 from archsearch.analysis.front import (
@@ -41,6 +34,7 @@ from archsearch.analysis.reported import (
     run_accuracies,
     ties_with,
 )
+from archsearch.analysis.ridge import leave_one_out, one_hot
 from archsearch.analysis.run_comparison import (
     Dominated,
     Estimate,
@@ -71,7 +65,6 @@ __all__ = [
     "Effect",
     "Effects",
     "Estimate",
-    "Explained",
     "FrontSeeds",
     "Ground",
     "Marginal",
@@ -87,7 +80,6 @@ __all__ = [
     "best",
     "best_guesses",
     "by_other_seeds",
-    "choice_effects",
     "choice_marginals",
     "choose",
     "common_reference",
@@ -101,7 +93,6 @@ __all__ = [
     "dominated_points",
     "eligible",
     "epoch_correlations",
-    "explained_share",
     "factorial_effects",
     "front_trials",
     "ground",
