@@ -1,6 +1,7 @@
 """What the records say: fronts, progress, correlations, comparisons, ablation effects."""
 
-from archsearch.analysis.answers import Answers, CostChange, answers, seeds_wanted
+from archsearch.analysis.ablation_answers import Answers, CostChange, answers, seeds_wanted
+from archsearch.analysis.baseline_gain import Versus, versus
 from archsearch.analysis.choice import best, choose, front_trials
 from archsearch.analysis.comparison import Compared, Comparison, compare
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
@@ -11,12 +12,11 @@ from archsearch.analysis.front import (
     objectives,
     pareto_front,
 )
+from archsearch.analysis.front_knee import knee, knee_index
 from archsearch.analysis.front_seeds import FrontSeeds, Neighbour, SeedMean, compare_seeds
-from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
-from archsearch.analysis.knee import knee, knee_index
+from archsearch.analysis.front_volume import Reference, hypervolume, reference_point
 from archsearch.analysis.marginals import Marginal, choice_marginals
-from archsearch.analysis.progress import Progress, progress
-from archsearch.analysis.rank_correlation import (
+from archsearch.analysis.rank_agreement import (
     RankCorrelation,
     correlation_of,
     epoch_correlations,
@@ -49,12 +49,12 @@ from archsearch.analysis.run_comparison import (
     hypervolume_estimate,
     on_one_scale,
 )
+from archsearch.analysis.search_progress import Progress, progress
 from archsearch.analysis.significance import (
     accuracy_interval,
     difference_interval,
     num_images,
 )
-from archsearch.analysis.versus import Versus, versus
 
 __all__ = [
     "Answers",

@@ -21,7 +21,7 @@ from archsearch.report.figures import (
     draw_time,
     plot_front,
 )
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from archsearch.report.figures import (
 )
 from archsearch.report.figures.curves import MOST_CURVES
 from archsearch.report.figures.drawing import DARK
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 from archsearch.report.importance_words import telling_parameters
 
 DRAW = {
