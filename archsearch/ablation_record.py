@@ -82,7 +82,8 @@ class AblationRecord(Spec):
         planned_seeds: seeds that the study asks of every network; what a network has beyond them
             was added because it would settle a difference. 0 when unknown.
         until_clear: seeds were to be added where they would settle a difference. Looking at
-            verdicts to decide on more data has its price: `archsearch.analysis.answers` counts it.
+            verdicts to decide on more data has its price, which
+            `archsearch.analysis.ablation_answers` counts.
         environment: where latency was measured.
         protocol: how latency was measured, plain data.
         wall_s: seconds spent over all sessions.

@@ -5,12 +5,12 @@ list are numbered from 0; ``*`` stands for all of them and ``1-2`` for a range.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from archsearch.errors import InputError, Problem
-from archsearch.yaml_source import parse_yaml
+from archsearch.yaml_source import KeyPath, parse_yaml
 
 FLAG = "--set"
 _RANGE = re.compile(r"(\d+)-(\d+)")
@@ -96,6 +96,27 @@ def put(data: dict[str, Any], names: Sequence[str], value: Any) -> None:
             below = data[name] = {}
         data = below
     data[names[-1]] = value
+
+
+def leaves(data: Any, into_lists: bool = True, path: KeyPath = ()) -> dict[KeyPath, Any]:
+    """Return nested plain data as one mapping from path to value; the inverse of `put`.
+
+    Args:
+        data: mappings, lists and values.
+        into_lists: an item of a list has a path of its own; otherwise a list is a value.
+        path: of the data.
+    """
+    if isinstance(data, Mapping):
+        below: Iterable[tuple[Any, Any]] = data.items()
+    elif into_lists and isinstance(data, list | tuple):
+        below = enumerate(data)
+    else:
+        return {path: data}
+    return {
+        key: value
+        for name, each in below
+        for key, value in leaves(each, into_lists, (*path, name)).items()
+    }
 
 
 def split_path(text: str) -> tuple[str, ...]:

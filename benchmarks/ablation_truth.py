@@ -26,7 +26,7 @@ import numpy as np
 import scipy
 
 from archsearch.analysis import compare, factorial_effects
-from archsearch.analysis.answers import LOOKS
+from archsearch.analysis.ablation_answers import LOOKS
 from archsearch.analysis.max_t import MaxT, power
 
 GAPS = np.array([0.0, 0.3, 1.0]) / 100

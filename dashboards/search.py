@@ -2,10 +2,10 @@
 
 from archsearch.report.baseline_panel import baseline_panel
 from archsearch.report.figures import (
+    draw_choices,
     draw_correlation,
     draw_curves,
     draw_front,
-    draw_importance,
     draw_latency_check,
     draw_latency_model,
     draw_parallel,
@@ -37,7 +37,7 @@ LAYOUT = Layout(
         Section(
             "How the search went", (draw_progress_over_time, draw_progress_over_epochs), columns=2
         ),
-        Section("What the choices tell", (draw_parallel, draw_importance)),
+        Section("What the choices tell", (draw_parallel, draw_choices)),
         Section("Training", (draw_curves, draw_correlation), columns=2),
         Section("Latency", (draw_latency_model, draw_latency_check), columns=2),
         Section("Where the time went", (draw_time,)),

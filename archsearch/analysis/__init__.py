@@ -1,14 +1,8 @@
 """What the records say: fronts, progress, correlations, comparisons, ablation effects."""
 
-from archsearch.analysis.answers import Answers, CostChange, answers, seeds_wanted
+from archsearch.analysis.ablation_answers import Answers, CostChange, answers, seeds_wanted
+from archsearch.analysis.baseline_gain import Versus, versus
 from archsearch.analysis.choice import best, choose, front_trials
-from archsearch.analysis.choice_effects import (
-    Explained,
-    choice_effects,
-    explained_share,
-    leave_one_out,
-    one_hot,
-)
 from archsearch.analysis.comparison import Compared, Comparison, compare
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
 from archsearch.analysis.front import (
@@ -18,12 +12,11 @@ from archsearch.analysis.front import (
     objectives,
     pareto_front,
 )
+from archsearch.analysis.front_knee import knee, knee_index
 from archsearch.analysis.front_seeds import FrontSeeds, Neighbour, SeedMean, compare_seeds
-from archsearch.analysis.hypervolume import Reference, hypervolume, reference_point
-from archsearch.analysis.knee import knee, knee_index
+from archsearch.analysis.front_volume import Reference, hypervolume, reference_point
 from archsearch.analysis.marginals import Marginal, choice_marginals
-from archsearch.analysis.progress import Progress, progress
-from archsearch.analysis.rank_correlation import (
+from archsearch.analysis.rank_agreement import (
     RankCorrelation,
     correlation_of,
     epoch_correlations,
@@ -41,6 +34,7 @@ from archsearch.analysis.reported import (
     run_accuracies,
     ties_with,
 )
+from archsearch.analysis.ridge import leave_one_out, one_hot
 from archsearch.analysis.run_comparison import (
     Dominated,
     Estimate,
@@ -55,12 +49,12 @@ from archsearch.analysis.run_comparison import (
     hypervolume_estimate,
     on_one_scale,
 )
+from archsearch.analysis.search_progress import Progress, progress
 from archsearch.analysis.significance import (
     accuracy_interval,
     difference_interval,
     num_images,
 )
-from archsearch.analysis.versus import Versus, versus
 
 __all__ = [
     "Answers",
@@ -71,7 +65,6 @@ __all__ = [
     "Effect",
     "Effects",
     "Estimate",
-    "Explained",
     "FrontSeeds",
     "Ground",
     "Marginal",
@@ -87,7 +80,6 @@ __all__ = [
     "best",
     "best_guesses",
     "by_other_seeds",
-    "choice_effects",
     "choice_marginals",
     "choose",
     "common_reference",
@@ -101,7 +93,6 @@ __all__ = [
     "dominated_points",
     "eligible",
     "epoch_correlations",
-    "explained_share",
     "factorial_effects",
     "front_trials",
     "ground",

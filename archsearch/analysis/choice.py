@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from archsearch.analysis.front import eligible, pareto_front
-from archsearch.analysis.knee import knee
+from archsearch.analysis.front_knee import knee
 from archsearch.analysis.reported import deciding_accuracies
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.record import RunRecord, TrialRecord

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from archsearch.analysis.choice import front_trials
 from archsearch.analysis.front import nondominated, objectives
-from archsearch.analysis.hypervolume import Reference, hypervolume
+from archsearch.analysis.front_volume import Reference, hypervolume
 from archsearch.analysis.reported import decided_by_others, deciding_accuracies
 from archsearch.analysis.significance import difference_interval, num_images
 from archsearch.record import LatencyResult, RunRecord, TrialRecord

@@ -21,7 +21,7 @@ from archsearch.arch.attention import (
 from archsearch.arch.block_file import BlockSource, folders_of, keep_sources, load_kept, sources_in
 from archsearch.arch.block_file import is_reference as is_block_reference
 from archsearch.arch.block_file import register as register_source
-from archsearch.arch.diff import Difference, diff
+from archsearch.arch.difference import Difference, diff
 from archsearch.arch.ffn import (
     FFNS,
     BiDimensionalFfn,
@@ -37,6 +37,7 @@ from archsearch.arch.ffn import (
 from archsearch.arch.load import arch_from, load_arch, value_from
 from archsearch.arch.mixer import Builder, Drawing, MixerSpec, TokensRead, short_name, type_name
 from archsearch.arch.mixer_types import MixerTypes, module_of
+from archsearch.arch.one_line import summary
 from archsearch.arch.parts import (
     ConditionalPosition,
     ConvDownsample,
@@ -61,7 +62,6 @@ from archsearch.arch.parts import (
 from archsearch.arch.rules import arch_problems
 from archsearch.arch.spec import BrokenRule, Count, Flag, Ratio, Spec
 from archsearch.arch.stage_context import StageContext, TokenCount
-from archsearch.arch.summary import summary
 
 __all__ = [
     "ATTENTIONS",

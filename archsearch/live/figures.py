@@ -9,10 +9,10 @@ from archsearch.arch import summary
 from archsearch.record import RunRecord
 from archsearch.report.figures import (
     Drawing,
+    draw_choices,
     draw_correlation,
     draw_curves,
     draw_front,
-    draw_importance,
     draw_latency_check,
     draw_latency_model,
     draw_parallel,
@@ -21,7 +21,7 @@ from archsearch.report.figures import (
     draw_time,
     plot_front,
 )
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _DRAW = (
     draw_progress_over_time,
     draw_progress_over_epochs,
     draw_curves,
-    draw_importance,
+    draw_choices,
     draw_parallel,
     draw_correlation,
     draw_time,

@@ -6,13 +6,7 @@
 import importlib
 from typing import Any
 
-from archsearch.report.ablation_tables import (
-    ablation_table,
-    ablation_tables,
-    effects_table,
-    interactions_table,
-)
-from archsearch.report.baseline_table import baseline_table
+from archsearch.report.baseline_columns import baseline_table
 from archsearch.report.certainty import correlation_line, seed_lines
 from archsearch.report.commands import export_command
 from archsearch.report.empty_front import empty_front_lines
@@ -20,9 +14,15 @@ from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.importance_tables import importance_table, marginals_table
 from archsearch.report.plain_table import PlainTable, written
 from archsearch.report.points import front_points
-from archsearch.report.sentences import headline, sentences
+from archsearch.report.run_sentences import headline, sentences
 from archsearch.report.tables import front_table
 from archsearch.report.text_plot import front_text
+from archsearch.report.variant_tables import (
+    ablation_table,
+    ablation_tables,
+    effects_table,
+    interactions_table,
+)
 
 __all__ = [
     "FRONT_COLUMNS",

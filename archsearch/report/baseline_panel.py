@@ -1,7 +1,7 @@
 """Known networks against the front, as a table of the page."""
 
 from archsearch.record import RunRecord
-from archsearch.report.baseline_table import baseline_table
+from archsearch.report.baseline_columns import baseline_table
 from archsearch.report.layout import Panel
 from archsearch.report.table_panel import table_panel
 

@@ -23,6 +23,8 @@ from archsearch.report.column import tabulate
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.run_columns import RUN_COLUMNS, RunRow, estimate_text
 from archsearch.report.units import plural
+from archsearch.settings import leaves
+from archsearch.yaml_source import dotted
 
 #: parts of a configuration that differ by nature, or are told elsewhere
 _SKIPPED = ("storage", "environment", "space", "archsearch")
@@ -163,16 +165,8 @@ def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     asked["space_digest"] = str(asked.get("space_digest", ""))[:12]
     rest = {key: value for key, value in config.items() if key not in (*_SKIPPED, "identity")}
     sizes = rest.pop("data", None)
-    return _flat({**asked, **rest, "images": sizes})
-
-
-def _flat(data: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(data, Mapping):
-        found: dict[str, Any] = {}
-        for key, value in data.items():
-            found |= _flat(value, f"{path}.{key}" if path else str(key))
-        return found
-    return {path: data}
+    found = leaves({**asked, **rest, "images": sizes}, into_lists=False)
+    return {dotted(key): value for key, value in found.items()}
 
 
 def comparison_points(info: ComparisonInfo) -> dict[str, Any]:

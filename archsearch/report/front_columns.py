@@ -17,7 +17,7 @@ from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import FIRST_TARGET, LatencyResult, RunRecord, TrialRecord
 from archsearch.report.certainty import look_at
 from archsearch.report.column import Column
-from archsearch.report.remarks import remarks
+from archsearch.report.trial_remarks import remarks
 from archsearch.report.units import count_text, ms_interval_text, ms_text, reported_text
 from archsearch.report.verdicts import MAY_BE_OVER
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: chance that any of the choices that are named differs by luck alone
 LEVEL = 0.05
+#: fewer trained trials say nothing about twenty choices
+FEWEST_TRIALS = 12
 #: choices that a sentence names
 _MOST = 3
 
@@ -25,7 +27,6 @@ MEASURES = {
     ),
     "fANOVA": "share of the variance in a random forest's model; over parameters of every trial",
     "PED-ANOVA": "share of what sets the best tenth of the trials apart from all",
-    "omega squared": "share of the spread that one choice explains alone",
 }
 
 
@@ -42,6 +43,26 @@ def run_marginals(run: RunRecord) -> tuple[Marginal, ...]:
         [trial.accuracy or 0.0 for trial in known],
         [trial.latency_ms or 1.0 for trial in known],
     )
+
+
+def telling_parameters(run: RunRecord) -> list[str]:
+    """Return the parameters that vary, those first whose values differ most clearly.
+
+    By the smaller p-value of accuracy at equal latency and of latency; a parameter that nothing is
+    known of comes last. None with fewer than `FEWEST_TRIALS` trials whose choices are known.
+    """
+    trained = [trial for trial in run.trials if trial.choices and trial.accuracy is not None]
+    if len(trained) < FEWEST_TRIALS:
+        return []
+    values: dict[str, set[object]] = {}
+    for trial in trained:
+        for name, value in trial.choices.items():
+            values.setdefault(name, set()).add(value)
+    clearest = {name: 1.0 for name, found in values.items() if len(found) > 1}
+    for row in run_marginals(run):
+        p = min(row.at_latency.p, row.latency.p)
+        clearest[row.parameter] = min(clearest.get(row.parameter, 1.0), p)
+    return sorted(clearest, key=lambda name: clearest[name])
 
 
 def clear_choices(marginals: Sequence[Marginal]) -> tuple[Marginal, ...]:

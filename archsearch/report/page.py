@@ -8,7 +8,7 @@ from archsearch.files import write_text
 from archsearch.record import RunRecord
 from archsearch.report.commands import export_command
 from archsearch.report.layout import Layout, load_layout
-from archsearch.report.sentences import headline
+from archsearch.report.run_sentences import headline
 from archsearch.report.shell import Heading, render
 from archsearch.report.trial_data import trial_columns
 from archsearch.report.units import duration_text, plural

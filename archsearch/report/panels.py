@@ -7,7 +7,7 @@ from archsearch.analysis import front_trials, num_images
 from archsearch.record import Environment, RunRecord
 from archsearch.report.commands import export_command
 from archsearch.report.layout import Panel
-from archsearch.report.sentences import sentences
+from archsearch.report.run_sentences import sentences
 from archsearch.report.table_panel import table_panel
 from archsearch.report.tables import front_table
 from archsearch.report.units import bytes_text, plural

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -11,6 +11,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.report.table_html import notebook_html
 from archsearch.report.table_text import printed
+from archsearch.settings import leaves
+from archsearch.yaml_source import dotted
 
 FORMATS = ("table", "md", "latex", "csv", "json")
 
@@ -151,7 +153,12 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     flattened = [flat(row) for row in rows]
     keys = dict.fromkeys(key for row in flattened for key in row)
     # where some rows have a pair, an unknown one has no column of its own
-    pairs = {path for row in rows for path in _pairs(row)}
+    pairs = {
+        dotted(path)
+        for row in rows
+        for path, value in leaves(row, into_lists=False).items()
+        if _is_pair(value)
+    }
     kept = [key for key in keys if key not in pairs]
     text = io.StringIO()
     writer = csv.DictWriter(text, kept, lineterminator="\n", extrasaction="ignore")
@@ -160,27 +167,17 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def flat(data: Any, path: str = "") -> dict[str, Any]:
+def flat(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested plain data as one mapping; see `PlainTable.csv`."""
-    if isinstance(data, Mapping):
-        found: dict[str, Any] = {}
-        for key, value in data.items():
-            found |= flat(value, f"{path}.{key}" if path else str(key))
-        return found
-    if _is_pair(data):
-        return {f"{path}_low": data[0], f"{path}_high": data[1]}
-    if isinstance(data, list | tuple):
-        return {path: " ".join(str(each) for each in data)}
-    return {path: data}
-
-
-def _pairs(data: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths of pairs of numbers."""
-    if isinstance(data, Mapping):
-        for key, value in data.items():
-            yield from _pairs(value, f"{path}.{key}" if path else str(key))
-    elif _is_pair(data):
-        yield path
+    found: dict[str, Any] = {}
+    for path, value in leaves(data, into_lists=False).items():
+        key = dotted(path)
+        if _is_pair(value):
+            found |= {f"{key}_low": value[0], f"{key}_high": value[1]}
+        else:
+            is_list = isinstance(value, list | tuple)
+            found[key] = " ".join(str(each) for each in value) if is_list else value
+    return found
 
 
 def _is_pair(data: Any) -> bool:

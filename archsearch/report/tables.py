@@ -9,7 +9,7 @@ from archsearch.report.column import tabulate
 from archsearch.report.empty_front import empty_front_lines
 from archsearch.report.front_columns import FrontRow, front_columns, front_rows
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.remarks import tie_note
+from archsearch.report.trial_remarks import tie_note
 from archsearch.report.verdicts import MAY_BE_OVER, SITTING_NOTE, verdict_line, verdict_remedy
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsearch.yaml_source import dotted
+from archsearch.settings import leaves
+from archsearch.yaml_source import KeyPath, dotted
 
 _MISSING = "(absent)"
-_Flat = dict[tuple[str | int, ...], Any]
+_Flat = dict[KeyPath, Any]
 
 
 def differences_from(
@@ -29,7 +30,7 @@ def differences_from(
     if recipe is not None and "recipe" in config and begun.get("recipe") != asked.get("recipe"):
         # one of the two may be a default: what they come to is what differs
         begun["recipe"], asked["recipe"] = config["recipe"], recipe
-    before, now = _flat(begun), _flat(asked)
+    before, now = leaves(begun), leaves(asked)
     # equal spaces may come from different files
     passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
     if space_may_differ:
@@ -49,14 +50,6 @@ def _same_images(before: object, now: Mapping[str, Any]) -> bool:
     if not isinstance(before, Mapping) or not {"train", "mean", "std"} <= set(before):
         return False
     return all(before[key] == now[key] for key in before if key in now)
-
-
-def _flat(data: Any, path: tuple[str | int, ...] = ()) -> _Flat:
-    if isinstance(data, Mapping):
-        return {k: v for key, each in data.items() for k, v in _flat(each, (*path, key)).items()}
-    if isinstance(data, list | tuple):
-        return {k: v for i, each in enumerate(data) for k, v in _flat(each, (*path, i)).items()}
-    return {path: data}
 
 
 def _same_space(before: _Flat, now: _Flat) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.record import EpochMetrics
+from archsearch.settings import leaves
+from archsearch.yaml_source import dotted
 
 Scalar = str | int | float | bool
 
@@ -95,18 +97,9 @@ def curve_points(curve: Sequence[EpochMetrics], rates: Sequence[float] = ()) -> 
     )
 
 
-def flat(data: Any, above: str = "") -> dict[str, Scalar]:
+def flat(data: Any) -> dict[str, Scalar]:
     """Return nested plain data by dotted keys; None and empty lists are left out."""
-    if isinstance(data, Mapping):
-        items = [(str(key), value) for key, value in data.items()]
-    elif isinstance(data, list | tuple):
-        items = [(str(index), value) for index, value in enumerate(data)]
-    else:
-        return {} if data is None else {above: data}
-    found: dict[str, Scalar] = {}
-    for key, value in items:
-        found |= flat(value, f"{above}.{key}" if above else key)
-    return found
+    return {dotted(path): value for path, value in leaves(data).items() if value is not None}
 
 
 def known(values: Mapping[str, Scalar | None]) -> dict[str, Scalar]:

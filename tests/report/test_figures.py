@@ -6,10 +6,10 @@ from archsearch.analysis import Reference, front_trials, hypervolume, objectives
 from archsearch.arch import summary
 from archsearch.report.figures import (
     curves_info,
+    draw_choices,
     draw_correlation,
     draw_curves,
     draw_front,
-    draw_importance,
     draw_latency_check,
     draw_latency_model,
     draw_parallel,
@@ -17,7 +17,6 @@ from archsearch.report.figures import (
     draw_progress_over_time,
     draw_progress_over_trials,
     draw_time,
-    importance_info,
     latency_check_info,
     latency_model_info,
     parallel_info,
@@ -27,7 +26,8 @@ from archsearch.report.figures import (
 )
 from archsearch.report.figures.curves import MOST_CURVES
 from archsearch.report.figures.drawing import DARK
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
+from archsearch.report.importance_words import telling_parameters
 
 DRAW = {
     draw.__name__: draw
@@ -41,7 +41,7 @@ DRAW = {
         draw_correlation,
         draw_latency_check,
         draw_latency_model,
-        draw_importance,
+        draw_choices,
         draw_parallel,
     )
 }
@@ -59,7 +59,7 @@ def test_every_figure_has_words_and_axes_with_units(usual, name):
     # parallel coordinates name every axis at its foot, with its unit
     assert axes or {"latency<br>(ms)", "accuracy<br>(%)"} < set(layout["xaxis"]["ticktext"])
     for text in axes.values():
-        unitless = ("epoch", "tau", "candidates")
+        unitless = ("epoch", "tau", "candidates", "percentage points")
         assert re.search(r"\((%|ms|s|share)\)", text) or any(word in text for word in unitless)
 
 
@@ -208,14 +208,12 @@ def test_parallel_lines_go_through_the_values_of_their_trials(usual):
     assert sorted(latencies, key=latencies.get) == ordered
 
 
-def test_importance_names_what_drives_the_latency(usual):
-    info = importance_info(usual)
-    assert info.n == sum(t.accuracy is not None for t in usual.trials)
-    assert all(0 <= share <= 1 for share in (*info.accuracy, *info.latency))
-    assert len(info.names) == len(info.accuracy) == len(info.latency)
+def test_the_parameters_that_drive_the_latency_lead(usual):
     # the made latencies are a function of depths and widths
-    top = max(zip(info.latency, info.names, strict=True))[1]
-    assert "depth" in top or "width" in top or top == "num_stages"
+    first = telling_parameters(usual)[0]
+    assert "depth" in first or "width" in first or first == "num_stages"
+    few = usual.model_copy(update={"trials": usual.trials[:5]})
+    assert telling_parameters(few) == []
 
 
 def test_latency_model_is_judged_on_what_it_has_not_seen(usual):

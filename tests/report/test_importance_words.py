@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from archsearch.report.figures.choices import draw_importance
+from archsearch.report.figures.choices import draw_choices
 from archsearch.report.importance_words import (
     MEASURES,
     NOTHING,
@@ -60,9 +60,9 @@ def test_what_was_planted_is_named_with_its_interval(seed):
 
 def test_the_figure_names_no_winner_where_there_is_none():
     seed = next(s for s in range(20) if not clear_choices(run_marginals(made(0.0, s))))
-    drawing = draw_importance(made(0.0, seed))
+    drawing = draw_choices(made(0.0, seed))
     assert drawing.title.startswith(NOTHING)
-    planted = draw_importance(made(0.04, seed))
+    planted = draw_choices(made(0.04, seed))
     assert "mixer = b" in planted.title
 
 

@@ -15,7 +15,7 @@ from archsearch.percent import percent_text
 from archsearch.record import SeedResult
 from archsearch.report import FRONT_COLUMNS, front_points, front_table, headline, written
 from archsearch.report.comparison import compare_runs, comparison_points
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 from tests.report.synthetic_run import synthetic_run
 from tests.report.test_page import Tree, data_of, page_of
 from tests.report.test_tables import printed

@@ -8,7 +8,7 @@ from plotly.offline import get_plotlyjs
 from archsearch.analysis import front_trials
 from archsearch.arch import summary
 from archsearch.report import write_report
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 from archsearch.report.layout import load_layout
 from archsearch.report.page import render_page
 from tests.report.conftest import HOSTILE

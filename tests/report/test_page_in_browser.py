@@ -10,7 +10,7 @@ import pytest
 from archsearch.analysis import best, front_trials
 from archsearch.percent import percent_text
 from archsearch.report import export_command, write_report
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 from archsearch.report.units import count_text, ms_interval_text, ms_text
 from tests.report.synthetic_run import synthetic_run
 

@@ -10,7 +10,7 @@ from archsearch.analysis import best, front_trials, knee
 from archsearch.arch import summary
 from archsearch.percent import percent_text
 from archsearch.report import front_table, headline, sentences
-from archsearch.report.remarks import remarks
+from archsearch.report.trial_remarks import remarks
 from archsearch.report.units import ms_text
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from archsearch.report import front_text
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 
 
 @pytest.mark.parametrize(("width", "height"), [(72, 16), (40, 8), (120, 30), (1, 1)])

@@ -8,7 +8,8 @@ import yaml
 from archsearch.cli.app import main
 from archsearch.errors import InputError
 from archsearch.report import importance_table, marginals_table, write_importance, written
-from archsearch.report.figures.importance import choice_rows, draw_importance
+from archsearch.report.figures.choices import choice_rows
+from archsearch.report.figures.importance import draw_importance
 from archsearch.report.importance_words import verdicts
 from archsearch.search import run_importance
 from archsearch.search.store import RECORD
@@ -112,7 +113,7 @@ def test_marginals_say_which_way(found):
     low, high = row.at_latency.interval()
     assert low <= 0.05 <= high
     assert row.p < 0.001
-    kinds = {row.name: row.kind for row in choice_rows(found)}
+    kinds = {row.name: row.kind for row in choice_rows(found.marginals)}
     assert kinds["attention: global"] == "better"
     assert kinds["stem: conv"] == "not distinguishable"
 

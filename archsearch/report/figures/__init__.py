@@ -1,11 +1,6 @@
 """Figures of a run: for each an info tuple, a plot made from it, and a drawing with its words."""
 
-from archsearch.report.figures.choices import (
-    ImportanceInfo,
-    draw_importance,
-    importance_info,
-    plot_importance,
-)
+from archsearch.report.figures.choices import choice_rows, draw_choices, draw_marginals
 from archsearch.report.figures.correlation import draw_correlation, plot_correlation
 from archsearch.report.figures.curves import CurvesInfo, curves_info, draw_curves, plot_curves
 from archsearch.report.figures.drawing import Drawing
@@ -41,32 +36,31 @@ from archsearch.report.figures.spent_time import TimeInfo, draw_time, plot_time,
 __all__ = [
     "CurvesInfo",
     "Drawing",
-    "ImportanceInfo",
     "LatencyCheckInfo",
     "LatencyModelInfo",
     "ParallelInfo",
     "ProgressInfo",
     "TimeInfo",
+    "choice_rows",
     "curves_info",
+    "draw_choices",
     "draw_correlation",
     "draw_curves",
     "draw_front",
-    "draw_importance",
     "draw_latency_check",
     "draw_latency_model",
+    "draw_marginals",
     "draw_parallel",
     "draw_progress_over_epochs",
     "draw_progress_over_time",
     "draw_progress_over_trials",
     "draw_time",
-    "importance_info",
     "latency_check_info",
     "latency_model_info",
     "parallel_info",
     "plot_correlation",
     "plot_curves",
     "plot_front",
-    "plot_importance",
     "plot_latency_check",
     "plot_latency_model",
     "plot_parallel",

@@ -18,7 +18,7 @@ from archsearch.report.figures.drawing import (
     pale,
     plain,
 )
-from archsearch.report.front_info import FrontInfo, Marks, NamedMarks, front_info
+from archsearch.report.front_data import FrontInfo, Marks, NamedMarks, front_info
 from archsearch.report.units import ms_text, plural
 from archsearch.report.verdicts import SITTING
 

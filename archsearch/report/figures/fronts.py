@@ -20,7 +20,7 @@ from archsearch.report.figures.drawing import (
     pale,
     plain,
 )
-from archsearch.report.front_info import Marks, front_info
+from archsearch.report.front_data import Marks, front_info
 from archsearch.report.units import ms_text, plural
 from archsearch.report.verdicts import SITTING
 

@@ -1,24 +1,18 @@
-"""What mattered in a run: bars of importance, and a forest plot of each parameter's values."""
+"""Which parameters of a run mattered: their shares of importance by two methods."""
 
 from typing import Any
 
 import plotly.graph_objects as go
 
 from archsearch.percent import percent_text
+from archsearch.report.figures.choices import draw_marginals
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
-from archsearch.report.figures.effects import REST, ROW, EffectRow, plot_effects
-from archsearch.report.importance_words import (
-    LEVEL,
-    NOTHING,
-    accuracy_verdict,
-    clear_choices,
-    measure_line,
-)
-from archsearch.report.units import points_text
+from archsearch.report.figures.effects import REST
+from archsearch.report.importance_words import NOTHING, clear_choices, measure_line
 from archsearch.search import ParameterImportance, RunImportance
 
-#: parameters and choices beyond these are in the tables only
-MOST_BARS, MOST_CHOICES = 16, 24
+#: parameters beyond these are in the table only
+MOST_BARS = 16
 
 
 def plot_importance(rows: tuple[ParameterImportance, ...], title: str) -> Any:
@@ -122,37 +116,6 @@ def _largest(row: ParameterImportance) -> float:
     return max(share or 0.0 for share in row[2:])
 
 
-def choice_rows(found: RunImportance) -> tuple[EffectRow, ...]:
-    """Return the values that differ most clearly, parameter by parameter in the run's order."""
-    known = [row for row in found.marginals if row.at_latency.df > 0]
-    chosen = sorted(known, key=lambda row: row.at_latency.p)[:MOST_CHOICES]
-    rows = []
-    for row in known:
-        if row not in chosen:
-            continue
-        value = row.at_latency.value
-        low, high = row.at_latency.interval()
-        kind = "not distinguishable"
-        if row.p < LEVEL:
-            kind = "better" if value > 0 else "worse"
-        name = f"{row.parameter}: {row.value}"
-        rows.append(EffectRow(name, 100 * value, (100 * low, 100 * high), kind))
-    return tuple(rows)
-
-
-def draw_choices(found: RunImportance) -> Drawing | None:
+def draw_found_choices(found: RunImportance) -> Drawing | None:
     """Draw what each value goes with at equal latency; None when nothing can be told."""
-    rows = choice_rows(found)
-    if not rows:
-        return None
-    title = accuracy_verdict(found.marginals)
-    told = "; ".join(f"{row.name}: {points_text(row.value / 100, 1)}" for row in rows)
-    note = (
-        "Against the mean of the parameter's values; bars are 95 % intervals each, colours are by "
-        "p-values with Holm's correction. A search does not try values evenly: an ablation tells."
-    )
-    if len(rows) < len(found.marginals):
-        note += " The clearest are shown; the table has all."
-    figure = plot_effects(rows, title, "percentage points")
-    words = f"In percentage points, {told}."
-    return Drawing("choices", title, figure, words, note, ROW * len(rows) + REST)
+    return draw_marginals(found.marginals)

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from archsearch.analysis import front_trials
 from archsearch.record import RunRecord, TrialRecord
-from archsearch.report.figures.choices import importance_info
 from archsearch.report.figures.drawing import FRONT, LINE, OTHER, Drawing, new_figure, plain
+from archsearch.report.importance_words import telling_parameters
 from archsearch.report.units import plural
 
 MOST_AXES = 7
@@ -55,9 +55,9 @@ class ParallelInfo(NamedTuple):
 
 def parallel_info(run: RunRecord) -> ParallelInfo | None:
     """Choose axes and compute lines; None with too few trials whose choices are known."""
-    telling = importance_info(run, MOST_AXES)
+    telling = telling_parameters(run)[:MOST_AXES]
     front = [trial for trial in front_trials(run) if trial.choices]
-    if telling is None or not front:
+    if not telling or not front:
         return None
     on_front = {trial.number for trial in front}
     rest = [
@@ -67,7 +67,7 @@ def parallel_info(run: RunRecord) -> ParallelInfo | None:
     trials = [*shown, *front]
     # in the order of the space, which is that of the network
     order = list(dict.fromkeys(name for trial in trials for name in trial.choices))
-    names = sorted(telling.names, key=lambda name: order.index(name) if name in order else 0)
+    names = sorted(telling, key=lambda name: order.index(name) if name in order else 0)
     columns = [_choice_axis(name, trials) for name in names]
     columns.append(_result_axis("accuracy", "%", [100 * (t.accuracy or 0.0) for t in trials]))
     columns.append(_result_axis("latency", "ms", [t.latency_ms or 0.0 for t in trials]))

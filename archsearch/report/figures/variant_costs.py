@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from archsearch.percent import percent_text
-from archsearch.report.ablation_tables import mean_sd
 from archsearch.report.ablation_view import AblationView
 from archsearch.report.figures.drawing import FRONT, OTHER, TEXT, Drawing, new_figure, plain
 from archsearch.report.units import ms_text
+from archsearch.report.variant_tables import mean_sd
 
 #: names of more networks than this would cover each other
 MOST_NAMES = 9

@@ -1,6 +1,6 @@
 import pytest
 
-from archsearch.report.front_info import front_info
+from archsearch.report.front_data import front_info
 from tests.report.synthetic_run import synthetic_run
 
 GROUPS = ("front", "dominated", "pruned", "infeasible")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.analysis.front import eligible, nondominated, objectives
-from archsearch.analysis.hypervolume import Reference, hypervolume
+from archsearch.analysis.front_volume import Reference, hypervolume
 from archsearch.record import TrialRecord
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from archsearch.analysis import answers, compare, seeds_wanted
-from archsearch.analysis.answers import LOOKS, latency_change_interval
+from archsearch.analysis.ablation_answers import LOOKS, latency_change_interval
 from archsearch.errors import InputError
 from tests.analysis.made_records import latency
 from tests.report.synthetic_ablation import synthetic_ablation, synthetic_factorial

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsearch.arch.architecture import Arch
-from archsearch.yaml_source import KeyPath, dotted
+from archsearch.settings import leaves
+from archsearch.yaml_source import dotted
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,9 @@ class Difference:
 
 def diff(left: Arch, right: Arch) -> tuple[Difference, ...]:
     """Return the differing values of two architectures in canonical form, in file order."""
-    a = _flat(left.canonical().model_dump(mode="json"))
-    b = _flat(right.canonical().model_dump(mode="json"))
+    a = leaves(left.canonical().model_dump(mode="json"))
+    b = leaves(right.canonical().model_dump(mode="json"))
     keys = dict.fromkeys([*a, *b])
     return tuple(
         Difference(dotted(key), a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key)
     )
-
-
-def _flat(data: Any, path: KeyPath = ()) -> dict[KeyPath, Any]:
-    if isinstance(data, dict):
-        return {k: v for key, each in data.items() for k, v in _flat(each, (*path, key)).items()}
-    if isinstance(data, list):
-        return {k: v for i, each in enumerate(data) for k, v in _flat(each, (*path, i)).items()}
-    return {path: data}
