@@ -85,7 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
     with exit_codes(), contextlib.ExitStack() as shown:
         if wanted not in _SERVERS and not {"--quiet", "-q"} & set(words):
             shown.enter_context(Heartbeat(err))
-            shown.enter_context(BOARD.show(Activity(wanted or "archsearch", is_frame=True)))
+            name = f"archsearch {wanted or ''}".strip()
+            shown.enter_context(BOARD.show(Activity(name, is_frame=True)))
         code = _run(words, wanted)
     raise SystemExit(code)
 

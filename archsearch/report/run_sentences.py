@@ -1,6 +1,7 @@
 """A run in words: what was tried, what was found, how sure it is."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from archsearch.analysis import (
     best,
@@ -29,9 +30,28 @@ def headline(run: RunRecord) -> str:
         f"{percent_text(found.value)} % validation accuracy ({within}{found.seeds}) at "
         f"{ms_text(top.latency_ms)} ms"
     )
+    doubt = _doubt(run, front)
     if len(front) == 1:
-        return f"One architecture on the front{limit}: {reach}."
-    return f"{count} on the front{limit}; the best reaches {reach}."
+        return f"One architecture on the front{limit}{doubt}: {reach}."
+    return f"{count} on the front{limit}{doubt}; the best reaches {reach}."
+
+
+def _doubt(run: RunRecord, front: Sequence[TrialRecord]) -> str:
+    """Return how many of the front may be over a latency budget, in brackets; empty for none."""
+    over = [
+        trial
+        for trial in front
+        if any(
+            latency is not None and latency.crosses(limit)
+            for name, limit in run.aims.budgets_ms.items()
+            for latency in [trial.latency_at(name)]
+        )
+    ]
+    if not over:
+        return ""
+    return (
+        f" ({len(over)} of them may be over budget)" if len(front) > 1 else " (may be over budget)"
+    )
 
 
 def _limits(run: RunRecord) -> str:

@@ -51,7 +51,9 @@ def _latency_notes(run: RunRecord, rows: Sequence[FrontRow], target: str) -> lis
     """Return how many latencies are to be relied on, what to do, and what the words mean."""
     lines = [verdict_line(run), verdict_remedy(run, target)]
     if any(MAY_BE_OVER in row.remarks for row in rows):
-        lines.append(f"{MAY_BE_OVER}: the budget lies in the interval of the latency")
+        lines.append(
+            f"{MAY_BE_OVER}: the latency is not known well enough to say that it is within budget"
+        )
     return [line for line in (*lines, SITTING_NOTE) if line]
 
 

@@ -12,7 +12,7 @@ SITTING = "interval of this sitting"
 #: and what it covers, for the foot of a table or a figure
 SITTING_NOTE = "Latencies have the interval of this sitting: another hour may lie outside."
 NOT_CONFIRMED = "not confirmed"
-#: the budget lies in the interval of a latency
+#: the budget lies in the interval of a latency, or below a guess
 MAY_BE_OVER = "over?"
 
 

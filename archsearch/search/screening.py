@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from archsearch.activity import doing
 from archsearch.arch import Arch, summary
+from archsearch.cost import ArchCounts
 from archsearch.errors import BudgetUnreachableError, TrialError
-from archsearch.record import FIRST_TARGET, TrialRecord
+from archsearch.record import FIRST_TARGET, LatencyPrediction, TrialRecord
 from archsearch.search.config import SearchConfig
 from archsearch.search.engine import Engine
 from archsearch.search.evaluation import Evaluation
-from archsearch.search.first_look import FirstLook, first_looks, what_was_done
-from archsearch.search.gate import Gate
+from archsearch.search.first_look import FirstLook, Looker, first_looks, what_was_done
 from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.latency_table import ENOUGH_KNOWN
@@ -42,6 +43,18 @@ _FAR_BELOW = 0.8
 _MAX_UNLIKELY = 16
 
 
+class CandidateMeasurer(Looker, Protocol):
+    """Costs of candidates before they are trained; see `archsearch.search.gate.Gate`."""
+
+    def counts(self, arch: Arch) -> ArchCounts:
+        """Return parameters and multiply-adds."""
+        ...
+
+    def predict(self, arch: Arch) -> LatencyPrediction | None:
+        """Return the latency that is expected; None where nothing is known."""
+        ...
+
+
 class NetworkScreening:
     """Counts, predicts and measures candidates; settles what is not worth training.
 
@@ -61,10 +74,10 @@ class NetworkScreening:
         self,
         config: SearchConfig,
         space: SearchSpace,
-        gate: Gate,
+        gate: CandidateMeasurer,
         guess: LatencyGuess,
         listener: Listener,
-        more: Mapping[str, Gate] | None = None,
+        more: Mapping[str, CandidateMeasurer] | None = None,
     ) -> None:
         self._config = config
         self._space = space

@@ -18,6 +18,7 @@ from archsearch.report.layout import load_layout
 from archsearch.report.notebook import run_frame
 from archsearch.report.page import render_page
 from archsearch.report.plain_table import written
+from archsearch.report.sentences import headline
 from archsearch.report.trial_data import trial_columns
 from archsearch.report.verdicts import verdict_counts, verdict_line, verdict_remedy
 from tests.report.synthetic_run import synthetic_run
@@ -197,3 +198,19 @@ def test_an_empty_front_says_why_and_what_to_do(
     assert "What to do" in lines[-1]
     assert lines[0] in terminal(run, 400)
     assert "What to do" in render_page(run, load_layout("search"))
+
+
+def test_the_headline_counts_what_may_be_over_budget() -> None:
+    run = synthetic_run(60, seed=3, budget_ms=5.0)
+    assert "over budget" not in headline(run)
+    slow = run.front[:2]
+    guess = {"verdict": "rejected", "median_ms": 9.0, "interval_ms": None}
+
+    def guessed(trial: TrialRecord) -> TrialRecord:
+        assert trial.latency is not None
+        latency = trial.latency.model_copy(update=guess)
+        return trial.model_copy(update={"latency": latency, "final_latency": None})
+
+    trials = tuple(guessed(each) if each.number in slow else each for each in run.trials)
+    found = headline(run.model_copy(update={"trials": trials}))
+    assert "on the front within 5 ms (2 of them may be over budget); the best" in found

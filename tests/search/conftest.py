@@ -19,6 +19,7 @@ from archsearch.cluster import (
     never_stop,
 )
 from archsearch.cost import ArchCounts
+from archsearch.errors import TrialError
 from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
 from archsearch.search import confirmation
 from archsearch.search.config import Budgets, Execution, FurtherTarget, SearchConfig
@@ -35,6 +36,7 @@ from archsearch.space import SearchSpace, load_space
 from archsearch.train import Recipe
 
 EPOCHS = 3
+DEFAULT_SAMPLER = SearchConfig(space="tiny").sampler
 
 
 def latency_of(arch: Arch) -> float:
@@ -68,7 +70,7 @@ class FakeGate:
         size = sum(stage.depth * stage.width for stage in arch.stages)
         return ArchCounts(params=1000 * size, macs=10_000 * size)
 
-    def measure(self, archs: Sequence[Arch]) -> list[LatencyResult]:
+    def measure(self, archs: Sequence[Arch]) -> Sequence[LatencyResult | TrialError]:
         self.measured += [arch.digest for arch in archs]
         return [result(self.latency(arch)) for arch in archs]
 
@@ -172,7 +174,7 @@ class Bench:
         budget_ms: float | None = None,
         budgets: Budgets | None = None,
         patience: int | None = None,
-        sampler: str = "evolution",
+        sampler: str = DEFAULT_SAMPLER,
         gate: FakeGate | None = None,
         further: dict[str, FakeGate] | None = None,
         rule: DominanceRule | None = None,
