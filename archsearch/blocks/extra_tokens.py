@@ -17,6 +17,7 @@ class LearnedTokens(nn.Module):
 
     def __init__(self, dim: int, *, class_token: bool = False, global_tokens: int = 0) -> None:
         super().__init__()
+        self.has_class_token = class_token
         self.class_token = _learned(1, dim) if class_token else None
         self.global_tokens = _learned(global_tokens, dim) if global_tokens else None
 
@@ -61,6 +62,7 @@ class CarriedTokens(nn.Module):
         project: bool = True,
     ) -> None:
         super().__init__()
+        self.has_class_token = class_token
         keep_class = class_token and in_class_token
         keep_global = global_tokens > 0 and global_tokens == in_global_tokens
         self.start = 0 if keep_class else int(in_class_token)

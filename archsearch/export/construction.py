@@ -1,9 +1,8 @@
 """The constructor call behind every module of a network, as it was made."""
 
-import ast
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from types import ModuleType
@@ -13,9 +12,12 @@ from torch import nn
 
 from archsearch import blocks
 from archsearch.arch import Arch, module_of
+from archsearch.export.isolated import ExportError
+from archsearch.export.layout import Expression, Group, flat, prefixed
 from archsearch.model import Network, build_model
 
 _LOCK = Lock()
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def modules_of(arch: Arch) -> tuple[ModuleType, ...]:
@@ -35,82 +37,124 @@ class Construction:
 
     Args:
         arch: what is built.
-        modules: of a user's blocks.
 
     Attributes:
         network: the network.
+        imports: module and name of what the expressions name, by the name that they use.
     """
 
-    def __init__(self, arch: Arch, modules: Iterable[ModuleType] = ()) -> None:
-        self._modules = tuple(modules)
+    def __init__(self, arch: Arch) -> None:
+        self._homes = modules_of(arch)
+        self.imports: dict[str, tuple[str, str]] = {}
         # modules are kept alive by `network`, so that an id stands for one module
-        self._calls: dict[int, tuple[Callable[..., nn.Module], dict[str, Any]]] = {}
+        self._calls: dict[int, tuple[Callable[..., nn.Module], inspect.BoundArguments]] = {}
         with _LOCK, self._recording():
             self.network: Network = build_model(arch)
 
-    def expression(self, module: nn.Module) -> ast.expr:
-        """Return the call that makes ``module``, every parameter written out."""
-        made_by, arguments = self._calls[id(module)]
-        parameters = inspect.signature(made_by).parameters
-        positional: list[ast.expr] = []
-        keywords: list[ast.keyword] = []
-        for name, value in arguments.items():
-            node = self._value(value)
-            if parameters[name].kind is inspect.Parameter.KEYWORD_ONLY:
-                keywords.append(ast.keyword(name, node))
-            else:
-                positional.append(node)
-        return ast.Call(ast.Name(made_by.__name__, ast.Load()), positional, keywords)
+    def expression(self, module: nn.Module, names: Mapping[str, str] | None = None) -> Expression:
+        """Return the call that makes ``module``; arguments that equal the default are left out.
 
-    def _value(self, value: Any) -> ast.expr:
+        Args:
+            module: a module of the network.
+            names: arguments of the outermost call to text that stands in place of their values.
+
+        Raises:
+            ExportError: it was not made by a class that the file can hold, or of values that
+                cannot be written.
+        """
+        if id(module) not in self._calls:
+            raise ExportError(
+                f"cannot write how {type(module).__name__} was made: build() must return a module "
+                "of a class that the file of the block defines or imports"
+            )
+        made_by, bound = self._calls[id(module)]
+        items: list[Expression] = []
+        by_name = False
+        for name, parameter in bound.signature.parameters.items():
+            value = bound.arguments[name]
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                items += [self._value(each) for each in value]
+                continue
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                items += [prefixed(f"{key}=", self._value(each)) for key, each in value.items()]
+                continue
+            text = (names or {}).get(name)
+            if text is None and _is_default(value, parameter):
+                by_name = True
+                continue
+            written = text or self._value(value)
+            # numbers after the first are named; the parts of a block stand by themselves
+            by_name |= parameter.kind not in _POSITIONAL
+            by_name |= bool(items) and not isinstance(value, nn.Module)
+            alone = parameter.kind is inspect.Parameter.POSITIONAL_ONLY or not by_name
+            items.append(written if alone else prefixed(f"{name}=", written))
+        return Group(f"{self._name(made_by)}(", items, ")")
+
+    def _name(self, made_by: Callable[..., Any]) -> str:
+        """Return the name of a class or function in the file."""
+        place = (made_by.__module__, made_by.__qualname__)
+        name, count = made_by.__name__, 1
+        while self.imports.setdefault(name, place) != place:
+            count += 1
+            name = f"{made_by.__name__}{count}"
+        return name
+
+    def class_name(self, module: nn.Module) -> str:
+        """Return the name of a module's class in the file."""
+        return self._name(type(module))
+
+    def _value(self, value: Any) -> Expression:
         if isinstance(value, nn.Module):
             return self.expression(value)
-        if isinstance(value, list | tuple):
+        if isinstance(value, list):
+            return repeats([self._value(item) for item in value])
+        if isinstance(value, tuple):
             items = [self._value(item) for item in value]
-            return (
-                ast.List(items, ast.Load())
-                if isinstance(value, list)
-                else ast.Tuple(items, ast.Load())
-            )
+            return Group("(", items, ",)" if len(items) == 1 else ")")
+        if isinstance(value, dict):
+            entries = [
+                prefixed(f"{flat(self._value(key))}: ", self._value(each))
+                for key, each in value.items()
+            ]
+            return Group("{", entries, "}")
+        if isinstance(value, type) and value.__module__.startswith("torch.nn."):
+            return f"nn.{value.__name__}"
         if isinstance(value, type):
-            assert value.__module__.startswith("torch.nn."), f"{value} is no class of torch.nn"
-            return ast.Attribute(ast.Name("nn", ast.Load()), value.__name__, ast.Load())
-        assert value is None or isinstance(value, bool | int | float | str), f"cannot write {value}"
-        if isinstance(value, int | float) and value < 0:
-            return ast.UnaryOp(ast.USub(), ast.Constant(-value))
-        return ast.Constant(value)
+            return self._name(value)
+        if value is None or isinstance(value, bool | int | float | str):
+            return quoted(value)
+        raise ExportError(f"cannot write {value!r}, which a block was made with, as source text")
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
-        """Note the arguments of the library's constructors and builders while this is open."""
-        classes = {cls for cls in vars(blocks).values() if _is_block(cls)}
-        for home in self._modules:
-            theirs = vars(home).values()
-            classes |= {c for c in theirs if _is_block(c) and c.__module__ == home.__name__}
-        constructors = {cls: cls.__init__ for cls in classes if "__init__" in vars(cls)}
+        """Note the arguments of the constructors and builders of blocks while this is open."""
+        theirs = (value for home in self._homes for value in vars(home).values())
+        classes = {cls for cls in (*vars(blocks).values(), *theirs) if _is_block(cls)}
+        own = {cls: vars(cls).get("__init__") for cls in classes}
+        noting = {cls: self._noting(cls, cls.__init__) for cls in classes}
         builders = {name: value for name, value in vars(blocks).items() if _is_builder(value)}
-        for cls, original in constructors.items():
-            cls.__init__ = self._noting(cls, original)
+        for cls, init in noting.items():
+            cls.__init__ = init
         for name, builder in builders.items():
             setattr(blocks, name, self._noting_result(builder))
         try:
             yield
         finally:
-            for cls, original in constructors.items():
-                cls.__init__ = original
+            for cls, original in own.items():
+                if original is None:
+                    del cls.__init__
+                else:
+                    cls.__init__ = original
             for name, builder in builders.items():
                 setattr(blocks, name, builder)
 
     def _noting(self, cls: type[nn.Module], original: Any) -> Any:
-        signature = inspect.signature(original)
+        signature = inspect.signature(cls)
 
         @functools.wraps(original)
         def init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
             if type(module) is cls:
-                bound = signature.bind(module, *args, **kwargs)
-                bound.apply_defaults()
-                arguments = dict(list(bound.arguments.items())[1:])
-                self._calls[id(module)] = (cls, arguments)
+                self._note(module, cls, signature.bind(*args, **kwargs))
             original(module, *args, **kwargs)
 
         return init
@@ -120,17 +164,48 @@ class Construction:
 
         @functools.wraps(builder)
         def build(*args: Any, **kwargs: Any) -> nn.Module:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
             module = builder(*args, **kwargs)
-            self._calls[id(module)] = (builder, dict(bound.arguments))
+            self._note(module, builder, signature.bind(*args, **kwargs))
             return module
 
         return build
 
+    def _note(
+        self, module: nn.Module, by: Callable[..., Any], bound: inspect.BoundArguments
+    ) -> None:
+        bound.apply_defaults()
+        self._calls[id(module)] = (by, bound)
+
+
+def repeats(items: Sequence[Expression]) -> Expression:
+    """Return a list; what stands in it several times in a row is written once."""
+    count = len(items)
+    for period in range(1, count // 2 + 1):
+        if count % period == 0 and list(items) == list(items[:period]) * (count // period):
+            times = f"for _ in range({count // period})"
+            if period == 1:
+                return Group("[", [items[0], times], "]", comma=False)
+            parts = prefixed("for block in ", Group("(", items[:period], ")"))
+            return Group("[", ["block", times, parts], "]", comma=False)
+    return Group("[", items, "]")
+
+
+def quoted(value: object) -> str:
+    """Return a constant as source text: strings in double quotes, 1e-6 in place of 1e-06."""
+    text = repr(value)
+    if isinstance(value, str) and '"' not in text:
+        return f'"{text[1:-1]}"'
+    return text.replace("e-0", "e-") if isinstance(value, float) else text
+
+
+def _is_default(value: Any, parameter: inspect.Parameter) -> bool:
+    default = parameter.default
+    return type(value) is type(default) and bool(value == default)
+
 
 def _is_block(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, nn.Module)
+    mine = isinstance(value, type) and issubclass(value, nn.Module)
+    return mine and not value.__module__.startswith("torch.")
 
 
 def _is_builder(value: object) -> bool:

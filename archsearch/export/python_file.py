@@ -7,8 +7,6 @@ from archsearch.export.description import Origin, facts_of, module_docstring
 from archsearch.export.images import images_of
 from archsearch.export.proof import prove_python
 from archsearch.export.python_source import python_source
-from archsearch.export.skeleton_timm import TIMM
-from archsearch.export.skeleton_torch import PLAIN
 from archsearch.export.target import check_target
 from archsearch.files import write_text
 from archsearch.record import RunRecord, TrialRecord
@@ -80,13 +78,12 @@ def python_text(arch: Arch, origin: Origin, kind: str, name: str, *, any_size: b
     Raises:
         ExportError: the file does not compute the same.
     """
-    skeleton = TIMM if kind == "timm" else PLAIN
     docstring = module_docstring(arch, origin, timm_name=name if kind == "timm" else "")
     text = python_source(
         arch,
         docstring,
         any_size=any_size,
-        skeleton=skeleton,
+        kind=kind,
         name=name,
         images=images_of(arch, origin).config() if origin.normalization else {},
     )

@@ -1,6 +1,7 @@
 """Exported Python files: the same network, and files that one would commit."""
 
 import ast
+import inspect
 import sys
 
 import pytest
@@ -27,8 +28,7 @@ def test_logits_are_bit_equal_where_archsearch_cannot_be_imported(sources):
 
 def test_archs_cover_every_block(sources):
     names = {node.name for _, text in sources.values() for node in top_level(ast.parse(text))}
-    # stochastic depth does nothing at the rate 0 that a file is written for
-    assert set(blocks.__all__) - names == {"DropPath"}
+    assert set(blocks.__all__) <= names
 
 
 @pytest.mark.parametrize("name", [*ARCHS, "random_0", "random_1", "random_2"])
@@ -44,16 +44,10 @@ def test_file_has_what_it_needs_and_no_more(sources, name):
     assert "torch" in imported
     assert imported - {"torch"} <= sys.stdlib_module_names
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in top_level(tree):
         assert node.name in read | {"create_model"}, f"{node.name} is used nowhere"
         assert ast.get_docstring(node) or node.name.startswith("_")
-        for method in node.body:
-            if isinstance(method, ast.FunctionDef) and method.name not in ("__init__", "forward"):
-                assert method.name in attributes, f"{node.name}.{method.name} is used nowhere"
-    for test in (node.test for node in ast.walk(tree) if isinstance(node, (ast.If, ast.IfExp))):
-        assert not isinstance(test, ast.Constant), f"a decided branch: {ast.unparse(test)}"
-    assert "archsearch.blocks" not in text
+    assert "archsearch" not in text.split('"""', 2)[2]
     assert max(map(len, text.splitlines())) <= 100
 
 
@@ -66,14 +60,11 @@ def test_files_are_formatted_and_without_findings(sources, tmp_path):
     assert found == ""
 
 
-def test_mixture_of_three_families_is_short(sources):
+def test_blocks_stand_in_the_file_as_they_stand_in_the_library(sources):
     _, text = sources["mixture"]
-    for name in ("WindowGlobalAttention", "SparseGlobalAttention", "SeparableAttention"):
-        assert f"class {name}(nn.Module)" in text
-    # what every file has for timm's options and for weights comes on top
-    network, _ = text.split("class StochasticDepth")
-    assert len(network.splitlines()) <= 410
-    assert len(text.splitlines()) <= 580
+    for block in (blocks.WindowGlobalAttention, blocks.SparseGlobalAttention, blocks.ConvStem):
+        written_out = inspect.getsource(block) in text
+        assert written_out == (block is not blocks.ConvStem)
 
 
 def test_docstring_tells_the_architecture_and_its_counts(sources):

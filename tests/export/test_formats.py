@@ -14,7 +14,6 @@ from archsearch.export import ExportError, Format, Origin, export_model, graph_f
 from archsearch.export.graph_file import export_graph
 from archsearch.export.proof import prove_python, randomize
 from archsearch.export.python_source import python_source
-from archsearch.export.skeleton_timm import TIMM
 from archsearch.model import build_model
 from archsearch.train.weights import save_weights
 from tests.export.export_archs import ARCHS, random_archs, ruff
@@ -24,7 +23,7 @@ NAMES = ["lightvit", "edgevit", "class_token_kept"]
 
 
 def timm_source(name):
-    return python_source(ARCHS[name], name, skeleton=TIMM, name=f"small_{name}")
+    return python_source(ARCHS[name], name, kind="timm", name=f"small_{name}")
 
 
 def imported(path, name):
@@ -74,7 +73,7 @@ def test_timm_interface(registered, name):
     assert model.no_weight_decay() <= named
     model.reset_classifier(7)
     assert model(x).shape == (2, 7)
-    with pytest.raises(ValueError, match="the pooling is fixed"):
+    with pytest.raises(ValueError, match="must be mean, mean_all"):
         model.reset_classifier(7, global_pool="max")
     last = timm.create_model(f"small_{name}", features_only=True, out_indices=(-1,), in_chans=4)
     assert [each.shape[1] for each in last(x)] == [model.num_features]

@@ -15,7 +15,14 @@ from safetensors.torch import load_file, save_file
 from archsearch.arch import Arch, Block, Mlp, SelfAttention, Stage
 from archsearch.cli.app import main
 from archsearch.errors import InputError
-from archsearch.export import Format, export_model, export_python, select
+from archsearch.export import (
+    Format,
+    export_model,
+    export_python,
+    graph_file,
+    python_file,
+    select,
+)
 from archsearch.model import build_model
 from archsearch.train.weights import save_weights
 
@@ -217,21 +224,21 @@ def test_weights_of_every_kind_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
-def test_files_have_the_permissions_of_the_umask(folders, tmp_path, mask):
+def test_files_have_the_permissions_of_the_umask(tmp_path, monkeypatch, mask):
+    # who may read a file does not depend on the proofs, which take seconds
+    monkeypatch.setattr(python_file, "prove_python", lambda *_: None)
+    monkeypatch.setattr(graph_file, "run_isolated", lambda *_: [{}])
+    monkeypatch.setattr(graph_file, "_write_onnx", lambda _, __, file, ___: file.touch(0o600))
+    monkeypatch.setattr(graph_file, "_error", lambda *_: 0.0)
     before = os.umask(mask)
     try:
-        chosen = select(str(folders / "yaml"))
+        save_weights(build_model(SMALL), tmp_path / "kept.safetensors")
         for form in (Format.PYTHON, Format.ONNX, Format.HUB):
-            export_model(
-                chosen.network,
-                form,
-                tmp_path / f"{form.value}.x",
-                origin=chosen.origin,
-                weights=chosen.weights,
-            )
+            output = tmp_path / "out" / f"{form.value}.x"
+            export_model(SMALL, form, output, weights=tmp_path / "kept.safetensors")
     finally:
         os.umask(before)
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert len(files) == 12
     assert {path.stat().st_mode & 0o777 for path in files} == {0o666 & ~mask}
 
