@@ -64,7 +64,7 @@ def test_two_targets_with_a_budget_each(bench: Bench) -> None:
             assert measured is not None
             assert measured.median_ms == onnx_of(record.arch)
     complete = [record for record in records if record.state == "complete"]
-    assert len(complete) == 10
+    assert len(complete) >= 10
     assert any(onnx_of(r.arch) > 2.2 for r in records if r.state == "infeasible")
     aims = session.config.aims
     assert aims.objectives == ("accuracy", "latency_ms", NAME)
