@@ -18,7 +18,7 @@ from archsearch.report.layout import load_layout
 from archsearch.report.notebook import run_frame
 from archsearch.report.page import render_page
 from archsearch.report.plain_table import written
-from archsearch.report.sentences import headline
+from archsearch.report.run_sentences import headline
 from archsearch.report.trial_data import trial_columns
 from archsearch.report.verdicts import verdict_counts, verdict_line, verdict_remedy
 from tests.report.synthetic_run import synthetic_run
