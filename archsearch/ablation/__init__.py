@@ -5,7 +5,7 @@ analysis need not import the runner.
 """
 
 from archsearch.ablation.folder import has_ablation, load_ablation
-from archsearch.ablation.maker import Network, Networks
+from archsearch.ablation.network_builder import Network, Networks
 from archsearch.ablation.networks import open_study
 from archsearch.ablation.plan import describe_ablation_plan
 from archsearch.ablation.prepare import AblationPlace, PreparedAblation, prepare_ablation

@@ -8,7 +8,7 @@ from archsearch.cost import FINAL, LatencyProtocol, Probe, current_environment
 from archsearch.record import Environment, LatencyResult
 from archsearch.search.config import LatencyTarget
 from archsearch.search.confirmation import measure_to_publish, why_not
-from archsearch.search.gate import Gate
+from archsearch.search.latency_measurement import LatencyMeasurer
 
 #: seconds that repeating what a busy machine gave may take in each turn
 _PATIENCE_S = 60.0
@@ -53,10 +53,10 @@ def measure_latencies(
         return environment, known, notes
     listener.line(f"measuring the latency of {len(missing)} networks in quiet")
     with Probe(prepared.device, target.threads) as probe:
-        gate = Gate(probe, quiet, target, say=listener.line)
+        measurer = LatencyMeasurer(probe, quiet, target, say=listener.line)
         for start in range(0, len(missing), _TURNS):
             turn = missing[start : start + _TURNS]
-            outcomes = measure_to_publish(gate, turn, listener, _PATIENCE_S)
+            outcomes = measure_to_publish(measurer, turn, listener, _PATIENCE_S)
             results = {}
             for arch, outcome in zip(turn, outcomes, strict=True):
                 if isinstance(outcome, LatencyResult):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.ablation.fraction import fractional_factorial
-from archsearch.ablation.maker import Maker, Network, Networks
+from archsearch.ablation.network_builder import Network, NetworkBuilder, Networks
 from archsearch.ablation.study import DESIGNS, Change, Factor, Factorial, Study
 from archsearch.ablation.study_file import FULL, read_study
 from archsearch.ablation_record import Design
@@ -27,18 +27,18 @@ def networks_of(study: Study, source: YamlSource, runs_dir: str | Path = "runs")
     Raises:
         InputError: with every variant that cannot be made, or is no variant.
     """
-    maker = Maker(study, source, runs_dir)
+    builder = NetworkBuilder(study, source, runs_dir)
     if study.factorial is not None:
-        networks = _factorial(maker, study.factorial)
+        networks = _factorial(builder, study.factorial)
     elif study.one_factor is not None:
-        networks = _one_factor(maker, study.one_factor)
+        networks = _one_factor(builder, study.one_factor)
     elif study.leave_one_out is not None:
-        networks = _named(maker, study.leave_one_out, "leave_one_out")
+        networks = _named(builder, study.leave_one_out, "leave_one_out")
     else:
-        networks = _named(maker, study.variants or {}, "variants")
-    if maker.problems:
-        raise InputError(list({str(problem): problem for problem in maker.problems}.values()))
-    return replace(networks, runs=tuple(dict.fromkeys(maker.runs)))
+        networks = _named(builder, study.variants or {}, "variants")
+    if builder.problems:
+        raise InputError(list({str(problem): problem for problem in builder.problems}.values()))
+    return replace(networks, runs=tuple(dict.fromkeys(builder.runs)))
 
 
 def open_study(
@@ -64,72 +64,72 @@ def open_study(
     return study, networks
 
 
-def _named(maker: Maker, changes: Mapping[str, Change], design: Design) -> Networks:
-    known = {maker.start.arch.digest: f"the base, '{maker.start.name}'"}
-    networks = [maker.start]
+def _named(builder: NetworkBuilder, changes: Mapping[str, Change], design: Design) -> Networks:
+    known = {builder.start.arch.digest: f"the base, '{builder.start.name}'"}
+    networks = [builder.start]
     for key, change in changes.items():
         name = f"without {key}" if design == "leave_one_out" else key
-        network = maker.combined(name, [(change, (design, key))])
-        if name == maker.start.name:
+        network = builder.combined(name, [(change, (design, key))])
+        if name == builder.start.name:
             remedy = "rename it, or give the base another name"
-            maker.problem((design, key), "has the name of the base", name, remedy)
+            builder.problem((design, key), "has the name of the base", name, remedy)
         if network is None:
             continue
-        maker.check_new(network.arch, known, (design, key), f"'{name}'")
+        builder.check_new(network.arch, known, (design, key), f"'{name}'")
         networks.append(network)
     return Networks(design, tuple(networks))
 
 
-def _one_factor(maker: Maker, factors: Mapping[str, Factor]) -> Networks:
-    base = maker.start.arch.digest
+def _one_factor(builder: NetworkBuilder, factors: Mapping[str, Factor]) -> Networks:
+    base = builder.start.arch.digest
     labels: dict[str, tuple[str, ...]] = {}
     varied: list[tuple[str, str, Network]] = []
     for name, factor in factors.items():
         place: KeyPath = ("one_factor", name, "levels")
         own, known = "", {base: "the base"}
         for label, change in factor.levels.items():
-            network = maker.combined(f"{name}={label}", [(change, (*place, label))])
+            network = builder.combined(f"{name}={label}", [(change, (*place, label))])
             if network is None:
                 continue
             if network.arch.digest == base and not own:
                 own = label
                 known[base] = f"level '{label}'"
                 continue
-            maker.check_new(network.arch, known, (*place, label), f"level '{label}'")
+            builder.check_new(network.arch, known, (*place, label), f"level '{label}'")
             varied.append((name, label, network))
-        own = own or maker.start.name
+        own = own or builder.start.name
         labels[name] = (own, *(label for label in factor.levels if label != own))
     levels = {name: each[0] for name, each in labels.items()}
     networks = [replace(network, levels={**levels, name: label}) for name, label, network in varied]
-    start = replace(maker.start, levels=levels)
+    start = replace(builder.start, levels=levels)
     return Networks("one_factor", (start, *networks), labels)
 
 
-def _factorial(maker: Maker, factorial: Factorial) -> Networks:
+def _factorial(builder: NetworkBuilder, factorial: Factorial) -> Networks:
     factors = factorial.factors
-    _check_paths(maker, factors)
-    _check_levels(maker, factors)
+    _check_paths(builder, factors)
+    _check_levels(builder, factors)
     labels = {name: tuple(factor.levels) for name, factor in factors.items()}
-    combinations = _combinations(maker, labels, factorial.fraction)
+    combinations = _combinations(builder, labels, factorial.fraction)
     networks = []
     published = dict(factorial.published)
     for levels in combinations:
         name = ", ".join(f"{factor}={label}" for factor, label in levels.items())
-        network = maker.combined(name, _changes(factors, levels))
+        network = builder.combined(name, _changes(factors, levels))
         if network is not None:
             told = published.pop(name, network.published)
             networks.append(replace(network, levels=levels, published=told))
     for name in published:
         known = [network.name for network in networks]
         place = ("factorial", "published", name)
-        maker.problem(place, "names no combination that is trained", None, nearest(name, known))
-    if networks and maker.start.name != "base":
-        networks[0] = replace(networks[0], name=maker.start.name)
+        builder.problem(place, "names no combination that is trained", None, nearest(name, known))
+    if networks and builder.start.name != "base":
+        networks[0] = replace(networks[0], name=builder.start.name)
     return Networks("factorial", tuple(networks), labels)
 
 
 def _combinations(
-    maker: Maker, labels: Mapping[str, Sequence[str]], fraction: float
+    builder: NetworkBuilder, labels: Mapping[str, Sequence[str]], fraction: float
 ) -> list[dict[str, str]]:
     counts = [len(each) for each in labels.values()]
     full = math.prod(counts)
@@ -139,7 +139,7 @@ def _combinations(
         rule = f"must leave at least {needed} of {full} combinations to tell main effects apart"
         place = ("factorial", "fraction")
         remedy = f"use {needed}/{full} or more"
-        maker.problem(place, rule, fraction, remedy)
+        builder.problem(place, rule, fraction, remedy)
         return []
     if wanted == full:
         return [
@@ -151,7 +151,7 @@ def _combinations(
     ]
 
 
-def _check_paths(maker: Maker, factors: Mapping[str, Factor]) -> None:
+def _check_paths(builder: NetworkBuilder, factors: Mapping[str, Factor]) -> None:
     """No two factors may change the same value: one would undo the other."""
     owner: dict[str, str] = {}
     for name, factor in factors.items():
@@ -161,20 +161,20 @@ def _check_paths(maker: Maker, factors: Mapping[str, Factor]) -> None:
         for path in sorted(paths):
             if path in owner:
                 rule = f"changes '{path}', which factor '{owner[path]}' changes too"
-                maker.problem(("factorial", "factors", name), rule)
+                builder.problem(("factorial", "factors", name), rule)
             owner.setdefault(path, name)
 
 
-def _check_levels(maker: Maker, factors: Mapping[str, Factor]) -> None:
+def _check_levels(builder: NetworkBuilder, factors: Mapping[str, Factor]) -> None:
     """Two levels of a factor must differ, all others at their first level."""
     first = {name: next(iter(factor.levels)) for name, factor in factors.items()}
     for name, factor in factors.items():
         known: dict[str, str] = {}
         for label in factor.levels:
             levels = {**first, name: label}
-            network = maker.combined(label, _changes(factors, levels))
+            network = builder.combined(label, _changes(factors, levels))
             if network is not None:
-                maker.check_new(network.arch, known, _level(name, label), f"level '{label}'")
+                builder.check_new(network.arch, known, _level(name, label), f"level '{label}'")
 
 
 def _changes(

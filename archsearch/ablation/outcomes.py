@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from archsearch.ablation.maker import Network, Networks
+from archsearch.ablation.network_builder import Network, Networks
 from archsearch.ablation_record import VariantRecord
 from archsearch.cluster import FailedEvent, Job, Trained, Training, TrainingKey
 from archsearch.cost import count_arch

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from archsearch.ablation.maker import Networks
+from archsearch.ablation.network_builder import Networks
 from archsearch.ablation.networks import open_study
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL

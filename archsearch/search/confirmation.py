@@ -20,7 +20,7 @@ WAITS_S = (5.0, 15.0)
 Outcome = LatencyResult | ArchsearchError
 
 
-class Told(Protocol):
+class LineListener(Protocol):
     """Shows lines that should stay."""
 
     def line(self, text: str) -> None:
@@ -29,7 +29,7 @@ class Told(Protocol):
 
 
 class Publisher(Protocol):
-    """Measures networks once for publication; see `archsearch.search.gate.Gate.confirm`."""
+    """Measures networks once for publication; see `LatencyMeasurer.confirm`."""
 
     def confirm(self, archs: Sequence[Target]) -> Sequence[Outcome]:
         """Return for each a result, or why there is none."""
@@ -37,12 +37,15 @@ class Publisher(Protocol):
 
 
 def measure_to_publish(
-    gate: Publisher, targets: Sequence[Target], listener: Told, patience_s: float = math.inf
+    measurer: Publisher,
+    targets: Sequence[Target],
+    listener: LineListener,
+    patience_s: float = math.inf,
 ) -> list[Outcome]:
     """Measure ``targets`` by turns, and repeat what was rejected or failed.
 
     Args:
-        gate: measures.
+        measurer: measures.
         targets: networks.
         listener: shows what is waited for, and for how long still.
         patience_s: seconds that all repetitions together may take, by the time that the first
@@ -53,7 +56,7 @@ def measure_to_publish(
         none.
     """
     began = time.perf_counter()
-    found = list(gate.confirm(targets))
+    found = list(measurer.confirm(targets))
     first_s = time.perf_counter() - began
     tries = 1 + len(WAITS_S)
     spent_s = 0.0
@@ -70,7 +73,7 @@ def measure_to_publish(
             break
         what = f"try {attempt} of {tries} for {_what_was([found[at] for at in again])}"
         _wait(wait_s, what, listener)
-        for at, outcome in zip(again, gate.confirm([targets[at] for at in again]), strict=True):
+        for at, outcome in zip(again, measurer.confirm([targets[at] for at in again]), strict=True):
             found[at] = min((outcome, found[at]), key=_rank)
     return found
 
@@ -108,7 +111,7 @@ def _what_was(outcomes: Sequence[Outcome]) -> str:
     return f"{number} ({', '.join(filter(None, told))})"
 
 
-def _wait(wait_s: float, what: str, listener: Told) -> None:
+def _wait(wait_s: float, what: str, listener: LineListener) -> None:
     if wait_s > 0:
         listener.line(f"waiting {wait_s:g} s for the machine to become quiet, before {what}")
         with doing("waiting for the machine to become quiet", wait_s):

@@ -14,7 +14,7 @@ _FIELDS = {"final_latency", "more_final_latencies", "test_accuracy", "checkpoint
 
 def confirm_and_keep(
     store: StudyStore,
-    gate: Publisher,
+    measurer: Publisher,
     aims: Aims | float | None,
     listener: Listener,
     *,
@@ -28,7 +28,7 @@ def confirm_and_keep(
     """
     done = confirm_front(
         store.records(),
-        gate,
+        measurer,
         aims,
         listener,
         lambda measured: keep_finals(store, measured),

@@ -10,7 +10,7 @@ from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
 from archsearch.record import FIRST_TARGET, Aims, LatencyResult, TrialRecord
 from archsearch.search.confirmation import Outcome, Publisher, measure_to_publish, why_not
-from archsearch.search.gate import Gate
+from archsearch.search.latency_measurement import LatencyMeasurer
 from archsearch.search.run_folder import RunFolder
 from archsearch.search.status import Listener
 
@@ -40,7 +40,7 @@ class Confirmed:
 
 def confirm_front(
     records: Sequence[TrialRecord],
-    gate: Publisher,
+    measurer: Publisher,
     aims: Aims | float | None,
     listener: Listener,
     keep: Keep = lambda records: None,
@@ -57,7 +57,7 @@ def confirm_front(
 
     Args:
         records: of the run.
-        gate: measures at the first target.
+        measurer: measures at the first target.
         aims: what the front trades off, and its budgets; a number is the budget of the first
             target.
         listener: shows what happens.
@@ -67,7 +67,7 @@ def confirm_front(
         patience_s: seconds that repeating what a busy machine gave may take each time.
     """
     aims = Aims.of(aims)
-    gates = {FIRST_TARGET: gate, **(further or {})}
+    measurers = {FIRST_TARGET: measurer, **(further or {})}
     by_number = {record.number: record for record in records}
     outcomes: dict[int, dict[str, Outcome]] = {}
     left: dict[int, str] = {}
@@ -85,7 +85,7 @@ def confirm_front(
         if not unknown:
             break
         number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
-        for name, each in gates.items():
+        for name, each in measurers.items():
             at = "" if name == FIRST_TARGET else f", at {name}"
             listener.line(f"measuring {number} again in quiet{at}")
             archs = [by_number[number].arch for number in unknown]
@@ -97,7 +97,7 @@ def confirm_front(
     on_front = {record.number for record in front}
     notes = {number: note for number, note in left.items() if number not in on_front}
     for record in front:
-        for name in gates:
+        for name in measurers:
             last = outcomes.get(record.number, {}).get(name)
             if note := _why_open(record, name, last, aims.budgets_ms.get(name)):
                 notes.setdefault(record.number, note)
@@ -197,13 +197,15 @@ def _plain(record: TrialRecord, aims: Aims) -> list[float]:
     ]
 
 
-def break_down(front: Sequence[TrialRecord], gate: Gate, listener: Listener) -> list[TrialRecord]:
+def break_down(
+    front: Sequence[TrialRecord], measurer: LatencyMeasurer, listener: Listener
+) -> list[TrialRecord]:
     """Return the front with ``time_share``; members that have it keep it."""
     unknown = [record for record in front if not record.time_share]
     if not unknown:
         return list(front)
     try:
-        shares = gate.time_shares([record.arch for record in unknown])
+        shares = measurer.time_shares([record.arch for record in unknown])
     except ArchsearchError as error:
         # a drawing without shares is no reason to lose a run
         listener.line(f"where the front's networks spend their time was not measured: {error}")

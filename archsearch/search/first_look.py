@@ -10,7 +10,7 @@ from archsearch.record import LatencyResult
 
 
 class Looker(Protocol):
-    """Takes first looks; see `archsearch.search.gate.Gate.measure`."""
+    """Takes first looks; see `archsearch.search.latency_measurement.LatencyMeasurer.measure`."""
 
     def measure(self, archs: Sequence[Arch]) -> Sequence[LatencyResult | TrialError]:
         """Return for each a result, or why this network cannot be measured."""
@@ -50,14 +50,14 @@ class FirstLook:
 
 
 def first_looks(
-    gate: Looker, archs: Sequence[Arch], limit_ms: float | None
+    measurer: Looker, archs: Sequence[Arch], limit_ms: float | None
 ) -> list[FirstLook | TrialError]:
     """Take a first look at each of ``archs``; a second one where a guess is over the limit.
 
     Raises:
         ProbeError: the probe failed several times in a row.
     """
-    found = list(gate.measure(archs))
+    found = list(measurer.measure(archs))
     doubtful = [
         at
         for at, result in enumerate(found)
@@ -71,7 +71,7 @@ def first_looks(
     ]
     if not doubtful:
         return looks
-    again = gate.measure([archs[at] for at in doubtful])
+    again = measurer.measure([archs[at] for at in doubtful])
     for at, second in zip(doubtful, again, strict=True):
         first = found[at]
         assert isinstance(first, LatencyResult), "who failed is not looked at again"

@@ -18,13 +18,13 @@ from archsearch.errors import InputError, Problem
 from archsearch.search.arguments import Evaluate, check_arguments, check_evaluator
 from archsearch.search.engine import Engine, Limits, Policy
 from archsearch.search.evaluation import Direction, Evaluation
-from archsearch.search.model_based import observe_complete
 from archsearch.search.result import SearchResult
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers import SAMPLERS, SamplerOptions
 from archsearch.search.store import CANDIDATE, StudyStore
+from archsearch.search.surrogate.model_based import observe_complete
+from archsearch.search.surrogate.observed_trials import RUNG
 from archsearch.search.task import VALUES, KnownValue, Task
-from archsearch.search.told import RUNG
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 

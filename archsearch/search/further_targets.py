@@ -7,13 +7,13 @@ from archsearch.cluster import Quiet
 from archsearch.cost import Probe
 from archsearch.cost.device import choose_device
 from archsearch.search.config import FurtherTarget
-from archsearch.search.gate import Gate
+from archsearch.search.latency_measurement import LatencyMeasurer
 
 
 @contextlib.contextmanager
 def open_further(
     targets: Mapping[str, FurtherTarget], quiet: Quiet, say: Callable[[str], None]
-) -> Iterator[dict[str, Gate]]:
+) -> Iterator[dict[str, LatencyMeasurer]]:
     """Open what measures at further targets of this machine; targets of a device share a process.
 
     Args:
@@ -22,15 +22,15 @@ def open_further(
         say: shows a line that should stay.
 
     Yields:
-        a gate for each target, by the same names.
+        a measurer for each target, by the same names.
     """
     with contextlib.ExitStack() as stack:
         probes: dict[tuple[str, int], Probe] = {}
-        gates = {}
+        measurers = {}
         for name, target in targets.items():
             device = choose_device(target.device, f"targets.{name.removesuffix('_ms')}")
             place = (device, target.threads)
             if place not in probes:
                 probes[place] = stack.enter_context(Probe(*place))
-            gates[name] = Gate(probes[place], quiet, target, say=say)
-        yield gates
+            measurers[name] = LatencyMeasurer(probes[place], quiet, target, say=say)
+        yield measurers

@@ -12,8 +12,8 @@ from archsearch.errors import InputError, NotQuietError, ProbeError
 from archsearch.files import os_sentence
 from archsearch.record import Environment
 from archsearch.search.config import LatencyTarget
-from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.latency_measurement import LatencyMeasurer
 from archsearch.search.status import Listener
 from archsearch.space import Params, SearchSpace
 
@@ -49,7 +49,7 @@ def keep_table(table: LatencyTable, listener: Listener) -> None:
 def prepare_table(
     table: LatencyTable,
     space: SearchSpace,
-    gate: Gate,
+    measurer: LatencyMeasurer,
     guess: LatencyGuess,
     limit_s: float,
     seed: int,
@@ -72,19 +72,19 @@ def prepare_table(
         )
 
         try:
-            coverage = gate.calibrate(archs, limit_s)
+            coverage = measurer.calibrate(archs, limit_s)
             listener.line(_what_it_knows(table, archs, coverage))
         except (NotQuietError, ProbeError) as error:
             listener.line(f"the latency table stays incomplete: {error}")
         finally:
             keep_table(table, listener)
     with doing("predicting a sample of the space", total=len(pool)) as activity:
-        _start_guess(guess, gate, pool, archs, activity)
+        _start_guess(guess, measurer, pool, archs, activity)
 
 
 def _start_guess(
     guess: LatencyGuess,
-    gate: Gate,
+    measurer: LatencyMeasurer,
     pool: Sequence[Params],
     archs: Sequence[Arch],
     activity: Activity,
@@ -92,7 +92,7 @@ def _start_guess(
     """Let the sampler's guess begin with what the table can predict."""
     for params, arch in zip(pool, archs, strict=True):
         activity.done += 1
-        expected = gate.predict(arch)
+        expected = measurer.predict(arch)
         if expected is not None and expected.known_share >= ENOUGH_KNOWN:
             guess.observe(params, expected.ms)
 

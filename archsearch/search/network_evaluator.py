@@ -20,7 +20,7 @@ from archsearch.search.rungs import epoch_rungs
 from archsearch.search.status import Listener
 from archsearch.search.stopping import DominanceRule
 from archsearch.search.store import RECORD, StudyStore, first_trials
-from archsearch.search.told import RUNG
+from archsearch.search.surrogate.observed_trials import RUNG
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 from archsearch.train import Recipe

@@ -11,10 +11,10 @@ from optuna.trial import FrozenTrial, TrialState
 from archsearch.record import TrialRecord
 from archsearch.search.config import SearchConfig
 from archsearch.search.evolution import Choose
-from archsearch.search.forecast import Known
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.samplers import SAMPLERS, SamplerOptions, check_sampler
 from archsearch.search.store import RECORD
+from archsearch.search.surrogate.rung_prediction import Known
 from archsearch.space import Params, SearchSpace
 
 #: a run trains tens of candidates: NSGA-II breeds from that many

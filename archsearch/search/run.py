@@ -29,8 +29,8 @@ from archsearch.search.final_front import add_notes, confirm_and_keep, keep_fina
 from archsearch.search.finish import break_down, evaluate_front
 from archsearch.search.front_seeds import train_front_again
 from archsearch.search.further_targets import open_further
-from archsearch.search.gate import Gate
 from archsearch.search.latency_guess import LatencyGuess
+from archsearch.search.latency_measurement import LatencyMeasurer
 from archsearch.search.latency_table import keep_table, open_table, prepare_table
 from archsearch.search.network_evaluator import NetworkEvaluator
 from archsearch.search.network_sampler import network_sampler
@@ -141,14 +141,14 @@ def _session(
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
-        gate = Gate(probe, resting, config.latency, table, listener.line)
+        measurer = LatencyMeasurer(probe, resting, config.latency, table, listener.line)
         try:
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
                 prepare_table(
                     table,
                     prepared.space,
-                    gate,
+                    measurer,
                     guess,
                     limit_s,
                     config.seed,
@@ -177,7 +177,9 @@ def _session(
                     before_s,
                     told,
                 )
-                screening = NetworkScreening(config, prepared.space, gate, guess, listener, further)
+                screening = NetworkScreening(
+                    config, prepared.space, measurer, guess, listener, further
+                )
                 try:
                     search_networks(
                         config,
@@ -197,7 +199,7 @@ def _session(
             rest_began = time.perf_counter()
             front = confirm_and_keep(
                 store,
-                gate,
+                measurer,
                 config.aims,
                 listener,
                 further=further,
@@ -216,12 +218,12 @@ def _session(
             )
         finally:
             wall_s = before_s + time.perf_counter() - began
-            _add_times(store, driver, rest_s, (gate, *further.values()), wall_s)
+            _add_times(store, driver, rest_s, (measurer, *further.values()), wall_s)
         patience_s = _PATIENCE * (before_s + time.perf_counter() - began)
-        _run_baselines(prepared, store, gate, driver, listener, patience_s)
+        _run_baselines(prepared, store, measurer, driver, listener, patience_s)
         driver.close()
         # from here on the machine is the probe's alone
-        return _finish(prepared, store, gate, listener, before_s, began)
+        return _finish(prepared, store, measurer, listener, before_s, began)
 
 
 def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
@@ -240,7 +242,7 @@ def _work_left(store: StudyStore, config: SearchConfig) -> bool:
 def _run_baselines(
     prepared: Prepared,
     store: StudyStore,
-    gate: Gate,
+    measurer: LatencyMeasurer,
     driver: Driver,
     listener: Listener,
     patience_s: float,
@@ -255,7 +257,7 @@ def _run_baselines(
         seed=prepared.config.seed,
         device=prepared.device,
         driver=driver,
-        measure=lambda targets: measure_to_publish(gate, targets, listener, patience_s),
+        measure=lambda targets: measure_to_publish(measurer, targets, listener, patience_s),
         keep=lambda records: store.set_attribute("baselines", dict(records)),
         listener=listener,
     )
@@ -266,14 +268,14 @@ def _run_baselines(
 def _finish(
     prepared: Prepared,
     store: StudyStore,
-    gate: Gate,
+    measurer: LatencyMeasurer,
     listener: Listener,
     before_s: float,
     began: float,
 ) -> RunRecord:
     confirmed = pareto_front(store.records(), prepared.config.aims)
     with doing("finding where the front's networks spend their time"):
-        front = break_down(confirmed, gate, listener)
+        front = break_down(confirmed, measurer, listener)
 
     def test(record: TrialRecord, weights: Path) -> float:
         trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
@@ -315,7 +317,11 @@ def _open_driver(
 
 
 def _add_times(
-    store: StudyStore, driver: Driver, rest_s: float, gates: Sequence[Gate], wall_s: float
+    store: StudyStore,
+    driver: Driver,
+    rest_s: float,
+    measurers: Sequence[LatencyMeasurer],
+    wall_s: float,
 ) -> None:
     """Add where the time of a session went.
 
@@ -326,8 +332,8 @@ def _add_times(
     spent = driver.time.as_dict() if driver.is_started else {}
     if spent:
         spent["idle"] = max(0.0, spent["idle"] - rest_s * driver.num_workers)
-    spent["measuring"] = sum(gate.time.measuring for gate in gates)
-    spent["waiting_for_quiet"] = sum(gate.time.waiting for gate in gates)
+    spent["measuring"] = sum(measurer.time.measuring for measurer in measurers)
+    spent["waiting_for_quiet"] = sum(measurer.time.waiting for measurer in measurers)
     for cause, seconds in spent.items():
         times[cause] = times.get(cause, 0.0) + seconds
     store.set_attribute("time_by_cause", times)

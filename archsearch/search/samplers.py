@@ -8,9 +8,9 @@ import optuna
 
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.evolution import Choose, EvolutionSampler, choose_first
-from archsearch.search.forecast import Known
-from archsearch.search.model_based import Accept, ModelSampler, observe_complete
-from archsearch.search.told import Observe
+from archsearch.search.surrogate.model_based import Accept, ModelSampler, observe_complete
+from archsearch.search.surrogate.observed_trials import Observe
+from archsearch.search.surrogate.rung_prediction import Known
 from archsearch.space import Params, SearchSpace
 
 

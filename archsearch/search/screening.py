@@ -18,9 +18,9 @@ from archsearch.search.first_look import FirstLook, Looker, first_looks, what_wa
 from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.latency_guess import LatencyGuess
 from archsearch.search.latency_table import ENOUGH_KNOWN
-from archsearch.search.model_based import UNLIKELY
 from archsearch.search.network_values import evaluation_of, record_of
 from archsearch.search.status import Listener
+from archsearch.search.surrogate.model_based import UNLIKELY
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 
@@ -44,7 +44,7 @@ _MAX_UNLIKELY = 16
 
 
 class CandidateMeasurer(Looker, Protocol):
-    """Costs of candidates before they are trained; see `archsearch.search.gate.Gate`."""
+    """Costs of candidates before they are trained; see `LatencyMeasurer`."""
 
     def counts(self, arch: Arch) -> ArchCounts:
         """Return parameters and multiply-adds."""
@@ -61,7 +61,7 @@ class NetworkScreening:
     Args:
         config: what is asked for.
         space: what is searched.
-        gate: counts, and latency at the first target.
+        measurer: counts, and latency at the first target.
         guess: latency model shared with the sampler.
         listener: watches.
         more: by the name of its value, what measures at each further target.
@@ -74,14 +74,14 @@ class NetworkScreening:
         self,
         config: SearchConfig,
         space: SearchSpace,
-        gate: CandidateMeasurer,
+        measurer: CandidateMeasurer,
         guess: LatencyGuess,
         listener: Listener,
         more: Mapping[str, CandidateMeasurer] | None = None,
     ) -> None:
         self._config = config
         self._space = space
-        self._gate = gate
+        self._measurer = measurer
         self._guess = guess
         self._listener = listener
         self._more = dict(more or {})
@@ -103,7 +103,7 @@ class NetworkScreening:
     def screen(self, proposed: Evaluation) -> Evaluation:
         """Count a new proposal and ask the latency table; settle what is surely over a budget."""
         arch = self._space.arch(proposed.params)
-        counts = self._gate.counts(arch)
+        counts = self._measurer.counts(arch)
         memory = None
         if "memory_bytes" in self._sized:
             memory = inference_bytes(arch, self._config.latency)
@@ -143,10 +143,10 @@ class NetworkScreening:
         What a busy machine makes of a candidate is no proof: see `first_looks`.
         """
         candidates = list(batch)
-        for name, gate in {FIRST_TARGET: self._gate, **self._more}.items():
+        for name, measurer in {FIRST_TARGET: self._measurer, **self._more}.items():
             limit = self._limits.get(name)
             archs: list[Arch] = [record_of(candidate).arch for candidate in candidates]
-            looks = first_looks(gate, archs, limit)
+            looks = first_looks(measurer, archs, limit)
             left = []
             for candidate, look in zip(candidates, looks, strict=True):
                 found = self._looked_at(candidate, name, look, limit)
@@ -233,7 +233,7 @@ class NetworkScreening:
         """
         limit = self._limits.get(FIRST_TARGET)
         record = record_of(candidate)
-        expected = self._gate.predict(record.arch)
+        expected = self._measurer.predict(record.arch)
         record = record.model_copy(update={"predicted": expected})
         candidate = evaluation_of(record, self._config, candidate)
         if expected is None or limit is None or expected.interval_ms[0] <= limit:
@@ -358,7 +358,7 @@ class NetworkScreening:
         if self._guess.predict(pool[0], name) is None:
             # too little is known of latency: the fewest multiply-adds are a start
             pool = [pool[i] for i in rng.permutation(len(pool))[:_COUNTED_POOL]]
-            pool.sort(key=lambda params: self._gate.counts(self._space.arch(params)).macs)
+            pool.sort(key=lambda params: self._measurer.counts(self._space.arch(params)).macs)
         else:
             pool.sort(key=lambda params: (self._guess.predict(params, name) or (math.inf, 0.0))[0])
         batch: dict[str, Evaluation] = {}

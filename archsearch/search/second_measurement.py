@@ -15,7 +15,7 @@ from archsearch.search.execution import log_to
 from archsearch.search.final_front import confirm_and_keep, keep_finals
 from archsearch.search.finish import break_down
 from archsearch.search.further_targets import open_further
-from archsearch.search.gate import Gate
+from archsearch.search.latency_measurement import LatencyMeasurer
 from archsearch.search.read_run import load_run, run_record, study_name
 from archsearch.search.run_folder import find_run
 from archsearch.search.status import Listener
@@ -89,23 +89,23 @@ def measure_front(
                 name: "max" if name == "accuracy" else "min" for name in record.aims.objectives
             },
         )
-        gate = Gate(probe, quiet, target, say=listener.line)
+        measurer = LatencyMeasurer(probe, quiet, target, say=listener.line)
         try:
             front = confirm_and_keep(
-                store, gate, record.aims, listener, further=further, every=every
+                store, measurer, record.aims, listener, further=further, every=every
             )
-            keep_finals(store, break_down(front, gate, listener))
+            keep_finals(store, break_down(front, measurer, listener))
             measure_again(
                 store.attribute("baselines", {}),
                 config["data"],
-                lambda targets: measure_to_publish(gate, targets, listener),
+                lambda targets: measure_to_publish(measurer, targets, listener),
                 lambda records: store.set_attribute("baselines", dict(records)),
                 listener,
                 every=every,
             )
         finally:
             times = dict(store.attribute("time_by_cause", {}))
-            spent = sum(each.time.measuring for each in (gate, *further.values()))
+            spent = sum(each.time.measuring for each in (measurer, *further.values()))
             times["measuring"] = times.get("measuring", 0.0) + spent
             store.set_attribute("time_by_cause", times)
         return run_record(folder, config, store.records(), store.study.user_attrs)

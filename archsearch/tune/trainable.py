@@ -12,8 +12,8 @@ from archsearch.cost import ArchCounts, Probe, count_arch
 from archsearch.errors import TrialError
 from archsearch.record import LatencyResult
 from archsearch.search.first_look import first_looks
-from archsearch.search.gate import Gate
 from archsearch.search.inference_memory import inference_bytes
+from archsearch.search.latency_measurement import LatencyMeasurer
 from archsearch.tune.study import Study, TuneStudy, tune_study
 
 _STATE = "candidate.pt"
@@ -91,8 +91,8 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
     def _measured(self) -> LatencyResult:
         study = self._study
         with Probe(study.device, study.latency.threads) as probe:
-            gate = Gate(probe, machine_lock(), study.latency)
-            look = first_looks(gate, [self._arch], study.budgets.latency_ms)[0]
+            measurer = LatencyMeasurer(probe, machine_lock(), study.latency)
+            look = first_looks(measurer, [self._arch], study.budgets.latency_ms)[0]
         if isinstance(look, TrialError):
             raise look
         return look.latency

@@ -79,7 +79,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         if not is_measured:
             patch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
-        patch.setattr("archsearch.search.gate.FINAL", GATE)
+        patch.setattr("archsearch.search.latency_measurement.FINAL", GATE)
         return run_ablation(prepare_ablation(place, execution), watcher, more), watcher
 
 

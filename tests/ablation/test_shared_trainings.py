@@ -76,7 +76,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
     monkeypatch.setitem(EXECUTORS, "inline", Watched)
     monkeypatch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
-    monkeypatch.setattr("archsearch.search.gate.FINAL", GATE)
+    monkeypatch.setattr("archsearch.search.latency_measurement.FINAL", GATE)
     monkeypatch.setattr("archsearch.search.confirmation.WAITS_S", ())
     return made
 

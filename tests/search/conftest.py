@@ -61,7 +61,7 @@ def result(median_ms: float) -> LatencyResult:
 
 
 @dataclass
-class FakeGate:
+class FakeMeasurer:
     latency: Callable[[Arch], float] = latency_of
     measured: list[str] = field(default_factory=list)
     expected: Callable[[Arch], float] | None = None
@@ -175,8 +175,8 @@ class Bench:
         budgets: Budgets | None = None,
         patience: int | None = None,
         sampler: str = DEFAULT_SAMPLER,
-        gate: FakeGate | None = None,
-        further: dict[str, FakeGate] | None = None,
+        measurer: FakeMeasurer | None = None,
+        further: dict[str, FakeMeasurer] | None = None,
         rule: DominanceRule | None = None,
         listener: Recorder | None = None,
         budget_params: float | None = None,
@@ -187,7 +187,7 @@ class Bench:
     ) -> "Session":
         self.executor = executor or FakeExecutor()
         self.listener = listener or Recorder()
-        self.gate = gate or FakeGate()
+        self.measurer = measurer or FakeMeasurer()
         config = SearchConfig(
             space="tiny",
             sampler=sampler,
@@ -221,7 +221,7 @@ class Bench:
         screening = NetworkScreening(
             config,
             self.space,
-            self.gate,
+            self.measurer,
             guess,
             self.listener,
             further,

@@ -67,10 +67,10 @@ def numbers(found: Sequence[TrialRecord]) -> list[int]:
 
 def test_who_leaves_the_front_is_told_with_the_reason() -> None:
     trials = records(MEASURED)
-    gate, listener = SecondGate(trials), Recorder()
-    done = confirm_front(trials, gate, BUDGET_MS, listener)
+    measurer, listener = SecondGate(trials), Recorder()
+    done = confirm_front(trials, measurer, BUDGET_MS, listener)
     assert numbers(done.front) == numbers(pareto_front(done.records, BUDGET_MS)) == [0, 2]
-    assert gate.measured == [0, 1, 2, 3]
+    assert measurer.measured == [0, 1, 2, 3]
     assert done.notes == {
         1: "trial 1 left the front: 3.6 ms when measured again, no better than trial 2",
         3: "trial 3 left the front: 5.2 ms when measured again, over the budget of 5 ms",
@@ -81,19 +81,21 @@ def test_who_leaves_the_front_is_told_with_the_reason() -> None:
 def test_who_comes_to_the_front_by_that_is_measured_too() -> None:
     first = {number: MEASURED[number] for number in (0, 3)}
     trials = records({**first, 2: (0.94, 4.95, 3.0)})
-    gate, listener = SecondGate(trials), Recorder()
+    measurer, listener = SecondGate(trials), Recorder()
     kept: list[list[int]] = []
-    done = confirm_front(trials, gate, BUDGET_MS, listener, lambda each: kept.append(numbers(each)))
-    assert gate.measured == [0, 3, 2]
+    done = confirm_front(
+        trials, measurer, BUDGET_MS, listener, lambda each: kept.append(numbers(each))
+    )
+    assert measurer.measured == [0, 3, 2]
     # what was measured is stored before anything else is
     assert kept == [[0, 3], [2]]
     assert numbers(done.front) == [0, 2]
     assert list(done.notes) == [3]
     # all known: nothing is measured a second time, unless that is asked for
-    assert confirm_front(done.records, gate, BUDGET_MS, listener).notes == {}
-    assert gate.measured == [0, 3, 2]
-    confirm_front(done.records, gate, BUDGET_MS, listener, every=True)
-    assert gate.measured == [0, 3, 2, 0, 2, 3]
+    assert confirm_front(done.records, measurer, BUDGET_MS, listener).notes == {}
+    assert measurer.measured == [0, 3, 2]
+    confirm_front(done.records, measurer, BUDGET_MS, listener, every=True)
+    assert measurer.measured == [0, 3, 2, 0, 2, 3]
 
 
 def busy_machine() -> tuple[list[TrialRecord], dict[int, list[Outcome]]]:
@@ -108,14 +110,14 @@ def busy_machine() -> tuple[list[TrialRecord], dict[int, list[Outcome]]]:
 
 def test_a_busy_machine_drops_nobody_and_is_asked_again() -> None:
     trials, finals = busy_machine()
-    gate, listener = SecondGate(trials, finals), Recorder()
-    done = confirm_front(trials, gate, 10.0, listener)
+    measurer, listener = SecondGate(trials, finals), Recorder()
+    done = confirm_front(trials, measurer, 10.0, listener)
     assert [(each.number, each.latency_ms) for each in done.front] == [
         (0, 0.93),
         (1, 1.48),
         (2, 1.53),
     ]
-    assert gate.measured == [0, 1, 2] * (1 + len(WAITS_S))
+    assert measurer.measured == [0, 1, 2] * (1 + len(WAITS_S))
     assert done.notes[1] == (
         "trial 1 stays on the front, not confirmed, with its first look of 1.48 ms (noisy): the "
         "final measurement was rejected (51.8 ms from 10 inferences beside a busy machine)"
@@ -142,8 +144,8 @@ def test_a_busy_machine_drops_nobody_and_is_asked_again() -> None:
 )
 def test_what_cannot_be_measured_stays(failure: RunError | TrialError) -> None:
     trials = records(MEASURED)
-    gate = SecondGate(trials, {number: [failure] for number in MEASURED})
-    done = confirm_front(trials, gate, BUDGET_MS, Recorder())
+    measurer = SecondGate(trials, {number: [failure] for number in MEASURED})
+    done = confirm_front(trials, measurer, BUDGET_MS, Recorder())
     assert numbers(done.front) == [0, 1, 2, 3]
     assert not any(each.final_latency for each in done.records)
     assert all(str(failure) in note for note in done.notes.values())
@@ -157,10 +159,10 @@ def test_a_repetition_counts_as_soon_as_it_is_good() -> None:
         2: [result(3.0)],
         3: [guess(9.0), ProbeError("gone")],
     }
-    gate = SecondGate(trials, finals)
+    measurer = SecondGate(trials, finals)
     listener = Recorder()
-    done = confirm_front(trials, gate, BUDGET_MS, listener)
-    assert gate.measured == [0, 1, 2, 3, 0, 1, 3, 1, 3]
+    done = confirm_front(trials, measurer, BUDGET_MS, listener)
+    assert measurer.measured == [0, 1, 2, 3, 0, 1, 3, 1, 3]
     assert [each.is_confirmed for each in done.front] == [True, True, True, False]
     # of what brought nothing, the rejected number is kept to be looked at
     assert done.front[3].final_latency == guess(9.0)
@@ -174,8 +176,8 @@ def test_a_repetition_counts_as_soon_as_it_is_good() -> None:
 def test_an_interval_across_the_budget_keeps_the_member_and_says_so() -> None:
     trials = records({0: MEASURED[0], 3: MEASURED[3]})
     across = result(5.2).model_copy(update={"interval_ms": (4.9, 5.6), "verdict": "noisy"})
-    gate = SecondGate(trials, {0: [result(1.0)], 3: [across]})
-    done = confirm_front(trials, gate, BUDGET_MS, Recorder())
+    measurer = SecondGate(trials, {0: [result(1.0)], 3: [across]})
+    done = confirm_front(trials, measurer, BUDGET_MS, Recorder())
     assert numbers(done.front) == [0, 3]
     assert done.notes == {
         3: "trial 3 stays on the front and may be over the budget of 5 ms: 5.2 ms (4.9 to 5.6, "
@@ -188,8 +190,8 @@ def test_measuring_everything_again_never_forgets_a_good_measurement() -> None:
         each.model_copy(update={"final_latency": result(ms)})
         for each, ms in zip(records(MEASURED), (1.0, 2.0, 3.0, 4.9), strict=True)
     ]
-    gate = SecondGate(trials, {n: [guess(60.0, (50.0, 70.0))] for n in MEASURED})
-    done = confirm_front(trials, gate, BUDGET_MS, Recorder(), every=True)
+    measurer = SecondGate(trials, {n: [guess(60.0, (50.0, 70.0))] for n in MEASURED})
+    done = confirm_front(trials, measurer, BUDGET_MS, Recorder(), every=True)
     assert [each.latency_ms for each in done.front] == [1.0, 2.0, 3.0, 4.9]
     assert all("keeps its latency" in note for note in done.notes.values())
 
@@ -238,9 +240,9 @@ def test_no_trained_member_vanishes_but_by_a_measurement(seed: int) -> None:
             first = any_latency(rng)
         trials.append(trained(number, float(rng.integers(5, 10)) / 10, first))
     finals = {trial.number: [any_outcome(rng) for _ in range(4)] for trial in trials}
-    gate = SecondGate(trials, finals)
+    measurer = SecondGate(trials, finals)
     before = pareto_front(trials, BUDGET_MS)
-    done = confirm_front(trials, gate, BUDGET_MS, Recorder())
+    done = confirm_front(trials, measurer, BUDGET_MS, Recorder())
     # nobody who was trained is lost, with or without a final measurement
     assert numbers(done.records) == numbers(trials)
     assert numbers(done.front) == numbers(pareto_front(done.records, BUDGET_MS))
@@ -251,7 +253,7 @@ def test_no_trained_member_vanishes_but_by_a_measurement(seed: int) -> None:
             assert "left the front" in done.notes[member.number]
     for member in done.front:
         assert member.is_confirmed or "not confirmed" in done.notes[member.number]
-        assert gate.measured.count(member.number) <= 1 + len(WAITS_S)
+        assert measurer.measured.count(member.number) <= 1 + len(WAITS_S)
     if before and not done.front:
         assert all(record.known_latency.is_over(BUDGET_MS) for record in done.records)
 
@@ -283,7 +285,7 @@ def test_repetitions_are_bounded_by_the_time_they_take(
 
     monkeypatch.setattr(confirmation.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(confirmation, "WAITS_S", (5.0, 15.0))
-    gate, listener = Busy(), Recorder()
-    confirmation.measure_to_publish(gate, ["timm:resnet18"], listener, patience_s)
-    assert gate.calls == tries
+    measurer, listener = Busy(), Recorder()
+    confirmation.measure_to_publish(measurer, ["timm:resnet18"], listener, patience_s)
+    assert measurer.calls == tries
     assert any("tries later" in line for line in listener.lines) == (tries < 3)

@@ -49,17 +49,17 @@ class Answers:
 def test_guesses_prove_nothing(
     answers: list[LatencyResult | TrialError], is_over: bool, asked: int
 ) -> None:
-    gate = Answers(*answers)
-    (look,) = first_looks(gate, [ARCH], LIMIT_MS)
+    measurer = Answers(*answers)
+    (look,) = first_looks(measurer, [ARCH], LIMIT_MS)
     assert isinstance(look, FirstLook)
     assert look.is_over(LIMIT_MS) == is_over
-    assert gate.asked == asked
+    assert measurer.asked == asked
     if is_over:
         assert "10 ms" in look.reason(LIMIT_MS)
 
 
 def test_without_a_limit_nothing_is_repeated() -> None:
-    gate = Answers(guess(51.8), TrialError("broken"))
-    looks = first_looks(gate, [ARCH, ARCH], None)
-    assert gate.asked == 2
+    measurer = Answers(guess(51.8), TrialError("broken"))
+    looks = first_looks(measurer, [ARCH, ARCH], None)
+    assert measurer.asked == 2
     assert isinstance(looks[1], TrialError)

@@ -11,7 +11,7 @@ from archsearch.search import network_evaluator, network_search
 from archsearch.search.config import Budgets, LatencyTarget
 from archsearch.search.inference_memory import inference_bytes
 from archsearch.search.samplers import SAMPLERS
-from tests.search.conftest import Bench, FakeExecutor, FakeGate, accuracy_of, latency_of
+from tests.search.conftest import Bench, FakeExecutor, FakeMeasurer, accuracy_of, latency_of
 
 
 @pytest.mark.parametrize("sampler", sorted(SAMPLERS))
@@ -47,7 +47,9 @@ def test_every_trial_carries_every_constraint(bench: Bench) -> None:
 
 
 def test_an_unreachable_budget_names_the_fastest_and_trains_nothing(bench: Bench) -> None:
-    loop = bench.loop(trials=6, budget_ms=0.01, gate=FakeGate(lambda arch: 10 * latency_of(arch)))
+    loop = bench.loop(
+        trials=6, budget_ms=0.01, measurer=FakeMeasurer(lambda arch: 10 * latency_of(arch))
+    )
     bench.loop_result = loop
     with pytest.raises(BudgetUnreachableError) as caught:
         loop.run()
@@ -60,8 +62,8 @@ def test_an_unreachable_budget_names_the_fastest_and_trains_nothing(bench: Bench
 
 def test_what_the_table_expects_far_over_the_budget_is_never_measured(bench: Bench) -> None:
     budget = 3.6
-    gate = FakeGate(expected=lambda arch: 1.02 * latency_of(arch))
-    bench.loop(trials=6, budget_ms=budget, gate=gate).run()
+    measurer = FakeMeasurer(expected=lambda arch: 1.02 * latency_of(arch))
+    bench.loop(trials=6, budget_ms=budget, measurer=measurer).run()
     unmeasured = [r for r in bench.opened.records() if r.latency is None]
     assert unmeasured
     for record in unmeasured:
@@ -69,7 +71,7 @@ def test_what_the_table_expects_far_over_the_budget_is_never_measured(bench: Ben
         assert record.predicted.interval_ms[0] > budget
         assert record.state == "infeasible"
         assert "not measured" in record.reason
-        assert record.digest not in gate.measured
+        assert record.digest not in measurer.measured
         trial = bench.opened.study.trials[record.number]
         share = (record.predicted.ms - budget) / budget
         assert trial.constraints == {"latency_ms": pytest.approx(share)}
@@ -81,8 +83,10 @@ def test_what_the_table_expects_far_over_the_budget_is_never_measured(bench: Ben
 
 
 def test_an_unreachable_budget_is_seen_from_the_table(bench: Bench) -> None:
-    gate = FakeGate(lambda arch: 10 * latency_of(arch), expected=lambda arch: 10 * latency_of(arch))
-    loop = bench.loop(trials=6, budget_ms=0.01, gate=gate)
+    measurer = FakeMeasurer(
+        lambda arch: 10 * latency_of(arch), expected=lambda arch: 10 * latency_of(arch)
+    )
+    loop = bench.loop(trials=6, budget_ms=0.01, measurer=measurer)
     with pytest.raises(BudgetUnreachableError, match="the fastest found"):
         loop.run()
     assert bench.executor.trained == []

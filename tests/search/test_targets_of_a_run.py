@@ -12,7 +12,7 @@ from archsearch.search import screening
 from archsearch.search.config import FurtherTarget
 from archsearch.search.finish import confirm_front
 from archsearch.search.settings import configured
-from tests.search.conftest import Bench, FakeGate, Recorder, latency_of
+from tests.search.conftest import Bench, FakeMeasurer, Recorder, latency_of
 
 NAME = "onnxruntime_ms"
 
@@ -47,7 +47,7 @@ def undominated(records: list[TrialRecord], names: tuple[str, ...]) -> set[int]:
 
 
 def test_two_targets_with_a_budget_each(bench: Bench) -> None:
-    further = {NAME: FakeGate(onnx_of)}
+    further = {NAME: FakeMeasurer(onnx_of)}
     session = bench.loop(
         trials=10, budget_ms=6.0, sampler="model", targets=target(2.2), further=further
     )
@@ -89,12 +89,12 @@ def test_objectives_may_be_sizes(bench: Bench) -> None:
 
 
 def test_the_front_is_confirmed_at_every_target(bench: Bench) -> None:
-    further = {NAME: FakeGate(onnx_of)}
+    further = {NAME: FakeMeasurer(onnx_of)}
     session = bench.loop(trials=6, targets=target(), further=further)
     session.run()
-    again = {NAME: FakeGate(lambda arch: 2 * onnx_of(arch))}
+    again = {NAME: FakeMeasurer(lambda arch: 2 * onnx_of(arch))}
     done = confirm_front(
-        bench.opened.records(), bench.gate, session.config.aims, Recorder(), further=again
+        bench.opened.records(), bench.measurer, session.config.aims, Recorder(), further=again
     )
     assert done.front
     for record in done.front:
@@ -106,7 +106,7 @@ def test_a_budget_of_a_further_target_that_nothing_keeps(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screening, "_FASTEST_MOST", 4)
-    session = bench.loop(trials=4, targets=target(0.01), further={NAME: FakeGate(onnx_of)})
+    session = bench.loop(trials=4, targets=target(0.01), further={NAME: FakeMeasurer(onnx_of)})
     with pytest.raises(BudgetUnreachableError, match=r"\(onnxruntime_ms\).*budget_ms of onnx"):
         session.run()
     assert bench.executor.trained == []

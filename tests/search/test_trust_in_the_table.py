@@ -10,13 +10,13 @@ from archsearch.errors import BudgetUnreachableError
 from archsearch.record import LatencyPrediction
 from archsearch.search import screening
 from archsearch.search.latency_table import ENOUGH_KNOWN
-from tests.search.conftest import Bench, FakeGate, Recorder, latency_of
+from tests.search.conftest import Bench, FakeMeasurer, Recorder, latency_of
 
 BUDGET_MS = 3.6
 
 
 @dataclasses.dataclass
-class BiasedGate(FakeGate):
+class BiasedGate(FakeMeasurer):
     """Predicts too much by a factor, and says how much of it is known."""
 
     factor: float = 10.0
@@ -34,8 +34,8 @@ class BiasedGate(FakeGate):
 def test_a_table_that_knows_little_refuses_nothing(
     bench: Bench, sampler: str, known_share: float
 ) -> None:
-    gate = BiasedGate(known_share=known_share)
-    bench.loop(trials=4, budget_ms=BUDGET_MS, gate=gate, sampler=sampler).run()
+    measurer = BiasedGate(known_share=known_share)
+    bench.loop(trials=4, budget_ms=BUDGET_MS, measurer=measurer, sampler=sampler).run()
     records = bench.opened.records()
     assert sum(record.state == "complete" for record in records) >= 4
     assert all(record.latency is not None for record in records)
@@ -43,8 +43,8 @@ def test_a_table_that_knows_little_refuses_nothing(
 
 @pytest.mark.parametrize("sampler", ["model", "evolution", "random"])
 def test_a_table_that_is_wrong_is_found_out(bench: Bench, sampler: str) -> None:
-    gate = BiasedGate(factor=10.0)
-    bench.loop(trials=4, budget_ms=BUDGET_MS, gate=gate, sampler=sampler).run()
+    measurer = BiasedGate(factor=10.0)
+    bench.loop(trials=4, budget_ms=BUDGET_MS, measurer=measurer, sampler=sampler).run()
     records = bench.opened.records()
     assert sum(record.state == "complete" for record in records) >= 4
     said = [line for line in bench.listener.lines if "from here on every candidate is" in line]
@@ -54,8 +54,8 @@ def test_a_table_that_is_wrong_is_found_out(bench: Bench, sampler: str) -> None:
 
 
 def test_a_table_that_is_right_goes_on_refusing(bench: Bench) -> None:
-    gate = FakeGate(expected=lambda arch: 1.02 * latency_of(arch))
-    bench.loop(trials=6, budget_ms=BUDGET_MS, gate=gate, sampler="random").run()
+    measurer = FakeMeasurer(expected=lambda arch: 1.02 * latency_of(arch))
+    bench.loop(trials=6, budget_ms=BUDGET_MS, measurer=measurer, sampler="random").run()
     refused = [record for record in bench.opened.records() if record.latency is None]
     assert len(refused) > 4
     assert not any("every candidate is measured" in line for line in bench.listener.lines)
@@ -75,8 +75,8 @@ def test_the_end_of_a_search_says_how_many_were_refused(bench: Bench) -> None:
     # half of the space is over the budget, by a prediction that is right
     archs = [bench.space.arch(params) for params in bench.space.enumerate()]
     budget = sorted(latency_of(arch) for arch in archs)[len(archs) // 2]
-    gate = FakeGate(expected=lambda arch: 1.0 * latency_of(arch))
-    bench.loop(trials=1000, budget_ms=budget, gate=gate, sampler="model").run()
+    measurer = FakeMeasurer(expected=lambda arch: 1.0 * latency_of(arch))
+    bench.loop(trials=1000, budget_ms=budget, measurer=measurer, sampler="model").run()
     within = {arch.digest for arch in archs if latency_of(arch) <= budget}
     trained = {r.digest for r in bench.opened.records() if r.state == "complete"}
     last = next(line for line in bench.listener.lines if "refused unmeasured" in line)
@@ -117,12 +117,12 @@ def test_the_fastest_of_a_space_is_found_although_nothing_is_known(
 def test_a_machine_that_was_not_quiet_is_named_in_the_end(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = FakeGate()
-    measure: Callable[..., list] = gate.measure  # type: ignore[type-arg]
+    measurer = FakeMeasurer()
+    measure: Callable[..., list] = measurer.measure  # type: ignore[type-arg]
 
     def noisy(archs: list[Arch]) -> list:  # type: ignore[type-arg]
         return [each.model_copy(update={"verdict": "noisy"}) for each in measure(archs)]
 
-    monkeypatch.setattr(gate, "measure", noisy)
+    monkeypatch.setattr(measurer, "measure", noisy)
     with pytest.raises(BudgetUnreachableError, match=r"was not quiet for \d+ of them"):
-        bench.loop(trials=2, budget_ms=0.01, gate=gate).run()
+        bench.loop(trials=2, budget_ms=0.01, measurer=measurer).run()

@@ -10,7 +10,7 @@ import archsearch
 from archsearch.errors import InputError, TrialError
 from archsearch.record import LatencyResult
 from archsearch.search import Budgets, Place, SearchConfig, prepare
-from archsearch.search.gate import Gate
+from archsearch.search.latency_measurement import LatencyMeasurer
 from archsearch.train import Recipe
 from archsearch.tune import CandidateTrainable, tune_space, tune_study, tune_trainable
 
@@ -47,7 +47,7 @@ def two_ms(monkeypatch):
         counts = {"num_inferences": 10, "num_warmup": 1}
         return [LatencyResult(median_ms=2.0, **spread, **counts) for _ in archs]
 
-    monkeypatch.setattr(Gate, "measure", measure)
+    monkeypatch.setattr(LatencyMeasurer, "measure", measure)
     monkeypatch.setattr("archsearch.cost.Probe.start", lambda self: None)
     return measured
 

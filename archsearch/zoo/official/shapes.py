@@ -8,7 +8,7 @@ from typing import Any
 from archsearch.arch import (
     EfficientChannelAttention,
     Ffn,
-    Gate,
+    LatencyMeasurer,
     LocalityFfn,
     Mlp,
     NoGate,
@@ -87,7 +87,7 @@ class Shapes:
             if self.size(f"{prefix}.3.weight", 1) == 1 and hidden > 1:
                 options |= {"depthwise": True, "kernel_size": spatial}
                 index = 6
-        gate: Gate = NoGate()
+        gate: LatencyMeasurer = NoGate()
         if f"{prefix}.{index}.fc.0.weight" in self:
             gate = SqueezeExcitation(
                 reduction=max(1, hidden // self.size(f"{prefix}.{index}.fc.0.weight", 0))

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-class Warp:
+class ObjectiveTransform:
     """Logarithm of the distance from the best possible value, or of positive, spread values.
 
     Args:

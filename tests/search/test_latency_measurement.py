@@ -9,7 +9,7 @@ from archsearch.cluster import OtherMachine
 from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyResult
 from archsearch.search.config import LatencyTarget
-from archsearch.search.gate import Gate
+from archsearch.search.latency_measurement import LatencyMeasurer
 from archsearch.space import load_space
 from tests.search.conftest import result
 
@@ -45,14 +45,14 @@ def archs_of(widths: list[int]) -> list[Arch]:
 )
 def test_a_network_that_ends_the_probe_fails_alone(widths: list[int], ending: set[int]) -> None:
     probe = EndingProbe(ending)
-    found = Gate(probe, OtherMachine(), LatencyTarget()).measure(archs_of(widths))
+    found = LatencyMeasurer(probe, OtherMachine(), LatencyTarget()).measure(archs_of(widths))
     assert [isinstance(each, TrialError) for each in found] == [each in ending for each in widths]
     assert probe.calls == sum(3 if width in ending else 1 for width in widths)
 
 
 def test_a_probe_that_ends_on_every_network_ends_the_run() -> None:
-    gate = Gate(EndingProbe({16}), OtherMachine(), LatencyTarget())
+    measurer = LatencyMeasurer(EndingProbe({16}), OtherMachine(), LatencyTarget())
     with contextlib.suppress(ProbeError):
-        gate.measure(archs_of([16, 16]))
+        measurer.measure(archs_of([16, 16]))
     with pytest.raises(ProbeError, match="exit code -9"):
-        gate.measure(archs_of([16]))
+        measurer.measure(archs_of([16]))

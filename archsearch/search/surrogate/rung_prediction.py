@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.search.rung_model import RungProcess
-from archsearch.search.surrogate import GaussianProcess
-from archsearch.search.told import Told
-from archsearch.search.warp import Warp
+from archsearch.search.surrogate.gaussian_process import GaussianProcess
+from archsearch.search.surrogate.objective_transform import ObjectiveTransform
+from archsearch.search.surrogate.observed_trials import ObservedTrial
+from archsearch.search.surrogate.rung_model import RungProcess
 from archsearch.space import Encoding, Params
 
 Floats = NDArray[np.float64]
@@ -27,12 +27,14 @@ class Pending:
         running: whether it is being evaluated; else it is paused.
     """
 
-    told: Told
+    told: ObservedTrial
     rung: int
     running: bool
 
 
-def pending(levels: Sequence[Sequence[Told]], running: Sequence[Told]) -> list[Pending]:
+def pending(
+    levels: Sequence[Sequence[ObservedTrial]], running: Sequence[ObservedTrial]
+) -> list[Pending]:
     """Return the configurations that are running or paused below the highest of ``levels``."""
     done = {each.key for each in levels[-1]}
     highest = {each.key: each for level in levels[:-1] for each in level}
@@ -52,7 +54,7 @@ class Learner:
 
     Args:
         encoding: of the configurations.
-        ideal: best possible value, where there is one; see `Warp`.
+        ideal: best possible value, where there is one; see `ObjectiveTransform`.
     """
 
     def __init__(self, encoding: Encoding, ideal: float | None) -> None:
@@ -62,7 +64,7 @@ class Learner:
 
     def fit(self, x: Floats, rung: NDArray[np.int64], y: Floats) -> None:
         """Learn from results (N,) of configurations (N, C) at their rungs (N,)."""
-        self._warp, self._has_rungs = Warp(y, self._ideal), bool(rung.any())
+        self._warp, self._has_rungs = ObjectiveTransform(y, self._ideal), bool(rung.any())
         if self._has_rungs:
             self._runged.fit(x, rung, self._warp.forward(y))
         else:
@@ -73,7 +75,7 @@ class Learner:
         return self._warp.backward(*(self._runged if self._has_rungs else self._plain).predict(x))
 
 
-class Forecast:
+class RungPrediction:
     """One objective, smaller being better, at the highest of some rungs.
 
     Args:
@@ -94,7 +96,7 @@ class Forecast:
         sign: float,
         known: Known | None,
         learner: Learner,
-        levels: Sequence[Sequence[Told]],
+        levels: Sequence[Sequence[ObservedTrial]],
         others: Sequence[Pending],
     ) -> None:
         self._sign, self._known, self._learner = sign, known, learner
@@ -140,6 +142,6 @@ class Forecast:
         return mean
 
 
-def _value(told: Told, objective: int) -> float:
+def _value(told: ObservedTrial, objective: int) -> float:
     assert told.values is not None, "only told trials have a rung"
     return float(told.values[objective])

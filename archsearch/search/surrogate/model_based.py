@@ -19,16 +19,22 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
-from archsearch.search.acquisition import (
+from archsearch.search.surrogate.acquisition import (
     expected_improvement,
     hypervolume_improvement_2d,
     probability_below,
     scalarized_improvement,
 )
-from archsearch.search.forecast import Forecast, Known, Learner, pending
-from archsearch.search.pool import CandidatePool, SpaceExhaustedError
-from archsearch.search.surrogate import GaussianProcess
-from archsearch.search.told import Book, Observe, Told, front_order, levels_of
+from archsearch.search.surrogate.candidate_pool import CandidatePool, SpaceExhaustedError
+from archsearch.search.surrogate.gaussian_process import GaussianProcess
+from archsearch.search.surrogate.observed_trials import (
+    Observe,
+    ObservedTrial,
+    ObservedTrials,
+    front_order,
+    levels_of,
+)
+from archsearch.search.surrogate.rung_prediction import Known, Learner, RungPrediction, pending
 from archsearch.space import Params, SearchSpace
 
 logger = logging.getLogger(__name__)
@@ -97,7 +103,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         width = 2 * len(space.parameters)
         self._num_initial = num_initial or min(16, max(10, width))
         self._pool = CandidatePool(space, accept)
-        self._book = Book(space, observe, tuple(self._limits))
+        self._book = ObservedTrials(space, observe, tuple(self._limits))
         self._learners: dict[int, Learner] = {}
         self._limited: dict[str, GaussianProcess] = {}
         self.origin = "random"
@@ -176,7 +182,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         params, encoded = self._pool.candidates(rng, relatives)
         others = pending(levels, running)
         forecasts = [
-            Forecast(j, sign, self._known.get(j), self._learner(j, sign), levels, others)
+            RungPrediction(j, sign, self._known.get(j), self._learner(j, sign), levels, others)
             for j, sign in enumerate(signs)
         ]
         if others:
@@ -203,7 +209,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
             )
         return self._learners[objective]
 
-    def _chance_of_limits(self, told: Sequence[Told], encoded: Floats) -> Floats:
+    def _chance_of_limits(self, told: Sequence[ObservedTrial], encoded: Floats) -> Floats:
         """Return the chance that configurations keep the limits that must be learnt: (M,)."""
         chance = np.ones(len(encoded))
         for name, limit in self._limits.items():

@@ -24,7 +24,7 @@ _MIN_LEVEL = 4
 
 
 @dataclass(frozen=True)
-class Told:
+class ObservedTrial:
     """What is known of one trial.
 
     Attributes:
@@ -53,7 +53,7 @@ class Told:
         return all(self.attributes.get(name, limit) <= limit for name, limit in limits.items())
 
 
-class Book:
+class ObservedTrials:
     """Follows a study trial by trial.
 
     Args:
@@ -66,7 +66,7 @@ class Book:
         self._space = space
         self._observe = observe
         self._attributes = tuple(attributes)
-        self._trials: dict[int, Told] = {}
+        self._trials: dict[int, ObservedTrial] = {}
 
     def update(self, study: optuna.Study, current: int, signs: Floats) -> list[Params]:
         """Take in the trials that were not known yet, or were not finished.
@@ -93,7 +93,7 @@ class Book:
                 continue
             finished = trial.state.is_finished()
             values = self._observe(trial) if finished else None
-            self._trials[trial.number] = Told(
+            self._trials[trial.number] = ObservedTrial(
                 params,
                 self._space.encode(params),
                 finished,
@@ -108,21 +108,21 @@ class Book:
             changed.append(params)
         return changed
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[ObservedTrial]:
         """Return the trials with values, by number."""
         return [each for _, each in sorted(self._trials.items()) if each.values is not None]
 
-    def running(self) -> list[Told]:
+    def running(self) -> list[ObservedTrial]:
         """Return the trials that have not ended, by number."""
         return [each for _, each in sorted(self._trials.items()) if not each.finished]
 
 
-def levels_of(told: Sequence[Told]) -> list[list[Told]]:
+def levels_of(told: Sequence[ObservedTrial]) -> list[list[ObservedTrial]]:
     """Return trials by rung, from the lowest to the highest that has enough of them.
 
     At most `_MAX_POINTS` configurations: the most telling of the highest rung, then of the next.
     """
-    by_rung: list[list[Told]] = []
+    by_rung: list[list[ObservedTrial]] = []
     for each in told:
         while len(by_rung) <= each.rung:
             by_rung.append([])
@@ -146,7 +146,7 @@ def front_order(values: Floats, feasible: NDArray[np.bool_]) -> list[int]:
     return [int(i) for i in np.lexsort((ranks, ~feasible))]
 
 
-def most_telling(told: Sequence[Told], count: int) -> list[Told]:
+def most_telling(told: Sequence[ObservedTrial], count: int) -> list[ObservedTrial]:
     """Return at most ``count`` trials: the best half by rank, and the latest."""
     if len(told) <= count:
         return list(told)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from archsearch.search.surrogate import Settings, Similarity, likeliest
+from archsearch.search.surrogate.gaussian_process import Settings, Similarity, likeliest
 from archsearch.space import Encoding
 
 Floats = NDArray[np.float64]

@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 
 @dataclass
-class GateTime:
+class MeasuringTime:
     """Seconds spent on measuring.
 
     Attributes:
@@ -51,7 +51,7 @@ class GateTime:
     pauses: int = 0
 
 
-class Gate:
+class LatencyMeasurer:
     """Counts candidates and measures their latency while no training step runs.
 
     Args:
@@ -76,7 +76,7 @@ class Gate:
         self._table = table
         self._say = say
         self._ended_probes = 0
-        self.time = GateTime()
+        self.time = MeasuringTime()
 
     def counts(self, arch: Arch) -> ArchCounts:
         """Return parameters and multiply-adds, exactly."""

@@ -122,7 +122,7 @@ def _names(wanted: Sequence[str], known: Mapping[str, Network]) -> list[str]:
     return list(names)
 
 
-class Maker:
+class NetworkBuilder:
     """Makes single networks of one study and collects what is wrong with them.
 
     Args:
