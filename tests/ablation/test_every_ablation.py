@@ -47,7 +47,7 @@ def test_every_study_has_a_small_scale() -> None:
 
 #: parameters of the papers' variants in millions, counted with fvcore on the official code
 COUNTED = [
-    ("lightvit_components", "+ both measurers", 9.377698),
+    ("lightvit_components", "+ both gates", 9.377698),
     ("edgevit_components", "without local aggregation", 3.355),
     ("edgevit_sampling", "rates=2-2-2-1", 4.067),
     ("edgevit_sampling", "rates=8-4-2-1", 4.070),
