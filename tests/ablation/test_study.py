@@ -128,7 +128,8 @@ def test_the_base_may_be_a_trial_of_a_run(tmp_path: Path, monkeypatch: pytest.Mo
     arch = zoo.arch("edgevit_xxs", image_size=64)
     trial = TrialRecord(number=7, digest=arch.digest, arch=arch, state="complete")
     found = RunRecord(name="r", config={}, environment=current_environment(), trials=(trial,))
-    monkeypatch.setattr("archsearch.ablation.base.load_run", lambda run, runs_dir: found)
+    (tmp_path / "r").mkdir()
+    monkeypatch.setattr("archsearch.ablation.base.load_run", lambda folder: found)
     text = HEAD.replace("zoo:edgevit_xxs", "run:r#7")
     _, networks = opened(tmp_path, text + "variants: {a: {overrides: {sampler: max}}}\n")
     assert networks.base.arch.digest == arch.digest
