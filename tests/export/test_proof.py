@@ -11,12 +11,16 @@ from tests.export.export_archs import ARCHS
 #: what is changed in a file, and what the proof says then
 CHANGES = [
     ("F.gelu(", "F.relu(", "computes other logits: they differ by up to"),
-    ("eps=1e-6", "eps=1e-5", "computes other logits"),
+    ("norm_eps: float = 1e-6", "norm_eps: float = 1e-5", "computes other logits"),
     ("nn.Linear(dim, hidden_dim)", "nn.Linear(dim, hidden_dim, bias=False)", "other parameters"),
-    ("q, k, v)", "q, k, v) + 0 * (q @ k.mT @ v)", "MACs, the network"),
-    ("self.head(", "self.tail(", "fails: .*no attribute 'tail'"),
+    (
+        "q, k, v, attn_mask=bias)",
+        "q, k, v, attn_mask=bias) + 0 * (q @ k.mT @ v)",
+        "MACs, the network",
+    ),
+    ("self.head(*", "self.tail(*", "fails: .*no attribute 'tail'"),
     ("import torch\n", "import torch\nimport archsearch\n", "fails: .*import of archsearch"),
-    ("std=0.02", "std=0.03", "starts with other weights"),
+    ("(module.weight, std=0.02", "(module.weight, std=0.03", "starts with other weights"),
     ("def create_model", "def make_model", "fails: .*create_model"),
 ]
 
