@@ -24,7 +24,7 @@ from archsearch.space import load_space
 from archsearch.train import Recipe
 
 PAGE = Path(__file__).parent.parent / "docs" / "own_block.md"
-BLOCKS = Path(__file__).parent / "samples" / "toy_blocks.py"
+BLOCKS = Path(__file__).parent / "data" / "samples" / "toy_blocks.py"
 ARCH = """
 image_size: 16
 in_channels: 1

@@ -101,7 +101,8 @@ def python_source(
     else:
         roots.append((f"{_TEMPLATE}.plain", "create_model"))
     homes = frozenset(module.__name__ for module in modules_of(arch))
-    return f'"""{docstring}\n"""\n\n{Library(texts, homes).text(roots)}'
+    end = "\n" if "\n" in docstring else ""
+    return f'"""{docstring}{end}"""\n\n{Library(texts, homes).text(roots)}'
 
 
 def _network_module(

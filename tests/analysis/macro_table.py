@@ -18,6 +18,6 @@ ROWS = [dict(zip(FACTORS, levels, strict=True)) for levels in product(LEVELS, re
 
 def accuracies() -> NDArray[np.float64]:
     """Return (6561, 3) shares."""
-    path = Path(__file__).parent.parent / "samples" / "nas_bench_macro.npz"
+    path = Path(__file__).parent.parent / "data" / "samples" / "nas_bench_macro.npz"
     with np.load(path) as data:
         return np.asarray(data["accuracy"] / 10_000)

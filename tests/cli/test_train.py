@@ -102,7 +102,8 @@ def test_an_exported_file_is_trained_and_profiled(tmp_path, capsys, monkeypatch)
     run(["profile", "small.yaml", "--no-latency", "--no-parts"])
     from_arch = capsys.readouterr().out
     for line in from_file.splitlines()[:2]:
-        assert line in from_arch
+        # a user's file has fvcore's count beside ours
+        assert " ".join(line.split()) in " ".join(from_arch.split())
     run(["profile", "small.yaml", "--no-latency", "--no-parts", "--fuse"])
     assert "params" in capsys.readouterr().out
     run(["profile", "small.py", "--no-latency", "--fuse"], code=2)

@@ -34,8 +34,11 @@ def test_start_returns_before_the_process_is_ready():
 def test_result_carries_its_protocol(probe):
     result = probe.measure("tests.cost.probe_models:small", BRIEF)
     assert 0 < result.p10_ms <= result.p90_ms
-    lower, upper = result.interval_ms
-    assert lower <= result.median_ms <= upper
+    if result.interval_ms is None:
+        assert result.verdict != "steady", "too few blocks were quiet to know the spread"
+    else:
+        lower, upper = result.interval_ms
+        assert lower <= result.median_ms <= upper
     assert result.num_inferences > 0
     assert result.num_warmup >= 4
     environment = current_environment()

@@ -49,7 +49,7 @@ def test_another_number_of_classes_gets_a_new_classifier(module, tmp_path, image
     source = module.create_model()
     torch.save(source.state_dict(), tmp_path / "model.pt")
     model = module.create_model(num_classes, str(tmp_path / "model.pt")).eval()
-    shape = (3, num_classes) if num_classes else (3, model.num_features)
+    shape = (3, num_classes) if num_classes else (3, model.head_hidden_size)
     assert model(images).shape == shape
     own = model.state_dict()
     for name, value in source.state_dict().items():

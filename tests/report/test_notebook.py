@@ -41,7 +41,7 @@ def test_a_missing_pandas_names_the_extra(usual, monkeypatch):
 
 def test_figures_are_those_of_the_page(usual):
     figures = usual.figures()
-    assert {"front", "curves", "parallel", "importance", "time"} <= set(figures)
+    assert {"front", "curves", "parallel", "choices", "time"} <= set(figures)
     assert figures.keys() == run_figures(usual).keys()
     assert all(hasattr(figure, "to_plotly_json") for figure in figures.values())
     with pytest.raises(InputError, match="there is no dashboard 'serach'"):

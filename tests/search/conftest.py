@@ -197,7 +197,7 @@ class Bench:
             targets=targets or {},
             execution=Execution(trials=trials, patience=patience, time_limit_s=time_limit_s),
         )
-        guess = LatencyGuess(self.space)
+        self.guess = guess = LatencyGuess(self.space)
         self.opened = StudyStore(
             self.folder.storage,
             self.folder.name,

@@ -15,9 +15,11 @@ from archsearch.errors import InputError, ProbeError
 from archsearch.record import LatencyResult, TrialRecord
 from archsearch.search import load_run, measure_front, prepare
 from archsearch.search.config import Budgets, SearchConfig
+from archsearch.search.evaluation import Evaluation
+from archsearch.search.network_values import evaluation_of
 from archsearch.search.prepare import Place
 from archsearch.search.status import SilentListener
-from archsearch.search.store import StudyStore
+from archsearch.search.store import RECORD, StudyStore
 from tests.search.conftest import Recorder, result
 from tests.search.test_finish import guess
 
@@ -65,14 +67,15 @@ def ended(
     place = Place("run", str(tmp_path / "runs"), storage)
     prepared = prepare(config, place)
     prepared.folder.create(prepared.written)
-    store = StudyStore(prepared.storage, "run", prepared.space)
+    store = StudyStore(prepared.storage, "run", prepared.space, objectives=config.directions)
     records: dict[str, TrialRecord] = {}
+    ended: dict[str, Evaluation] = {}
     here = prepared.environment.fingerprint
     while len(records) < len(FIRST_MS):
         proposal = store.ask()
         arch = prepared.space.arch(proposal.params)
         if arch.digest in records:
-            store.tell_repeat(proposal, records[arch.digest], {})
+            store.tell_repeat(proposal.number, ended[arch.digest], reuse=True)
             continue
         first = result(FIRST_MS[len(records)]).model_copy(update={"environment": here})
         record = TrialRecord(
@@ -83,7 +86,9 @@ def ended(
             latency=first,
             accuracy=0.5 + len(records) / 10,
         )
-        store.tell(proposal, record, {})
+        ended[arch.digest] = evaluation_of(record, config, proposal)
+        kept = {key: value for key, value in record.to_dict().items() if key != "choices"}
+        store.tell(ended[arch.digest], {RECORD: kept})
         records[arch.digest] = record
     monkeypatch.setattr("archsearch.search.second_measurement.Probe", MadeProbe)
     monkeypatch.chdir(tmp_path)

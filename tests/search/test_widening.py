@@ -6,8 +6,8 @@ import pytest
 from optuna.trial import TrialState
 
 from archsearch.errors import InputError
-from archsearch.search.config import Budgets
 from archsearch.search.storage import storage_at
+from archsearch.search.store import StudyStore
 from archsearch.search.widening import narrowing_problems, widen
 from archsearch.space import SearchSpace, space_from
 from archsearch.yaml_source import YamlSource
@@ -56,7 +56,7 @@ def test_the_run_goes_on_and_trains_nothing_again(bench: Bench, wider: SearchSpa
     widen(bench.folder, bench.folder.own_storage, bench.folder.name, bench.space, wider)
 
     bench.space = wider
-    store = bench.store("model", Budgets(latency_ms=4.0))
+    store = StudyStore(bench.folder.storage, bench.folder.name, wider)
     assert store.records() == before
     assert store.study.user_attrs == attributes
     assert [trial.number for trial in store.study.trials] == numbers

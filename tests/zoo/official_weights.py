@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-FOLDER = Path(__file__).parent.parent / "samples" / "parity"
+FOLDER = Path(__file__).parent.parent / "data" / "samples" / "parity"
 
 #: name of the official model -> ours
 PAIRS = {

@@ -143,7 +143,7 @@ def test_timms_options_of_the_zoo(name):
     assert model.stem is not None
     model.eval().reset_classifier(0, "")
     assert model(x).shape == (2, 192, 4, 4)
-    with pytest.raises(ValueError, match="needs 0 classes"):
+    with pytest.raises(ValueError, match="needs num_classes=0"):
         model.reset_classifier(5, "")
     model.reset_classifier(5, "token")
     assert model(x).shape == (2, 5)
