@@ -46,7 +46,7 @@ def export(
         bool, typer.Option(help="Let onnx, pt2 and hub hold untrained weights.")
     ] = False,
     any_size: Annotated[
-        bool, typer.Option(help="Keep the code that images of another size need.")
+        bool, typer.Option(help="Let Python and timm files take images of any size.")
     ] = False,
     companions: Annotated[
         bool, typer.Option(help="Write weights, model card and JSON of the images beside the file.")

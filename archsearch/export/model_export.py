@@ -97,7 +97,7 @@ def export_model(
         origin: where the network comes from.
         weights: file of trained weights; None for none.
         initial_weights: let formats that hold weights hold initial ones.
-        any_size: of Python and timm files: keep what images of another size need.
+        any_size: of Python and timm files: take images of any size.
         fused: of onnx and pt2: fold batch norms and other linear steps into convolutions.
         companions: write weights, card and JSON beside the definition.
         force: replace existing files.

@@ -24,7 +24,7 @@ def export_python(
 ) -> str:
     """Write ``arch`` as one readable Python file that needs PyTorch alone; return its text.
 
-    The file holds the classes that this network uses, written for it, and ``create_model``. Before
+    The file holds the classes that this network uses, as they stand, and ``create_model``. Before
     it is written it is run in a fresh process that cannot import archsearch: with the same weights
     its logits must be bit-equal, and parameters and MACs equal.
 
@@ -32,7 +32,7 @@ def export_python(
         arch: the architecture.
         output: file; None writes none.
         force: replace an existing file.
-        any_size: keep what images of another size than the architecture's need.
+        any_size: take images of any size, not only of the architecture's.
         run: the run that found it, for the docstring.
         trial: its trial in that run.
         name: name of a published model, for the docstring.

@@ -39,6 +39,8 @@ def create_model(
         num_classes, in_chans, img_size, global_pool, drop_rate, drop_path_rate
     )
     model.pretrained_cfg = model.default_cfg = CONFIG | {"num_classes": model.num_classes}
+    # of what it returns without classes
+    model.num_features = model.head_hidden_size
     model.input_size = (model.in_chans, *CONFIG["input_size"][1:])
     if path:
         fill(model, path)
