@@ -71,7 +71,7 @@ class InputError(ArchsearchError, ValueError):
 
 
 class ProblemList:
-    """Gathers what several checks find, so that a user is told all of it at once."""
+    """Collects the problems of several checks, so that a user sees all of them at once."""
 
     def __init__(self) -> None:
         self._found: dict[str, Problem] = {}

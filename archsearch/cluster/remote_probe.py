@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any, TypeVar
 
 import ray
@@ -61,12 +60,7 @@ class RemoteProbe:
     def __enter__(self) -> "RemoteProbe":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def environment(self) -> Environment:

@@ -29,6 +29,8 @@ SHARED = ".trainings"
 #: of one run or ablation, inside its folder: they move with it
 OWN = "trainings"
 
+#: about so many files of a split are read to tell data sets apart
+_READ_FILES = 200
 #: what a recipe that leaves the precision open may have come to
 _PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float16")
 
@@ -73,6 +75,7 @@ class Training(Spec):
         archsearch: version that trained it.
         curve: one entry an epoch.
         test_accuracy: of the weights after the last epoch, 0 to 1; None where nobody asked.
+        test_data: digest of the test images that it was counted on.
     """
 
     arch: Arch | None
@@ -82,6 +85,7 @@ class Training(Spec):
     archsearch: str = __version__
     curve: tuple[EpochMetrics, ...]
     test_accuracy: float | None = None
+    test_data: str = ""
 
     @property
     def accuracy(self) -> float:
@@ -148,6 +152,10 @@ class Trainings:
     def _data_digest(self) -> str:
         return data_digest(self._data)
 
+    @cached_property
+    def _test_digest(self) -> str:
+        return _content(self._data.test).hex() if self._data.test is not None else ""
+
     def key(self, job: Job) -> TrainingKey:
         """Return what identifies the training of ``job``."""
         recipe = resolved(job.recipe, self._data)
@@ -159,8 +167,13 @@ class Trainings:
         Where the recipe leaves the precision open, one of any precision will do.
         """
         for key in _settled(self.key(job)):
-            if (training := self._store.find(key)) is not None:
-                return training
+            training = self._store.find(key)
+            if training is None:
+                continue
+            if training.test_data != self._test_digest:
+                # the same training, but counted on other test images
+                training = training.model_copy(update={"test_accuracy": None, "test_data": ""})
+            return training
         return None
 
     def made(self, event: FinishedEvent) -> Training:
@@ -175,7 +188,10 @@ class Trainings:
 
     def add(self, event: FinishedEvent, test_accuracy: float | None = None) -> None:
         """Keep what a job that ran to its end has come to."""
-        training = self.made(event).model_copy(update={"test_accuracy": test_accuracy})
+        counted = {"test_accuracy": test_accuracy, "test_data": self._test_digest}
+        training = self.made(event)
+        if test_accuracy is not None:
+            training = training.model_copy(update=counted)
         self._store.add(self._made_by(event), training)
 
     def _made_by(self, event: FinishedEvent) -> TrainingKey:
@@ -186,8 +202,9 @@ class Trainings:
 def data_digest(data: DataSplits) -> str:
     """Return the identity of the training and validation splits: sha256 (64 hex digits).
 
-    Images in memory count by content; images in files by label, name (relative to their class) and
-    the scale of their values.
+    Images in memory count by content. Images in files count by label, name (relative to their
+    class), size in bytes and the scale of their values, and some hundred of them by content: equal
+    names alone may be another data set, or the same images prepared in another way.
     """
     digest = hashlib.sha256(f"{data.image_size} {data.in_channels} {data.num_classes}".encode())
     for split in (data.train, data.val):
@@ -200,8 +217,16 @@ def _content(split: Split) -> bytes:
     if isinstance(split, ArraySplit):
         return hashlib.sha256(split.pixels.tobytes()).digest()
     assert isinstance(split, FileSplit), "there are two kinds of splits"
-    names = "\n".join("/".join(Path(path).parts[-2:]) for path in split.paths)
-    return f"{names}\n{split.scale.to_dict()}".encode()
+    digest = hashlib.sha256(f"{split.scale.to_dict()}".encode())
+    every = max(1, len(split.paths) // _READ_FILES)
+    for index, path in enumerate(map(Path, split.paths)):
+        digest.update("/".join(path.parts[-2:]).encode())
+        # a file that was lost meanwhile is the trainer's to report
+        with contextlib.suppress(OSError):
+            digest.update(f" {path.stat().st_size}\n".encode())
+            if index % every == 0:
+                digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def _settled(key: TrainingKey) -> Iterator[TrainingKey]:

@@ -4,7 +4,6 @@ import errno
 import threading
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from types import TracebackType
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from archsearch.errors import InputError, Problem
@@ -97,12 +96,7 @@ class LiveServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._server.shutdown()
         self.close()
 

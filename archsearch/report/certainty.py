@@ -1,4 +1,4 @@
-"""How sure a front is, in lines: what other seeds say, and what early epochs foretell."""
+"""How sure a front is, in lines: what other seeds say, and how well early epochs predict."""
 
 from archsearch.analysis import (
     FrontSeeds,
@@ -50,7 +50,7 @@ def seed_lines(run: RunRecord) -> list[str]:
 
 
 def correlation_line(run: RunRecord) -> str:
-    """Return how well early epochs foretell later ones; empty when nothing is known of that.
+    """Return how well early epochs predict later ones; empty when that is not known.
 
     That is each rung against the next one, or the first and a middle epoch against the last.
     """

@@ -26,7 +26,7 @@ from archsearch.report.units import plural
 from archsearch.settings import leaves
 from archsearch.yaml_source import dotted
 
-#: parts of a configuration that differ by nature, or are told elsewhere
+#: parts of a configuration that differ by nature, or that other rows show
 _SKIPPED = ("storage", "environment", "space", "archsearch")
 _MOST_DIFFERENCES = 40
 

@@ -1,4 +1,4 @@
-"""The default sampler: multi-objective evolution that never proposes a network twice.
+"""Multi-objective evolution that never proposes a network twice.
 
 Parents are drawn by tournament on non-dominated rank, then on crowding distance (Deb et al. 2002,
 NSGA-II, section III); children are crossovers and mutations of them. Every proposal is valid,
@@ -14,10 +14,15 @@ from typing import Any
 import moocore
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from archsearch.errors import RunError
+from archsearch.search.space_sampler import (
+    SpaceExhaustedError,
+    SpaceSampler,
+    objective_signs,
+    params_in,
+)
 from archsearch.space import Params, SearchSpace
 
 logger = logging.getLogger(__name__)
@@ -25,10 +30,6 @@ logger = logging.getLogger(__name__)
 Accept = Callable[[Params], bool]
 #: picks one of several acceptable children
 Choose = Callable[[Sequence[Params], np.random.Generator], int]
-
-
-class SpaceExhaustedError(RunError):
-    """Every architecture of the space has been proposed."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def _tournament(parents: Sequence[_Ranked], rng: np.random.Generator) -> Params:
     return better.member.params
 
 
-class EvolutionSampler(optuna.samplers.BaseSampler):
+class EvolutionSampler(SpaceSampler):
     """`propose` as an Optuna sampler: works in any study over the parameters of ``space``.
 
     Args:
@@ -208,8 +209,7 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         accept: Accept = accept_all,
         choose: Choose = choose_first,
     ) -> None:
-        self._space = space
-        self._seed = seed
+        super().__init__(space, seed)
         self._options = options
         self._accept = accept
         self._choose = choose
@@ -218,15 +218,6 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
         self._finished: set[int] = set()
         self.origin = "random"
         self.exhausted = False
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Return every parameter of the space, conditional ones included."""
-        return {
-            name: CategoricalDistribution(list(parameter.values))
-            for name, parameter in self._space.parameters.items()
-        }
 
     def sample_relative(
         self,
@@ -249,34 +240,16 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
             params, self.origin = self._space.sample(rng), "repeat"
         return dict(params)
 
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return a random value for a parameter that is not part of the space."""
-        assert isinstance(param_distribution, CategoricalDistribution)
-        rng = np.random.default_rng((self._seed, trial.number, 1))
-        return param_distribution.choices[rng.integers(len(param_distribution.choices))]
-
     def _learn(self, study: optuna.Study, current: FrozenTrial) -> None:
         """Take in the trials that were not known yet."""
-        signs = [
-            -1.0 if d == optuna.study.StudyDirection.MAXIMIZE else 1.0 for d in study.directions
-        ]
+        signs = objective_signs(study)
         for trial in study.get_trials(deepcopy=False):
             if trial.number == current.number or trial.number in self._finished:
                 continue
             if trial.state.is_finished():
                 self._finished.add(trial.number)
-            if trial.state == TrialState.WAITING:
-                fixed = trial.system_attrs.get("fixed_params", {})
-                params = {k: v for k, v in fixed.items() if k in self._space.parameters}
-            else:
-                params = dict(trial.params)
-            if not params or self._space.problems(params):
+            params = params_in(self._space, trial)
+            if params is None:
                 continue
             self._seen[trial.number] = self._space.digest_of(params)
             if trial.state == TrialState.COMPLETE:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from archsearch.cluster import FinishedEvent, Job, Training, Trainings, TrainingStore
-from archsearch.data import DataSplits
+from archsearch.cluster.training_store import data_digest
+from archsearch.data import DataSplits, FileSplit
 from archsearch.record import EpochMetrics
 from archsearch.space import load_space
 from archsearch.train import Recipe
@@ -125,3 +126,37 @@ def test_a_place_that_cannot_be_shared_costs_the_run_nothing(tmp_path: Path) -> 
     own = trainings(tmp_path / "a")
     own.add(made())
     assert own.find(JOB) is not None
+
+
+def of_files(folder: Path, fill: bytes, count: int = 6) -> DataSplits:
+    """Return splits of files of equal names and sizes, and of other content for another fill."""
+    folder.mkdir(parents=True)
+    paths = tuple(str(folder / f"{number:03}.bmp") for number in range(count))
+    for path in paths:
+        Path(path).write_bytes(fill * 64)
+    split = FileSplit(paths, np.zeros(count, np.int64), 32, 3)
+    return replace(few_digits(), train=split, val=split)
+
+
+def test_equal_names_of_files_are_not_equal_images(tmp_path: Path) -> None:
+    first = of_files(tmp_path / "one" / "cat", b"a")
+    same = of_files(tmp_path / "two" / "cat", b"a")
+    assert data_digest(first) == data_digest(same), "wherever the folder lies"
+    other_content = of_files(tmp_path / "three" / "cat", b"b")
+    other_sizes = of_files(tmp_path / "four" / "cat", b"aa")
+    many = [
+        of_files(tmp_path / name / "cat", fill, 1500) for name, fill in (("m", b"a"), ("n", b"b"))
+    ]
+    digests = [data_digest(each) for each in (first, other_content, other_sizes, *many)]
+    assert len(set(digests)) == len(digests)
+    Path(first.train.paths[0]).unlink()
+    data_digest(first)  # a file that was lost meanwhile ends nothing here
+
+
+def test_a_test_accuracy_is_that_of_its_test_images(tmp_path: Path) -> None:
+    data = few_digits()
+    trainings(tmp_path / "r", data=data).add(made(), test_accuracy=0.7)
+    assert trainings(tmp_path / "r", data=data).find(JOB).test_accuracy == 0.7
+    test = replace(data.test, pixels=255 - data.test.pixels)
+    other = trainings(tmp_path / "r", data=replace(data, test=test)).find(JOB)
+    assert (other.test_accuracy, other.accuracy) == (None, 0.5)

@@ -71,7 +71,7 @@ def latency_model_info(run: RunRecord) -> LatencyModelInfo | None:
 def latency_model_title(info: LatencyModelInfo) -> str:
     """Return what the figure shows in one line."""
     return (
-        f"Choices and counts foretell latency to {percent_text(info.typical, 0)} % (median), "
+        f"Choices and counts predict latency to {percent_text(info.typical, 0)} % (median), "
         f"95 % of trials within {percent_text(info.band, 0)} %"
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.errors import RunError
+from archsearch.search.space_sampler import SpaceExhaustedError
 from archsearch.space import Params, SearchSpace
 
 Floats = NDArray[np.float64]
@@ -22,10 +22,6 @@ _CROSSOVER = 0.35
 _MAX_TRIES = 400
 #: candidates of which the least unlikely is taken where none is likely
 _UNLIKELY = 200
-
-
-class SpaceExhaustedError(RunError):
-    """Every configuration of the space has been proposed."""
 
 
 class CandidatePool:

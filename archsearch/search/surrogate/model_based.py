@@ -15,17 +15,22 @@ import moocore
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController
 
+from archsearch.search.space_sampler import (
+    SpaceExhaustedError,
+    SpaceSampler,
+    objective_signs,
+)
 from archsearch.search.surrogate.acquisition import (
     expected_improvement,
     hypervolume_improvement_2d,
     probability_below,
     scalarized_improvement,
 )
-from archsearch.search.surrogate.candidate_pool import CandidatePool, SpaceExhaustedError
+from archsearch.search.surrogate.candidate_pool import CandidatePool
 from archsearch.search.surrogate.gaussian_process import GaussianProcess
 from archsearch.search.surrogate.observed_trials import (
     Observe,
@@ -56,7 +61,7 @@ def observe_complete(trial: FrozenTrial) -> Sequence[float] | None:
     return trial.values if trial.state == TrialState.COMPLETE else None
 
 
-class ModelSampler(optuna.samplers.BaseSampler):
+class ModelSampler(SpaceSampler):
     """Proposes by expected gain in hypervolume; works in any study over ``space``.
 
     Args:
@@ -94,8 +99,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         excess: Callable[[Params], float] | None = None,
         num_initial: int | None = None,
     ) -> None:
-        self._space = space
-        self._seed = seed
+        super().__init__(space, seed)
         self._known = dict(known or {})
         self._ideal = dict(ideal or {})
         self._limits = dict(limits or {})
@@ -109,15 +113,6 @@ class ModelSampler(optuna.samplers.BaseSampler):
         self.origin = "random"
         self.exhausted = False
 
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Return every parameter of the space, conditional ones included."""
-        return {
-            name: CategoricalDistribution(list(parameter.values))
-            for name, parameter in self._space.parameters.items()
-        }
-
     def sample_relative(
         self,
         study: optuna.Study,
@@ -125,9 +120,7 @@ class ModelSampler(optuna.samplers.BaseSampler):
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
         """Return all active parameters of one proposal."""
-        signs = np.array(
-            [-1.0 if d == optuna.study.StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
-        )
+        signs = objective_signs(study)
         for told in self._book.update(study, trial.number, signs):
             self._pool.mark_seen(told)
         if "fixed_params" in trial.system_attrs:
@@ -142,18 +135,6 @@ class ModelSampler(optuna.samplers.BaseSampler):
             self.exhausted = True
             params, self.origin = self._space.sample(rng), "repeat"
         return dict(params)
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return a random value for a parameter that is not part of the space."""
-        assert isinstance(param_distribution, CategoricalDistribution)
-        rng = np.random.default_rng((self._seed, trial.number, 1))
-        return param_distribution.choices[rng.integers(len(param_distribution.choices))]
 
     # -- the proposal
 

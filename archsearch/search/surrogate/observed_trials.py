@@ -7,8 +7,9 @@ import moocore
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
+from archsearch.search.space_sampler import params_in
 from archsearch.space import Params, SearchSpace
 
 Floats = NDArray[np.float64]
@@ -84,12 +85,8 @@ class ObservedTrials:
             known = self._trials.get(trial.number)
             if trial.number == current or (known is not None and known.finished):
                 continue
-            if trial.state == TrialState.WAITING:
-                fixed = trial.system_attrs.get("fixed_params", {})
-                params = {k: v for k, v in fixed.items() if k in self._space.parameters}
-            else:
-                params = dict(trial.params)
-            if not params or self._space.problems(params):
+            params = params_in(self._space, trial)
+            if params is None:
                 continue
             finished = trial.state.is_finished()
             values = self._observe(trial) if finished else None
