@@ -268,7 +268,8 @@ class Execution(Spec):
         Duration | None,
         Option(
             "--time-limit",
-            "Begin no new training after this long, e.g. 30m, 2h, 90s.",
+            "Begin no new candidate after this long, e.g. 30m, 2h, 90s; measuring the front again "
+            "and its other seeds come on top.",
             SEARCH,
             type=str,
         ),
