@@ -1,11 +1,12 @@
 """Train every network of a small space briefly, and keep the learning curves as a table.
 
-    python benchmarks/learning_curves.py [--root FOLDER | --download] [--workers 2] [--seconds 100]
+    python benchmarks/learning_curves.py [--root FOLDER | --download] [--seeds 3] [--seconds 100]
 
-576 networks of two stages at 24 px, 27 epochs each over 768 images of Fashion-MNIST, accuracy
-after every epoch on 3,000 others; one seed. About 50 minutes on two cores. Every network is one
-line of the table; what is there already is not trained again, so the script may be interrupted
-and run again, or told to stop after some seconds. `multi_fidelity.py` searches in the table.
+576 networks of two stages at 24 px, 27 epochs each over 768 images of Fashion-MNIST; after every
+epoch accuracy and loss on 3,000 others, and the mean loss of the epoch. About 50 minutes a seed on
+two cores. Every training is one line of the table; what is there already is not trained again, so
+the script may be interrupted and run again, or told to stop after some seconds.
+`multi_fidelity.py` searches in the table.
 """
 
 import argparse
@@ -92,12 +93,12 @@ def key(params: Params) -> str:
     return " ".join(str(params[name]) for name in _NAMES)
 
 
-def read_table(path: Path = TABLE) -> dict[str, dict[str, Any]]:
+def read_table(path: Path = TABLE, seed: int = 0) -> dict[str, dict[str, Any]]:
     """Return, by name, ``macs`` and ``right``: images classified rightly after each epoch."""
     if not path.is_file():
         return {}
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return {line.pop("network"): line for line in lines}
+    return {line.pop("network"): line for line in lines if line.get("seed", 0) == seed}
 
 
 def _subset(split: Split, count: int) -> ArraySplit:
@@ -122,17 +123,26 @@ def _data(root: str | None, download: bool) -> DataSplits:
     )
 
 
-def curve(job: tuple[Params, str | None, bool]) -> dict[str, Any]:
+def curve(job: tuple[Params, int, str | None, bool]) -> dict[str, Any]:
     """Train one network; return its line of the table."""
-    params, root, download = job
+    params, seed, root, download = job
     arch = network(params)
-    trainer = Trainer(arch, _data(root, download), RECIPE)
-    right = []
+    trainer = Trainer(arch, _data(root, download), RECIPE, seed=seed)
+    right, val_loss, train_loss = [], [], []
     while not trainer.done:
         metrics = trainer.run()
         if metrics is not None:
             right.append(round(metrics.accuracy * NUM_VAL))
-    return {"network": key(params), "macs": count_arch(arch).macs, "right": right}
+            val_loss.append(round(metrics.val_loss, 4))
+            train_loss.append(round(metrics.train_loss, 4))
+    return {
+        "network": key(params),
+        "seed": seed,
+        "macs": count_arch(arch).macs,
+        "right": right,
+        "val_loss": val_loss,
+        "train_loss": train_loss,
+    }
 
 
 def main() -> None:
@@ -140,24 +150,31 @@ def main() -> None:
     parser.add_argument("--root", help="folder of Fashion-MNIST")
     parser.add_argument("--download", action="store_true")
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of every network")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time")
     options = parser.parse_args()
     began = time.perf_counter()
-    known = read_table(options.table)
-    left = [params for params in curve_space().enumerate() if key(params) not in known]
+    known = [read_table(options.table, seed) for seed in range(options.seeds)]
+    trained = sum(map(len, known))
+    left = [
+        (params, seed)
+        for seed in range(options.seeds)
+        for params in curve_space().enumerate()
+        if key(params) not in known[seed]
+    ]
     if left:
         _data(options.root, options.download)  # says at once what is wrong, and downloads once
-    jobs = [(params, options.root, False) for params in left]
+    jobs = [(params, seed, options.root, False) for params, seed in left]
     workers = multiprocessing.get_context("spawn").Pool(options.workers)
     with workers, options.table.open("a") as table:
         for done, line in enumerate(workers.imap(curve, jobs), start=1):
             table.write(json.dumps(line) + "\n")
             table.flush()
             if time.perf_counter() - began > options.seconds:
-                print(f"{len(known) + done} networks in {options.table}, {len(left) - done} left")
+                print(f"{trained + done} trainings in {options.table}, {len(left) - done} left")
                 return
-    print(f"all {len(read_table(options.table))} networks are in {options.table}")
+    print(f"all {trained + len(left)} trainings are in {options.table}")
 
 
 if __name__ == "__main__":
