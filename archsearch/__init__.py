@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archsearch.data import load_data
     from archsearch.errors import ArchsearchError, InputError
     from archsearch.model import build_model
-    from archsearch.search import SearchConfig, load_run, run_search
+    from archsearch.run import SearchConfig, load_run, run_search
     from archsearch.space import SearchSpace, flat_space, load_space
     from archsearch.train import Recipe, Trainer
     from archsearch.tune import tune_space, tune_trainable
@@ -39,7 +39,7 @@ _HOMES = {
     "InputError": "errors",
     "Probe": "cost",
     "Recipe": "train",
-    "SearchConfig": "search",
+    "SearchConfig": "run",
     "SearchSpace": "space",
     "Stage": "arch",
     "Trainer": "train",
@@ -48,10 +48,10 @@ _HOMES = {
     "diff": "arch",
     "load_arch": "arch",
     "load_data": "data",
-    "load_run": "search",
+    "load_run": "run",
     "load_space": "space",
     "flat_space": "space",
-    "run_search": "search",
+    "run_search": "run",
     "summary": "arch",
     "tune_space": "tune",
     "tune_trainable": "tune",

@@ -22,8 +22,8 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 
 from archsearch.analysis import hypervolume, nondominated
+from archsearch.search.samplers.surrogate.model_based import ModelSampler
 from archsearch.search.store import suggest
-from archsearch.search.surrogate.model_based import ModelSampler
 from archsearch.space import SearchSpace, flat_space
 
 DIRECTIONS = ["minimize", "minimize"]

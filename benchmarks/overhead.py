@@ -22,7 +22,7 @@ import torch
 
 from archsearch.arch import summary
 from archsearch.record import RunRecord
-from archsearch.search import (
+from archsearch.run import (
     Budgets,
     Execution,
     Place,
@@ -31,7 +31,7 @@ from archsearch.search import (
     prepare,
     run_search,
 )
-from archsearch.search.plan import epoch_cost
+from archsearch.run.plan import epoch_cost
 from archsearch.train import default_recipe
 
 

@@ -23,7 +23,7 @@ from archsearch.ablation import load_ablation
 from archsearch.live import open_dashboard
 from archsearch.report import write_ablation, write_report
 from archsearch.report.comparison_page import write_comparison
-from archsearch.search import load_run
+from archsearch.run import load_run
 
 IMAGES = Path(__file__).parent / "images"
 #: width to height and pixels a point

@@ -18,8 +18,8 @@ from archsearch.errors import InputError
 from archsearch.export import Format, export_model
 from archsearch.model import build_model
 from archsearch.report.network_view import block_view
-from archsearch.search import Place, SearchConfig, run_search
-from archsearch.search.run_folder import RunFolder
+from archsearch.run import Place, SearchConfig, run_search
+from archsearch.run.run_folder import RunFolder
 from archsearch.space import load_space
 from archsearch.train import Recipe
 
@@ -165,7 +165,7 @@ def test_a_run_keeps_the_file(folder: Path) -> None:
     (folder / "toy_blocks.py").unlink()
     assert {trial.state for trial in record.trials} == {"complete"}
     script = (
-        "import sys; from archsearch.search import load_run\n"
+        "import sys; from archsearch.run import load_run\n"
         "print(*sorted(trial.digest for trial in load_run(sys.argv[1]).trials))"
     )
     command = [sys.executable, "-P", "-c", script, str(folder / "toy")]

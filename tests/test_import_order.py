@@ -30,6 +30,7 @@ ORDER = [
     {"train"},
     {"analysis", "cluster"},
     {"search"},
+    {"run"},
     {"ablation", "tune"},
     {"report", "export"},
     {"live", "doctor"},
@@ -63,7 +64,7 @@ HOME = {
         # a Trainable of Ray Tune is a class of Ray's
         "tune/trainable.py",
     },
-    "optuna": {"search"},
+    "optuna": {"search", "run"},
     "optuna_dashboard": {"live"},
     "plotly": {"report"},
     "typer": {"cli"},

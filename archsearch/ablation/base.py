@@ -8,8 +8,8 @@ from archsearch import zoo
 from archsearch.analysis import choose
 from archsearch.arch import Arch, load_arch
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.search import load_run
-from archsearch.search.run_folder import RunFolder, find_run
+from archsearch.run import load_run
+from archsearch.run.run_folder import RunFolder, find_run
 
 _DIGEST = re.compile(r"^Digest +([0-9a-f]{64})$", re.MULTILINE)
 _TRIAL = re.compile(r"^Run +(?P<run>.+?), trial (?P<trial>\d+),", re.MULTILINE)

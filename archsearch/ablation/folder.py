@@ -10,7 +10,7 @@ from archsearch.cost import LatencyProtocol
 from archsearch.errors import InputError, Problem
 from archsearch.files import is_file, read_json, write_json, write_text
 from archsearch.record import Environment, LatencyResult
-from archsearch.search.run_folder import RunFolder, find_run
+from archsearch.run.run_folder import RunFolder, find_run
 from archsearch.yaml_source import dump_yaml
 
 RECORD = "ablation.json"

@@ -6,9 +6,9 @@ from archsearch.ablation.status import AblationListener
 from archsearch.cluster import QuietLock
 from archsearch.cost import FINAL, LatencyProtocol, Probe, current_environment
 from archsearch.record import Environment, LatencyResult
-from archsearch.search.config import LatencyTarget
-from archsearch.search.confirmation import measure_to_publish, why_not
-from archsearch.search.latency_measurement import LatencyMeasurer
+from archsearch.run.config import LatencyTarget
+from archsearch.run.final.confirmation import measure_to_publish, why_not
+from archsearch.run.latency.measurement import LatencyMeasurer
 
 #: seconds that repeating what a busy machine gave may take in each turn
 _PATIENCE_S = 60.0

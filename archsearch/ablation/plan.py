@@ -3,7 +3,7 @@
 from archsearch.ablation.prepare import PreparedAblation
 from archsearch.cost import count_arch
 from archsearch.data import describe_data
-from archsearch.search.plan import duration, epoch_seconds
+from archsearch.run.plan import duration, epoch_seconds
 from archsearch.train import Trainer
 
 

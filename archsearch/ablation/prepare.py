@@ -17,9 +17,9 @@ from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, ProblemList
 from archsearch.files import valid_name
-from archsearch.search.config import Execution
-from archsearch.search.prepare import place_problem
-from archsearch.search.run_folder import RunFolder, run_folder
+from archsearch.run.config import Execution
+from archsearch.run.prepare import place_problem
+from archsearch.run.run_folder import RunFolder, run_folder
 from archsearch.settings import Setting
 from archsearch.train import (
     Recipe,

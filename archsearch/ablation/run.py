@@ -25,7 +25,7 @@ from archsearch.data import describe_data
 from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
-from archsearch.search.execution import log_to, open_driver
+from archsearch.run.execution import log_to, open_driver
 from archsearch.tracking import Tracker, open_tracker
 
 logger = logging.getLogger(__name__)

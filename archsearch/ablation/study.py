@@ -11,7 +11,7 @@ from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
 from archsearch.errors import Problem
 from archsearch.option import DATA, Option
-from archsearch.search import LatencyTarget
+from archsearch.run import LatencyTarget
 from archsearch.train import Recipe, recipe_problems
 from archsearch.yaml_source import KeyPath, YamlSource
 

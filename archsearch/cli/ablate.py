@@ -33,7 +33,7 @@ from archsearch.report import PlainTable, ablation_tables, write_ablation
 from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_dir
-from archsearch.search import Execution
+from archsearch.run import Execution
 from archsearch.settings import nested, settings_from
 from archsearch.tracking import check_sinks, open_tracker
 from archsearch.yaml_source import YamlSource

@@ -23,7 +23,7 @@ from archsearch.report import (
     headline,
     write_report,
 )
-from archsearch.search import find_run, load_run, measure_front
+from archsearch.run import find_run, load_run, measure_front
 
 
 def front(

@@ -10,7 +10,7 @@ from archsearch.cli.options import RunsDir, check_output
 from archsearch.cli.plain import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.report import importance_table, marginals_table, write_importance
 from archsearch.report.importance_words import verdicts
-from archsearch.search import find_run, run_importance
+from archsearch.run import find_run, run_importance
 
 #: parameters that a terminal shows, and of half as many their values; pages and files have all
 _MOST = 16

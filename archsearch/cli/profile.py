@@ -42,7 +42,7 @@ from archsearch.model import build_model
 from archsearch.percent import percent_text
 from archsearch.report.column import Column, tabulate
 from archsearch.report.verdicts import SITTING
-from archsearch.search import load_run
+from archsearch.run import load_run
 from archsearch.yaml_source import YamlSource
 
 

@@ -11,7 +11,7 @@ from archsearch.activity import BOARD, Activity, clock
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.percent import percent_text
 from archsearch.report.units import ms_text
-from archsearch.search import SearchStatus
+from archsearch.run import SearchStatus
 
 
 class Progress(Protocol):

@@ -19,7 +19,7 @@ from archsearch.report.comparison import (
 )
 from archsearch.report.comparison_page import write_comparison
 from archsearch.report.plain_table import FORMATS
-from archsearch.search import find_run, load_run
+from archsearch.run import find_run, load_run
 
 
 def report(

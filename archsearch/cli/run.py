@@ -19,15 +19,8 @@ from archsearch.files import shell_word
 from archsearch.option import DATA, OUTPUT
 from archsearch.record import RunRecord
 from archsearch.report.plain_table import FORMATS
-from archsearch.search import (
-    Place,
-    SearchConfig,
-    describe_plan,
-    prepare,
-    read_search,
-    run_search,
-)
-from archsearch.search.tracked import front_entry
+from archsearch.run import Place, SearchConfig, describe_plan, prepare, read_search, run_search
+from archsearch.run.tracked import front_entry
 from archsearch.settings import Setting, settings_from
 from archsearch.tracking import open_tracker
 from archsearch.train import load_recipe

@@ -12,8 +12,8 @@ from archsearch.arch import Arch, load_arch
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
 from archsearch.files import read_json
-from archsearch.search import load_run
-from archsearch.search.run_folder import find_run
+from archsearch.run import load_run
+from archsearch.run.run_folder import find_run
 from archsearch.train import ModelFile, TrainingFolder, open_model_file
 
 

@@ -9,8 +9,8 @@ from archsearch.live.files import TrialFiles, file_entries
 from archsearch.live.notes import measurements, other_seeds, study_note, trial_note
 from archsearch.live.package import NotedAttrs
 from archsearch.record import FIRST_TARGET, RunRecord, TrialRecord, better_known
-from archsearch.search.read_run import aims_of, run_record
-from archsearch.search.run_folder import RunFolder
+from archsearch.run.read_run import aims_of, run_record
+from archsearch.run.run_folder import RunFolder
 from archsearch.search.storage_view import shown_trial
 from archsearch.search.store import FINALS, OTHER_SEEDS, RECORD, REPEAT_OF
 

@@ -10,10 +10,10 @@ from archsearch.errors import InputError, Problem
 from archsearch.live.guard import Application, guarded
 from archsearch.live.overlay import RunOverlay
 from archsearch.live.package import load_dashboard
-from archsearch.search import load_run
-from archsearch.search.read_run import study_name
-from archsearch.search.run_folder import RunFolder, find_run
-from archsearch.search.shareable import shareable
+from archsearch.run import load_run
+from archsearch.run.read_run import study_name
+from archsearch.run.run_folder import RunFolder, find_run
+from archsearch.run.shareable import shareable
 from archsearch.search.storage_view import StorageView
 
 HOST = "127.0.0.1"

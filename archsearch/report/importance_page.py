@@ -10,7 +10,7 @@ from archsearch.report.panels import definitions, environment_rows
 from archsearch.report.shell import NO_TRIALS, Heading, render
 from archsearch.report.table_panel import table_panel
 from archsearch.report.units import plural
-from archsearch.search import RunImportance
+from archsearch.run import RunImportance
 
 
 def write_importance(

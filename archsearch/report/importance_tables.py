@@ -13,7 +13,7 @@ from archsearch.report.units import factor_text, p_text, points_text
 
 if TYPE_CHECKING:
     # what made it loads torch, and a table needs none
-    from archsearch.search import ParameterImportance, RunImportance
+    from archsearch.run import ParameterImportance, RunImportance
 
 
 def importance_table(found: "RunImportance") -> PlainTable:

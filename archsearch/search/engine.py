@@ -1,6 +1,6 @@
 """The search engine: ask -> screen -> evaluate -> tell, for whatever evaluates.
 
-`archsearch.search.function_search` gives it a function, `archsearch.search.run` an evaluator of
+`archsearch.search.function_search` gives it a function, `archsearch.run.session` an evaluator of
 networks, which counts, measures latency and trains.
 """
 

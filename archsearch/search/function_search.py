@@ -20,10 +20,10 @@ from archsearch.search.engine import Engine, Limits, Policy
 from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.result import SearchResult
 from archsearch.search.rungs import Rungs
-from archsearch.search.samplers import SAMPLERS, SamplerOptions
+from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
+from archsearch.search.samplers.surrogate.model_based import observe_complete
+from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.store import CANDIDATE, StudyStore
-from archsearch.search.surrogate.model_based import observe_complete
-from archsearch.search.surrogate.observed_trials import RUNG
 from archsearch.search.task import VALUES, KnownValue, Task
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
@@ -93,7 +93,7 @@ def search(
             of their fidelities.
         trials: configurations in all, those of earlier sessions in ``storage`` included.
         workers: evaluations at a time.
-        sampler: a key of `archsearch.search.samplers.SAMPLERS`; ``model`` is the default.
+        sampler: a key of `archsearch.search.samplers.registry.SAMPLERS`; ``model`` is the default.
             All but ``model`` and ``random`` learn from the last rung alone.
         seed: of all proposals.
         time_limit_s: begin nothing more after so long.

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.evaluation import Direction, Evaluation
+from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.storage import Storage, storage_at
-from archsearch.search.surrogate.observed_trials import RUNG
 from archsearch.space import Parameter, Params, SearchSpace, Value
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from archsearch.cost.device import device_kind
 from archsearch.data import DataSplits
 from archsearch.errors import InputError, Problem
 from archsearch.resources import find_yaml
-from archsearch.search import (
+from archsearch.run import (
     Budgets,
     LatencyTarget,
     Place,

@@ -11,9 +11,9 @@ from archsearch.cluster.worker import Worker
 from archsearch.cost import ArchCounts, Probe, count_arch
 from archsearch.errors import TrialError
 from archsearch.record import LatencyResult
-from archsearch.search.first_look import first_looks
-from archsearch.search.inference_memory import inference_bytes
-from archsearch.search.latency_measurement import LatencyMeasurer
+from archsearch.run.latency.first_look import first_looks
+from archsearch.run.latency.inference_memory import inference_bytes
+from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.tune.study import Study, TuneStudy, tune_study
 
 _STATE = "candidate.pt"

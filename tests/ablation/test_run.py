@@ -19,7 +19,7 @@ from archsearch.cluster import EXECUTORS, FailedEvent, InlineExecutor, Job
 from archsearch.cost import GATE, current_environment
 from archsearch.errors import InputError, RunError
 from archsearch.record import Environment, LatencyResult
-from archsearch.search import Execution
+from archsearch.run import Execution
 from archsearch.train import Trainer
 
 STUDY = """\
@@ -79,7 +79,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         if not is_measured:
             patch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
-        patch.setattr("archsearch.search.latency_measurement.FINAL", GATE)
+        patch.setattr("archsearch.run.latency.measurement.FINAL", GATE)
         return run_ablation(prepare_ablation(place, execution), watcher, more), watcher
 
 

@@ -11,7 +11,7 @@ from archsearch.ablation_record import AblationRecord
 from archsearch.cluster import EXECUTORS, InlineExecutor, Job, Trainings
 from archsearch.cost import GATE
 from archsearch.record import RunRecord
-from archsearch.search import Execution, Place, SearchConfig, load_run, run_search
+from archsearch.run import Execution, Place, SearchConfig, load_run, run_search
 from archsearch.train import Recipe
 from tests.ablation.test_run import unmeasured
 
@@ -76,8 +76,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
     monkeypatch.setitem(EXECUTORS, "inline", Watched)
     monkeypatch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
-    monkeypatch.setattr("archsearch.search.latency_measurement.FINAL", GATE)
-    monkeypatch.setattr("archsearch.search.confirmation.WAITS_S", ())
+    monkeypatch.setattr("archsearch.run.latency.measurement.FINAL", GATE)
+    monkeypatch.setattr("archsearch.run.final.confirmation.WAITS_S", ())
     return made
 
 

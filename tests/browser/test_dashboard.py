@@ -3,7 +3,7 @@
 import pytest
 
 from archsearch.live import open_dashboard
-from archsearch.search import RunFolder
+from archsearch.run import RunFolder
 from tests.live.conftest import write_run
 from tests.report.synthetic_run import synthetic_run
 

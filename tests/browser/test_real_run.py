@@ -11,7 +11,7 @@ import pytest
 from archsearch.errors import InputError
 from archsearch.live import open_dashboard
 from archsearch.report.front_data import front_info
-from archsearch.search import load_run
+from archsearch.run import load_run
 
 pytest.importorskip("optuna_dashboard")
 pytestmark = [

@@ -20,8 +20,8 @@ from archsearch.data import DATA_NAMES
 from archsearch.export import Format
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_names
+from archsearch.run.config import Execution
 from archsearch.search import SAMPLERS
-from archsearch.search.config import Execution
 from archsearch.zoo import names as zoo_names
 
 

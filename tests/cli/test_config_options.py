@@ -14,7 +14,7 @@ from archsearch.cli.ablate import ablate
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.run import run
 from archsearch.option import BUDGET, SEARCH, Option, options_in
-from archsearch.search import Execution, SearchConfig
+from archsearch.run import Execution, SearchConfig
 from archsearch.settings import nested
 
 

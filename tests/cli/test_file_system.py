@@ -13,14 +13,14 @@ from archsearch.cli.app import main
 from archsearch.cost import LatencyTable, TableKey, current_environment
 from archsearch.cost.protocol import GATE
 from archsearch.errors import InputError
-from archsearch.search import RunFolder, load_run
-from archsearch.search.config import SearchConfig
-from archsearch.search.execution import log_to
-from archsearch.search.latency_table import keep_table
-from archsearch.search.prepare import Place, prepare
+from archsearch.run import RunFolder, load_run
+from archsearch.run.config import SearchConfig
+from archsearch.run.execution import log_to
+from archsearch.run.latency.table import keep_table
+from archsearch.run.prepare import Place, prepare
 from tests.live.conftest import write_run
 from tests.report.synthetic_run import synthetic_run
-from tests.search.conftest import Recorder
+from tests.run.conftest import Recorder
 
 
 @pytest.fixture(scope="module")

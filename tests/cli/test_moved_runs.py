@@ -14,9 +14,9 @@ import yaml
 from archsearch.cli.app import main
 from archsearch.live.server import build_application
 from archsearch.record import RunRecord
-from archsearch.search import RunFolder, SilentListener, load_run
-from archsearch.search.prepare import Place, locate
-from archsearch.search.run import _go_on
+from archsearch.run import RunFolder, SilentListener, load_run
+from archsearch.run.prepare import Place, locate
+from archsearch.run.session import _go_on
 from tests.live.conftest import write_run
 from tests.odd_names import ODD_NAMES
 from tests.report.synthetic_run import synthetic_run

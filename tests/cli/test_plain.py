@@ -11,7 +11,7 @@ import pytest
 
 from archsearch.cli.app import main
 from archsearch.report.plain_table import csv_text
-from archsearch.search import RunFolder
+from archsearch.run import RunFolder
 from tests.live.conftest import write_run
 from tests.report.synthetic_run import synthetic_run
 

@@ -10,7 +10,7 @@ import pytest
 from archsearch.cli.app import main
 from archsearch.cli.password import without_password
 from archsearch.report import write_report
-from archsearch.search import Place, SearchConfig, load_run, prepare
+from archsearch.run import Place, SearchConfig, load_run, prepare
 from archsearch.search.store import StudyStore
 from tests.search.test_storage import PASSWORD, URL, VaultDialect
 

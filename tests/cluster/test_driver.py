@@ -21,7 +21,7 @@ from archsearch.cluster import (
 from archsearch.errors import RunError
 from archsearch.train import Recipe, Trainer
 from tests.cluster.drivers import driver_of, few_digits, inline_driver, small_archs
-from tests.search.conftest import FakeExecutor
+from tests.run.conftest import FakeExecutor
 
 ARCHS = small_archs(3)
 RECIPE = Recipe(epochs=2, batch_size=20, warmup_epochs=0)

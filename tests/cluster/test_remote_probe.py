@@ -6,7 +6,7 @@ from ray.cluster_utils import Cluster
 
 from archsearch.cluster.remote_probe import RESOURCE, RemoteProbe
 from archsearch.errors import InputError, ProbeError
-from archsearch.search import Budgets, Execution, LatencyTarget, Place, SearchConfig, run_search
+from archsearch.run import Budgets, Execution, LatencyTarget, Place, SearchConfig, run_search
 from archsearch.space import load_space
 from archsearch.train import Recipe
 

@@ -19,9 +19,9 @@ from archsearch.cost.device import (
 )
 from archsearch.cost.runtimes.onnx import provider_for
 from archsearch.errors import InputError
-from archsearch.search import LatencyTarget, Place, SearchConfig, prepare
-from archsearch.search.config import Execution
-from archsearch.search.execution import num_workers
+from archsearch.run import LatencyTarget, Place, SearchConfig, prepare
+from archsearch.run.config import Execution
+from archsearch.run.execution import num_workers
 
 CARDS = ("Tesla T4", "NVIDIA L4")
 

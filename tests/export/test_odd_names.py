@@ -10,7 +10,7 @@ from archsearch.export.description import Origin, module_docstring
 from archsearch.export.images import images_of
 from archsearch.export.model_card import model_card, with_part
 from archsearch.export.selection import identifier
-from archsearch.search.shareable import shareable
+from archsearch.run.shareable import shareable
 from tests.export.test_files import SMALL
 from tests.odd_names import ODD_NAMES
 from tests.report.synthetic_run import synthetic_run

@@ -9,7 +9,7 @@ from archsearch.cli.app import main
 from archsearch.errors import InputError
 from archsearch.export import select, selection
 from archsearch.export.selection import identifier
-from archsearch.search.run_folder import RunFolder
+from archsearch.run.run_folder import RunFolder
 from tests.export.export_archs import ARCHS
 from tests.report.synthetic_run import synthetic_run
 

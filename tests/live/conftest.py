@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from archsearch.record import RunRecord
-from archsearch.search import RunFolder
+from archsearch.run import RunFolder
 from tests.report.synthetic_run import synthetic_run
 
 BUDGET_MS = 5.0

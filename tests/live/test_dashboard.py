@@ -15,7 +15,7 @@ from archsearch.arch import summary
 from archsearch.errors import InputError
 from archsearch.live import open_dashboard, package, server
 from archsearch.percent import percent_text
-from archsearch.search import RunFolder, load_run
+from archsearch.run import RunFolder, load_run
 from tests.live.conftest import frozen, write_run
 from tests.report.synthetic_run import synthetic_run
 

@@ -4,7 +4,7 @@ import moocore
 import numpy as np
 import pytest
 
-from archsearch.search.surrogate.acquisition import (
+from archsearch.search.samplers.surrogate.acquisition import (
     expected_improvement,
     hypervolume_improvement_2d,
     probability_below,

@@ -8,7 +8,7 @@ import pytest
 from archsearch import search
 from archsearch.arch import Arch
 from archsearch.search import SearchResult
-from archsearch.search.samplers import SAMPLERS
+from archsearch.search.samplers.registry import SAMPLERS
 from archsearch.space import SearchSpace, flat_space, load_space
 
 #: more than the ten that samplers draw at random before they learn

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from archsearch.errors import InputError
 from archsearch.search.function_search import search
-from archsearch.search.samplers import SAMPLERS
+from archsearch.search.samplers.registry import SAMPLERS
 from archsearch.space import flat_space
 
 SPACE = flat_space({**{f"c{i}": ["a", "b", "c"] for i in range(5)}, "n": {"int": [1, 4]}})

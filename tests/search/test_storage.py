@@ -9,9 +9,9 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from archsearch.errors import InputError, RunError
+from archsearch.run.read_run import study_name
+from archsearch.run.run_folder import RunFolder
 from archsearch.search import storage
-from archsearch.search.read_run import study_name
-from archsearch.search.run_folder import RunFolder
 from archsearch.search.storage import Storage, own_storage, storage_at, storage_of_run
 from archsearch.search.store import StudyStore
 from archsearch.space import load_space

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from archsearch.search.surrogate.gaussian_process import GaussianProcess
+from archsearch.search.samplers.surrogate.gaussian_process import GaussianProcess
 from archsearch.space import flat_space
 
 SPACE = flat_space({**{f"c{i}": ["a", "b", "c"] for i in range(5)}, "n": {"int": [1, 6]}})

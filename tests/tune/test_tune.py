@@ -9,8 +9,8 @@ import pytest
 import archsearch
 from archsearch.errors import InputError, TrialError
 from archsearch.record import LatencyResult
-from archsearch.search import Budgets, Place, SearchConfig, prepare
-from archsearch.search.latency_measurement import LatencyMeasurer
+from archsearch.run import Budgets, Place, SearchConfig, prepare
+from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.train import Recipe
 from archsearch.tune import CandidateTrainable, tune_space, tune_study, tune_trainable
 

@@ -9,7 +9,7 @@ from archsearch.report.figures.choices import draw_marginals
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
 from archsearch.report.figures.effects import REST
 from archsearch.report.importance_words import NOTHING, clear_choices, measure_line
-from archsearch.search import ParameterImportance, RunImportance
+from archsearch.run import ParameterImportance, RunImportance
 
 #: parameters beyond these are in the table only
 MOST_BARS = 16

@@ -1,0 +1,66 @@
+"""What the end of a run adds to its study: final latencies, tests, and what there is to say."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from archsearch.record import Aims, TrialRecord
+from archsearch.run.final.confirmation import Publisher
+from archsearch.run.final.finish import confirm_front
+from archsearch.run.status import Listener
+from archsearch.search.store import LATENCY_NOTES, StudyStore
+
+_FIELDS = {"final_latency", "more_final_latencies", "test_accuracy", "checkpoint", "time_share"}
+
+
+def confirm_and_keep(
+    store: StudyStore,
+    measurer: Publisher,
+    aims: Aims | float | None,
+    listener: Listener,
+    *,
+    further: Mapping[str, Publisher] | None = None,
+    every: bool = False,
+    patience_s: float = math.inf,
+) -> tuple[TrialRecord, ...]:
+    """Measure the front again, keep what was measured at once, and return the front that is left.
+
+    See `archsearch.run.final.finish.confirm_front`.
+    """
+    done = confirm_front(
+        store.records(),
+        measurer,
+        aims,
+        listener,
+        lambda measured: keep_finals(store, measured),
+        further=further,
+        every=every,
+        patience_s=patience_s,
+    )
+    # of a member that is confirmed now, what was open before is not said any more
+    on_front = {str(record.number) for record in done.front}
+    before = store.attribute(LATENCY_NOTES, {})
+    kept = {number: note for number, note in before.items() if number not in on_front}
+    told = {str(number): note for number, note in done.notes.items()}
+    store.set_attribute(LATENCY_NOTES, {**kept, **told})
+    for note in told.values():
+        listener.line(note)
+    return done.front
+
+
+def keep_finals(store: StudyStore, records: Sequence[TrialRecord]) -> None:
+    """Store what the end of a run has added to ``records``."""
+    added = {
+        record.number: record.model_dump(mode="json", include=_FIELDS)
+        for record in records
+        if any(getattr(record, name) not in (None, "", {}) for name in _FIELDS)
+    }
+    if added:
+        store.set_finals(added)
+
+
+def add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> None:
+    """Add lines for the reader to the run, each once, and tell them."""
+    known = store.attribute("notes", [])
+    store.set_attribute("notes", [*known, *(note for note in notes if note not in known)])
+    for note in notes:
+        listener.line(note)

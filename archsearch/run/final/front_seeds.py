@@ -1,0 +1,128 @@
+"""The front trained again with other seeds."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from archsearch.analysis import best_guesses
+from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
+from archsearch.record import Aims, SeedResult, TrialRecord
+from archsearch.run.plan import duration
+from archsearch.run.status import Listener, SearchStatus
+from archsearch.train import Recipe
+
+logger = logging.getLogger(__name__)
+
+_PHASE = "training the front again"
+
+
+def missing_trainings(
+    front: Iterable[TrialRecord], seeds: Sequence[int]
+) -> list[tuple[TrialRecord, int]]:
+    """Return which trial is still to be trained with which seed.
+
+    They come seed by seed, so that a killed run has pairs to compare, and the longest training of
+    a seed first, so that the workers end together.
+    """
+    longest_first = sorted(front, key=_seconds, reverse=True)
+    return [
+        (record, seed)
+        for seed in seeds
+        for record in longest_first
+        if seed not in {each.seed for each in record.other_seeds}
+    ]
+
+
+def train_front_again(
+    records: Sequence[TrialRecord],
+    front: Sequence[TrialRecord],
+    seeds: Sequence[int],
+    driver: Driver,
+    recipe: Recipe,
+    keep: Callable[[int, SeedResult], None],
+    listener: Listener,
+    aims: Aims | None = None,
+) -> None:
+    """Train the front with each of ``seeds``; what is known is not trained again.
+
+    Members that another one beats by its plain values, and that stay only until their latency is
+    better known, are not trained: on a busy machine they would be most of the front.
+
+    Args:
+        records: all trials of the run, for those who watch.
+        front: its front.
+        seeds: other seeds than that of the search.
+        driver: trains, or finds what another run or an ablation has trained.
+        recipe: of the run.
+        keep: stores the result of one training, by trial number.
+        listener: watches.
+        aims: what the front trades off; None for accuracy against latency.
+    """
+    wanted = missing_trainings(best_guesses(front, aims), seeds)
+    if not wanted:
+        return
+    trial_s = {record.number: _seconds(record) for record, _ in wanted}
+    ended = 0
+
+    def begin(missing: Sequence[Job]) -> None:
+        expected = sum(trial_s[job.trial] for job in missing) / driver.num_workers
+        there = len(wanted) - len(missing)
+        known = f" ({there} are there already)" if there else ""
+        listener.line(
+            f"training {len({job.trial for job in missing})} front members again with "
+            f"{len(seeds)} other {'seed' if len(seeds) == 1 else 'seeds'}: {len(missing)} "
+            f"trainings{known}, about {duration(expected)}"
+        )
+
+    def take(outcome: Trained | FailedEvent) -> None:
+        nonlocal ended
+        ended += 1
+        keep(outcome.job.trial, _result(outcome, listener))
+
+    def show(_: Event | None) -> None:
+        listener.status(_status(records, front, len(wanted), ended, driver.running))
+
+    jobs = (
+        Job(record.number, record.arch, recipe, seed, label=f"trial {record.number}, seed {seed}")
+        for record, seed in wanted
+    )
+    driver.train(jobs, take, begin=begin, watch=show)
+
+
+def _result(outcome: Trained | FailedEvent, listener: Listener) -> SeedResult:
+    job = outcome.job
+    if isinstance(outcome, Trained):
+        training = outcome.training
+        return SeedResult(seed=job.seed, seconds=training.seconds, accuracy=training.accuracy)
+    logger.warning("%s: %s\n%s", job, outcome.reason, outcome.details)
+    listener.line(f"trial {job.trial} failed with seed {job.seed}: {outcome.reason}")
+    seconds = sum(metrics.seconds for metrics in outcome.curve)
+    return SeedResult(seed=job.seed, seconds=seconds, reason=outcome.reason)
+
+
+def _seconds(record: TrialRecord) -> float:
+    """Return how long the training of a trial took."""
+    return sum(metrics.seconds for metrics in record.curve)
+
+
+def _status(
+    records: Sequence[TrialRecord],
+    front: Sequence[TrialRecord],
+    trainings: int,
+    ended: int,
+    running: int,
+) -> SearchStatus:
+    count = Counter(record.state for record in records)
+    return SearchStatus(
+        phase=_PHASE,
+        trials=trainings,
+        trained=ended,
+        running=running,
+        complete=count["complete"],
+        pruned=count["pruned"],
+        infeasible=count["infeasible"],
+        failed=count["failed"],
+        front_size=len(front),
+        best_accuracy=front[-1].accuracy if front else None,
+        best_latency_ms=front[-1].latency_ms if front else None,
+    )

@@ -1,0 +1,142 @@
+"""The sampler of a run: what it knows of networks before they are trained, and learns from them."""
+
+import functools
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from archsearch.record import TrialRecord
+from archsearch.run.config import SearchConfig
+from archsearch.run.latency.guess import LatencyGuess
+from archsearch.search.samplers.evolution import Choose
+from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions, check_sampler
+from archsearch.search.samplers.surrogate.rung_prediction import Known
+from archsearch.search.store import RECORD
+from archsearch.space import Params, SearchSpace
+
+#: a run trains tens of candidates: NSGA-II breeds from that many
+_POPULATION = 16
+#: samplers whose proposals depend on the seed and the trial's number alone
+_OURS = ("model", "evolution")
+
+
+def network_sampler(
+    config: SearchConfig, space: SearchSpace, guess: LatencyGuess
+) -> optuna.samplers.BaseSampler:
+    """Return the sampler of a run.
+
+    Args:
+        config: what is asked for.
+        space: what is searched.
+        guess: latency model that the run keeps up to date.
+
+    Raises:
+        InputError: there is no such sampler.
+    """
+    check_sampler(config.sampler)
+    names = list(config.directions)
+    options = SamplerOptions(
+        known={at: _guessed(guess, name) for at, name in enumerate(names) if name != "accuracy"},
+        ideal={names.index("accuracy"): 1.0},
+        accept=functools.partial(guess.fits, limits=config.limits),
+        excess=functools.partial(guess.excess, limits=config.limits),
+        observe=RungObserver(names) if config.rungs is not None else CurveObserver(names),
+        choose=_spread_over_latency(guess, config.budgets.latency_ms),
+        settings={"nsga2": {"population_size": _POPULATION}},
+    )
+    seed = config.seed if config.sampler in _OURS else config.seed * 1_000_003
+    return SAMPLERS[config.sampler](space, seed, options)
+
+
+def _guessed(guess: LatencyGuess, name: str) -> Known:
+    def value(params: Params) -> float | None:
+        guessed = guess.predict(params, name)
+        return None if guessed is None else guessed[0]
+
+    return value
+
+
+def _spread_over_latency(guess: LatencyGuess, limit_ms: float | None) -> Choose:
+    def choose(children: Sequence[Params], rng: np.random.Generator) -> int:
+        """Choose the child whose guessed latency is nearest to one drawn from the whole range.
+
+        Latency is known before training and accuracy is not: spreading the candidates over
+        latency fills the front from end to end, where breeding from the best alone would gather
+        them around one point.
+        """
+        guesses = [guess.predict(child) for child in children]
+        known = [pair[0] for pair in guesses if pair is not None]
+        if len(known) < len(children):
+            return 0
+        # somewhat below the fastest known: the front's fast end should move
+        low, high = 0.8 * guess.fastest_ms, min(limit_ms or np.inf, guess.slowest_ms)
+        wanted = np.log(low) + rng.random() * (np.log(max(low, high)) - np.log(low))
+        return int(np.argmin(np.abs(np.log(known) - wanted)))
+
+    return choose
+
+
+class RungObserver:
+    """Reads trials of a run with rungs: each shows its objectives at its own rung.
+
+    Args:
+        names: of the objectives.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    def __call__(self, trial: FrozenTrial) -> Sequence[float] | None:
+        """Return the objectives of a finished trial; None if it reached no rung."""
+        if trial.state == TrialState.COMPLETE:
+            return list(trial.values)
+        record = _trained(trial)
+        return None if record is None else _values(record, self._names, record.curve[-1].accuracy)
+
+
+class CurveObserver:
+    """Reads trials of a run; one that was stopped early counts as if it had gone on.
+
+    Its accuracy at the end is its last one plus what complete trials gained, in the median, from
+    that epoch on.
+
+    Args:
+        names: of the objectives.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._curves: list[list[float]] = []
+
+    def __call__(self, trial: FrozenTrial) -> Sequence[float] | None:
+        """Return the objectives of a finished trial; None when it was not trained."""
+        if trial.state == TrialState.COMPLETE:
+            record = trial.user_attrs.get(RECORD) or {}
+            self._curves.append([epoch["accuracy"] for epoch in record.get("curve", [])])
+            return list(trial.values)
+        stopped = _trained(trial)
+        if stopped is None or not self._curves:
+            return None
+        at = len(stopped.curve) - 1
+        gains = [whole[-1] - whole[at] for whole in self._curves if len(whole) > at]
+        gain = statistics.median(gains) if gains else 0.0
+        accuracy = min(1.0, stopped.curve[-1].accuracy + max(0.0, gain))
+        return _values(stopped, self._names, accuracy)
+
+
+def _trained(trial: FrozenTrial) -> TrialRecord | None:
+    """Return the record of a trial that was paused or stopped early; None for any other."""
+    data = trial.user_attrs.get(RECORD)
+    if trial.state != TrialState.PRUNED or not data or not data.get("curve"):
+        return None
+    record = TrialRecord.model_validate(data)
+    return record if record.latency is not None else None
+
+
+def _values(record: TrialRecord, names: Sequence[str], accuracy: float) -> Sequence[float] | None:
+    values = [accuracy if name == "accuracy" else record.value(name) for name in names]
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(names) else None

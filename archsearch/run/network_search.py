@@ -1,0 +1,70 @@
+"""The engine with networks: what ``archsearch run`` searches with."""
+
+from archsearch.run.config import SearchConfig
+from archsearch.run.network_evaluator import NetworkEvaluator
+from archsearch.run.progress import RunProgress
+from archsearch.run.run_folder import RunFolder
+from archsearch.run.screening import NetworkScreening
+from archsearch.run.status import Listener
+from archsearch.search.engine import Engine, Limits, Policy, Watch
+from archsearch.search.rungs import epoch_rungs
+from archsearch.search.store import StudyStore
+from archsearch.space import SearchSpace
+from archsearch.train import Recipe
+
+#: results are used as they come: a worker that waits for another one trains nothing
+POLICY = Policy(
+    fill_first=False,
+    reuse_results=True,
+    look_after=40,
+    give_up_after=400,
+    finish_one=True,
+    pause_when_idle=False,
+)
+
+
+def search_networks(
+    config: SearchConfig,
+    recipe: Recipe,
+    space: SearchSpace,
+    store: StudyStore,
+    screening: NetworkScreening,
+    evaluator: NetworkEvaluator,
+    folder: RunFolder,
+    listener: Listener,
+) -> None:
+    """Search, or go on with a search, until trials, time or space are used up.
+
+    Args:
+        config: what is asked for.
+        recipe: how candidates are trained.
+        space: what is searched.
+        store: the study.
+        screening: counts, predicts and measures.
+        evaluator: trains.
+        folder: of the run.
+        listener: watches.
+
+    Raises:
+        BudgetUnreachableError: nothing in the space keeps the budgets.
+        RunError: the first candidates all failed, or the machinery did.
+    """
+    execution = config.execution
+    show = RunProgress(config, evaluator, listener).show
+    engine = Engine(
+        space,
+        store,
+        screening,
+        evaluator,
+        epoch_rungs(config.rungs, config.promote, recipe.epochs),
+        Limits(execution.trials, execution.time_limit_s, execution.patience),
+        POLICY,
+        Watch(listener.line, show, f"; see {folder.log}"),
+    )
+    interrupted = engine.restore()
+    if engine.log.trials or interrupted:
+        listener.line(
+            f"resuming: {engine.log.evaluated} of {execution.trials} candidates are trained, "
+            f"{interrupted} were interrupted and start again"
+        )
+    engine.run()

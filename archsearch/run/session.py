@@ -1,0 +1,340 @@
+"""One session of a run: set up, search, confirm the front, test it."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from archsearch.activity import doing, resumable
+from archsearch.analysis import pareto_front
+from archsearch.cluster import (
+    Driver,
+    Job,
+    OtherMachine,
+    QuietLock,
+    StopRule,
+    TrainingStore,
+    machine_lock,
+    never_stop,
+)
+from archsearch.cluster.remote_probe import RemoteProbe
+from archsearch.cost import Probe
+from archsearch.data import describe_data
+from archsearch.record import EpochMetrics, RunRecord, TrialRecord
+from archsearch.run.config import SearchConfig
+from archsearch.run.execution import log_to, num_workers, open_driver
+from archsearch.run.final.baselines import run_baselines
+from archsearch.run.final.confirmation import measure_to_publish
+from archsearch.run.final.final_front import add_notes, confirm_and_keep, keep_finals
+from archsearch.run.final.finish import break_down, evaluate_front
+from archsearch.run.final.front_seeds import train_front_again
+from archsearch.run.latency.further_targets import open_further
+from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.latency.measurement import LatencyMeasurer
+from archsearch.run.latency.table import keep_table, open_table, prepare_table
+from archsearch.run.network_evaluator import NetworkEvaluator
+from archsearch.run.network_sampler import network_sampler
+from archsearch.run.network_search import search_networks
+from archsearch.run.plan import describe_cost, epoch_cost
+from archsearch.run.prepare import Place, Prepared, prepare
+from archsearch.run.read_run import run_record, study_name
+from archsearch.run.screening import NetworkScreening
+from archsearch.run.status import Listener, SilentListener
+from archsearch.run.stopping import DominanceRule
+from archsearch.run.tracked import SearchEntries
+from archsearch.run.widening import widen
+from archsearch.search.store import StudyStore
+from archsearch.space import space_from
+from archsearch.tracking import open_tracker
+from archsearch.train import Trainer, load_weights
+from archsearch.yaml_source import YamlSource
+
+logger = logging.getLogger(__name__)
+
+#: share of the time spent so far that repeating what a busy machine gave may take
+_PATIENCE = 0.1
+
+
+def run_search(
+    config: SearchConfig, place: Place | None = None, listener: Listener | None = None
+) -> RunRecord:
+    """Run or resume a search; return the run with its confirmed front.
+
+    Raises:
+        InputError: the input is wrong; nothing was written.
+        BudgetUnreachableError: no architecture of the space meets the latency budget.
+        RunError: the run could not go on; what it has is kept, and it can be resumed.
+    """
+    listener = listener or SilentListener()
+    prepared = prepare(config, place or Place())
+    for line in describe_data(prepared.data):
+        listener.line(line)
+    folder = prepared.folder
+    told = prepared.storage.told("cannot be written")
+    how = f"the same command goes on from here: {folder.path}"
+    with folder.lock(), log_to(folder.log), resumable("run", how), told:
+        if folder.exists():
+            _go_on(prepared, listener)
+        else:
+            folder.create(prepared.written)
+        with open_tracker(folder.path, config.execution.log, listener.line) as tracker:
+            entries = SearchEntries(prepared)
+            tracker.log(entries.search())
+            record = _session(prepared, listener, lambda told: tracker.log(entries.trial(told)))
+            for entry in entries.all(record):
+                tracker.log(entry)
+        return record
+
+
+def _go_on(prepared: Prepared, listener: Listener) -> None:
+    """Make sure that this is the run that was begun, or one in a wider space.
+
+    Raises:
+        InputError: it is another run.
+    """
+    folder = prepared.folder
+    written = folder.read_config()
+    name = study_name(folder, written, prepared.storage)
+    begun = written.get("identity", {}).get("space_digest")
+    is_other_space = begun is not None and begun != prepared.space.digest
+    images, recipe = prepared.written["data"], prepared.written["recipe"]
+    folder.check_same(prepared.identity, is_other_space, images, recipe)
+    # runs of earlier versions noted a path, or a password
+    updated = {**written, "storage": prepared.storage.kept, "study": name}
+    if is_other_space:
+        old = space_from(YamlSource(str(folder.config), written["space"]), written["space_name"])
+        widen(folder, prepared.storage, name, old, prepared.space)
+        changed = ("identity", "space", "space_name")
+        updated |= {key: prepared.written[key] for key in changed}
+    if updated != written:
+        folder.create(updated)
+    if is_other_space:
+        listener.line(f"going on in a wider space: {prepared.space.name}")
+
+
+def _session(
+    prepared: Prepared, listener: Listener, told: Callable[[TrialRecord], None]
+) -> RunRecord:
+    config, folder, data = prepared.config, prepared.folder, prepared.data
+    began = time.perf_counter()
+    guess = LatencyGuess(prepared.space)
+    store = StudyStore(
+        prepared.storage,
+        str(folder.read_config()["study"]),
+        prepared.space,
+        network_sampler(config, prepared.space, guess),
+        constraints=tuple(config.limits),
+        objectives=config.directions,
+    )
+    before_s = store.attribute("wall_s", 0.0)
+    rule = None
+    if config.early_stopping and config.rungs is None:
+        rule = DominanceRule(len(data.val), prepared.recipe.epochs)
+    quiet = machine_lock()
+    num = num_workers(config.execution, prepared.device)
+    rest_s = 0.0
+    with (
+        _open_probe(prepared) as probe,
+        open_further(config.further, quiet, listener.line) as further,
+        _open_driver(prepared, rule, quiet, listener) as driver,
+    ):
+        limit_s = config.execution.calibration_s
+        table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
+        resting = OtherMachine() if config.latency.elsewhere else quiet
+        measurer = LatencyMeasurer(probe, resting, config.latency, table, listener.line)
+        try:
+            is_work_left = _work_left(store, config)
+            if table is not None and is_work_left:
+                prepare_table(
+                    table,
+                    prepared.space,
+                    measurer,
+                    guess,
+                    limit_s,
+                    config.seed,
+                    listener,
+                )
+
+            def start() -> Driver:
+                with doing("timing some training steps of a median candidate"):
+                    cost = epoch_cost(prepared)
+                listener.line(describe_cost(prepared, cost, num))
+                return driver.start()
+
+            # with rungs, a candidate that has begun may still have to go on
+            if is_work_left or config.rungs is not None:
+                evaluator = NetworkEvaluator(
+                    config,
+                    prepared.recipe,
+                    prepared.space,
+                    store,
+                    start,
+                    num,
+                    rule,
+                    guess,
+                    folder,
+                    listener,
+                    before_s,
+                    told,
+                )
+                screening = NetworkScreening(
+                    config, prepared.space, measurer, guess, listener, further
+                )
+                try:
+                    search_networks(
+                        config,
+                        prepared.recipe,
+                        prepared.space,
+                        store,
+                        screening,
+                        evaluator,
+                        folder,
+                        listener,
+                    )
+                finally:
+                    if table is not None:
+                        keep_table(table, listener)
+            if not config.other_seeds and not prepared.baselines:
+                driver.close()
+            rest_began = time.perf_counter()
+            front = confirm_and_keep(
+                store,
+                measurer,
+                config.aims,
+                listener,
+                further=further,
+                patience_s=_PATIENCE * (before_s + rest_began - began),
+            )
+            rest_s = time.perf_counter() - rest_began
+            train_front_again(
+                store.records(),
+                front,
+                config.other_seeds,
+                driver,
+                prepared.recipe,
+                store.add_seed,
+                listener,
+                config.aims,
+            )
+        finally:
+            wall_s = before_s + time.perf_counter() - began
+            _add_times(store, driver, rest_s, (measurer, *further.values()), wall_s)
+        patience_s = _PATIENCE * (before_s + time.perf_counter() - began)
+        _run_baselines(prepared, store, measurer, driver, listener, patience_s)
+        driver.close()
+        # from here on the machine is the probe's alone
+        return _finish(prepared, store, measurer, listener, before_s, began)
+
+
+def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
+    latency = prepared.config.latency
+    if latency.elsewhere:
+        address = prepared.config.execution.address
+        return RemoteProbe(address, latency.device, latency.threads)
+    return Probe(prepared.device, latency.threads)
+
+
+def _work_left(store: StudyStore, config: SearchConfig) -> bool:
+    trained = sum(r.state in ("complete", "pruned", "failed") for r in store.records())
+    return trained < config.execution.trials
+
+
+def _run_baselines(
+    prepared: Prepared,
+    store: StudyStore,
+    measurer: LatencyMeasurer,
+    driver: Driver,
+    listener: Listener,
+    patience_s: float,
+) -> None:
+    if not prepared.baselines:
+        return
+    took = run_baselines(
+        prepared.baselines,
+        store.attribute("baselines", {}),
+        prepared.data,
+        prepared.recipe,
+        seed=prepared.config.seed,
+        device=prepared.device,
+        driver=driver,
+        measure=lambda targets: measure_to_publish(measurer, targets, listener, patience_s),
+        keep=lambda records: store.set_attribute("baselines", dict(records)),
+        listener=listener,
+    )
+    times = store.attribute("time_by_cause", {})
+    store.set_attribute("time_by_cause", {**times, "baselines": times.get("baselines", 0.0) + took})
+
+
+def _finish(
+    prepared: Prepared,
+    store: StudyStore,
+    measurer: LatencyMeasurer,
+    listener: Listener,
+    before_s: float,
+    began: float,
+) -> RunRecord:
+    confirmed = pareto_front(store.records(), prepared.config.aims)
+    with doing("finding where the front's networks spend their time"):
+        front = break_down(confirmed, measurer, listener)
+
+    def test(record: TrialRecord, weights: Path) -> float:
+        trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
+        load_weights(trainer.model, weights)
+        return trainer.evaluate("test").accuracy
+
+    is_tested = prepared.data.test is not None
+    with doing("testing the front"):
+        tested, notes = evaluate_front(front, prepared.folder, test if is_tested else None)
+    if all(record.is_confirmed for record in front):
+        # who is not may leave the front when it is measured later, and others come to it
+        prepared.folder.drop_weights_but({record.digest for record in front})
+    keep_finals(store, tested)
+    add_notes(store, notes, listener)
+    store.set_attribute("wall_s", before_s + time.perf_counter() - began)
+    config = prepared.folder.read_config()
+    return run_record(prepared.folder, config, store.records(), store.study.user_attrs)
+
+
+def _open_driver(
+    prepared: Prepared, rule: DominanceRule | None, quiet: QuietLock, listener: Listener
+) -> Driver:
+    stop: StopRule = never_stop
+    if rule is not None:
+        chosen = rule
+
+        def stop(job: Job, curve: tuple[EpochMetrics, ...]) -> str:
+            return chosen.reason(job.trial, curve)
+
+    return open_driver(
+        prepared.config.execution,
+        prepared.device,
+        prepared.data,
+        quiet,
+        TrainingStore(prepared.folder.path),
+        stop,
+        listener.line,
+    )
+
+
+def _add_times(
+    store: StudyStore,
+    driver: Driver,
+    rest_s: float,
+    measurers: Sequence[LatencyMeasurer],
+    wall_s: float,
+) -> None:
+    """Add where the time of a session went.
+
+    While the front is measured again there is nothing to train: that counts as measuring alone,
+    whether the workers are kept for the other seeds or not.
+    """
+    times = dict(store.attribute("time_by_cause", {}))
+    spent = driver.time.as_dict() if driver.is_started else {}
+    if spent:
+        spent["idle"] = max(0.0, spent["idle"] - rest_s * driver.num_workers)
+    spent["measuring"] = sum(measurer.time.measuring for measurer in measurers)
+    spent["waiting_for_quiet"] = sum(measurer.time.waiting for measurer in measurers)
+    for cause, seconds in spent.items():
+        times[cause] = times.get(cause, 0.0) + seconds
+    store.set_attribute("time_by_cause", times)
+    store.set_attribute("wall_s", wall_s)

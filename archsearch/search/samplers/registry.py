@@ -1,0 +1,80 @@
+"""Samplers by name: Optuna's own, and ours."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+
+from archsearch.errors import InputError, Problem, nearest
+from archsearch.search.samplers.evolution import Choose, EvolutionSampler, choose_first
+from archsearch.search.samplers.surrogate.model_based import Accept, ModelSampler, observe_complete
+from archsearch.search.samplers.surrogate.observed_trials import Observe
+from archsearch.search.samplers.surrogate.rung_prediction import Known
+from archsearch.space import Params, SearchSpace
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """What a sampler knows of the problem; each takes what it can use.
+
+    Attributes:
+        known: objectives, by position, that need no evaluation; where one returns None, it is
+            learnt.
+        ideal: best possible value of objectives, by position, where there is one.
+        accept: refuses what is known, or guessed, to be infeasible.
+        excess: how far a candidate is expected beyond its limits; see `ModelSampler`.
+        limits: upper limits on user attributes of trials.
+        observe: reads a finished trial.
+        choose: picks one of a brood of children; see `EvolutionSampler`.
+        settings: arguments of Optuna's own samplers, by the sampler's name.
+    """
+
+    known: Mapping[int, Known] = field(default_factory=dict)
+    ideal: Mapping[int, float] = field(default_factory=dict)
+    accept: Accept = lambda params: True
+    excess: Callable[[Params], float] | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    observe: Observe = observe_complete
+    choose: Choose = choose_first
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+Builder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.BaseSampler]
+
+#: samplers of `archsearch.search` and of ``archsearch run``
+SAMPLERS: dict[str, Builder] = {
+    "model": lambda space, seed, options: ModelSampler(
+        space,
+        seed,
+        known=options.known,
+        ideal=options.ideal,
+        accept=options.accept,
+        limits=options.limits,
+        observe=options.observe,
+        excess=options.excess,
+    ),
+    "evolution": lambda space, seed, options: EvolutionSampler(
+        space, seed, accept=options.accept, choose=options.choose
+    ),
+    "random": lambda space, seed, options: optuna.samplers.RandomSampler(seed=seed),
+    "nsga2": lambda space, seed, options: optuna.samplers.NSGAIISampler(
+        seed=seed, **options.settings.get("nsga2", {})
+    ),
+    "tpe": lambda space, seed, options: optuna.samplers.TPESampler(
+        seed=seed, **options.settings.get("tpe", {})
+    ),
+    "gp": lambda space, seed, options: optuna.samplers.GPSampler(seed=seed),
+}
+
+
+def check_sampler(name: str) -> None:
+    """Refuse an unknown sampler name.
+
+    Raises:
+        InputError: with the nearest names.
+    """
+    if name not in SAMPLERS:
+        raise InputError(
+            Problem("sampler", "must be a known sampler", name, nearest(name, SAMPLERS))
+        )

@@ -1,0 +1,265 @@
+"""A search whose candidates cost nothing: latency and accuracy are functions of the network."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from archsearch.arch import Arch
+from archsearch.cluster import (
+    EpochEvent,
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    Job,
+    StopRule,
+    WorkerTime,
+    never_stop,
+)
+from archsearch.cost import ArchCounts
+from archsearch.errors import TrialError
+from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
+from archsearch.run.config import Budgets, Execution, FurtherTarget, SearchConfig
+from archsearch.run.final import confirmation
+from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.network_evaluator import NetworkEvaluator
+from archsearch.run.network_sampler import network_sampler
+from archsearch.run.network_search import search_networks
+from archsearch.run.run_folder import RunFolder
+from archsearch.run.screening import NetworkScreening
+from archsearch.run.status import SearchStatus
+from archsearch.run.stopping import DominanceRule
+from archsearch.search.store import StudyStore
+from archsearch.space import SearchSpace, load_space
+from archsearch.train import Recipe
+
+EPOCHS = 3
+DEFAULT_SAMPLER = SearchConfig(space="tiny").sampler
+
+
+def latency_of(arch: Arch) -> float:
+    return sum(stage.depth * (1 + stage.width / 32) for stage in arch.stages)
+
+
+def accuracy_of(arch: Arch) -> float:
+    size = sum(stage.depth * stage.width for stage in arch.stages)
+    windows = sum(stage.blocks[0].attention.type == "window" for stage in arch.stages)
+    return min(0.99, 0.5 + size / 400 + 0.02 * windows)
+
+
+def result(median_ms: float) -> LatencyResult:
+    return LatencyResult(
+        median_ms=median_ms,
+        p10_ms=median_ms,
+        p90_ms=median_ms,
+        interval_ms=(median_ms, median_ms),
+        num_inferences=10,
+        num_warmup=1,
+    )
+
+
+@dataclass
+class FakeMeasurer:
+    latency: Callable[[Arch], float] = latency_of
+    measured: list[str] = field(default_factory=list)
+    expected: Callable[[Arch], float] | None = None
+
+    def counts(self, arch: Arch) -> ArchCounts:
+        size = sum(stage.depth * stage.width for stage in arch.stages)
+        return ArchCounts(params=1000 * size, macs=10_000 * size)
+
+    def measure(self, archs: Sequence[Arch]) -> Sequence[LatencyResult | TrialError]:
+        self.measured += [arch.digest for arch in archs]
+        return [result(self.latency(arch)) for arch in archs]
+
+    confirm = measure
+
+    def predict(self, arch: Arch) -> LatencyPrediction | None:
+        if self.expected is None:
+            return None
+        ms = self.expected(arch)
+        return LatencyPrediction(ms=ms, interval_ms=(0.9 * ms, 1.1 * ms))
+
+
+class FakeExecutor:
+    """Trains instantly, two at a time; ``fail`` decides which trials fail."""
+
+    num_workers = 2
+
+    def __init__(
+        self,
+        stop_rule: StopRule = never_stop,
+        fail: Callable[[Job], str] = lambda job: "",
+        stop_after: int | None = None,
+    ) -> None:
+        self.time = WorkerTime()
+        self.trained: list[str] = []
+        self.epochs = 0
+        self._stop_rule, self._fail, self._stop_after = stop_rule, fail, stop_after
+        self._queue: deque[Job] = deque()
+        self._events: deque[Event] = deque()
+        self.running = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def submit(self, job: Job) -> None:
+        self._queue.append(job)
+
+    def next_event(self, timeout_s: float) -> Event | None:
+        if not self._events and self._queue:
+            if self._stop_after is not None and len(self.trained) >= self._stop_after:
+                raise KeyboardInterrupt
+            self._train(self._queue.popleft())
+        return self._events.popleft() if self._events else None
+
+    def _train(self, job: Job) -> None:
+        self.trained.append(job.arch.digest)
+        curve = job.begun
+        if reason := self._fail(job):
+            self._events.append(FailedEvent(job, curve, reason, "Traceback ..."))
+            return
+        stopped = ""
+        self.epochs += (job.until or EPOCHS) - len(curve)
+        for epoch in range(len(curve) + 1, (job.until or EPOCHS) + 1):
+            accuracy = accuracy_of(job.arch) * epoch / EPOCHS
+            metrics = EpochMetrics(
+                epoch=epoch,
+                train_loss=1.0,
+                accuracy=accuracy,
+                val_loss=1.0,
+                seconds=0.001,
+                images_per_s=1.0,
+            )
+            curve = (*curve, metrics)
+            self._events.append(EpochEvent(job, metrics))
+            stopped = "" if epoch == EPOCHS else self._stop_rule(job, curve)
+            if stopped:
+                break
+        self._events.append(FinishedEvent(job, curve, stopped, lambda: b"weights"))
+
+    def close(self) -> None:
+        self._queue.clear()
+
+
+@dataclass
+class Recorder:
+    """A listener that remembers."""
+
+    lines: list[str] = field(default_factory=list)
+    snapshots: list[SearchStatus] = field(default_factory=list)
+
+    def status(self, status: SearchStatus) -> None:
+        self.snapshots.append(status)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@dataclass
+class Bench:
+    """Everything around an `Engine` of networks, on one folder."""
+
+    folder: RunFolder
+    space: SearchSpace
+
+    def loop(
+        self,
+        executor: FakeExecutor | None = None,
+        *,
+        trials: int = 8,
+        budget_ms: float | None = None,
+        budgets: Budgets | None = None,
+        patience: int | None = None,
+        sampler: str = DEFAULT_SAMPLER,
+        measurer: FakeMeasurer | None = None,
+        further: dict[str, FakeMeasurer] | None = None,
+        rule: DominanceRule | None = None,
+        listener: Recorder | None = None,
+        budget_params: float | None = None,
+        rungs: tuple[int, ...] | None = None,
+        time_limit_s: float | None = None,
+        objectives: tuple[str, ...] | None = None,
+        targets: dict[str, FurtherTarget] | None = None,
+    ) -> "Session":
+        self.executor = executor or FakeExecutor()
+        self.listener = listener or Recorder()
+        self.measurer = measurer or FakeMeasurer()
+        config = SearchConfig(
+            space="tiny",
+            sampler=sampler,
+            budgets=budgets or Budgets(latency_ms=budget_ms, params=budget_params),
+            rungs=rungs,
+            objectives=objectives,
+            targets=targets or {},
+            execution=Execution(trials=trials, patience=patience, time_limit_s=time_limit_s),
+        )
+        self.guess = guess = LatencyGuess(self.space)
+        self.opened = StudyStore(
+            self.folder.storage,
+            self.folder.name,
+            self.space,
+            network_sampler(config, self.space, guess),
+            constraints=tuple(config.limits),
+            objectives=config.directions,
+        )
+        evaluator = NetworkEvaluator(
+            config,
+            Recipe(epochs=EPOCHS),
+            self.space,
+            self.opened,
+            lambda: self.executor,
+            FakeExecutor.num_workers,
+            rule,
+            guess,
+            self.folder,
+            self.listener,
+        )
+        screening = NetworkScreening(
+            config,
+            self.space,
+            self.measurer,
+            guess,
+            self.listener,
+            further,
+        )
+        return Session(config, self, screening, evaluator)
+
+
+@dataclass
+class Session:
+    """One session of a run, to be run."""
+
+    config: SearchConfig
+    bench: Bench
+    screening: NetworkScreening
+    evaluator: NetworkEvaluator
+
+    def run(self) -> None:
+        bench = self.bench
+        search_networks(
+            self.config,
+            Recipe(epochs=EPOCHS),
+            bench.space,
+            bench.opened,
+            self.screening,
+            self.evaluator,
+            bench.folder,
+            bench.listener,
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"identity": {}})
+    return Bench(folder, load_space("tiny"))
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeat final measurements at once: what disturbs here is no other process."""
+    monkeypatch.setattr(confirmation, "WAITS_S", (0.0, 0.0))
