@@ -57,12 +57,12 @@ class LatencyResult(Spec):
     """Latency of one network and the protocol behind it.
 
     Attributes:
-        median_ms: median of the block medians.
+        median_ms: estimate of an inference on a machine that does nothing else: median over blocks.
         p10_ms: 10th percentile of single inferences.
         p90_ms: 90th percentile of single inferences.
-        interval_ms: interval of this sitting: how well its blocks know its median. Another sitting,
-            at another hour, may lie outside (``docs/latency.md``). None where the blocks were too
-            few to know their spread.
+        interval_ms: holds the estimate of an independent measurement of the same network, in
+            another process at another hour, in 95 % of cases (``docs/latency.md``). None where the
+            blocks were too few to know their spread.
         num_inferences: timed inferences behind it.
         num_warmup: inferences before the clock started.
         batch_size: images per inference.
@@ -74,8 +74,12 @@ class LatencyResult(Spec):
         environment: fingerprint of the `Environment`.
         reference_ratio: latency over that of the interleaved reference network.
         reference_drift: reference latency over its calibration, minus 1.
-        verdict: ``steady``; ``noisy`` when the machine did not settle within the time limit;
-            ``rejected`` when not one block was quiet: the number is a guess.
+        disturbed_share: of the blocks, those beside which the reference was slow, or that were
+            descheduled; None in results of earlier versions.
+        others_cores: cores that other processes kept busy meanwhile.
+        steal_share: of the time of all cores, what the host of a virtual machine gave to others.
+        verdict: how wide the interval is: ``steady`` up to 10 % on either side, ``noisy`` up to
+            35 %, ``rejected`` beyond: the number is a guess.
     """
 
     median_ms: float
@@ -93,6 +97,9 @@ class LatencyResult(Spec):
     environment: str = ""
     reference_ratio: float | None = None
     reference_drift: float | None = None
+    disturbed_share: float | None = None
+    others_cores: float | None = None
+    steal_share: float | None = None
     verdict: Verdict = "steady"
 
     @model_validator(mode="before")

@@ -1,5 +1,6 @@
-"""The measuring loop: warm-up, interleaved blocks, rejection, stopping. It owns no clock."""
+"""The measuring loop: warm-up, interleaved blocks, stopping. It owns no clock."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,9 +14,10 @@ from archsearch.cost.estimate import (
     sensitivity,
 )
 from archsearch.cost.protocol import LatencyProtocol
+from archsearch.cost.sittings import MachineSpread, expected_spread
 from archsearch.record import Verdict
 
-#: share of its time that a block must have spent on the processor
+#: share of its time that a block must have spent on the processor to count as undisturbed
 _MIN_BUSY = 0.97
 #: reference inferences of a block, off the clock and on it; after another network its first is
 #: a quarter slower, its sixth 2 %
@@ -24,13 +26,17 @@ _REFERENCE_RUNS = 3
 #: time a network runs off the clock at the start of its block
 _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
-#: of the corrected blocks on a noisy machine: lower end, latency, upper end
-_NOISY_PERCENTILES = (2, 25, 75)
 #: a block during which the reference changed by more says little
 _MAX_CHANGE = 0.1
 #: a reference slower than this many times was descheduled for most of its block;
 #: the network beside it was not, and dividing would make nonsense of it
 _MAX_SLOWDOWN = 3.0
+#: half widths of the interval, over the latency, up to which a result is steady, or no guess
+_STEADY_SHARE = 0.1
+_NOISY_SHARE = 0.35
+_NORMAL_95 = 1.96
+#: rounds between two looks at whether enough is known
+_LOOK_EVERY = 3
 
 
 @dataclass(frozen=True)
@@ -38,18 +44,27 @@ class TimedBlock:
     """Inferences timed one after the other.
 
     Attributes:
-        times_ms: of each inference.
+        times_ms: of each inference, by the wall clock.
         busy: processor time over wall time; below 1 a thread waited or was descheduled. None
             where that means nothing (the work runs on another device).
+        on_processor_ms: of each inference, the time in which its thread ran. That is its time on a
+            machine that does nothing else, whoever else wants the processor. None where one
+            thread does not do all the work.
     """
 
     times_ms: tuple[float, ...]
     busy: float | None = None
+    on_processor_ms: tuple[float, ...] | None = None
+
+    @property
+    def undisturbed_ms(self) -> tuple[float, ...]:
+        """Inferences without the time in which others had the processor, where that is known."""
+        return self.on_processor_ms or self.times_ms
 
     @property
     def median_ms(self) -> float:
-        """Median inference."""
-        return median(self.times_ms)
+        """Median inference, undisturbed."""
+        return median(self.undisturbed_ms)
 
 
 #: runs and times n inferences, after some off the clock
@@ -71,13 +86,13 @@ class PairedBlock:
     before_ms: float
     after_ms: float
 
-    def accepted(self, calibration_ms: float, max_drift: float, busiest: float) -> bool:
-        """Return whether the machine was quiet: reference fast, block not descheduled.
+    def is_quiet(self, calibration_ms: float, max_drift: float, busiest: float) -> bool:
+        """Return whether nothing disturbed the block: reference on the mark, not descheduled.
 
         Args:
             calibration_ms: latency of the reference in quiet.
             max_drift: how far, as a share, it may be off.
-            busiest: the highest busy share of this network's blocks.
+            busiest: the busy share of an undisturbed block of this network.
         """
         on_mark = all(
             abs(reference / calibration_ms - 1) <= max_drift
@@ -98,19 +113,17 @@ class PairedBlock:
 class Measurement:
     """Interleaved blocks of networks, and what they say.
 
-    A steady machine gives the median of the accepted blocks. On a noisy one so few blocks are
-    undisturbed that nearly all are used, but for those beside which the reference was descheduled
-    altogether, or changed meanwhile. From each the reference's slowdown is divided out, to the
-    power that this network's blocks follow it by, and, because not all that disturbs a network
-    shows in the reference, the lower quartile of these stands for the latency in quiet
-    (``docs/decisions.md`` has the measured errors).
+    A block's latency is the time in which the network's own thread ran, so that a neighbour who
+    takes the processor away takes nothing from the estimate. What is left of a neighbour, fewer
+    caches and a lower clock, slows the reference too: its slowdown is divided out, to the power
+    that this network's blocks follow it by. The estimate is the median of that over blocks.
 
     Attributes:
         protocol: how they were taken.
         calibration_ms: latency of the reference in quiet.
         warmups: inferences before the clock started, for each network.
         rounds: one block of every network each.
-        settled: enough blocks were accepted and every interval is narrow enough.
+        settled: the blocks of every network know their median well enough.
     """
 
     protocol: LatencyProtocol
@@ -119,62 +132,81 @@ class Measurement:
     rounds: list[tuple[PairedBlock, ...]] = field(default_factory=list)
     settled: bool = False
 
-    def accepted(self, index: int) -> list[PairedBlock]:
-        """Return the blocks of one network during which the machine was quiet."""
-        seen = [round_[index] for round_ in self.rounds]
-        busiest = max((each.block.busy or 0.0 for each in seen), default=0.0)
-        limit = self.protocol.max_drift
-        return [each for each in seen if each.accepted(self.calibration_ms, limit, busiest)]
-
     def believed(self, index: int) -> list[PairedBlock]:
         """Return the blocks of one network that its latency comes from."""
-        if self.settled:
-            return self.accepted(index)
         seen = [each[index] for each in self.rounds]
         beside = [each for each in seen if each.slowdown(self.calibration_ms) <= _MAX_SLOWDOWN]
         alike = [each for each in beside if abs(each.before_ms / each.after_ms - 1) <= _MAX_CHANGE]
         return alike if len(alike) >= max(FEWEST_VALUES, len(beside) / 4) else beside or seen
 
-    def verdict(self, index: int) -> Verdict:
-        """Return ``steady``, ``noisy``, or ``rejected`` when not one block was quiet."""
-        if self.settled:
-            return "steady"
-        return "noisy" if self.accepted(index) else "rejected"
-
-    def estimate(self, index: int) -> tuple[float, tuple[float, float] | None]:
-        """Return the latency of one network and its interval, in milliseconds.
-
-        The interval is None where fewer than 6 blocks are left: so few do not know their spread.
-        """
-        if self.settled:
-            medians = [each.block.median_ms for each in self.believed(index)]
-            return median(medians), median_interval(medians)
+    def corrected(self, index: int) -> list[float]:
+        """Return the believed blocks of one network, milliseconds in quiet."""
         believed = self.believed(index)
         latencies = [each.block.median_ms for each in believed]
         slowdowns = [each.slowdown(self.calibration_ms) for each in believed]
-        # with nothing to divide by, the blocks as they are, which are too slow if anything
-        power = 0.0
-        if slowdowns[0] <= _MAX_SLOWDOWN:
-            power = sensitivity(slowdowns, latencies, self.calibration_ms)
-        corrected = [
-            ms / slowdown**power for ms, slowdown in zip(latencies, slowdowns, strict=True)
-        ]
-        low, middle, high = (percentile(corrected, percent) for percent in _NOISY_PERCENTILES)
-        return middle, (low, high) if len(corrected) >= FEWEST_VALUES else None
+        if slowdowns[0] > _MAX_SLOWDOWN:
+            # nothing to divide by: the blocks as they are, which are too slow if anything
+            return latencies
+        power = sensitivity(slowdowns, latencies, self.calibration_ms)
+        return [ms / slowdown**power for ms, slowdown in zip(latencies, slowdowns, strict=True)]
 
-    def reference_ms(self, index: int) -> float:
-        """Return the latency of the reference beside the believed blocks of one network."""
-        return median(ms for e in self.believed(index) for ms in (e.before_ms, e.after_ms))
+    def is_known(self, index: int) -> bool:
+        """Return whether more blocks of one network would say little more."""
+        values = self.corrected(index)
+        enough = len(values) >= self.protocol.min_blocks
+        return enough and is_narrow(values, self.protocol.interval_share)
+
+    def spread(self, index: int) -> float | None:
+        """Return the expected standard deviation of the estimate, of its logarithm.
+
+        None where fewer than 6 blocks are left: so few do not know their spread.
+        """
+        values = self.corrected(index)
+        if len(values) < FEWEST_VALUES:
+            return None
+        low, high = median_interval(values)
+        of_blocks = math.log(high / low) / (2 * _NORMAL_95)
+        return expected_spread(of_blocks, self.slowdown(index), 1 - (self.busy(index) or 1.0))
+
+    def slowdown(self, index: int) -> float:
+        """Return the reference over its calibration, beside the blocks of one network."""
+        return median(each.slowdown(self.calibration_ms) for each in self.believed(index))
+
+    def busy(self, index: int) -> float | None:
+        """Return the share of a network's time in which it ran, over its best block."""
+        shares = [each[index].block.busy for each in self.rounds]
+        known = [share for share in shares if share is not None]
+        return sum(known) / len(known) / self._busiest(index) if known else None
+
+    def _busiest(self, index: int) -> float:
+        """Return the busy share of an undisturbed block: 1 where one thread does all the work."""
+        blocks = [each[index].block for each in self.rounds]
+        if all(each.on_processor_ms for each in blocks):
+            return 1.0
+        return max((each.busy or 0.0 for each in blocks), default=0.0)
+
+    def disturbed_share(self, index: int) -> float:
+        """Return the share of the blocks of one network beside which the machine was not quiet."""
+        seen = [each[index] for each in self.rounds]
+        busiest, limit = self._busiest(index), self.protocol.max_drift
+        quiet = sum(each.is_quiet(self.calibration_ms, limit, busiest) for each in seen)
+        return 1 - quiet / len(seen)
 
     def drift(self, index: int = 0) -> float:
         """Return the reference over its calibration, minus 1."""
-        return self.reference_ms(index) / self.calibration_ms - 1
+        return self.slowdown(index) - 1
 
-    def summary(self, index: int) -> dict[str, object]:
-        """Return the fields of a `LatencyResult` that come from the clock."""
-        singles = [ms for each in self.believed(index) for ms in each.block.times_ms]
-        middle, interval = self.estimate(index)
-        reference = self.reference_ms(index) if self.settled else self.calibration_ms
+    def summary(self, index: int, machine: MachineSpread | None = None) -> dict[str, object]:
+        """Return the fields of a `LatencyResult` that come from the clock.
+
+        Args:
+            index: of the network.
+            machine: how far sittings lie apart on this machine.
+        """
+        singles = [ms for each in self.believed(index) for ms in each.block.undisturbed_ms]
+        middle, spread = median(self.corrected(index)), self.spread(index)
+        machine = machine or MachineSpread()
+        interval = None if spread is None else machine.interval(middle, spread)
         return {
             "median_ms": middle,
             "p10_ms": percentile(singles, 10),
@@ -182,9 +214,10 @@ class Measurement:
             "interval_ms": interval,
             "num_inferences": len(singles),
             "num_warmup": self.warmups[index],
-            "reference_ratio": middle / reference,
+            "reference_ratio": middle / self.calibration_ms,
             "reference_drift": self.drift(index),
-            "verdict": self.verdict(index),
+            "disturbed_share": self.disturbed_share(index),
+            "verdict": _verdict(middle, interval),
         }
 
     def ratio(self, index: int, base: int = 0) -> tuple[float, tuple[float, float] | None]:
@@ -201,6 +234,14 @@ class Measurement:
         ]
         known = len(ratios) >= FEWEST_VALUES
         return median(ratios), median_interval(ratios) if known else None
+
+
+def _verdict(ms: float, interval: tuple[float, float] | None) -> Verdict:
+    """Return in a word how well a latency is known: by the width of its interval alone."""
+    if interval is None:
+        return "rejected"
+    half = (interval[1] - interval[0]) / (2 * ms)
+    return "steady" if half <= _STEADY_SHARE else "noisy" if half <= _NOISY_SHARE else "rejected"
 
 
 def measure(
@@ -230,13 +271,10 @@ def measure(
             round_.append(PairedBlock(block, before, after))
             before = after
         result.rounds.append(tuple(round_))
-        quiet = [result.accepted(index) for index in range(len(networks))]
-        result.settled = all(
-            len(seen) >= protocol.min_blocks
-            and is_narrow([each.block.median_ms for each in seen], protocol.interval_share)
-            for seen in quiet
-        )
-        if result.settled or clock() >= deadline:
+        is_over = clock() >= deadline
+        if is_over or len(result.rounds) % _LOOK_EVERY == 0:
+            result.settled = all(result.is_known(index) for index in range(len(networks)))
+        if result.settled or is_over:
             return result
 
 
@@ -275,7 +313,7 @@ def calibrate(
 
 
 def reference_ms(reference: Timer) -> float:
-    """Return the reference's latency now, in one block."""
+    """Return the reference's latency now, in one block, undisturbed."""
     return reference(_REFERENCE_RUNS, _REFERENCE_LEAD).median_ms
 
 

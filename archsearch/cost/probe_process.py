@@ -6,6 +6,7 @@ parent is gone, and the process ends at once, whatever it is doing.
 
 import dataclasses
 import gc
+import hashlib
 import json
 import os
 import queue
@@ -33,10 +34,12 @@ from archsearch.cost.measurement import (
     reference_ms,
 )
 from archsearch.cost.memory import DTYPES
+from archsearch.cost.neighbours import NeighbourWatch
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.reference import ReferenceNetwork, build_reference
 from archsearch.cost.reference_cache import ReferenceCache
 from archsearch.cost.runtimes import WAITING, prepare
+from archsearch.cost.sittings import Sitting, SittingHistory
 from archsearch.cost.target import BuiltTarget, unpack
 from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
 from archsearch.errors import InputError, Problem, TrialError
@@ -67,6 +70,7 @@ class ProbeServer:
         self._reference = self._reference_timer()
         self._ballast = torch.zeros(2, _BALLAST_BYTES // 8, device=self.device)
         self._prepared: dict[str, Timer] = {}
+        self._process = f"{os.getpid()}-{time.time():.0f}"
         gc.freeze()  # what was imported stays: collecting ahead of a measurement is then quick
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -103,10 +107,12 @@ class ProbeServer:
         timers = [self._ready_timer(target, protocol) for target in request["targets"]]
         gc.collect()
         gc.disable()
+        watch = NeighbourWatch()
         try:
             result = self._measure_quietly(timers, protocol, threads)
         finally:
             gc.enable()
+        others = watch.seen()
         fixed = {
             "batch_size": protocol.batch_size,
             "threads": threads,
@@ -115,12 +121,36 @@ class ProbeServer:
             "runtime": protocol.runtime,
             "device": self.environment.device,
             "environment": self.environment.fingerprint,
+            "others_cores": others and others.cores,
+            "steal_share": others and others.steal_share,
         }
+        history = SittingHistory(self.environment.fingerprint, threads)
+        machine = history.spread()
+        results = [result.summary(index, machine) for index in range(len(timers))]
+        history.add(self._sittings(request["targets"], protocol, result))
         ratios = [result.ratio(index) for index in range(len(timers))]
         return {
-            "results": [result.summary(index) | fixed for index in range(len(timers))],
+            "results": [each | fixed for each in results],
             "ratios": [{"ratio": ratio, "interval": interval} for ratio, interval in ratios],
         }
+
+    def _sittings(
+        self, targets: list[dict[str, Any]], protocol: LatencyProtocol, result: Measurement
+    ) -> list[Sitting]:
+        """Return what the history keeps of a measurement; networks without a name leave nothing."""
+        now = time.time()
+        return [
+            Sitting(
+                network=key,
+                process=self._process,
+                at=now,
+                ms=median(result.corrected(index)),
+                spread=spread,
+            )
+            for index, target in enumerate(targets)
+            if (key := _network_key(target, protocol)) is not None
+            and (spread := result.spread(index)) is not None
+        ]
 
     def _ready_timer(self, target: dict[str, Any], protocol: LatencyProtocol) -> Timer:
         """Return what was prepared, or prepare it."""
@@ -227,6 +257,20 @@ class ProbeServer:
 def _key(target: dict[str, Any], protocol: LatencyProtocol) -> str:
     """Return what tells one built network from another."""
     return json.dumps([target, protocol.model_dump(mode="json")], sort_keys=True)
+
+
+def _network_key(target: dict[str, Any], protocol: LatencyProtocol) -> str | None:
+    """Return what two measurements of one network have in common.
+
+    None for what may be another network next time: a module, or a function in a user's file.
+    """
+    if "arch" not in target and not str(target.get("name", "")).startswith("timm:"):
+        return None
+    how = protocol.model_dump(
+        mode="json", include={"batch_size", "dtype", "memory_format", "runtime", "mode"}
+    )
+    text = json.dumps([target, how], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _inferring(timer: Timer) -> Timer:

@@ -8,6 +8,7 @@ day: one that is slower than the fastest of them shows that the machine is not q
 import contextlib
 import time
 from pathlib import Path
+from statistics import median
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -46,12 +47,14 @@ class ReferenceCache:
     def quiet_ms(self, calibration_ms: float, now: float | None = None) -> float:
         """Add a calibration; return the reference's latency in quiet.
 
-        That is the calibration itself, unless the machine was clearly faster within a day.
+        That is the median of the day's calibrations that are about as fast as the fastest: one
+        value for all processes, so that the memory layout of one does not move its results.
         """
         kept = self._read(now)
-        self._write([*kept[1 - _MOST :], (time.time() if now is None else now, calibration_ms)])
-        fastest = min((ms for _, ms in kept), default=calibration_ms)
-        return fastest if calibration_ms > fastest * (1 + MARGIN) else calibration_ms
+        kept = [*kept[1 - _MOST :], (time.time() if now is None else now, calibration_ms)]
+        self._write(kept)
+        fastest = min(ms for _, ms in kept)
+        return median(ms for _, ms in kept if ms <= fastest * (1 + MARGIN))
 
     def _read(self, now: float | None) -> list[tuple[float, float]]:
         now = time.time() if now is None else now

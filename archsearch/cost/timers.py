@@ -1,7 +1,7 @@
 """Clocks around inferences: the host's, and CUDA's."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -9,6 +9,9 @@ import torch
 from archsearch.cost.measurement import TimedBlock, Timer
 
 Run = Callable[[], object]
+
+#: share of a process's time that one thread took where it does all the work
+_ALL_THE_WORK = 0.97
 
 
 def host_timer(run: Run) -> Timer:
@@ -21,15 +24,19 @@ def host_timer(run: Run) -> Timer:
     def timed(count: int, lead: int) -> TimedBlock:
         for _ in range(lead):
             run()
-        clock = time.perf_counter_ns
-        marks = [clock()]
+        clock, own_clock = time.perf_counter_ns, time.thread_time_ns
         busy = time.process_time_ns()
+        own, marks = [own_clock()], [clock()]
         for _ in range(count):
             run()
+            own.append(own_clock())
             marks.append(clock())
         busy = time.process_time_ns() - busy
-        times = tuple((end - begin) / 1e6 for begin, end in pairwise(marks))
-        return TimedBlock(times, busy / max(1, marks[-1] - marks[0]))
+        return TimedBlock(
+            _lengths_ms(marks),
+            busy / max(1, marks[-1] - marks[0]),
+            _lengths_ms(own) if own[-1] - own[0] >= _ALL_THE_WORK * busy else None,
+        )
 
     return timed
 
@@ -76,6 +83,10 @@ def cuda_throughput_timer(run: Run, device: torch.device) -> Timer:
         return TimedBlock((begin.elapsed_time(end) / count,) * count)
 
     return timed
+
+
+def _lengths_ms(marks_ns: Sequence[int]) -> tuple[float, ...]:
+    return tuple((end - begin) / 1e6 for begin, end in pairwise(marks_ns))
 
 
 def _event() -> torch.cuda.Event:

@@ -1,0 +1,170 @@
+"""How far measurements of one network lie apart, and the interval that follows from it.
+
+The blocks of one sitting share a process, its memory layout and what the machine does in these
+seconds. They cannot tell how far another sitting would lie away. Two things can: what was seen
+beside the blocks (`expected_spread`), with constants that were counted over many sittings
+(``benchmarks/latency_coverage.py``), and every network that this machine has measured more than
+once (`SittingHistory`), which says by how much these constants are wrong here.
+"""
+
+import contextlib
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from archsearch.arch import Spec
+from archsearch.files import write_json
+from archsearch.resources import cache_dir
+
+#: standard deviations, of the logarithm: of a sitting on a machine that does nothing else, ...
+_QUIET = 0.025
+#: ... per logarithm of the reference's slowdown, and per share of the time spent off the processor
+_PER_SLOWDOWN = 0.35
+_PER_SHARE_LOST = 0.08
+_CONFIDENCE = 0.95
+#: repeated measurements that the constants above count as
+_PRIOR_FREEDOM = 8.0
+#: largest square that one sitting adds: a day on which all was different must not count for a month
+_MOST_OF_ONE = 25.0
+#: sittings nearer to each other, in one process, see the same machine
+_APART_S = 60.0
+_KEPT_S = 30 * 24 * 3600.0
+_MOST = 1024
+
+
+class Sitting(Spec):
+    """One measurement of a network.
+
+    Attributes:
+        network: key of network and protocol.
+        process: of the probe that measured.
+        at: when, seconds since 1970.
+        ms: estimate.
+        spread: its standard deviation, of the logarithm, as `expected_spread` has it.
+    """
+
+    network: str
+    process: str
+    at: float
+    ms: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class MachineSpread:
+    """By how much sittings on this machine differ more than expected.
+
+    Attributes:
+        factor: of the expected standard deviation.
+        freedom: degrees of freedom behind it.
+    """
+
+    factor: float = 1.0
+    freedom: float = _PRIOR_FREEDOM
+
+    def interval(self, ms: float, spread: float) -> tuple[float, float]:
+        """Return the interval that holds another sitting's estimate in 95 % of cases.
+
+        Args:
+            ms: this sitting's estimate.
+            spread: its expected standard deviation, of the logarithm; the other sitting is one on
+                a quiet machine.
+        """
+        width = _student(self.freedom) * self.factor * math.hypot(spread, _QUIET)
+        return ms * math.exp(-width), ms * math.exp(width)
+
+
+def expected_spread(of_blocks: float, slowdown: float, share_lost: float) -> float:
+    """Return the standard deviation, of the logarithm, of one sitting's estimate.
+
+    Args:
+        of_blocks: what the blocks say about their median.
+        slowdown: median slowdown of the reference beside them.
+        share_lost: of the time that the network's thread did not run.
+    """
+    disturbed = _PER_SLOWDOWN * abs(math.log(slowdown)), _PER_SHARE_LOST * share_lost
+    return math.hypot(of_blocks, _QUIET, *disturbed)
+
+
+class SittingHistory:
+    """The sittings of one environment and number of threads, over a month.
+
+    A history that cannot be read or written is empty, and raises nothing. Of two processes that
+    write at once, one loses its entries.
+
+    Args:
+        environment: fingerprint of the environment.
+        threads: intra-op threads.
+        folder: where it is kept; None takes the user's cache.
+    """
+
+    def __init__(self, environment: str, threads: int, folder: Path | None = None) -> None:
+        kept = folder if folder is not None else cache_dir() / "latency"
+        self._path = kept / f"sittings-{environment}-t{threads}.json"
+
+    def spread(self, now: float | None = None) -> MachineSpread:
+        """Return by how much sittings have differed so far."""
+        return machine_spread(self._read(time.time() if now is None else now))
+
+    def add(self, sittings: Sequence[Sitting]) -> None:
+        """Keep what was measured."""
+        kept = [*self._read(time.time()), *sittings][-_MOST:]
+        with contextlib.suppress(OSError):
+            write_json(self._path, [each.model_dump(mode="json") for each in kept])
+
+    def _read(self, now: float) -> list[Sitting]:
+        try:
+            kept = _Kept.validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return []
+        return [each for each in kept if 0 <= now - each.at <= _KEPT_S and each.ms > 0]
+
+
+_Kept = TypeAdapter(list[Sitting])
+
+
+def machine_spread(sittings: Iterable[Sitting]) -> MachineSpread:
+    """Return by how much repeated measurements differ, over what was expected.
+
+    The sums of squares of all networks about their means, in units of the expected variance, are
+    pooled; the constants count as so many repetitions more (a scaled inverse chi-squared prior,
+    Gelman et al. 2013, section 2.6).
+    """
+    of_network: dict[str, list[Sitting]] = defaultdict(list)
+    for each in sittings:
+        of_network[each.network].append(each)
+    squares, freedom = _PRIOR_FREEDOM, _PRIOR_FREEDOM
+    for several in of_network.values():
+        apart = _apart(several)
+        weights = [each.spread**-2 for each in apart]
+        logs = [math.log(each.ms) for each in apart]
+        mean = sum(w * y for w, y in zip(weights, logs, strict=True)) / sum(weights)
+        found = (w * (y - mean) ** 2 for w, y in zip(weights, logs, strict=True))
+        squares += sum(min(each, _MOST_OF_ONE) for each in found)
+        freedom += len(apart) - 1
+    return MachineSpread(math.sqrt(squares / freedom), freedom)
+
+
+def _apart(sittings: Sequence[Sitting]) -> list[Sitting]:
+    """Return sittings that saw different moments: the first of each process and minute."""
+    found: list[Sitting] = []
+    last: dict[str, float] = {}
+    for each in sorted(sittings, key=lambda sitting: sitting.at):
+        if each.at - last.get(each.process, -math.inf) >= _APART_S:
+            found.append(each)
+        last[each.process] = each.at
+    return found
+
+
+@lru_cache
+def _student(freedom: float) -> float:
+    """Return the factor of a standard deviation that 95 % lie within."""
+    from scipy.special import stdtrit  # scipy.stats takes half a second
+
+    return float(stdtrit(freedom, (1 + _CONFIDENCE) / 2))

@@ -1,0 +1,114 @@
+"""The interval of a latency, counted on made-up machines, and the history behind it."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archsearch.cost.sittings import (
+    MachineSpread,
+    Sitting,
+    SittingHistory,
+    expected_spread,
+    machine_spread,
+)
+
+#: spread of a sitting in quiet, as the model has it
+QUIET = expected_spread(0.0, 1.0, 0.0)
+HOUR = 3600.0
+
+
+def sittings(rng: np.random.Generator, networks: int, each: int, times: float) -> list[Sitting]:
+    """Sittings of a machine whose spread is ``times`` the expected one."""
+    found = []
+    for network in range(networks):
+        truth = float(np.exp(rng.uniform(-1, 4)))
+        for sitting in range(each):
+            slowdown = float(np.exp(rng.uniform(0, 0.5)))
+            spread = expected_spread(0.01, slowdown, float(rng.random()))
+            ms = truth * float(np.exp(times * spread * rng.standard_normal()))
+            found.append(
+                Sitting(
+                    network=str(network),
+                    process=str(sitting),
+                    at=HOUR * sitting,
+                    ms=ms,
+                    spread=spread,
+                )
+            )
+    return found
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
+def test_the_machines_spread_is_found(times: float) -> None:
+    found = machine_spread(sittings(np.random.default_rng(0), 40, 5, times))
+    assert found.factor == pytest.approx(times, rel=0.15)
+    assert found.freedom > 160
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("disturbed", [0.0, 0.4])
+def test_an_interval_holds_another_sitting_in_95_of_100(times: float, disturbed: float) -> None:
+    rng = np.random.default_rng(1)
+    machine = machine_spread(sittings(rng, 60, 6, times))
+    held = 0
+    for _ in range(4000):
+        spread = expected_spread(0.01, float(np.exp(disturbed)), disturbed)
+        own = float(np.exp(times * spread * rng.standard_normal()))
+        other = float(np.exp(times * QUIET * rng.standard_normal()))
+        low, high = machine.interval(own, spread)
+        held += low <= other <= high
+    assert held / 4000 == pytest.approx(0.95, abs=0.02)
+
+
+def test_without_a_history_the_constants_count() -> None:
+    assert machine_spread([]) == MachineSpread()
+    once = sittings(np.random.default_rng(0), 20, 1, 1.0)
+    assert machine_spread(once) == MachineSpread()
+
+
+def test_sittings_of_one_minute_in_one_process_are_no_repetition() -> None:
+    one = Sitting(network="a", process="p", at=0.0, ms=1.0, spread=0.03)
+    many = [one.model_copy(update={"at": float(second)}) for second in range(50)]
+    assert machine_spread(many) == MachineSpread()
+    assert machine_spread([one, one.model_copy(update={"at": HOUR})]).freedom == 9
+    assert machine_spread([one, one.model_copy(update={"process": "q"})]).freedom == 9
+
+
+def test_one_day_on_which_all_was_different_does_not_count_without_end() -> None:
+    one = Sitting(network="a", process="p", at=0.0, ms=1.0, spread=0.03)
+    far = one.model_copy(update={"process": "q", "ms": 50.0})
+    assert machine_spread([one, far]).factor < 3
+
+
+def test_disturbed_sittings_are_less_certain() -> None:
+    quiet, slow, lost = (
+        MachineSpread().interval(1.0, expected_spread(0.005, *seen))
+        for seen in ((1.0, 0.0), (1.5, 0.0), (1.0, 0.6))
+    )
+    assert quiet[1] < slow[1]
+    assert quiet[1] < lost[1]
+
+
+def test_the_history_is_kept_between_processes(tmp_path: Path) -> None:
+    history = SittingHistory("abc", 1, tmp_path)
+    assert history.spread(now=0.0) == MachineSpread()
+    history = SittingHistory("abc", 1, tmp_path)
+    rng = np.random.default_rng(0)
+    found = sittings(rng, 4, 5, 2.0)
+    now = time.time()
+    history.add([each.model_copy(update={"at": now - each.at}) for each in found])
+    assert SittingHistory("abc", 1, tmp_path).spread().freedom == 8 + 16
+    assert SittingHistory("abc", 2, tmp_path).spread() == MachineSpread()
+    # a month later it is forgotten
+    assert history.spread(now=now + 40 * 24 * HOUR) == MachineSpread()
+
+
+def test_a_history_that_cannot_be_read_or_written_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "sittings-abc-t1.json").write_text("{")
+    assert SittingHistory("abc", 1, tmp_path).spread() == MachineSpread()
+    (tmp_path / "file").write_text("")
+    unwritable = SittingHistory("abc", 1, tmp_path / "file" / "below")
+    unwritable.add(sittings(np.random.default_rng(0), 2, 2, 1.0))
+    assert unwritable.spread() == MachineSpread()
