@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib
+import math
+from statistics import NormalDist
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -51,6 +53,10 @@ class Environment(Spec):
         quota = () if self.cpu_quota is None else (f"{self.cpu_quota:g} cores",)
         parts = (self.device, self.cpu, str(self.cores), self.system, self.torch, self.cuda, *quota)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+#: of an estimate: the true value is as likely above as below
+EVEN_CHANCE = 0.5
 
 
 class LatencyResult(Spec):
@@ -142,10 +148,42 @@ class LatencyResult(Spec):
             return self.median_ms
         return self.interval_ms[1] if self.interval_ms is not None else None
 
-    def is_over(self, limit_ms: float | None) -> bool:
-        """Whether this measurement shows that the network takes longer than ``limit_ms``."""
-        least = self.at_least_ms
-        return limit_ms is not None and least is not None and least > limit_ms
+    def bound_ms(self, confidence: float) -> float:
+        """Return what another measurement stays below with a probability of ``confidence``.
+
+        At 0.5 that is the estimate, at 0.975 the upper end of the interval; between them the
+        logarithm is taken to be normal. Infinite where the spread is unknown, above 0.5.
+        """
+        if confidence == EVEN_CHANCE:
+            return self.median_ms
+        if self.interval_ms is None:
+            return math.inf
+        share = NormalDist().inv_cdf(confidence) / NormalDist().inv_cdf(0.975)
+        return float(self.median_ms * (self.interval_ms[1] / self.median_ms) ** share)
+
+    def budgeted_ms(self, confidence: float = EVEN_CHANCE) -> float | None:
+        """Return what counts against a budget before training.
+
+        Of a guess, unless more than an even chance is asked for, only the lower end of the
+        interval; None where that is unknown.
+        """
+        if self.is_guess and confidence == EVEN_CHANCE:
+            return self.claimed_ms
+        return self.bound_ms(confidence)
+
+    def is_over(self, limit_ms: float | None, confidence: float = EVEN_CHANCE) -> bool:
+        """Whether the network counts as slower than ``limit_ms`` after training.
+
+        With an even chance, a steady estimate decides; another one only where its whole interval
+        lies over the limit, and a guess not at all. Where more is asked for, all that does not
+        stay below the limit with this confidence is over it.
+        """
+        if limit_ms is None:
+            return False
+        if confidence > EVEN_CHANCE:
+            return self.bound_ms(confidence) > limit_ms
+        least = self.median_ms if self.verdict == "steady" else self.at_least_ms
+        return least is not None and least > limit_ms
 
     def crosses(self, limit_ms: float | None) -> bool:
         """Whether the network may take longer than ``limit_ms`` by what is known.
@@ -353,10 +391,12 @@ class Aims(Spec):
         objectives: ``accuracy`` (higher is better), ``params``, ``macs``, ``memory_bytes``,
             ``latency_ms``, and ``NAME_ms`` of a further target (lower is better).
         budgets_ms: upper limits of latencies, by the same names.
+        confidence: with which a budget is to be kept; 0.5 holds the estimate against it.
     """
 
     objectives: tuple[str, ...] = ("accuracy", FIRST_TARGET)
     budgets_ms: dict[str, float] = Field(default_factory=dict)
+    confidence: float = EVEN_CHANCE
 
     @property
     def latencies(self) -> tuple[str, ...]:

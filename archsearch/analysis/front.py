@@ -37,9 +37,8 @@ def eligible(
 ) -> tuple[TrialRecord, ...]:
     """Return the complete trials with known objectives that are not known to be over a budget.
 
-    A trial is over a budget where a measurement says so: one that was not rejected, and whose
-    whole interval lies over it. Where the interval crosses the budget, or the latency is a guess,
-    the trial stays (`TrialRecord.known_latency`, `LatencyResult.crosses`).
+    A trial is over a budget where a measurement says so (`LatencyResult.is_over`): the estimate of
+    a steady one, or the whole interval of a noisy one. A trial whose latency is a guess stays.
     """
     aims = Aims.of(aims)
     return tuple(
@@ -50,7 +49,8 @@ def eligible(
         and trial.known_latency is not None
         and all(trial.value(name) is not None for name in aims.objectives)
         and not any(
-            (latency := trial.latency_at(name)) is not None and latency.is_over(limit)
+            (latency := trial.latency_at(name)) is not None
+            and latency.is_over(limit, aims.confidence)
             for name, limit in aims.budgets_ms.items()
         )
     )

@@ -41,7 +41,7 @@ from archsearch.files import is_file
 from archsearch.model import build_model
 from archsearch.percent import percent_text
 from archsearch.report.column import Column, tabulate
-from archsearch.report.verdicts import SITTING
+from archsearch.report.verdicts import INTERVAL
 from archsearch.run import load_run
 from archsearch.yaml_source import YamlSource
 
@@ -206,7 +206,7 @@ def _whole(profile: Profile) -> list[tuple[str, str]]:
     known = profile.latency
     if known is not None:
         ends = known.interval_ms
-        spread = f"{SITTING} {ends[0]:.3f} to {ends[1]:.3f}" if ends else "spread unknown"
+        spread = f"{INTERVAL} {ends[0]:.3f} to {ends[1]:.3f}" if ends else "spread unknown"
         facts.append(
             (
                 "latency",

@@ -47,7 +47,7 @@ class Ratio:
 
     Attributes:
         value: median of the ratios of neighbouring blocks.
-        interval: its interval of this sitting; None where the pairs were too few to know it.
+        interval: its 95 % interval; None where the pairs were too few to know it.
     """
 
     value: float

@@ -16,7 +16,6 @@ from pydantic import Field, ValidationError
 from archsearch.arch import Arch, Spec
 from archsearch.cost.composition import (
     NOISE_SHARE,
-    NOISY_SHARE,
     OTHER_SCALE,
     SAME_SCALE,
     Composition,
@@ -29,16 +28,12 @@ from archsearch.cost.parts import count_parts, parts_of, role_of
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.errors import InputError, Problem
 from archsearch.files import write_text
-from archsearch.record import Environment, LatencyResult, Verdict
+from archsearch.record import Environment, LatencyResult
 from archsearch.resources import cache_dir
 
 _FORMAT: Final = 2
-#: standard error of a measured network, as a share of it, by verdict (docs/decisions.md)
-_NOISE_SHARES: dict[Verdict, float] = {
-    "steady": NOISE_SHARE,
-    "noisy": NOISY_SHARE,
-    "rejected": 2 * NOISY_SHARE,
-}
+#: half width of a 95 % interval over its standard error
+_NORMAL_95 = 1.96
 #: networks that a table remembers, the latest; predicting needs the inverse of a matrix this size
 _MAX_NETWORKS = 500
 _SIZES = re.compile(r"[CSTPK>](\d+)")
@@ -196,20 +191,18 @@ class LatencyTable:
         self._composition = None
 
     def observe(self, arch: Arch, result: LatencyResult) -> None:
-        """Let a measured network correct the table; the steadier it is, the more.
+        """Let a measured network correct the table; the narrower its interval is, the more.
 
-        A guess counts by the width of its interval, and not at all where that is unknown.
+        Where the spread is unknown, it does not count.
 
         Raises:
             InputError: the measurement belongs to another environment or protocol.
         """
         self._check(result)
-        noise = _NOISE_SHARES[result.verdict]
-        if result.is_guess:
-            if result.interval_ms is None:
-                return
-            low, high = result.interval_ms
-            noise = max(noise, (high - low) / (2 * result.median_ms))
+        if result.interval_ms is None:
+            return
+        low, high = result.interval_ms
+        noise = max(NOISE_SHARE, (high - low) / (2 * _NORMAL_95 * result.median_ms))
         self.add_network(count_parts(arch), result.median_ms, noise_share=noise)
 
     def add_network(

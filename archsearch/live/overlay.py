@@ -112,7 +112,9 @@ class RunOverlay:
             if limit is not None and "latency_ms" in constraints:
                 # over the budget only where the measurement says so
                 share = (known.median_ms - limit) / limit
-                constraints["latency_ms"] = share if known.is_over(limit) else min(share, 0.0)
+                confidence = aims_of(self._config["identity"]).confidence
+                is_over = known.is_over(limit, confidence)
+                constraints["latency_ms"] = max(share, 0.0) if is_over else min(share, 0.0)
         return shown_trial(
             trial,
             values=values,

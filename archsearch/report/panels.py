@@ -11,7 +11,7 @@ from archsearch.report.run_sentences import sentences
 from archsearch.report.table_panel import table_panel
 from archsearch.report.tables import front_table
 from archsearch.report.units import bytes_text, plural
-from archsearch.report.verdicts import SITTING, verdict_line, verdict_remedy
+from archsearch.report.verdicts import INTERVAL, verdict_line, verdict_remedy
 from archsearch.yaml_source import dump_yaml
 
 
@@ -119,7 +119,7 @@ def protocol_panel(run: RunRecord) -> Panel:
             ("Memory format", _joined({result.memory_format for result in known})),
             ("Warm-up", _range([result.num_warmup for result in known], "inference")),
             ("Timed", _range([result.num_inferences for result in known], "inference")),
-            ("Reported", f"median of block medians, with its {SITTING}"),
+            ("Reported", f"median of block medians, with its {INTERVAL}"),
             ("Verdicts", verdict_line(run)),
         ]
     for split, label in (("val", "Validation"), ("test", "Test")):

@@ -10,7 +10,7 @@ from archsearch.report.empty_front import empty_front_lines
 from archsearch.report.front_columns import FrontRow, front_columns, front_rows
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.trial_remarks import tie_note
-from archsearch.report.verdicts import MAY_BE_OVER, SITTING_NOTE, verdict_line, verdict_remedy
+from archsearch.report.verdicts import MAY_BE_OVER, INTERVAL_NOTE, verdict_line, verdict_remedy
 
 
 def front_table(run: RunRecord, target: str = "") -> PlainTable:
@@ -54,7 +54,7 @@ def _latency_notes(run: RunRecord, rows: Sequence[FrontRow], target: str) -> lis
         lines.append(
             f"{MAY_BE_OVER}: the latency is not known well enough to say that it is within budget"
         )
-    return [line for line in (*lines, SITTING_NOTE) if line]
+    return [line for line in (*lines, INTERVAL_NOTE) if line]
 
 
 def _accuracy_notes(run: RunRecord) -> list[str]:

@@ -1,6 +1,7 @@
 """How well the latencies of a front are known, in the words of ``docs/latency.md``."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from archsearch.analysis import front_trials
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
@@ -8,9 +9,16 @@ from archsearch.report.commands import measure_command
 from archsearch.report.units import plural
 
 #: what the interval of a latency is called
-SITTING = "interval of this sitting"
+INTERVAL = "95 % interval"
 #: and what it covers, for the foot of a table or a figure
-SITTING_NOTE = "Latencies have the interval of this sitting: another hour may lie outside."
+INTERVAL_NOTE = (
+    "The interval of a latency holds what another measurement of the network gives, in another "
+    "process at another hour, in 95 of 100 cases."
+)
+#: what others took of the machine before it is named as the reason of a wide interval
+_BUSY_CORES = 0.3
+_STEAL_SHARE = 0.05
+_SLOWER = 0.05
 NOT_CONFIRMED = "not confirmed"
 #: the budget lies in the interval of a latency, or below a guess
 MAY_BE_OVER = "over?"
@@ -101,4 +109,26 @@ def verdict_remedy(run: RunRecord, target: str = "") -> str:
     if counts["steady"] == counts["total"]:
         return ""
     command = measure_command(target or run.name, every=not counts["not_confirmed"])
-    return f"Measure again when the machine is quiet: {command}"
+    known = [trial.known_latency for trial in front_trials(run)]
+    why = disturbances([each for each in known if each is not None and each.verdict != "steady"])
+    if why:
+        return (
+            f"While they were measured, {why}. Measure again when the machine is quiet: {command}"
+        )
+    return f"Each further measurement makes the intervals truer: {command}"
+
+
+def disturbances(latencies: Sequence[LatencyResult]) -> str:
+    """Return what the machine was doing while latencies were measured; empty for nothing."""
+    told = []
+    if (cores := _most(each.others_cores for each in latencies)) > _BUSY_CORES:
+        told.append(f"other processes kept {cores:.1f} cores busy")
+    if (steal := _most(each.steal_share for each in latencies)) > _STEAL_SHARE:
+        told.append(f"the host of this virtual machine gave {steal:.0%} of its time to others")
+    if (drift := _most(each.reference_drift for each in latencies)) > _SLOWER:
+        told.append(f"the processor ran {drift:.0%} slower than at its best today")
+    return ", ".join(told[:-1]) + (" and " if len(told) > 1 else "") + "".join(told[-1:])
+
+
+def _most(values: Iterable[float | None]) -> float:
+    return max((value for value in values if value is not None), default=0.0)

@@ -22,7 +22,7 @@ from archsearch.cost.protocol import Runtime
 from archsearch.duration import Duration
 from archsearch.errors import nearest
 from archsearch.option import BUDGET, DATA, MACHINE, OUTPUT, SEARCH, Option
-from archsearch.record import FIRST_TARGET, Aims
+from archsearch.record import EVEN_CHANCE, FIRST_TARGET, Aims
 from archsearch.search.evaluation import Direction
 from archsearch.train import Recipe
 
@@ -338,6 +338,7 @@ class SearchConfig(Spec):
         limit: use at most this many images of the data set; None for all.
         recipe: how candidates are trained; None takes the data set's default.
         budgets: upper limits.
+        budget_confidence: with which the latency budgets are to be kept, 0.5 to 0.99.
         latency: where and how latency is measured.
         targets: further latency targets by name, each an objective ``NAME_ms``; what one leaves
             open of device, batch size, threads and dtype is as at the first target.
@@ -385,6 +386,16 @@ class SearchConfig(Spec):
         Option("--recipe", "YAML file with the training recipe.", DATA, type=Path),
     ] = None
     budgets: Budgets = Budgets()
+    budget_confidence: Annotated[
+        float,
+        Field(ge=EVEN_CHANCE, le=0.99),
+        Option(
+            "--budget-confidence",
+            "Probability with which a latency budget is to be kept: 0.5 holds the best estimate "
+            "against it, 0.95 what another measurement stays below in 95 of 100 cases.",
+            BUDGET,
+        ),
+    ] = EVEN_CHANCE
     latency: LatencyTarget = LatencyTarget()
     targets: Annotated[
         dict[Annotated[str, AfterValidator(_target_name)], FurtherTarget],
@@ -503,7 +514,8 @@ class SearchConfig(Spec):
     def aims(self) -> Aims:
         """What the front trades off, and the latencies it keeps."""
         limits = {name: ms for name, ms in self.limits.items() if name in self.latency_names}
-        return Aims(objectives=tuple(self.directions), budgets_ms=limits)
+        names = tuple(self.directions)
+        return Aims(objectives=names, budgets_ms=limits, confidence=self.budget_confidence)
 
     @property
     def other_seeds(self) -> range:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from archsearch.record import FIRST_TARGET, EpochMetrics, TrialRecord
+from archsearch.record import EVEN_CHANCE, FIRST_TARGET, EpochMetrics, TrialRecord
 from archsearch.run.config import SearchConfig
 from archsearch.search.evaluation import Evaluation
 
@@ -48,7 +48,7 @@ def values_of(record: TrialRecord) -> dict[str, float]:
 
 def violations_of(record: TrialRecord, config: SearchConfig) -> dict[str, float]:
     """Return by which share each budget is exceeded; what is not known yet counts as kept."""
-    values = {**values_of(record), **_claimed_ms(record)}
+    values = {**values_of(record), **_claimed_ms(record, config.budget_confidence)}
     if record.latency is None and record.predicted is not None:
         values[FIRST_TARGET] = record.predicted.ms
     return {
@@ -77,8 +77,10 @@ def point_of(
     ]
 
 
-def _claimed_ms(record: TrialRecord) -> dict[str, float]:
+def _claimed_ms(record: TrialRecord, confidence: float = EVEN_CHANCE) -> dict[str, float]:
     """Return by target what may be held against a budget; targets where nothing is are missing."""
     known = {FIRST_TARGET: record.latency, **record.more_latencies}
-    claimed = {name: each.claimed_ms for name, each in known.items() if each is not None}
+    claimed = {
+        name: each.budgeted_ms(confidence) for name, each in known.items() if each is not None
+    }
     return {name: ms for name, ms in claimed.items() if ms is not None}

@@ -176,8 +176,9 @@ class NetworkScreening:
             record = record.model_copy(update={"more_latencies": more})
             self._guess.learn(candidate.params, look.latency, name)
         candidate = evaluation_of(record, self._config, candidate)
-        if limit is not None and look.is_over(limit):
-            found = self._refuse(candidate, f"{look.reason(limit)}{_at(name)}")
+        confidence = self._config.budget_confidence
+        if limit is not None and look.is_over(limit, confidence):
+            found = self._refuse(candidate, f"{look.reason(limit, confidence)}{_at(name)}")
         else:
             found = candidate
             if limit is not None and look.rejected:

@@ -20,7 +20,7 @@ from archsearch.report.figures.drawing import (
 )
 from archsearch.report.front_data import FrontInfo, Marks, NamedMarks, front_info
 from archsearch.report.units import ms_text, plural
-from archsearch.report.verdicts import SITTING
+from archsearch.report.verdicts import INTERVAL
 
 #: intervals of more dominated trials than this would only be a blur
 MOST_INTERVALS = 150
@@ -276,7 +276,7 @@ def _describe(info: FrontInfo) -> str:
 
 
 def _note(info: FrontInfo) -> str:
-    told = [_scales(info), f"Bars are intervals: of a latency the {SITTING}."]
+    told = [_scales(info), f"Bars are intervals: of a latency the {INTERVAL}."]
     if info.pruned.numbers:
         told.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
     if info.infeasible.numbers:

@@ -22,7 +22,7 @@ from archsearch.report.figures.drawing import (
 )
 from archsearch.report.front_data import Marks, front_info
 from archsearch.report.units import ms_text, plural
-from archsearch.report.verdicts import SITTING
+from archsearch.report.verdicts import INTERVAL
 
 #: told apart by shape as well as by colour
 _STYLES = (
@@ -116,5 +116,5 @@ def draw_fronts(runs: Sequence[RunRecord], key: str = "fronts") -> Drawing | Non
         fronts_title(info),
         plot_fronts(info),
         f"Stepped lines of validation accuracy against latency. {' '.join(told)}",
-        f"{scale} Bars are each latency's {SITTING}.",
+        f"{scale} Bars are each latency's {INTERVAL}.",
     )

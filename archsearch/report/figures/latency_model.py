@@ -11,7 +11,7 @@ from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, GRID, OTHER, Drawing, new_figure
 from archsearch.report.units import plural
-from archsearch.report.verdicts import SITTING
+from archsearch.report.verdicts import INTERVAL
 
 FEWEST_TRIALS = 16
 #: more points than this are thinned for drawing; the errors are over all of them
@@ -25,7 +25,7 @@ class LatencyModelInfo(NamedTuple):
         numbers: trial numbers.
         measured: first measurement in ms.
         predicted: in ms.
-        low_ms: lower end of the measurement's interval of this sitting; NaN where it is unknown.
+        low_ms: lower end of the measurement's 95 % interval; NaN where it is unknown.
         high_ms: its upper end.
         typical: median error: larger over smaller, minus 1.
         band: error that 95 % of the trials keep.
@@ -145,5 +145,5 @@ def draw_latency_model(run: RunRecord) -> Drawing | None:
         f"milliseconds, both axes logarithmic. Half of the predictions are within "
         f"{percent_text(info.typical)} %, 95 % within {percent_text(info.band)} % (the grey band).",
         "Each trial is predicted by a linear model of choices, parameters and MACs that has seen "
-        f"the other trials only. Bars are each measurement's {SITTING}.",
+        f"the other trials only. Bars are each measurement's {INTERVAL}.",
     )

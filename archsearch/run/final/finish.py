@@ -177,7 +177,7 @@ def _why_left(record: TrialRecord, front: Sequence[TrialRecord], aims: Aims) -> 
     )
     measured = f"trial {record.number} left the front: {measured} when measured again"
     for name, limit in aims.budgets_ms.items():
-        if name in known and known[name].is_over(limit):
+        if name in known and known[name].is_over(limit, aims.confidence):
             at = "" if name == FIRST_TARGET else f" at {name}"
             return f"{measured}, over the budget of {limit:g} ms{at}"
     own = _plain(record, aims)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from archsearch.arch import Arch
 from archsearch.errors import TrialError
-from archsearch.record import LatencyResult
+from archsearch.record import EVEN_CHANCE, LatencyResult
 
 
 class Looker(Protocol):
@@ -29,17 +29,23 @@ class FirstLook:
     latency: LatencyResult
     rejected: tuple[LatencyResult, ...] = ()
 
-    def is_over(self, limit_ms: float | None) -> bool:
+    def is_over(self, limit_ms: float | None, confidence: float = EVEN_CHANCE) -> bool:
         """Whether the candidate is to be taken for over ``limit_ms``.
 
-        A measurement decides by its median. Of guesses only the lower end counts, and where that
-        is unknown nothing does.
+        A measurement decides by what it stays below with ``confidence``, by default its estimate.
+        Of guesses only the lower end counts then, and where that is unknown nothing does.
         """
-        claimed = self.latency.claimed_ms
-        return limit_ms is not None and claimed is not None and claimed > limit_ms
+        held = self.latency.budgeted_ms(confidence)
+        return limit_ms is not None and held is not None and held > limit_ms
 
-    def reason(self, limit_ms: float) -> str:
+    def reason(self, limit_ms: float, confidence: float = EVEN_CHANCE) -> str:
         """Return why the candidate is over ``limit_ms``."""
+        if confidence > EVEN_CHANCE:
+            return (
+                f"over budget: {self.latency.median_ms:.3g} ms, below "
+                f"{self.latency.bound_ms(confidence):.3g} ms with a confidence of {confidence:g}, "
+                f"against {limit_ms:g} ms"
+            )
         if not self.latency.is_guess:
             again = ", measured again after a rejected look" if self.rejected else ""
             return f"over budget: {self.latency.median_ms:.3g} ms against {limit_ms:g} ms{again}"
