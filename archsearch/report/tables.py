@@ -10,7 +10,7 @@ from archsearch.report.empty_front import empty_front_lines
 from archsearch.report.front_columns import FrontRow, front_columns, front_rows
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.trial_remarks import tie_note
-from archsearch.report.verdicts import MAY_BE_OVER, INTERVAL_NOTE, verdict_line, verdict_remedy
+from archsearch.report.verdicts import INTERVAL_NOTE, MAY_BE_OVER, verdict_line, verdict_remedy
 
 
 def front_table(run: RunRecord, target: str = "") -> PlainTable:

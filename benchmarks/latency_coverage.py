@@ -1,0 +1,206 @@
+"""Do latency intervals hold what another measurement of the same network gives?
+
+    python benchmarks/latency_coverage.py [--sittings 10] [--hours 2] [--busy] [--table FILE]
+    python benchmarks/latency_coverage.py --report [--table FILE]
+
+Twenty networks (of the space `lightweight`, the zoo and timm; 0.3 to 150 ms) are measured in fresh
+processes, spread over some hours: as the machine is, and with ``--busy`` beside a neighbour that
+multiplies matrices on every core. Every measurement is one line of the table; the script may be
+interrupted and run again. Printed for each condition, over all ordered pairs of sittings of one
+network: the share of intervals that hold the other sitting's estimate, with a bootstrap interval
+over networks; their width; the share of each verdict. For the busy ones also the share that holds
+the idle median, and the bias against it, network by network.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+
+from archsearch import load_space
+from archsearch.arch import Arch
+from archsearch.cost import FINAL, Probe, current_environment
+from archsearch.record import LatencyResult
+from archsearch.zoo import arch as zoo_arch
+
+RESULTS = Path(__file__).parent / "results"
+TIMM = (
+    "mobilenetv3_small_050",
+    "mobilenetv3_small_100",
+    "mobilenetv2_100",
+    "efficientnet_b0",
+    "deit_tiny_patch16_224",
+    "resnet18",
+    "swin_tiny_patch4_window7_224",
+)
+ZOO = ("lightvit_tiny", "edgevit_xxs", "sepvit_lite")
+OF_SPACE = {"lightweight": 7, "tiny": 3}
+_SEED = 5
+_RESAMPLES = 2000
+
+
+def networks() -> dict[str, Arch | str]:
+    """Return the networks by name."""
+    found: dict[str, Arch | str] = {f"timm:{name}": f"timm:{name}" for name in TIMM}
+    found |= {f"zoo:{name}": zoo_arch(name) for name in ZOO}
+    rng = np.random.default_rng(_SEED)
+    for space_name, count in OF_SPACE.items():
+        space = load_space(space_name)
+        found |= {f"{space_name} {n}": space.arch(space.sample(rng)) for n in range(count)}
+    return found
+
+
+@contextmanager
+def neighbour(cores: int) -> Iterator[None]:
+    """Keep every core busy with other processes."""
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_burn, daemon=True) for _ in range(cores)]
+    for process in processes:
+        process.start()
+    time.sleep(8.0)  # until they have imported what they need
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+def _burn() -> None:
+    torch.set_num_threads(1)
+    square = torch.randn(512, 512)
+    while True:
+        square = (square @ square).tanh()
+
+
+def sit(table: Path, condition: str) -> None:
+    """Measure every network once, in a fresh process and a random order."""
+    targets = list(networks().items())
+    random.shuffle(targets)
+    with Probe() as probe:
+        for name, target in targets:
+            result = probe.measure(target, FINAL)
+            line = {"network": name, "condition": condition, "at": time.time()}
+            line["result"] = result.model_dump(mode="json")
+            with table.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+Sittings = dict[str, list[LatencyResult]]
+
+
+def read(table: Path, condition: str) -> Sittings:
+    """Return the results of one condition by network."""
+    found: Sittings = defaultdict(list)
+    for text in table.read_text().splitlines():
+        line = json.loads(text)
+        if line["condition"] == condition:
+            found[line["network"]].append(LatencyResult.model_validate(line["result"]))
+    return found
+
+
+def held(result: LatencyResult, ms: float) -> bool:
+    """Return whether an interval holds a latency; no interval holds none."""
+    ends = result.interval_ms
+    return ends is not None and ends[0] <= ms <= ends[1]
+
+
+def shares(of: Sittings, others: Sittings, *, same: bool) -> dict[str, list[bool]]:
+    """Return by network whether each interval holds each other sitting's estimate."""
+    return {
+        name: [
+            held(one, other.median_ms)
+            for i, one in enumerate(results)
+            for j, other in enumerate(others[name])
+            if not same or i != j
+        ]
+        for name, results in of.items()
+    }
+
+
+def share_text(found: dict[str, list[bool]]) -> str:
+    """Return the share that holds, with its 95 % bootstrap interval over networks."""
+    rng = np.random.default_rng(0)
+    by_network = [np.array(each) for each in found.values() if each]
+    total = np.concatenate(by_network)
+    draws = [
+        np.concatenate([by_network[i] for i in rng.integers(len(by_network), size=len(by_network))])
+        for _ in range(_RESAMPLES)
+    ]
+    low, high = np.quantile([draw.mean() for draw in draws], [0.025, 0.975])
+    return f"{total.mean():.1%} [{low:.1%}, {high:.1%}] of {len(total)}"
+
+
+def report(table: Path) -> None:
+    """Print what the table says."""
+    idle, busy = read(table, "idle"), read(table, "busy")
+    for condition, found in (("idle", idle), ("busy", busy)):
+        results = [each for several in found.values() for each in several]
+        if not results:
+            continue
+        widths = [
+            100 * (each.interval_ms[1] - each.interval_ms[0]) / (2 * each.median_ms)
+            for each in results
+            if each.interval_ms
+        ]
+        spread = [
+            float(np.std(np.log([each.median_ms for each in several]), ddof=1))
+            for several in found.values()
+            if len(several) > 1
+        ]
+        verdicts = Counter(each.verdict for each in results)
+        print(f"\n{condition}: {len(found)} networks, {len(results)} measurements")
+        print(f"  intervals hold another sitting: {share_text(shares(found, found, same=True))}")
+        print(f"  half width: median {median(widths):.1f} %, largest {max(widths):.1f} %")
+        print(f"  spread between sittings: median {median(spread):.1%}, most {max(spread):.1%}")
+        print("  " + ", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common()))
+    if not idle or not busy:
+        return
+    print(f"\nbusy intervals hold an idle sitting: {share_text(shares(busy, idle, same=False))}")
+    print(f"{'network':32}    idle ms    busy ms     bias")
+    biases = []
+    for name in sorted(idle, key=lambda name: median(each.median_ms for each in idle[name])):
+        quiet = median(each.median_ms for each in idle[name])
+        loaded = median(each.median_ms for each in busy[name]) if busy[name] else float("nan")
+        biases.append(loaded / quiet - 1)
+        print(f"{name:32} {quiet:10.3f} {loaded:10.3f}   {biases[-1]:+6.1%}")
+    print(f"bias: median {median(biases):+.1%}, {min(biases):+.1%} to {max(biases):+.1%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sittings", type=int, default=10)
+    parser.add_argument("--hours", type=float, default=2.0, help="that the sittings spread over")
+    parser.add_argument("--busy", action="store_true", help="beside a neighbour on every core")
+    parser.add_argument("--table", type=Path, default=RESULTS / "latency_coverage.jsonl")
+    parser.add_argument("--report", action="store_true", help="print what the table says")
+    options = parser.parse_args()
+    if not options.report:
+        environment = current_environment("cpu")
+        print(f"{environment.device}, {environment.cores} cores, torch {environment.torch}")
+        print(f"instructions: {torch.backends.cpu.get_cpu_capability()}")
+        began = time.time()
+        for number in range(options.sittings):
+            due = began + number * options.hours * 3600 / max(1, options.sittings)
+            time.sleep(max(0.0, due - time.time()))
+            if options.busy:
+                with neighbour(os.cpu_count() or 1):
+                    sit(options.table, "busy")
+            else:
+                sit(options.table, "idle")
+            print(f"{number + 1} of {options.sittings} sittings", flush=True)
+    report(options.table)
+
+
+if __name__ == "__main__":
+    main()
