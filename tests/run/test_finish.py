@@ -217,6 +217,8 @@ def why_gone(record: TrialRecord, done: Confirmed) -> bool:
     measured = final is not None and final.verdict != "rejected"
     if measured and final.interval_ms is not None and final.interval_ms[0] > BUDGET_MS:
         return True
+    if measured and final.verdict == "steady" and final.median_ms > BUDGET_MS:
+        return True
     best = final if measured else record.latency
     assert best is not None
     mine = best.median_ms if best.verdict != "rejected" else (best.interval_ms or (0.0, 0.0))[0]
