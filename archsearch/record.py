@@ -165,7 +165,7 @@ class LatencyPrediction(Spec):
 
     Attributes:
         ms: expected latency.
-        interval_ms: range expected of a first look.
+        interval_ms: range expected of a first measurement.
         known_share: share of the latency that measured parts make up, 0 to 1.
     """
 
@@ -421,7 +421,7 @@ class RunRecord(Spec):
         It has its rows as plain data (``values``) and as ``markdown()``, ``latex()``, ``csv()``
         and ``json()``.
         """
-        return importlib.import_module("archsearch.report.tables").front_table(self)
+        return importlib.import_module("archsearch.report.run_tables").front_table(self)
 
     def _repr_html_(self) -> str:
         """Return headline and front for a notebook, without scripts."""

@@ -13,8 +13,8 @@ from archsearch.report.figures import (
     draw_progress_over_time,
     draw_time,
 )
-from archsearch.report.layout import Layout, Section
-from archsearch.report.panels import (
+from archsearch.report.page_layout import Layout, Section
+from archsearch.report.run_panels import (
     budget_panel,
     card_panel,
     configuration_panel,

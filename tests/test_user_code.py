@@ -108,8 +108,8 @@ def test_a_file_is_executed_once_and_again_when_it_changed() -> None:
 def test_what_it_prints_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     write({"m.py": "print('at import')\ndef build(): print('when called')"})
     load_function("m.py:build")()
-    told = capsys.readouterr()
-    assert (told.out, told.err) == ("", "at import\nwhen called\n")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "at import\nwhen called\n")
 
 
 REFUSED = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from archsearch.ablation.base import find_arch, run_of
+from archsearch.ablation.base_architecture import find_arch, run_of
 from archsearch.ablation.overrides import overridden
 from archsearch.ablation.study import Change, Study
 from archsearch.ablation_record import Design, Published
@@ -61,7 +61,7 @@ class Networks:
 
         A component of a leave-one-out design may be named without its ``without``, a factor
         stands for all its levels, and names may be joined by commas. Some combinations of a
-        factorial are named variants: effects of its factors cannot be told from them.
+        factorial are named variants: effects of its factors cannot be distinguished from them.
 
         Raises:
             InputError: with every name that is none of a variant.

@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
-from archsearch.analysis.comparison import Compared, Comparison, compare
 from archsearch.analysis.factorial import Effects, factorial_effects
+from archsearch.analysis.variant_comparison import Compared, Comparison, compare
 from archsearch.errors import InputError
 from archsearch.record import LatencyResult
 

@@ -1,4 +1,4 @@
-"""The front's accuracies under other seeds, and which neighbours on it they tell apart."""
+"""The front's accuracies under other seeds, and which neighbours on it they distinguish."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -8,8 +8,8 @@ import numpy as np
 
 from archsearch.analysis.interval_methods import IntervalMethod, Own, Pooled
 from archsearch.analysis.max_t import Floats
+from archsearch.analysis.seed_spread import spread_of
 from archsearch.analysis.significance import difference_interval
-from archsearch.analysis.spread import spread_of
 from archsearch.record import TrialRecord
 
 NeighbourVerdict = Literal["better", "worse", "not distinguishable"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from archsearch.analysis.max_t import Floats, MaxT, power
+from archsearch.analysis.seed_spread import Spread
 from archsearch.analysis.significance import difference_interval
-from archsearch.analysis.spread import Spread
 
 
 class IntervalMethod:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.analysis.choice import front_trials
 from archsearch.analysis.front import nondominated, objectives
 from archsearch.analysis.front_volume import Reference, hypervolume
-from archsearch.analysis.reported import decided_by_others, deciding_accuracies
+from archsearch.analysis.reported_accuracy import decided_by_others, deciding_accuracies
 from archsearch.analysis.significance import difference_interval, num_images
+from archsearch.analysis.trial_choice import front_trials
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 #: draws behind an interval of a hypervolume

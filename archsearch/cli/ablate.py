@@ -17,21 +17,21 @@ from archsearch.ablation import (
     run_ablation,
     study_texts,
 )
-from archsearch.ablation.tracked import ablation_entries
+from archsearch.ablation.tracking_entries import ablation_entries
 from archsearch.ablation_record import AblationRecord
 from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.arch import value_from
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
-from archsearch.cli.options import Download, DryRun, NewRunsDir, Quiet, Set
-from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe_ablation
+from archsearch.cli.shared_options import Download, DryRun, NewRunsDir, Quiet, Set
+from archsearch.cli.table_output import AsCsv, AsJson, format_problems, print_tables, table_format
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.option import DATA, OUTPUT
 from archsearch.report import PlainTable, ablation_tables, write_ablation
-from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import FORMATS
+from archsearch.report.table_column import Column, tabulate
 from archsearch.resources import resource_dir
 from archsearch.run import Execution
 from archsearch.settings import nested, settings_from
@@ -43,7 +43,7 @@ from archsearch.yaml_source import YamlSource
 @options_of(Study, keys=("latency.device",), default="the study's")
 @options_of(Execution, keys=("time_limit_s",), group=DATA)
 @options_of(Execution, keys=("workers", "executor", "address", "log"))
-def ablate(
+def command(
     study: Annotated[
         str,
         typer.Argument(help="Ablation study: a YAML file, or the name of one we ship (--list)."),

@@ -12,16 +12,17 @@ import typer
 
 from archsearch import __version__
 from archsearch.activity import BOARD, Activity, doing
-from archsearch.cli.arguments import Command, UsageError, usage_problem
+from archsearch.cli.argument_errors import Command, UsageError, usage_problem
+from archsearch.cli.command_signature import stand_in
 from archsearch.cli.completion import completer_of, is_completing, rejoined
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
-from archsearch.cli.password import hide_password
-from archsearch.cli.signature import stand_in
+from archsearch.cli.storage_password import hide_password
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.machine import machine_limits, usable_cores
 
-#: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
+#: command to the line that ``archsearch --help`` shows; each is the function `command` of a module
+#: of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
 COMMANDS = {
     "run": "Search for the best accuracy within a latency budget, and print the Pareto front.",
@@ -162,7 +163,7 @@ def archsearch(
 
 
 def _load(name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(importlib.import_module(f"archsearch.cli.{name}"), name)
+    function: Callable[..., Any] = importlib.import_module(f"archsearch.cli.{name}").command
     return function
 
 

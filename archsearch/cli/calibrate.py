@@ -9,7 +9,7 @@ import typer
 
 from archsearch.arch import value_from
 from archsearch.cli.console import say
-from archsearch.cli.options import (
+from archsearch.cli.shared_options import (
     Batch,
     Device,
     Dtype,
@@ -17,7 +17,7 @@ from archsearch.cli.options import (
     Threads,
     check_output,
 )
-from archsearch.cli.plain import print_facts
+from archsearch.cli.table_output import print_facts
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import (
     GATE,
@@ -38,7 +38,7 @@ from archsearch.yaml_source import YamlSource
 _POOL = 800
 
 
-def calibrate(
+def command(
     space: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
     time_limit: Annotated[str, typer.Option(help="Longest calibration, e.g. 90s or 5m.")] = "3m",
     image_size: Annotated[

@@ -44,18 +44,18 @@ def set_loudness(quiet: bool, verbose: bool) -> None:
     """Say nothing but results and errors, or also what archsearch logs."""
     err.quiet = quiet
     root = logging.getLogger("archsearch")
-    if verbose and not any(isinstance(each, _Told) for each in root.handlers):
-        handler = _Told()
+    if verbose and not any(isinstance(each, _LogHandler) for each in root.handlers):
+        handler = _LogHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         root.addHandler(handler)
         root.setLevel(logging.INFO)
 
 
-class _Told(logging.StreamHandler[TextIO]):
+class _LogHandler(logging.StreamHandler[TextIO]):
     """Writes the log to standard error."""
 
 
-def tell_failure(lines: Iterable[str]) -> None:
+def print_failure(lines: Iterable[str]) -> None:
     """Tell why a command ends with exit code 1, also where it is to be quiet."""
     for line in lines:
         _failure.print(line, soft_wrap=True)

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir
-from archsearch.live import open_dashboard
+from archsearch.cli.shared_options import RunsDir
+from archsearch.dashboard import open_dashboard
 
 
-def dashboard(
+def command(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
     port: Annotated[
         int | None,

@@ -14,13 +14,13 @@ from rich.text import Text
 
 from archsearch.activity import doing
 from archsearch.cli.console import out
-from archsearch.cli.options import RunsDir
+from archsearch.cli.shared_options import RunsDir
 from archsearch.doctor import CHECKS, LIMIT_S, Finding, examine
 
 _STYLES = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
-def doctor(
+def command(
     runs_dir: RunsDir = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     all_: Annotated[bool, typer.Option("--all/--notes", help="Print what is fine, too.")] = True,

@@ -8,18 +8,18 @@ import typer
 
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir, TrialChoice
+from archsearch.cli.shared_options import RunsDir, TrialChoice
 from archsearch.cost import FINAL, Probe, Target
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
 from archsearch.model import build_model
 from archsearch.record import LatencyResult
-from archsearch.report.units import ms_interval_text
+from archsearch.report.number_format import ms_interval_text
 from archsearch.train import ModelFile
 
 _RUNTIMES = {Format.ONNX: "onnxruntime"}
 
 
-def export(
+def command(
     source: Annotated[
         str,
         typer.Argument(

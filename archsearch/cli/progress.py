@@ -10,7 +10,7 @@ from archsearch.ablation import AblationStatus
 from archsearch.activity import BOARD, Activity, clock
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.percent import percent_text
-from archsearch.report.units import ms_text
+from archsearch.report.number_format import ms_text
 from archsearch.run import SearchStatus
 
 

@@ -7,22 +7,22 @@ import typer
 
 from archsearch.ablation import has_ablation, load_ablation
 from archsearch.cli.console import out
-from archsearch.cli.options import RunsDir, check_output
-from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
+from archsearch.cli.shared_options import RunsDir, check_output
+from archsearch.cli.table_output import AsCsv, AsJson, print_tables, table_format
 from archsearch.record import RunRecord
 from archsearch.report import write_ablation, write_report
-from archsearch.report.comparison import (
+from archsearch.report.plain_table import FORMATS
+from archsearch.report.run_comparison import (
     compare_runs,
     comparison_points,
     comparison_sentences,
     comparison_table,
 )
-from archsearch.report.comparison_page import write_comparison
-from archsearch.report.plain_table import FORMATS
+from archsearch.report.run_comparison_page import write_comparison
 from archsearch.run import find_run, load_run
 
 
-def report(
+def command(
     runs: Annotated[
         list[str],
         typer.Argument(help="Folder of a run or an ablation, or its name; several are compared."),

@@ -11,23 +11,23 @@ from archsearch.analysis import front_trials
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
 from archsearch.cli.front import end_if_empty, print_front, write_front
-from archsearch.cli.options import Download, DryRun, NewRunsDir, Quiet
-from archsearch.cli.plain import AsCsv, AsJson, table_format
 from archsearch.cli.progress import LiveProgress, describe
+from archsearch.cli.shared_options import Download, DryRun, NewRunsDir, Quiet
+from archsearch.cli.table_output import AsCsv, AsJson, table_format
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import shell_word
 from archsearch.option import DATA, OUTPUT
 from archsearch.record import RunRecord
 from archsearch.report.plain_table import FORMATS
 from archsearch.run import Place, SearchConfig, describe_plan, prepare, read_search, run_search
-from archsearch.run.tracked import front_entry
+from archsearch.run.tracking_entries import front_entry
 from archsearch.settings import Setting, settings_from
 from archsearch.tracking import open_tracker
 from archsearch.train import load_recipe
 
 
 @options_of(SearchConfig)
-def run(
+def command(
     space: Annotated[
         str,
         typer.Argument(help="Search space or study: a YAML file, or the name of one we ship."),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from archsearch.cluster.executor import Executor, PoolOptions, WorkerTime
-from archsearch.cluster.executors import INLINE, start_executor, take_over
+from archsearch.cluster.executor_registry import INLINE, start_executor, take_over
 from archsearch.cluster.job import (
     Event,
     FailedEvent,

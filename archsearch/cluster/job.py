@@ -10,7 +10,7 @@ from archsearch.arch import Arch
 from archsearch.model import build_model
 from archsearch.record import EpochMetrics
 from archsearch.train import Recipe
-from archsearch.train.fit import TakesImages
+from archsearch.train.compatibility import TakesImages
 from archsearch.train.recipe import Precision
 
 

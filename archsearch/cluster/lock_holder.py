@@ -20,7 +20,7 @@ _WORDS = 2
 
 
 @dataclass(frozen=True)
-class Holder:
+class LockHolder:
     """A process that holds a lock.
 
     Attributes:
@@ -71,7 +71,7 @@ def write_note(descriptor: int, what: str, expected_s: float) -> Iterator[None]:
             os.ftruncate(descriptor, 0)
 
 
-def read_note(descriptor: int) -> Holder | None:
+def read_note(descriptor: int) -> LockHolder | None:
     """Return who wrote into a lock file that it is held; None when nobody did."""
     try:
         note = json.loads(os.pread(descriptor, _MOST_BYTES, 0))
@@ -81,16 +81,16 @@ def read_note(descriptor: int) -> Holder | None:
         return None
     now = time.time()
     command, is_stopped = _process(pid)
-    return Holder(pid, command, what, max(0.0, now - since), until - now, is_stopped)
+    return LockHolder(pid, command, what, max(0.0, now - since), until - now, is_stopped)
 
 
-def find_holders(path: Path, descriptor: int) -> list[Holder]:
+def find_holders(path: Path, descriptor: int) -> list[LockHolder]:
     """Return the processes that hold a lock file, this one left out."""
     noted = read_note(descriptor)
     pids = [pid for pid in _kernel_pids(path) if pid != os.getpid()]
     if noted is not None and noted.pid != os.getpid() and (not pids or noted.pid in pids):
         return [noted]
-    return [Holder(pid, *_process_fields(pid)) for pid in pids]
+    return [LockHolder(pid, *_process_fields(pid)) for pid in pids]
 
 
 def _process_fields(pid: int) -> tuple[str, str, None, float, bool]:

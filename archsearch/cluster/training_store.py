@@ -19,8 +19,8 @@ from archsearch.errors import ArchsearchError
 from archsearch.files import write_text
 from archsearch.record import EpochMetrics
 from archsearch.train import Recipe
-from archsearch.train.defaults import resolved
 from archsearch.train.recipe import Precision
+from archsearch.train.recipe_defaults import resolved
 
 logger = logging.getLogger(__name__)
 

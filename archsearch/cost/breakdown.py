@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archsearch.cost.units import hooked
+from archsearch.cost.network_units import hooked
 
 #: of the product that shows the matrix rate: a card needs larger ones to be filled
 _MATRIX_SIDE = {"cpu": 768, "cuda": 8192}

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
-from archsearch.cost.composition import NOISE_SHARE, NOISY_SHARE
+from archsearch.cost.latency_model import NOISE_SHARE, NOISY_SHARE
+from archsearch.cost.latency_table import LatencyTable
 from archsearch.cost.measurer import Measurer
-from archsearch.cost.parts import REST, count_parts, parts_of
+from archsearch.cost.network_parts import REST, count_parts, parts_of
 from archsearch.cost.protocol import GATE, LatencyProtocol
-from archsearch.cost.table import LatencyTable
 from archsearch.errors import TrialError
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _MIN_HELD_OUT = 12
 _RETRIES = 2
 #: a reference within this share of its latency in quiet: the block beside it counts as quiet
 _QUIET_DRIFT = 0.03
-#: beyond this, dividing by the slowdown leaves too much; 3 times what a first look tolerates
+#: beyond this, dividing by the slowdown leaves too much; 3 times what a first measurement tolerates
 _MAX_DRIFT = 0.3
 
 
@@ -72,7 +72,7 @@ def calibrate_table(
         protocol: as the table's.
         time_limit_s: longest calibration.
         samples_per_part: networks that each part should be known from.
-        on_progress: told after every network.
+        on_progress: called after every network.
 
     Raises:
         ProbeError: the probe died.

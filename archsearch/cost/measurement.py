@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from archsearch.cost.estimate import (
+from archsearch.cost.latency_interval import (
     FEWEST_VALUES,
     is_narrow,
     is_steady,

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.measured_network import Target
 from archsearch.cost.probe import Comparison
 from archsearch.cost.protocol import LatencyProtocol
-from archsearch.cost.target import Target
 from archsearch.record import LatencyResult
 
 

@@ -16,10 +16,10 @@ from typing import IO, Any, NoReturn
 from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown, MachineRates
-from archsearch.cost.channel import receive, send
 from archsearch.cost.device import device_kind
+from archsearch.cost.measured_network import Target, pack
+from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
-from archsearch.cost.target import Target, pack
 from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem, TrialError
 from archsearch.record import LatencyResult
 
@@ -355,10 +355,10 @@ class Probe:
                 break
             time.sleep(0.01)
         code = process.poll() if process is not None else None
-        told = _last_line(log) if log is not None else ""
+        text = _last_line(log) if log is not None else ""
         self.close()
         how = "" if code is None else f" (exit code {code})"
-        raise ProbeError(f"the latency probe {what}{how}" + (f": {told}" if told else ""))
+        raise ProbeError(f"the latency probe {what}{how}" + (f": {text}" if text else ""))
 
 
 def _named(targets: Sequence[Target]) -> str:

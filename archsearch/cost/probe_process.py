@@ -21,9 +21,9 @@ import torch
 from torch import nn
 
 from archsearch.cost.breakdown import measure_rates, measure_units
-from archsearch.cost.channel import receive, send
 from archsearch.cost.device import is_device_lost, use_device
 from archsearch.cost.environment import current_environment
+from archsearch.cost.measured_network import BuiltTarget, unpack
 from archsearch.cost.measurement import (
     Measurement,
     TimedBlock,
@@ -33,11 +33,11 @@ from archsearch.cost.measurement import (
     reference_ms,
 )
 from archsearch.cost.memory import DTYPES
+from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import LatencyProtocol
-from archsearch.cost.reference import ReferenceNetwork, build_reference
 from archsearch.cost.reference_cache import ReferenceCache
+from archsearch.cost.reference_network import ReferenceNetwork, build_reference
 from archsearch.cost.runtimes import WAITING, prepare
-from archsearch.cost.target import BuiltTarget, unpack
 from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
 from archsearch.errors import InputError, Problem, TrialError
 
@@ -270,9 +270,9 @@ def _try(outbox: IO[bytes], action: Any) -> Any:
         send(outbox, {"error": "failed", "message": str(error)})
     except Exception as error:
         traceback.print_exc()
-        told = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         is_lost = is_device_lost(error)
-        send(outbox, {"error": "failed", "message": told, "is_lost": is_lost})
+        send(outbox, {"error": "failed", "message": text, "is_lost": is_lost})
     return None
 
 

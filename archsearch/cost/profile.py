@@ -10,12 +10,12 @@ from archsearch.arch import Arch, Spec
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
 from archsearch.cost.fvcore_counts import count_by_fvcore
+from archsearch.cost.latency_table import LatencyTable
+from archsearch.cost.measured_network import Target, build_target
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
+from archsearch.cost.network_units import find_units, unit_bytes
 from archsearch.cost.probe import Probe
 from archsearch.cost.protocol import FINAL, LatencyProtocol
-from archsearch.cost.table import LatencyTable
-from archsearch.cost.target import Target, build_target
-from archsearch.cost.units import find_units, unit_bytes
 from archsearch.record import LatencyResult
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Profile(Spec):
         training_bytes: activations kept for the backward pass, float32; None likewise.
         latency: measured; None when nothing was measured.
         predicted_ms: latency that a table expects; None without one.
-        predicted_interval_ms: range expected of a first look.
+        predicted_interval_ms: range expected of a first measurement.
         units: parts of the network in order.
         units_ms: sum of the units' times (parts of units not counted twice).
         clocked_ms: inference with the clocks inside, to be compared with ``units_ms``.

@@ -53,9 +53,9 @@ class LatencyProtocol(Spec):
     max_drift: Positive = 0.03
 
 
-#: a first look at a candidate: about a quarter of a second for a network of 5 ms. It tolerates a
-#: machine that is not quite quiet: on a shared virtual machine the strict 3 % rejected two thirds
-#: of the candidates and took 0.8 s for each
+#: a first measurement of a candidate: about a quarter of a second for a network of 5 ms. It
+#: tolerates a machine that is not quite quiet: on a shared virtual machine the strict 3 % rejected
+#: two thirds of the candidates and took 0.8 s for each
 GATE = LatencyProtocol(
     interval_share=0.1,
     min_blocks=6,

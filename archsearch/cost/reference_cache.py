@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from archsearch.cost.reference import REFERENCE_VERSION
+from archsearch.cost.reference_network import REFERENCE_VERSION
 from archsearch.files import write_json
 from archsearch.resources import cache_dir
 

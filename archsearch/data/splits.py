@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.data.decode import decode_image
+from archsearch.data.image_decoder import decode_image
 from archsearch.data.value_scale import NO_SCALE, ValueScale
 from archsearch.errors import InputError, Problem
 

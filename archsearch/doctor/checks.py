@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archsearch.doctor import hardware, software, storage
 from archsearch.doctor.finding import Finding
-from archsearch.doctor.outside import Answer, Question
+from archsearch.doctor.import_check import Answer, Question
 from archsearch.resources import cache_dir
 
 #: longest wait for other processes; all of it is to take less than 15 s

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archsearch.arch import Arch
 from archsearch.cost import count_macs
-from archsearch.export.isolated import ExportError, random_images, run_isolated
+from archsearch.export.isolated_run import ExportError, random_images, run_isolated
 from archsearch.model import Network, build_model
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from archsearch.arch import Arch
 from archsearch.export.construction import Construction, modules_of, quoted
-from archsearch.export.layout import Expression, Group, laid_out, prefixed
-from archsearch.export.library import Library
+from archsearch.export.source_collection import Library
+from archsearch.export.weight_layout import Expression, Group, laid_out, prefixed
 from archsearch.model.network import timm_config
 
 _TEMPLATE = "archsearch.export.template"
@@ -66,7 +66,7 @@ def {name}(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
 '''
 
 
-def python_source(
+def network_source(
     arch: Arch,
     docstring: str,
     *,

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from archsearch.record import RunRecord, TrialRecord
-from archsearch.report.units import ms_interval_text, ms_text
+from archsearch.report.number_format import ms_interval_text, ms_text
 
 
 def empty_front_lines(run: RunRecord) -> list[str]:
@@ -13,13 +13,13 @@ def empty_front_lines(run: RunRecord) -> list[str]:
     if measured and run.budget_ms is not None:
         return [_all_over(measured, run.budget_ms), _wider(run.budget_ms, measured)]
     count: Counter[str] = Counter(trial.state for trial in run.trials)
-    told = [
+    lines = [
         (count["infeasible"], "over a budget and never trained"),
         (count["failed"], "failed"),
         (count["pruned"], "stopped before the last epoch"),
         (count["running"], "still in training"),
     ]
-    causes = [f"{number:,} {what}" for number, what in told if number]
+    causes = [f"{number:,} {what}" for number, what in lines if number]
     why = "no candidate has been trained to the end"
     why += f": {', '.join(causes)}" if causes else "; none has been proposed"
     return [f"The front is empty: {why}.", *_reasons(run), _way_on(run, count)]
@@ -51,9 +51,9 @@ def _wider(budget_ms: float, trials: list[TrialRecord]) -> str:
 def _reasons(run: RunRecord) -> list[str]:
     """Return the last reason of a failure and of a rejection, the latter where nothing failed."""
     for state, word in (("failed", "failed"), ("infeasible", "was not trained")):
-        told = [trial for trial in run.trials if trial.state == state and trial.reason]
-        if told:
-            return [f"The last one, trial {told[-1].number}, {word}: {told[-1].reason}"]
+        lines = [trial for trial in run.trials if trial.state == state and trial.reason]
+        if lines:
+            return [f"The last one, trial {lines[-1].number}, {word}: {lines[-1].reason}"]
     return []
 
 

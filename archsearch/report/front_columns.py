@@ -15,11 +15,11 @@ from archsearch.analysis import (
 from archsearch.arch import summary
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import FIRST_TARGET, LatencyResult, RunRecord, TrialRecord
-from archsearch.report.certainty import look_at
-from archsearch.report.column import Column
+from archsearch.report.front_certainty import look_at
+from archsearch.report.latency_verdicts import MAY_BE_OVER
+from archsearch.report.number_format import count_text, ms_interval_text, ms_text, reported_text
+from archsearch.report.table_column import Column
 from archsearch.report.trial_remarks import remarks
-from archsearch.report.units import count_text, ms_interval_text, ms_text, reported_text
-from archsearch.report.verdicts import MAY_BE_OVER
 
 
 class FrontRow(NamedTuple):
@@ -77,7 +77,7 @@ def _latency_text(row: FrontRow) -> str:
     return _ms_text(row.latency)
 
 
-def front_columns(run: RunRecord) -> tuple[Column[FrontRow], ...]:
+def columns_of(run: RunRecord) -> tuple[Column[FrontRow], ...]:
     """Return the columns of the front of a run: those of every front, and its further objectives.
 
     Those follow the latency of the first target: for each further latency its value with its

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from archsearch.analysis import Marginal
 from archsearch.analysis.regression import Estimate
 from archsearch.percent import percent_text
-from archsearch.report.column import Column, tabulate
-from archsearch.report.importance_words import measure_line
+from archsearch.report.importance_findings import measure_line
+from archsearch.report.number_format import factor_text, p_text, points_text
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import factor_text, p_text, points_text
+from archsearch.report.table_column import Column, tabulate
 
 if TYPE_CHECKING:
     # what made it loads torch, and a table needs none

@@ -10,9 +10,9 @@ from archsearch.analysis import (
     run_accuracies,
 )
 from archsearch.record import RunRecord, TrialRecord
-from archsearch.report.column import Column
-from archsearch.report.units import duration_text, ms_text, reported_text
-from archsearch.report.verdicts import trial_verdict_text, verdict_counts
+from archsearch.report.latency_verdicts import trial_verdict_text, verdict_counts
+from archsearch.report.number_format import duration_text, ms_text, reported_text
+from archsearch.report.table_column import Column
 
 
 class RunRow(NamedTuple):

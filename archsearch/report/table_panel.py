@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from html import escape
 
-from archsearch.report.layout import Panel
+from archsearch.report.page_layout import Panel
 from archsearch.report.plain_table import PlainTable, written
 from archsearch.report.table_html import page_html
 
 _COPIES = (("md", "Copy as Markdown"), ("latex", "Copy as LaTeX"), ("csv", "Copy as CSV"))
 
 
-def table_panel(
+def panel_of(
     key: str,
     table: PlainTable,
     title: str = "",

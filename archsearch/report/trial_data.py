@@ -20,8 +20,8 @@ from archsearch.analysis import (
 from archsearch.arch import Arch, summary
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.front_columns import FRONT_COLUMNS
+from archsearch.report.latency_verdicts import latency_words
 from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
-from archsearch.report.verdicts import latency_words
 
 
 class TrialColumn(NamedTuple):

@@ -14,9 +14,9 @@ from optuna.study import StudyDirection
 from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, TrialRecord
-from archsearch.run.read_run import load_run, open_study
 from archsearch.run.run_folder import find_run
-from archsearch.search.store import RECORD
+from archsearch.run.run_reader import load_run, open_study
+from archsearch.search.study_store import RECORD
 from archsearch.space import Params
 
 #: fewer trials than this say nothing about importance

@@ -19,7 +19,7 @@ from archsearch.files import (
     write_bytes,
     write_text,
 )
-from archsearch.run.identity import differences_from
+from archsearch.run.run_identity import differences_from
 from archsearch.search.storage import OWN_FILE, Storage, own_storage, storage_of_run
 from archsearch.yaml_source import dump_yaml, load_yaml
 
@@ -252,7 +252,7 @@ class RunFolder:
         return f"runs in {parent}: {', '.join(names)}" if names else "start one: archsearch run"
 
 
-def run_folder(runs_dir: str | Path, name: str) -> RunFolder:
+def new_run_folder(runs_dir: str | Path, name: str) -> RunFolder:
     """Return the folder of run ``name``.
 
     Raises:

@@ -12,15 +12,20 @@ from archsearch.cost import ArchCounts
 from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.record import FIRST_TARGET, LatencyPrediction, TrialRecord
 from archsearch.run.config import SearchConfig
-from archsearch.run.latency.first_look import FirstLook, Looker, first_looks, what_was_done
-from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.latency.first_measurement import (
+    FirstMeasurement,
+    FirstMeasurer,
+    first_measurements,
+    remark_on,
+)
 from archsearch.run.latency.inference_memory import inference_bytes
-from archsearch.run.latency.table import ENOUGH_KNOWN
+from archsearch.run.latency.latency_regression import LatencyRegression
+from archsearch.run.latency.run_table import ENOUGH_KNOWN
 from archsearch.run.network_values import evaluation_of, record_of
 from archsearch.run.status import Listener
 from archsearch.search.engine import Engine
 from archsearch.search.evaluation import Evaluation
-from archsearch.search.samplers.surrogate.model_based import UNLIKELY
+from archsearch.search.samplers.surrogate.model_sampler import UNLIKELY
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 
@@ -43,7 +48,7 @@ _FAR_BELOW = 0.8
 _MAX_UNLIKELY = 16
 
 
-class CandidateMeasurer(Looker, Protocol):
+class CandidateMeasurer(FirstMeasurer, Protocol):
     """Costs of candidates before they are trained; see `LatencyMeasurer`."""
 
     def counts(self, arch: Arch) -> ArchCounts:
@@ -75,7 +80,7 @@ class NetworkScreening:
         config: SearchConfig,
         space: SearchSpace,
         measurer: CandidateMeasurer,
-        guess: LatencyGuess,
+        guess: LatencyRegression,
         listener: Listener,
         more: Mapping[str, CandidateMeasurer] | None = None,
     ) -> None:
@@ -140,13 +145,13 @@ class NetworkScreening:
     ) -> list[Evaluation]:
         """Measure latency at every target; settle what is over a budget, and return the rest.
 
-        What a busy machine makes of a candidate is no proof: see `first_looks`.
+        What a busy machine makes of a candidate is no proof: see `first_measurements`.
         """
         candidates = list(batch)
         for name, measurer in {FIRST_TARGET: self._measurer, **self._more}.items():
             limit = self._limits.get(name)
             archs: list[Arch] = [record_of(candidate).arch for candidate in candidates]
-            looks = first_looks(measurer, archs, limit)
+            looks = first_measurements(measurer, archs, limit)
             left = []
             for candidate, look in zip(candidates, looks, strict=True):
                 found = self._looked_at(candidate, name, look, limit)
@@ -160,9 +165,13 @@ class NetworkScreening:
         return candidates
 
     def _looked_at(
-        self, candidate: Evaluation, name: str, look: FirstLook | TrialError, limit: float | None
+        self,
+        candidate: Evaluation,
+        name: str,
+        look: FirstMeasurement | TrialError,
+        limit: float | None,
     ) -> Evaluation:
-        """Return a candidate with what a first look at one target says."""
+        """Return a candidate with what a first measurement of one target says."""
         record = record_of(candidate)
         if isinstance(look, TrialError):
             self._listener.line(f"trial {candidate.number} failed: {look}")
@@ -181,9 +190,9 @@ class NetworkScreening:
         else:
             found = candidate
             if limit is not None and look.rejected:
-                self._listener.line(what_was_done(candidate.number, look, limit))
+                self._listener.line(remark_on(candidate.number, look, limit))
         if name == FIRST_TARGET:
-            self._judge_table(candidate, limit)
+            self._check_table(candidate, limit)
         return found
 
     def _refuse(self, candidate: Evaluation, reason: str) -> Evaluation:
@@ -208,7 +217,7 @@ class NetworkScreening:
                 f"{self._unlikely} nearest to it: the search ends here"
             )
 
-    def _judge_table(self, candidate: Evaluation, limit: float | None) -> None:
+    def _check_table(self, candidate: Evaluation, limit: float | None) -> None:
         """Stop refusing by prediction when one of the refused was far from its prediction."""
         record = record_of(candidate)
         expected, latency = record.predicted, record.latency

@@ -14,7 +14,7 @@ from archsearch.errors import RunError
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.patience import Patience
 from archsearch.search.rungs import Rungs
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import Params, SearchSpace
 
@@ -45,7 +45,7 @@ class Policy:
         fill_first: results are used only when every worker has work, so that what a proposal
             knows depends on no clock; otherwise as they come.
         reuse_results: a configuration that is proposed again gets the recorded result; otherwise
-            the repeat is told without one.
+            a duplicate gets none.
         look_after: proposals in a row that need no evaluation, before results are looked at again.
         give_up_after: such proposals in a row after which nothing new is proposed any more.
         finish_one: one candidate at least goes on to the last rung.
@@ -130,8 +130,8 @@ class Evaluator(Protocol):
         """Return what the study keeps of a trial, plain data."""
         ...
 
-    def told(self, evaluation: Evaluation, log: TrialLog) -> None:
-        """Take note of a trial that was told."""
+    def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
+        """Note a finished trial."""
         ...
 
     def restored(self) -> Iterable[Evaluation]:
@@ -399,7 +399,7 @@ class Engine:
 
     def _tell(self, evaluation: Evaluation) -> None:
         self.log.tell(evaluation)
-        self._evaluator.told(evaluation, self.log)
+        self._evaluator.recorded(evaluation, self.log)
 
     def _why_ended(self) -> str:
         if self._is_late:

@@ -15,16 +15,16 @@ from dataclasses import replace
 from typing import Any
 
 from archsearch.errors import InputError, Problem
-from archsearch.search.arguments import Evaluate, check_arguments, check_evaluator
+from archsearch.search.argument_checks import Evaluate, check_arguments, check_evaluator
 from archsearch.search.engine import Engine, Limits, Policy
 from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.result import SearchResult
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
-from archsearch.search.samplers.surrogate.model_based import observe_complete
+from archsearch.search.samplers.surrogate.model_sampler import observe_complete
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
-from archsearch.search.store import CANDIDATE, StudyStore
-from archsearch.search.task import VALUES, KnownValue, Task
+from archsearch.search.search_task import VALUES, KnownValue, Task
+from archsearch.search.study_store import CANDIDATE, StudyStore
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 
@@ -102,7 +102,7 @@ def search(
             state is kept there if it is plain JSON data, such as the path of a checkpoint;
             otherwise a paused configuration is given None again after a restart.
         name: of the study.
-        listener: called with each trial when it is told.
+        listener: called with each trial when its result is recorded.
 
     Raises:
         InputError: the arguments do not fit together, or the evaluator does not return what it
@@ -333,7 +333,7 @@ class _FunctionEvaluator:
     def _fidelity(self, rung: int) -> float | None:
         return self._rungs.fidelities[rung] if self._rungs is not None else None
 
-    # -- what is told
+    # -- results
 
     def point(self, evaluation: Evaluation) -> Sequence[float] | None:
         """Return the objectives, smaller is better; None after a failure."""
@@ -370,7 +370,7 @@ class _FunctionEvaluator:
             kept[_STATE] = text
         return kept
 
-    def told(self, evaluation: Evaluation, log: TrialLog) -> None:
+    def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
         """Keep the state of a paused configuration, and call the listener."""
         if evaluation.state != "infeasible":
             self._note(evaluation)

@@ -1,4 +1,4 @@
-"""Whether a search still gains: hypervolume of what was told, against a corner that follows it."""
+"""Whether a search still improves: hypervolume of its results."""
 
 import math
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ class SearchResult:
 
     Attributes:
         objectives: direction by name.
-        trials: every trial, in the order in which they were told.
+        trials: every trial, in the order of their results.
         stopped: why the search ended.
         study: the Optuna study.
         fidelities: of the rungs; empty in a search without.

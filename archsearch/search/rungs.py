@@ -105,8 +105,8 @@ class Rungs:
             feasible: whether constraints are met.
         """
         self._begun[rung].add(candidate)
-        told = None if point is None else tuple(float(value) for value in point)
-        self._results[rung].append(_Result(candidate, told, feasible))
+        values = None if point is None else tuple(float(value) for value in point)
+        self._results[rung].append(_Result(candidate, values, feasible))
 
     def next(self, at_least: int = 0) -> tuple[int, int] | None:
         """Return the candidate to promote and the rung it goes to; None when there is none.

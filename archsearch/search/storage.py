@@ -102,7 +102,7 @@ class Storage:
         return hidden(text, self.url) if self.url else text
 
     @contextlib.contextmanager
-    def told(self, what: str, *also: type[Exception]) -> Iterator[None]:
+    def explain_errors(self, what: str, *also: type[Exception]) -> Iterator[None]:
         """Turn errors of the storage into a `RunError`: one sentence, without secrets.
 
         Args:

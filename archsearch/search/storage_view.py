@@ -55,7 +55,7 @@ class StorageView(BaseStorage):
         self._writable = writable
         self._lock = threading.Lock()
         self._shown: dict[int, tuple[FrozenTrial, FrozenTrial]] = {}
-        with storage.told("cannot be read", Exception):
+        with storage.explain_errors("cannot be read", Exception):
             self._inner = storage.open() if writable else storage.open_to_read()
             self._study_id = self._inner.get_study_id_from_name(study_name)
 

@@ -7,7 +7,7 @@ from typing import Any
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.patience import Patience
 from archsearch.search.rungs import Rungs
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 
 #: objectives of a trial, smaller is better; None where it has none to compare
 Point = Callable[[Evaluation], Sequence[float] | None]
@@ -27,7 +27,7 @@ class TrialLog:
 
     Attributes:
         counts: configurations by state, of each the latest.
-        trials: in the order in which they were told, repeats left out.
+        trials: in the order of their results, repeats left out.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from typing import Any
 from archsearch.arch import Arch, Block, Stage
 from archsearch.space.nodes import Fields, Items, Node, resolve, unfolded
 from archsearch.space.parameter import Params
-from archsearch.space.plan import plan_of
+from archsearch.space.parameter_plan import plan_of
 from archsearch.yaml_source import KeyPath
 
 #: keys of a stage that say one thing together

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from archsearch.arch import Spec
 from archsearch.data import Split
-from archsearch.train.feed import cut, open_feed
+from archsearch.train.batch_feed import cut, open_feed
 from archsearch.train.inputs import Normalization
 
 _BATCH = 256

@@ -11,7 +11,7 @@ from archsearch.cluster.worker import Worker
 from archsearch.cost import ArchCounts, Probe, count_arch
 from archsearch.errors import TrialError
 from archsearch.record import LatencyResult
-from archsearch.run.latency.first_look import first_looks
+from archsearch.run.latency.first_measurement import first_measurements
 from archsearch.run.latency.inference_memory import inference_bytes
 from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.tune.study import Study, TuneStudy, tune_study
@@ -92,7 +92,7 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
         study = self._study
         with Probe(study.device, study.latency.threads) as probe:
             measurer = LatencyMeasurer(probe, machine_lock(), study.latency)
-            look = first_looks(measurer, [self._arch], study.budgets.latency_ms)[0]
+            look = first_measurements(measurer, [self._arch], study.budgets.latency_ms)[0]
         if isinstance(look, TrialError):
             raise look
         return look.latency

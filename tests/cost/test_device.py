@@ -159,11 +159,11 @@ def test_every_command_refuses_a_wrong_device(
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--device", device])
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
     expected = "no CUDA device can be used here" if device.startswith("cuda") else "cuda:N"
-    assert expected in told
-    assert "device: " in told
+    assert expected in output
+    assert "device: " in output
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from archsearch.analysis import best, choose, front_trials, knee
+from archsearch.dashboard.notes import trial_note
 from archsearch.export.description import accuracy_text
-from archsearch.live.notes import trial_note
 from archsearch.percent import percent_text
 from archsearch.record import SeedResult
 from archsearch.report import FRONT_COLUMNS, front_points, front_table, headline, written
-from archsearch.report.comparison import compare_runs, comparison_points
 from archsearch.report.front_data import front_info
+from archsearch.report.run_comparison import compare_runs, comparison_points
 from tests.report.synthetic_run import synthetic_run
-from tests.report.test_page import Tree, data_of, page_of
-from tests.report.test_tables import printed
+from tests.report.test_run_page import Tree, data_of, page_of
+from tests.report.test_run_tables import printed
 
 
 def _changed(run, change):

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from archsearch.analysis import RankCorrelation, epoch_correlations
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, Drawing, new_figure
-from archsearch.report.units import plural
+from archsearch.report.number_format import plural
 
 
 def correlation_title(found: tuple[RankCorrelation, ...]) -> str:

@@ -17,7 +17,7 @@ from archsearch.report.figures.drawing import (
     new_figure,
     plain,
 )
-from archsearch.report.units import points_text
+from archsearch.report.number_format import points_text
 
 #: pixels of one row, and of what is above and below the rows
 ROW, REST = 44, 96
@@ -170,8 +170,8 @@ def draw_main_effects(view: AblationView) -> Drawing | None:
 
 
 def _words(rows: Sequence[EffectRow]) -> str:
-    told = []
+    lines = []
     for row in rows:
         low, high = (points_text(end / 100) for end in row.interval)
-        told.append(f"{row.name}: {points_text(row.value / 100)} ({low} to {high}), {row.kind}")
-    return f"In percentage points, {'; '.join(told)}."
+        lines.append(f"{row.name}: {points_text(row.value / 100)} ({low} to {high}), {row.kind}")
+    return f"In percentage points, {'; '.join(lines)}."

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from archsearch.record import LatencyResult, RunRecord
 from archsearch.report.figures.drawing import FRONT, OTHER, Drawing, new_figure
-from archsearch.report.units import ms_text, plural
+from archsearch.report.number_format import ms_text, plural
 
 
 class LatencyCheckInfo(NamedTuple):

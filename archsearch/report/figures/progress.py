@@ -10,7 +10,7 @@ from archsearch.analysis import Reference, progress, reference_point
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, SECOND, Drawing, style
-from archsearch.report.units import duration_text, plural
+from archsearch.report.number_format import duration_text, plural
 
 Against = Literal["seconds", "trials", "epochs"]
 _AXES = {

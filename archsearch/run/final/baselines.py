@@ -28,12 +28,12 @@ from archsearch.cluster import (
 )
 from archsearch.cluster.job import build_network
 from archsearch.cost import count_macs, count_params
-from archsearch.cost.target import Target
+from archsearch.cost.measured_network import Target
 from archsearch.data import DataSplits
 from archsearch.errors import ArchsearchError, InputError, Problem, TrialError, nearest
 from archsearch.model import build_model
 from archsearch.record import BaselineRecord, LatencyResult
-from archsearch.run.final.confirmation import why_not
+from archsearch.run.final.latency_confirmation import why_not
 from archsearch.run.status import Listener
 from archsearch.train import Recipe, Trainer
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from archsearch.analysis import best_guesses
 from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
 from archsearch.record import Aims, SeedResult, TrialRecord
-from archsearch.run.plan import duration
+from archsearch.run.cost_plan import duration
 from archsearch.run.status import Listener, SearchStatus
 from archsearch.train import Recipe
 

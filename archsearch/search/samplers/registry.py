@@ -8,7 +8,11 @@ import optuna
 
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.samplers.evolution import Choose, EvolutionSampler, choose_first
-from archsearch.search.samplers.surrogate.model_based import Accept, ModelSampler, observe_complete
+from archsearch.search.samplers.surrogate.model_sampler import (
+    Accept,
+    ModelSampler,
+    observe_complete,
+)
 from archsearch.search.samplers.surrogate.observed_trials import Observe
 from archsearch.search.samplers.surrogate.rung_prediction import Known
 from archsearch.space import Params, SearchSpace
