@@ -16,7 +16,7 @@ from archsearch.report.figures.effects import draw_effects, draw_main_effects
 from archsearch.report.figures.interactions import draw_interactions
 from archsearch.report.figures.variant_costs import draw_costs
 from archsearch.report.figures.variant_curves import draw_mean_curves
-from archsearch.report.page_layout import Layout, Section
+from archsearch.report.layout import Layout, Section
 
 LAYOUT = Layout(
     kind="Ablation",

@@ -6,7 +6,7 @@ from archsearch.report.importance_page import (
     importance_panel,
     marginals_panel,
 )
-from archsearch.report.page_layout import Layout, Section
+from archsearch.report.layout import Layout, Section
 
 LAYOUT = Layout(
     kind="Importance",

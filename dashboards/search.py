@@ -1,6 +1,5 @@
 """The page of one search: the front first, then how sure it is and how it came about."""
 
-from archsearch.report.baseline_panel import baseline_panel
 from archsearch.report.figures import (
     draw_choices,
     draw_correlation,
@@ -13,8 +12,9 @@ from archsearch.report.figures import (
     draw_progress_over_time,
     draw_time,
 )
-from archsearch.report.page_layout import Layout, Section
-from archsearch.report.run_panels import (
+from archsearch.report.layout import Layout, Section
+from archsearch.report.panels import (
+    baseline_panel,
     budget_panel,
     card_panel,
     configuration_panel,

@@ -3,8 +3,8 @@
 from html import escape
 
 from archsearch.report.ablation_view import AblationView, ablation_sentences
-from archsearch.report.page_layout import Panel
-from archsearch.report.run_panels import definitions, environment_rows
+from archsearch.report.layout import Panel
+from archsearch.report.panels import definitions, environment_rows
 from archsearch.report.table_panel import panel_of
 from archsearch.report.variant_tables import ablation_table, effects_table, interactions_table
 from archsearch.yaml_source import dump_yaml

@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from archsearch.record import Environment
 from archsearch.report.figures.drawing import DARK, Drawing
-from archsearch.report.page_layout import Layout, Panel
+from archsearch.report.layout import Layout, Panel
 from archsearch.report.trial_data import script_json
 
 _ASSETS = Path(__file__).parent / "assets"

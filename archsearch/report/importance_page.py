@@ -6,9 +6,9 @@ from archsearch.files import write_text
 from archsearch.report.html_document import NO_TRIALS, Heading, render
 from archsearch.report.importance_findings import verdicts
 from archsearch.report.importance_tables import importance_table, marginals_table
+from archsearch.report.layout import Layout, Panel, load_layout
 from archsearch.report.number_format import plural
-from archsearch.report.page_layout import Layout, Panel, load_layout
-from archsearch.report.run_panels import definitions, environment_rows
+from archsearch.report.panels import definitions, environment_rows
 from archsearch.report.table_panel import panel_of
 from archsearch.run import RunImportance
 

@@ -8,7 +8,7 @@ from archsearch.arch import summary
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.figures import Drawing
-from archsearch.report.page_layout import load_layout
+from archsearch.report.layout import load_layout
 
 
 def run_frame(run: RunRecord) -> Any:

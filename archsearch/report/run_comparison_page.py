@@ -14,8 +14,8 @@ from archsearch.report.figures import Drawing
 from archsearch.report.figures.fronts import draw_fronts
 from archsearch.report.html_document import document, figure_data, figure_html
 from archsearch.report.latency_verdicts import trial_verdict_text
+from archsearch.report.layout import Panel
 from archsearch.report.number_format import ms_text, plural, points_text
-from archsearch.report.page_layout import Panel
 from archsearch.report.run_columns import RUN_COLUMNS
 from archsearch.report.run_comparison import (
     Beaten,

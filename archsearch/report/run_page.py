@@ -7,8 +7,8 @@ from archsearch.analysis import best, deciding_accuracies, front_trials, knee, n
 from archsearch.files import write_text
 from archsearch.record import RunRecord
 from archsearch.report.html_document import Heading, render
+from archsearch.report.layout import Layout, load_layout
 from archsearch.report.number_format import duration_text, plural
-from archsearch.report.page_layout import Layout, load_layout
 from archsearch.report.run_sentences import headline
 from archsearch.report.shell_commands import export_command
 from archsearch.report.trial_data import trial_columns

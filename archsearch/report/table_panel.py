@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from archsearch.report.page_layout import Panel
+from archsearch.report.layout import Panel
 from archsearch.report.plain_table import PlainTable, written
 from archsearch.report.table_html import page_html
 

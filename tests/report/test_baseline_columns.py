@@ -7,7 +7,7 @@ from rich.console import Console
 from archsearch.analysis import accuracy_interval, front_trials, versus
 from archsearch.report import baseline_table
 from archsearch.report.baseline_columns import BaselineRow, baseline_rows, verdict
-from archsearch.report.baseline_panel import baseline_panel
+from archsearch.report.panels import baseline_panel
 from tests.report.synthetic_run import synthetic_run
 
 

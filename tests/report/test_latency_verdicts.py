@@ -14,8 +14,8 @@ from archsearch.export.description import latency_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 from archsearch.report import empty_front_lines, front_points, front_table
 from archsearch.report.latency_verdicts import verdict_counts, verdict_line, verdict_remedy
+from archsearch.report.layout import load_layout
 from archsearch.report.notebook import run_frame
-from archsearch.report.page_layout import load_layout
 from archsearch.report.plain_table import written
 from archsearch.report.run_comparison import compare_runs, comparison_points
 from archsearch.report.run_page import render_page

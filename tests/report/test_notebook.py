@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from archsearch.errors import InputError
+from archsearch.report.layout import load_layout
 from archsearch.report.notebook import run_figures
-from archsearch.report.page_layout import load_layout
 from tests.report.synthetic_run import synthetic_run
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"

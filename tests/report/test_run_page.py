@@ -9,7 +9,7 @@ from archsearch.analysis import front_trials
 from archsearch.arch import summary
 from archsearch.report import write_report
 from archsearch.report.front_data import front_info
-from archsearch.report.page_layout import load_layout
+from archsearch.report.layout import load_layout
 from archsearch.report.run_page import render_page
 from tests.report.conftest import HOSTILE
 from tests.report.synthetic_run import synthetic_run
@@ -158,7 +158,7 @@ def test_the_file_appears_whole_or_not_at_all(usual, tmp_path):
     before = path.read_bytes()
     broken = tmp_path / "broken.py"
     broken.write_text(
-        "from archsearch.report.page_layout import Layout, Section\n"
+        "from archsearch.report.layout import Layout, Section\n"
         "def fail(run):\n    raise RuntimeError('no')\n"
         "LAYOUT = Layout('x', (Section('', (fail,)),))\n"
     )

@@ -21,8 +21,8 @@ from archsearch.report.figures.effects import effect_rows, main_effect_rows
 from archsearch.report.figures.interactions import interactions_info
 from archsearch.report.figures.variant_costs import cost_points, label_places
 from archsearch.report.figures.variant_curves import mean_curves
+from archsearch.report.layout import load_layout
 from archsearch.report.number_format import change_text, points_text
-from archsearch.report.page_layout import load_layout
 from tests.report.conftest import HOSTILE
 from tests.report.synthetic_ablation import FACTORS, synthetic_ablation, synthetic_factorial
 from tests.report.test_run_page import Tree

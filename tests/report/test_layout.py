@@ -1,7 +1,7 @@
 import pytest
 
 from archsearch.errors import InputError
-from archsearch.report.page_layout import Layout, Panel, Section, load_layout
+from archsearch.report.layout import Layout, Panel, Section, load_layout
 from archsearch.resources import resource_names
 
 
@@ -15,7 +15,7 @@ def test_every_dashboard_loads(name):
 def test_own_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "from archsearch.report.page_layout import Layout, Panel, Section\n"
+        "from archsearch.report.layout import Layout, Panel, Section\n"
         "LAYOUT = Layout('Mine', (Section('', (lambda run: Panel('a', '', run.name),)),))\n"
     )
     layout = load_layout(path)

@@ -5,9 +5,10 @@ from html import escape
 
 from archsearch.analysis import front_trials, num_images
 from archsearch.record import Environment, RunRecord
+from archsearch.report.baseline_columns import baseline_table
 from archsearch.report.latency_verdicts import SITTING, verdict_line, verdict_remedy
+from archsearch.report.layout import Panel
 from archsearch.report.number_format import bytes_text, plural
-from archsearch.report.page_layout import Panel
 from archsearch.report.run_sentences import sentences
 from archsearch.report.run_tables import front_table
 from archsearch.report.shell_commands import export_command
@@ -76,6 +77,12 @@ def front_table_panel(run: RunRecord) -> Panel:
         ],
         kind="rows",
     )
+
+
+def baseline_panel(run: RunRecord) -> Panel | None:
+    """Return the baselines as a table of the page; None when there are none."""
+    table = baseline_table(run)
+    return panel_of("baseline", table, kind="rows") if table is not None else None
 
 
 def verdict_panel(run: RunRecord) -> Panel | None:
