@@ -1,10 +1,10 @@
-"""Import and call what users bring in Python: ``model.py:build`` or ``package.module:build``.
+"""Import and call users' Python code: ``model.py:build`` or ``package.module:build``.
 
-A user's file finds its neighbours, but hides nothing: its folder, the parent of its package and
-the working directory stand at the end of the module path, so that a ``random.py`` beside it is
-never taken for the standard library's. What it prints goes to standard error, since standard
-output may be read by a program, and nothing is written beside it. What it raises becomes an
-`InputError` at the user's own line.
+A user's file can import its neighbours, but shadows nothing: its folder, the parent of its package
+and the working directory stand at the end of the module path, so that a ``random.py`` beside it is
+never taken for the standard library's. What it prints goes to standard error, since standard output
+may be read by a program, and nothing is written beside it. What it raises becomes an `InputError`
+at the user's own line.
 """
 
 import contextlib
@@ -156,7 +156,7 @@ def load_file(path: str | Path) -> ModuleType:
 
 @contextlib.contextmanager
 def explain_errors(name: str, file: str = "", does: str = "") -> Iterator[None]:
-    """Run a user's code inside: say in one sentence what it raises, at the user's own line.
+    """Run a user's code inside; turn its errors into one sentence with the user's line.
 
     Args:
         name: of what is run, as the user wrote it.

@@ -154,7 +154,7 @@ _TOLD = (
 
 
 def _marked(error: yaml.MarkedYAMLError, name: str) -> Problem:
-    """Say in one sentence what the parser found, and where."""
+    """Return the parser's error as a problem with its line."""
     mark = error.problem_mark or error.context_mark
     texts, remedy = " ".join((error.problem or error.context or "").split()), _PLAIN
     for pattern, ours, way_out in _TOLD:

@@ -224,7 +224,7 @@ def test_ctrl_c_stays_ctrl_c() -> None:
 
 
 def test_python_m_archsearch_beside_a_file_of_the_standard_library(tmp_path: Path) -> None:
-    """``python -m`` puts the working directory first; it must not hide Python's own modules."""
+    """``python -m`` puts the working directory first; it must shadow nothing."""
     write({f"{name}.py": "raise SystemExit('taken')" for name in ("random", "json", "queue")})
     done = subprocess.run(
         [sys.executable, "-m", "archsearch", "--version"],

@@ -1,4 +1,4 @@
-"""What an ablation is about to do and what it will cost, before it does it."""
+"""The plan of an ablation and its cost, before anything is trained."""
 
 from archsearch.ablation.preparation import PreparedAblation
 from archsearch.cost import count_arch
@@ -27,7 +27,7 @@ def describe_cost(prepared: PreparedAblation, trainings: int, reused: int, worke
     )
     an_epoch = epoch_seconds(trainer)
     macs = [count_arch(network.arch).macs for network in networks.all]
-    # time goes with multiply-adds, roughly
+    # time is roughly proportional to multiply-adds
     total = trainings * epochs * an_epoch * sum(macs) / len(macs) / macs[0] / workers
     there = f" ({reused} are there already)" if reused else ""
     return (

@@ -1,4 +1,4 @@
-"""Which combinations of a factorial to train when there are too many: a D-optimal fraction."""
+"""The combinations of a factorial to train when there are too many: a D-optimal fraction."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def full_factorial(num_levels: Sequence[int]) -> Design:
 
 
 def fractional_factorial(num_levels: Sequence[int], count: int, seed: int = 0) -> Design:
-    """Return ``count`` combinations that tell main effects best, and interactions next.
+    """Return ``count`` combinations that estimate main effects best, and interactions next.
 
     Maximises det(X'X + K): X codes intercept, main effects and two-way interactions, and K is the
     inverse prior variance of the interactions (DuMouchel and Jones, "A simple Bayesian

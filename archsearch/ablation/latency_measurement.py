@@ -1,4 +1,4 @@
-"""Latency of every network of an ablation, measured in quiet and by turns."""
+"""Latency of every network of an ablation, measured on a quiet machine and by turns."""
 
 from archsearch.ablation.ablation_folder import AblationFolder
 from archsearch.ablation.preparation import PreparedAblation
@@ -10,7 +10,7 @@ from archsearch.run.config import LatencyTarget
 from archsearch.run.final.latency_confirmation import measure_to_publish, why_not
 from archsearch.run.latency.measurement import LatencyMeasurer
 
-#: seconds that repeating what a busy machine gave may take in each turn
+#: longest time for repetitions on a busy machine, in each turn
 _PATIENCE_S = 60.0
 #: networks that take turns; more would hold the machine for too long
 _TURNS = 10
@@ -34,7 +34,7 @@ def measure_latencies(
     quiet: QuietLock,
     listener: AblationListener,
 ) -> tuple[Environment, dict[str, LatencyResult], list[str]]:
-    """Measure what has not been measured here before, and what was rejected then.
+    """Measure what has no latency from here yet, or a rejected one.
 
     Returns:
         where it was measured; digest to latency; and a line for each network whose latency is a
@@ -51,7 +51,7 @@ def measure_latencies(
     notes: list[str] = []
     if not missing:
         return environment, known, notes
-    listener.line(f"measuring the latency of {len(missing)} networks in quiet")
+    listener.line(f"measuring the latency of {len(missing)} networks on a quiet machine")
     with Probe(prepared.device, target.threads) as probe:
         measurer = LatencyMeasurer(probe, quiet, target, say=listener.line)
         for start in range(0, len(missing), _TURNS):
@@ -70,5 +70,5 @@ def measure_latencies(
 
 
 def _is_known(latency: LatencyResult | None) -> bool:
-    """Return whether there is more than a guess, which the next session measures again."""
+    """Return whether the latency is known; a rejected one is measured again by the next session."""
     return latency is not None and not latency.is_guess

@@ -1,4 +1,4 @@
-"""Make the networks of a study, one at a time, and collect what is wrong with them."""
+"""Build the networks of a study one at a time, and collect their problems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +40,7 @@ class Networks:
     """Every network of an ablation.
 
     Attributes:
-        design: how the variants come about.
+        design: how the variants are formed.
         all: the base first.
         factors: factor to the labels of its levels, the base's first.
         runs: folders of the runs that they come from.
@@ -123,7 +123,7 @@ def _names(wanted: Sequence[str], known: Mapping[str, Network]) -> list[str]:
 
 
 class NetworkBuilder:
-    """Makes single networks of one study and collects what is wrong with them.
+    """Builds single networks of one study and collects their problems.
 
     Args:
         study: the study.

@@ -48,7 +48,7 @@ def run_ablation(
 
     Args:
         prepared: what to run.
-        listener: watches.
+        listener: receives progress.
         more_seeds: after each round says which variants need further seeds, until none does or
             the time limit of the execution is over; None trains the study's seeds only.
         retry_failed: train again what failed in an earlier session.

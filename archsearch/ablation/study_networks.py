@@ -136,7 +136,7 @@ def _combinations(
     wanted = round(fraction * full)
     needed = 1 + sum(count - 1 for count in counts)
     if wanted < needed:
-        rule = f"must leave at least {needed} of {full} combinations to tell main effects apart"
+        rule = f"must leave at least {needed} of {full} combinations to estimate main effects"
         place = ("factorial", "fraction")
         remedy = f"use {needed}/{full} or more"
         builder.problem(place, rule, fraction, remedy)

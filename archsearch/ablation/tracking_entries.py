@@ -1,4 +1,4 @@
-"""An ablation as entries for the tools that it is logged to: each training of each network."""
+"""Tracking entries of an ablation: each training of each network."""
 
 import re
 from collections.abc import Iterator

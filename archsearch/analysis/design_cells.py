@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 
 
 class Cells(NamedTuple):
-    """Combinations of levels that were seen.
+    """Combinations of levels with evaluations.
 
     Attributes:
         levels: (N, factors) place of each level.

@@ -14,7 +14,7 @@ from archsearch.errors import InputError, Problem
 
 
 class Effect(NamedTuple):
-    """What one level, or one pair of levels, adds to the average over all combinations.
+    """The effect of one level, or of one pair of levels, on the average over all combinations.
 
     Attributes:
         factors: one name for a main effect, two for an interaction.
@@ -34,7 +34,7 @@ class Effect(NamedTuple):
 
 
 class Effects(NamedTuple):
-    """What a factorial says.
+    """The effects in a factorial.
 
     Attributes:
         mean: grand mean over all combinations.

@@ -1,4 +1,4 @@
-"""The accuracy that a trial is reported with: of seeds that had no part in choosing it."""
+"""The accuracy that a trial is reported with: of independent seeds."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,11 @@ class Reported(NamedTuple):
     """The one accuracy that leads wherever a trial is shown, as a share.
 
     Attributes:
-        value: mean over the other seeds; with the seed that chose where there are none, which is
+        value: mean over the other seeds; with the search seed where there are none, which is
             optimistic: the luckiest of many candidates was chosen by it.
         interval: 95 %, over seeds and images; over images alone where fewer than two seeds are
             known; None where neither can be determined.
-        num_seeds: other seeds behind it; 0 for the seed that chose.
+        num_seeds: other seeds behind it; 0 for the search seed.
     """
 
     value: float
@@ -34,8 +34,8 @@ class Reported(NamedTuple):
         if not self.num_seeds:
             return "with the selected seed, so optimistic"
         if self.num_seeds == 1:
-            return "with a seed that chose nothing"
-        return f"mean of {self.num_seeds} seeds that chose nothing"
+            return "with an independent seed"
+        return f"mean of {self.num_seeds} independent seeds"
 
 
 class _Noise(NamedTuple):
@@ -108,7 +108,7 @@ def deciding_accuracies(trials: Sequence[TrialRecord]) -> dict[int, float]:
     """Return the accuracies by which trials are ranked, by number: all of one kind.
 
     That is the mean over other seeds once every trial that no other beats by its plain values was
-    trained with some, and the accuracy with the seed that chose until then: a lucky number does
+    trained with some, and the accuracy with the search seed until then: a lucky number does
     not compete with a mean. A trial without such a mean is left out where others have one.
     """
     means = {

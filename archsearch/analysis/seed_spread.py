@@ -1,4 +1,4 @@
-"""How much accuracy moves from seed to seed, pooled over networks where their spreads agree."""
+"""The spread of accuracy between seeds, pooled over networks where their spreads agree."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -21,7 +21,7 @@ class Spread(NamedTuple):
         pooled: variance of one accuracy around variant plus seed, over all networks.
         df: degrees of freedom of it.
         equal: whether the networks' spreads agree.
-        floor: the least variance that accuracies counted on so many images can show.
+        floor: the least variance that accuracies counted on this many images can have.
     """
 
     pooled: float
@@ -42,7 +42,7 @@ def spread_of(
     Args:
         accuracies: network to seed to accuracy.
         num_images: images behind each accuracy; a spread of less than one image's rounding
-            (variance 1/12 of its square) is not believed.
+            (variance 1/12 of its square) is raised to that.
 
     Returns:
         None when no network has two seeds to compare.

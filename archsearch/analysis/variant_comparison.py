@@ -12,7 +12,7 @@ from archsearch.analysis.seed_spread import spread_of
 from archsearch.errors import InputError, Problem, nearest
 
 Verdict = Literal["better", "worse", "not distinguishable", "more seeds"]
-#: chance with which the seeds asked for would settle a difference as large as the one seen
+#: power with which the added seeds find a difference as large as the observed one
 POWER = 0.8
 
 
@@ -28,8 +28,8 @@ class Compared(NamedTuple):
         difference: mean of variant minus base over the pairs.
         interval: of the difference, simultaneous over all variants; infinite when unknown.
         p: adjusted for the number of variants.
-        verdict: ``more seeds`` when some more would settle a difference of the size seen.
-        more_seeds: how many, for variant and base; None when no verdict waits for them.
+        verdict: ``more seeds`` when some more would settle a difference of the observed size.
+        more_seeds: how many, for variant and base; None when the verdict needs none.
         power_gap: true difference that this many seeds find with 80 % power.
     """
 
@@ -100,16 +100,16 @@ def compare(
     intervals are Dunnett's (max-t): together they hold all true differences with probability
     ``confidence``. Where the networks' spreads differ (Cochran's test at 5 %), each variant has a
     t interval of its own pairs with Bonferroni's correction instead. Where every network has one
-    seed, the count of images is all that is known of the noise: Newcombe's intervals, Bonferroni.
+    seed, the noise is known from the number of images alone: Newcombe's intervals, Bonferroni.
 
     Args:
         accuracies: name to seed to accuracy (0 to 1).
         base: name of the base.
         num_images: images behind each accuracy; None when unknown.
         confidence: of all intervals together.
-        looks: how often verdicts are looked at to decide on more seeds, in all; each look gets an
-            equal part of the error.
-        most_seeds: more than this are not asked for.
+        looks: number of interim analyses that decide on more seeds; each gets an equal part of
+            the error.
+        most_seeds: limit on added seeds.
         from_seeds: refuse to fall back on the count of images.
 
     Raises:
@@ -175,7 +175,7 @@ def _row(
     low, high = method.interval(name, gap)
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
     more = None
-    # one seed says too little of the noise to plan with
+    # one seed gives no estimate of the noise to plan with
     if verdict == "not distinguishable" and not isinstance(method, ByImages):
         needed = (k for k in range(1, most_seeds + 1) if method.power(name, gap, k) >= POWER)
         more = next(needed, None)
@@ -196,7 +196,7 @@ def _row(
 
 
 def _power_gap(method: IntervalMethod, name: str, half: float) -> float:
-    """Return the difference found with the power asked for, by bisection."""
+    """Return the difference that is found with the given power, by bisection."""
     low, high = 0.0, max(half, 1e-9)
     while method.power(name, high, 0) < POWER:
         low, high = high, 2.0 * high

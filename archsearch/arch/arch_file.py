@@ -59,7 +59,7 @@ def value_from(model: type[Model], source: YamlSource) -> Model:
 
 
 def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource) -> Problem:
-    """Say one pydantic error in our words, at the line it came from."""
+    """Translate one pydantic error into a `Problem` at its line."""
     path = _strip_tags(detail["loc"], source.data)
     kind, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
     if kind == "extra_forbidden":
@@ -84,7 +84,7 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource)
     return source.problem(path, _rule(kind, detail["msg"]), value, remedy)
 
 
-#: what an error of pydantic says, by the beginning of its type
+#: our rule for a pydantic error, by the beginning of its type
 _RULES = {
     "int_": "must be a whole number",
     "float_": "must be a number",

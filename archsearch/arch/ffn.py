@@ -1,4 +1,4 @@
-"""FFN specifications: what happens to each token after attention."""
+"""FFN specifications."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal

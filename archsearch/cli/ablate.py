@@ -1,4 +1,4 @@
-"""``archsearch ablate``: which choice bought the gain."""
+"""``archsearch ablate``: which choice caused the gain."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -134,7 +134,7 @@ def command(
 
 
 def check(given: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the options by themselves."""
+    """Return the problems of the options by themselves."""
     if given["list_"]:
         return []
     found = ProblemList()

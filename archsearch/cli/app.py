@@ -32,15 +32,15 @@ COMMANDS = {
     "ablate": "Compare variants of a network over several seeds; say which choice bought the gain.",
     "importance": "Print which choices of a run mattered for accuracy and latency.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
-    "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
+    "export": "Export a model definition that runs without archsearch; it is checked first.",
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
     "calibrate": "Measure the sub-blocks of a space, so that latency can be predicted.",
     "space": "Check a space, and print its size and the costs in it.",
-    "doctor": "Look at this machine and installation: what would go wrong, and what to do.",
+    "doctor": "Check this machine and installation: what would go wrong, and what to do.",
     "zoo": "List the models of the four papers; compare them measured here and published.",
 }
 
-#: commands that run until they are ended, and say so themselves
+#: commands that run until they are stopped, and print how to stop them
 _SERVERS = frozenset({"dashboard"})
 
 HELP = """Search light-weight vision transformers for your latency budget, on your own device.
@@ -93,8 +93,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(words: list[str], wanted: str | None) -> int:
-    # of what is started from here, such as a compiler's workers: nothing of the working directory
-    # may hide Python's own
+    # for child processes, such as a compiler's workers: no module of the working directory may
+    # shadow the standard library
     os.environ["PYTHONSAFEPATH"] = "1"
     if wanted is not None and wanted not in COMMANDS:
         remedy = nearest(wanted, COMMANDS)
@@ -156,7 +156,7 @@ def archsearch(
         help="Print the version and exit.",
     ),
     quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
-    verbose: bool = typer.Option(False, "--verbose", help="Print what is logged, too."),
+    verbose: bool = typer.Option(False, "--verbose", help="Print the log as well."),
 ) -> None:
     """Take the options that come before the command."""
     set_loudness(quiet, verbose)

@@ -1,4 +1,4 @@
-"""What the command line refuses, said like every other problem: all of it at once, by its flag."""
+"""Errors of the command line as problems: all at once, each by its flag."""
 
 import inspect
 import math
@@ -15,7 +15,7 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from archsearch.cli.interruption import Interrupted
 from archsearch.errors import InputError, Problem, nearest
 
-#: what click raises for a command line that it cannot read; Typer brings its own copy of click
+#: click's error for a command line that it cannot read; Typer has its own copy of click
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 #: keys of values whose flag is not called like them, of commands that no configuration declares
@@ -69,11 +69,11 @@ class Command(TyperCommand):
         return rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; name what is wrong by the flag that said it."""
+        """Run the command; name each problem by its flag."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            # click would say nothing of it
+            # click would not report it
             passing = Interrupted()
             for note in getattr(error, "__notes__", []):
                 passing.add_note(note)
@@ -168,7 +168,7 @@ def flag_of(key: str, declared: Mapping[str, str]) -> str:
 
 
 def usage_problem(error: Exception, called: str) -> Problem:
-    """Return what click says of a whole command line, in our words."""
+    """Return click's error about a whole command line as a problem."""
     option = getattr(error, "option_name", None)
     if option is not None and getattr(error, "possibilities", None) is not None:
         return Problem(option, f"is no option of {called}", remedy=f"see {called} --help")

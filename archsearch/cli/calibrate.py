@@ -53,7 +53,7 @@ def command(
     dtype: Dtype = "float32",
     runtime: Runtime = "eager",
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Forget what the table of this machine knows.")
+        bool, typer.Option("--fresh", help="Discard the measurements of this machine's table.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled architectures.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

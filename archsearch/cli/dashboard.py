@@ -25,7 +25,7 @@ def command(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Show a run in Optuna's dashboard, on this machine; it may still be going on."""
-    # what its importances think of small studies belongs on the page, not on the terminal
+    # its warnings about small studies belong on the page, not on the terminal
     warnings.filterwarnings("ignore", module=r"optuna\b.*")
     server = open_dashboard(run, runs_dir, port=port, editable=allow_edit)
     how = "changes are allowed" if allow_edit else "read-only"

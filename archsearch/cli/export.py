@@ -1,4 +1,4 @@
-"""``archsearch export``: take a model away."""
+"""``archsearch export``: export a model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +61,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Export a model that needs nothing of archsearch; it is checked first."""
+    """Export a model that runs without archsearch; it is checked first."""
     chosen = select(source, trial, runs_dir)
     if output is None and not form.holds_weights:
         print(_text(chosen, form, any_size), end="")
@@ -90,7 +90,7 @@ def command(
 
 
 def _default_output(chosen: Selection, form: Format) -> Path:
-    """Return where a format that is no text goes: to its training, or to the working folder."""
+    """Return the default output of a binary format: in its training's folder, or here."""
     ending = "-hub" if form is Format.HUB else f".{form.value}"
     if chosen.folder is not None:
         return chosen.folder / ("hub" if form is Format.HUB else f"model{ending}")

@@ -32,8 +32,8 @@ def command(
         bool,
         typer.Option(
             "--measure",
-            help="Measure the latencies that are not confirmed again, in quiet, and write the "
-            "front and the report anew.",
+            help="Measure unconfirmed latencies again on a quiet machine, and rewrite front and "
+            "report.",
         ),
     ] = False,
     every: Annotated[

@@ -64,7 +64,7 @@ class LiveProgress(Generic[Snapshot]):
         self._activity.bar = (status.trained, status.trials)
 
     def line(self, text: str) -> None:
-        """Show one line that should stay."""
+        """Print one line."""
         self._console.print(text, soft_wrap=True)
 
 

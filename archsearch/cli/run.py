@@ -111,14 +111,14 @@ def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
         soft_wrap=True,
     )
     out.print(
-        f"take a model away: archsearch export {shell_word(folder)} --trial best --format python "
+        f"export a model: archsearch export {shell_word(folder)} --trial best --format python "
         "--output model.py",
         soft_wrap=True,
     )
 
 
 def check(values: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the options by themselves."""
+    """Return the problems of the options by themselves."""
     try:
         # without a space, the options of any are looked at
         _config(values["space"] or "tiny", values["set_"], values)

@@ -1,4 +1,4 @@
-"""``archsearch space``: check a search space, count it, and show what is in it."""
+"""``archsearch space``: check a search space, count it, and show samples."""
 
 from functools import partial
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Take the password of ``--storage`` out of the command line, where every user can read it."""
+"""Remove the password of ``--storage`` from the command line, which every user can read."""
 
 import os
 import sys
@@ -13,9 +13,9 @@ _VARIABLE = "ARCHSEARCH_STORAGE"
 def hide_password() -> None:
     """Start this program again with a password in the environment in place of the command line.
 
-    ``ps`` shows the words of a command to everybody, and Ray writes them into its logs; an
-    environment is its owner's. Returns where there is no password, and where a program cannot
-    replace itself.
+    ``ps`` shows the words of a command to everybody, and Ray writes them into its logs;
+    the environment is readable by its owner only. Returns where there is no password, and where a
+    program cannot replace itself.
     """
     words, url = without_password(sys.orig_argv)
     if url and os.name == "posix":

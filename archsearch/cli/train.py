@@ -171,7 +171,7 @@ def command(
 
 
 def check(values: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the options by themselves."""
+    """Return the problems of the options by themselves."""
     found = ProblemList()
     with found.gathered():
         if values["recipe"] is not None:

@@ -1,4 +1,4 @@
-"""The executors by name, and the one place where one is started."""
+"""The registry of executors, and the only place that starts one."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from archsearch.cluster.job import StopRule
 from archsearch.data import DataSplits
 from archsearch.errors import RunError
 
-#: starts an executor, and returns it when it can train; raises `RunError` where it cannot start
+#: starts an executor, and returns it when it can train; raises `RunError` if it cannot start
 Start = Callable[[DataSplits, PoolOptions, StopRule], Executor]
 
 
@@ -46,7 +46,7 @@ def start_executor(
         data: the data splits.
         options: workers, threads, device, address.
         stop_rule: decides after an epoch whether to stop a network.
-        say: shows a line that should stay.
+        say: prints a line.
 
     Raises:
         RunError: the cluster that was named cannot be used.
@@ -66,6 +66,6 @@ def take_over(
     stop_rule: StopRule,
     say: Callable[[str], None],
 ) -> Executor:
-    """Return the calling process as executor, in place of one that failed; say so."""
+    """Return an executor in the calling process in place of one that failed, and print that."""
     say(f"{why}. Training in this process instead, one network at a time")
     return EXECUTORS[INLINE](data, options, stop_rule)

@@ -1,4 +1,4 @@
-"""Who holds a lock file: what the holder wrote into it, and what the kernel says."""
+"""The holders of a lock file, from its note and from the kernel."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ class LockHolder:
     Attributes:
         pid: process id.
         command: what it runs, in a few words; empty when it has ended.
-        what: what it does, by its own words; empty when it said nothing.
+        what: its own description of its activity; empty without one.
         since_s: for how long it has done that; None when that is not known.
         left_s: how much longer it has announced to do that, 0 and less when it is late.
         is_stopped: it was stopped by a signal and does nothing.
@@ -41,7 +41,7 @@ class LockHolder:
 
     @property
     def is_working(self) -> bool:
-        """Whether it is there and goes on."""
+        """Whether it is running."""
         return bool(self.command) and not self.is_stopped
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ def write_note(descriptor: int, what: str, expected_s: float) -> Iterator[None]:
 
 
 def read_note(descriptor: int) -> LockHolder | None:
-    """Return who wrote into a lock file that it is held; None when nobody did."""
+    """Return the holder that a lock file names; None without one."""
     try:
         note = json.loads(os.pread(descriptor, _MOST_BYTES, 0))
         pid, what = int(note["pid"]), str(note["what"])
@@ -99,7 +99,7 @@ def _process_fields(pid: int) -> tuple[str, str, None, float, bool]:
 
 
 def _kernel_pids(path: Path) -> list[int]:
-    """Return who holds a lock on ``path``, from Linux's table of locks."""
+    """Return the holders of a lock on ``path``, from Linux's table of locks."""
     try:
         inode = str(path.stat().st_ino)
         lines = _LOCKS.read_text(encoding="ascii", errors="replace").splitlines()

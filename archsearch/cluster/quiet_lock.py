@@ -1,13 +1,13 @@
 """Keep training and latency measurement apart on one machine.
 
-Training processes hold a shared lock while they compute, slice by slice; whoever measures takes
-the lock for itself. The kernel drops the locks of a process that dies, so a killed worker or
-driver never leaves the others waiting. Two files form a turnstile: the measurer closes the gate,
-so that no new slice starts, then waits until the running slices have left the room.
+Training processes hold a shared lock while they compute, slice by slice; a measurement holds it
+exclusively. The kernel drops the locks of a process that dies, so a killed worker or driver never
+leaves the others waiting. Two files form a turnstile: the measurer closes the gate, so that no new
+slice starts, then waits until the running slices have left the room.
 
-A process that is stopped, or hangs, keeps its lock. So no wait is endless: who measures then does
-so beside the others and says that it was not in quiet, and who trains goes on. While somebody
-waits, it says for whom (`archsearch.cluster.lock_holder`).
+A process that is stopped, or hangs, keeps its lock. So every wait has a limit: a measurement then
+runs beside the others and is marked as not quiet, and training goes on. A waiting process shows the
+holder (`archsearch.cluster.lock_holder`).
 """
 
 import contextlib
@@ -31,20 +31,20 @@ except ImportError:  # Windows: the in-process executor never trains while it me
 
 logger = logging.getLogger(__name__)
 
-#: longest wait for the others to rest, and of a slice of training for a measurement to end; longer
+#: longest wait for training to pause, and of a slice of training for a measurement to end; longer
 #: while a measurement that goes on has announced that it takes longer
 _MEASURE_LIMIT_S, _TRAIN_LIMIT_S = 120.0, 300.0
 _LONGEST_S = 1800.0
-#: once a wait was in vain, the next ones are short until the lock was had again
+#: after a wait that timed out, the next ones are short until the lock is acquired again
 _SHORT_LIMIT_S, _SHORT_TRAIN_LIMIT_S = 5.0, 0.05
-#: a measurement that has announced its length gets so much more
+#: extra seconds for a measurement that has announced its length
 _GRACE_S = 10.0
 _SHOWN_AFTER_S = 1.0
 _ASKED_EVERY_S = 1.0
 
 
 class Quiet(Protocol):
-    """Makes training rest while a latency is measured."""
+    """Pauses training while a latency is measured."""
 
     def measuring(self, what: str = "", expected_s: float = 0.0) -> AbstractContextManager[float]:
         """Hold the machine alone; see `QuietLock.measuring`."""
@@ -52,7 +52,7 @@ class Quiet(Protocol):
 
 
 class OtherMachine:
-    """In place of a `QuietLock` where latency is measured elsewhere: training here goes on."""
+    """Replaces a `QuietLock` where latency is measured on another machine."""
 
     @contextlib.contextmanager
     def measuring(self, what: str = "", expected_s: float = 0.0) -> Iterator[float]:
@@ -151,14 +151,15 @@ class QuietLock:
         held = _held(holders)
         raise NotQuietError(
             f"training did not pause within {activity.seconds():.0f} s, so latency could not be "
-            "measured in quiet" + (f": the machine is {held}" if held else "; a worker may hang")
+            "measured on a quiet machine"
+            + (f": the machine is {held}" if held else "; a worker may hang")
         )
 
     def _try_for(self, descriptor: int, shared: bool, seconds: float) -> bool:
         """Try to take a lock for a while.
 
-        Who measures looks often, since training rests already. Who trains must not wake up often:
-        that would disturb what is measured.
+        A measurement polls often, since training is paused already. Training must not wake up
+        often: that would disturb the measurement.
         """
         began = time.monotonic()
         pause = 0.001
@@ -187,7 +188,7 @@ def quiet_or_not(
 
     Args:
         quiet: what ``measuring`` returns.
-        say: shows why it is not quiet.
+        say: prints why it is not quiet.
     """
     began = time.perf_counter()
     with contextlib.ExitStack() as held:

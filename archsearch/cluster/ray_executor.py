@@ -40,14 +40,14 @@ from archsearch.record import EpochMetrics
 
 logger = logging.getLogger(__name__)
 
-#: a job whose worker died is tried on this many workers in all
+#: attempts of a job whose worker died
 _MAX_ATTEMPTS = 2
-#: a worker that does not come up is started so often in all
+#: attempts to start a worker that does not come up
 _MAX_STARTS = 3
 #: longest start of the first worker, and how much more for each further one: they load their
 #: libraries at the same time, from one disk, on the same cores
 _START_LIMIT_S, _START_EACH_S = 240.0, 60.0
-#: once one worker is up, the others get so much time before training begins without them
+#: once one worker is up, seconds that the others get before training begins without them
 _OTHERS_S = 15.0
 _LOOK_EVERY_S = 1.0
 
@@ -106,7 +106,7 @@ class RayExecutor:
         self._thread.start()
 
     def wait_ready(self, limit_s: float | None = None) -> None:
-        """Return when the workers are up, or when one is and the others take their time.
+        """Return when all workers are up, or when one is and the others are slow.
 
         Args:
             limit_s: longest wait for the first; None takes one that goes by their number.
@@ -210,7 +210,7 @@ class RayExecutor:
             self._shown.close()
 
     def _tell(self) -> None:
-        """Show why a worker that could train does not."""
+        """Show why idle workers do not train."""
         now = time.monotonic()
         if self._ready_at is None or now - self._looked < _LOOK_EVERY_S:
             return
@@ -325,7 +325,7 @@ class RayExecutor:
             self._events.put(FailedEvent(job, curve, f"failed twice: {why}"))
 
     def _start_again(self, slot: _Slot, why: str) -> None:
-        """Start a worker that did not come up once more; after some tries do without it."""
+        """Restart a worker that did not come up; after some attempts go on without it."""
         place = self._slots.index(slot)
         if slot.starts < _MAX_STARTS:
             logger.warning("a worker did not start: %s; trying again", why)

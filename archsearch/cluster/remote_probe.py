@@ -141,13 +141,13 @@ class ProbeHost:
         self._own().prepare(target, protocol)
 
     def compare(self, targets: Sequence[Target], protocol: LatencyProtocol) -> Comparison:
-        """Measure networks interleaved, in quiet."""
+        """Measure networks interleaved, on a quiet machine."""
         return self._quietly(lambda probe: probe.compare(targets, protocol))
 
     def breakdown(
         self, target: Arch | str, names: Sequence[str], protocol: LatencyProtocol
     ) -> Breakdown:
-        """Time submodules, in quiet."""
+        """Time submodules, on a quiet machine."""
         return self._quietly(lambda probe: probe.breakdown(target, names, protocol))
 
     def _own(self) -> Probe:

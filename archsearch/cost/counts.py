@@ -25,7 +25,7 @@ class MacCount:
         total: multiply-adds (1 MAC = 2 FLOPs); see `archsearch.cost.operator_macs` for what counts.
         by_operator: operator name to its MACs.
         by_module: dotted module name to the MACs spent inside it; empty unless asked for.
-        unsupported: operator name to the number of calls that nobody knows the MACs of. The
+        unsupported: operator name to the number of calls whose MACs are unknown. The
             total is a lower bound unless this is empty.
     """
 

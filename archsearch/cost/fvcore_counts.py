@@ -1,4 +1,4 @@
-"""The multiply-add count as fvcore makes it: what papers and model cards often print."""
+"""Multiply-adds as fvcore counts them, the figure that papers and model cards often print."""
 
 import warnings
 from collections.abc import Sequence

@@ -22,8 +22,8 @@ def median_interval(
     Hettmansperger and Sheather (1986, Statistics & Probability Letters 4, equation 1.2). Fewer
     than 6 values cannot carry 95 %: their range is returned.
 
-    ``confidence`` holds for independent values. Blocks of one sitting share what the machine does
-    in that hour, so for the latency of a network this is the interval of this sitting and no more.
+    ``confidence`` holds for independent values. Blocks of one session share what the machine does
+    in that hour, so for the latency of a network this is the interval of this session and no more.
     """
     ordered = sorted(values)
     count = len(ordered)
@@ -54,7 +54,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 def sensitivity(
     slowdowns: Sequence[float], latencies: Sequence[float], reference_ms: float
 ) -> float:
-    """Return the power of the reference's slowdown that a network's latency goes with, 0 to 1.2.
+    """Return the exponent by which a network's latency follows the reference's slowdown, 0 to 1.2.
 
     A straight line through the logarithms, outliers drawn in, and the slope drawn towards what is
     usual for a network so much slower than the reference: by as much as the data count when the
@@ -62,9 +62,9 @@ def sensitivity(
     counts, and less for slower ones, which are bound by arithmetic.
 
     Args:
-        slowdowns: of the reference beside each block, 1 in quiet.
+        slowdowns: of the reference beside each block, 1 on a quiet machine.
         latencies: of the blocks.
-        reference_ms: latency of the reference in quiet.
+        reference_ms: latency of the reference on a quiet machine.
     """
     usual = min(1.0, float((_ALIKE * reference_ms / median(latencies)) ** _DECLINE))
     x, y = (_centred([log(value) for value in values]) for values in (slowdowns, latencies))

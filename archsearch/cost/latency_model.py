@@ -1,10 +1,10 @@
 """From the times of parts to the time of a whole network: a small linear model with a prior.
 
-A network takes the sum of its parts, each as often as it stands there. What was measured of a
-part is the prior of its time, and whole networks that were measured correct it: Bayesian linear
-regression, in closed form. An overall scale and a constant take what clocks inside a network get
-wrong in common. What was timed beside clocks while the machine was disturbed tells networks apart,
-not how fast they are in quiet: such observations have a scale of their own.
+A network takes the sum of its parts, each as often as it stands there. The measured time of a
+part is the mean of its prior, and measured whole networks correct it: Bayesian linear regression,
+in closed form. An overall scale and a constant absorb the common error of clocks inside a network.
+Times taken on a disturbed machine rank networks, but do not show their latency on a quiet machine:
+such observations have a scale of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ _SMALLEST_MS = 0.002
 SAME_SCALE, OTHER_SCALE = 0.15, 1.0
 _DISTURBED_SCALE = 0.3
 _CONSTANT_MS = 0.1
-#: noise of one network that was measured in quiet, as a share of its latency
+#: noise of one network that was measured on a quiet machine, as a share of its latency
 NOISE_SHARE = 0.015
 #: and of one that was measured otherwise (docs/decisions.md)
 NOISY_SHARE = 0.07
 _MIN_SCORES = 8
-#: how much wider intervals are until so many networks have checked them
+#: how much wider intervals are until this many networks have checked them
 _UNCHECKED = 2.0
 
 

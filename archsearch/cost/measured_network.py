@@ -1,4 +1,4 @@
-"""What is to be measured: an architecture, a name, or a module, and how it crosses the pipe."""
+"""The network to be measured: an `Arch`, a name or a module, and its form in the pipe."""
 
 import itertools
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ def build_target(
     function = load_function(target)
     model, own = module_of(function(), function)
     shape = _shape(target, model, own, input_shape)
-    # a network of unknown origin: see here, where it can be said plainly, that it runs
+    # a network of unknown origin: run it once here, where the error message can be clear
     _run_once(model, (batch_size, *shape), function.name, function.file)
     return BuiltTarget(model, shape)
 

@@ -1,4 +1,4 @@
-"""What the search asks of whoever measures: the probe of this machine, or that of another."""
+"""The interface of a latency measurer: the probe of this machine, or of another."""
 
 from collections.abc import Sequence
 from typing import Protocol

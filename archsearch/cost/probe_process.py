@@ -225,7 +225,7 @@ class ProbeServer:
 
 
 def _key(target: dict[str, Any], protocol: LatencyProtocol) -> str:
-    """Return what tells one built network from another."""
+    """Return the cache key of a built network."""
     return json.dumps([target, protocol.model_dump(mode="json")], sort_keys=True)
 
 
@@ -239,9 +239,9 @@ def _inferring(timer: Timer) -> Timer:
 
 def main() -> None:
     """Serve requests until the parent closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     outbox = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not get between the messages
+    os.dup2(2, 1)  # output of libraries must not mix with the messages
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()

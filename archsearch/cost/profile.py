@@ -1,4 +1,4 @@
-"""Everything that a network costs, whole and by part."""
+"""The costs of a network, whole and by part."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class UnitProfile(Spec):
 
 
 class Profile(Spec):
-    """What a network costs.
+    """The costs of a network.
 
     Attributes:
         name: how the network was named.
@@ -66,7 +66,7 @@ class Profile(Spec):
         weight_bytes: weights and buffers by floating type.
         batch_size: images that activations and times are for.
         inference_bytes: most activations alive at once during an inference, float32; None for a
-            user's network that looks at the values of its images, which nothing tells ahead.
+            user's network that looks at the values of its images, which cannot be known ahead.
         training_bytes: activations kept for the backward pass, float32; None likewise.
         latency: measured; None when nothing was measured.
         predicted_ms: latency that a table expects; None without one.
@@ -191,7 +191,7 @@ def profile_target(
 
 
 def _by_fvcore(target: Target, model: nn.Module, shape: Sequence[int]) -> dict[str, int] | None:
-    """Count a network of others by fvcore; None where its tracer does not get through."""
+    """Count a foreign network by fvcore; None where its tracer fails."""
     if isinstance(target, Arch):
         return None
     try:
@@ -202,7 +202,7 @@ def _by_fvcore(target: Target, model: nn.Module, shape: Sequence[int]) -> dict[s
 
 
 def _memory(target: Target, model: nn.Module, shape: tuple[int, ...]) -> ActivationMemory | None:
-    """Find the activation memory; None where a user's network cannot run on mere shapes."""
+    """Compute the activation memory; None where a user's network cannot run on fake tensors."""
     try:
         return activation_memory(model, shape)
     except Exception as error:
@@ -215,7 +215,7 @@ def _memory(target: Target, model: nn.Module, shape: tuple[int, ...]) -> Activat
 def _measured(
     unit: UnitProfile, batch: int, breakdown: Breakdown | None, rates: MachineRates | None
 ) -> UnitProfile:
-    """Add what was measured to what was counted."""
+    """Add the measurements to the counts."""
     if breakdown is None or rates is None:
         return unit
     weights = 4 * unit.params

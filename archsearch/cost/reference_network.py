@@ -1,4 +1,4 @@
-"""The small network, and the stream through memory, that tell whether the machine is quiet."""
+"""The reference network, whose latency shows whether the machine is quiet."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""Our figures for the dashboard, drawn beside it and again when the run has moved on."""
+"""Our figures for the dashboard, drawn in the background and again after new trials."""
 
 import logging
 import threading
@@ -37,7 +37,7 @@ _DRAW = (
     draw_latency_model,
     draw_latency_check,
 )
-#: hover texts with the architecture for at most so many trials: they are sent with every request
+#: trials whose hover texts have the architecture: they are sent with every request
 _MOST_LINES = 1000
 _EVERY_S = 10.0
 #: share of one core that drawing may take while a run is going on
@@ -72,7 +72,7 @@ def _json(drawing: Drawing, run: RunRecord) -> str:
 
 
 class FigureBook:
-    """Keeps figures that are never much older than the run, without making anybody wait.
+    """Keeps the figures of a run up to date, without blocking a request.
 
     Args:
         run_of: reads the run.
@@ -96,7 +96,7 @@ class FigureBook:
             return self._figures
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until what is being drawn is there."""
+        """Wait until drawing has finished."""
         thread = self._thread
         if thread is not None:
             thread.join(timeout_s)

@@ -1,4 +1,4 @@
-"""Files of each trial, made when somebody asks for one: nothing is stored."""
+"""Files of each trial, made on request: nothing is stored."""
 
 import io
 import json

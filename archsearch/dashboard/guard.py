@@ -1,4 +1,4 @@
-"""What stands between the dashboard and everybody else on the network or in the browser."""
+"""Protects the dashboard from other machines and other pages of the browser."""
 
 import json
 from collections.abc import Callable, Iterable

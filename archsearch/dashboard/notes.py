@@ -1,4 +1,4 @@
-"""What the dashboard says about a run and its trials, in Markdown."""
+"""Notes of the dashboard on a run and its trials, in Markdown."""
 
 import re
 from collections.abc import Mapping
@@ -52,10 +52,10 @@ A search of the space **{plain(config.get("space_name", ""))}** for the most acc
   is the mean over other seeds, in its note and its user attributes once they are trained.
   Differences smaller than an interval are ties; `archsearch front` says which.
 - **latency\\_ms** is the median of one inference. Of trials on the front it is the final
-  measurement, taken in quiet at the end, unless that was rejected; of all others the first
-  measurement.
+  measurement, taken on a quiet machine at the end, unless that was rejected; of all others the
+  first measurement.
   The *verdict* says how well it is known: steady, noisy, or rejected, which is a guess. An interval
-  of a latency is that of its sitting: another hour may lie outside.
+  of a latency is that of its session: another hour may lie outside.
 - **Pruned** trials were over a budget and never trained (*state: infeasible*), or stopped early
   because others were clearly better (*state: pruned*). A constraint above 0 says by which share a
   budget is exceeded; such a trial is never among the best.
@@ -75,7 +75,7 @@ Seed {identity["seed"]}, sampler {plain(identity["sampler"])}, archsearch
 
 
 def accuracy_facts(record: Mapping[str, Any]) -> list[str]:
-    """Return the validation accuracy that leads, then that of the seed that chose."""
+    """Return the validation accuracy that leads, then that of the search seed."""
     if record.get("accuracy") is None:
         return []
     selected = f"{percent_text(record['accuracy'])} %"
@@ -90,7 +90,7 @@ def accuracy_facts(record: Mapping[str, Any]) -> list[str]:
 
 
 def other_seeds(record: Mapping[str, Any]) -> list[float]:
-    """Return the accuracies of a trial with seeds that chose nothing."""
+    """Return the accuracies of a trial with independent seeds."""
     known = record.get("other_seeds") or ()
     return [each["accuracy"] for each in known if each.get("accuracy") is not None]
 

@@ -1,4 +1,4 @@
-"""A run as Optuna's dashboard is to show it: constraints, notes, files and figures added."""
+"""A run as Optuna's dashboard shows it, with constraints, notes, files and figures added."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _NOTE = "dashboard:note_ver"
 
 
 class RunOverlay:
-    """What is shown of a run; see `archsearch.search.storage_view.Overlay`.
+    """The view of a run; see `archsearch.search.storage_view.Overlay`.
 
     Args:
         folder: of the run.
@@ -51,7 +51,7 @@ class RunOverlay:
         self.files = TrialFiles(self.record_of, self.run)
 
     def study_attrs(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a few readable facts in place of what the search keeps for itself."""
+        """Return a few readable facts in place of the search's internal attributes."""
         ended = not self._folder.is_driven
         finals, seeds = attrs.get(FINALS, {}), attrs.get(OTHER_SEEDS, {})
         with self._lock:

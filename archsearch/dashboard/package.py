@@ -1,4 +1,4 @@
-"""The package optuna-dashboard: found or missed, and two faults of it wrapped.
+"""The package optuna-dashboard: its import, and workarounds for two of its faults.
 
 It reads constraints where Optuna 5 no longer writes them, which `RunOverlay` answers by writing
 them where it looks; and it lists infeasible trials among the best, by a search that is quadratic
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Trial(Protocol):
-    """What is asked of Optuna's trials here."""
+    """The attributes of Optuna's trials that are used here."""
 
     state: Any
     values: Any

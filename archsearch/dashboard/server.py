@@ -28,7 +28,7 @@ def build_application(folder: RunFolder, *, editable: bool = False) -> Applicati
         InputError: optuna-dashboard is not installed, or this is not the folder of a run.
     """
     dashboard = load_dashboard()
-    # says what is wrong with a folder, and repairs a database whose writer was killed
+    # reports problems of the folder, and repairs a database whose writer was killed
     load_run(folder)
     config = folder.read_config()
     storage = folder.storage_in(config)
@@ -36,7 +36,7 @@ def build_application(folder: RunFolder, *, editable: bool = False) -> Applicati
     name = study_name(folder, config, storage)
     view = StorageView(storage, name, overlay, writable=editable)
     overlay.on_change = view.refresh
-    # what is read now, before anybody asks, need not be waited for later
+    # read now, so that the first request need not wait
     view.get_study_user_attrs(view.study_id)
     view.get_all_trials(view.study_id)
     view.get_study_system_attrs(view.study_id)
@@ -69,7 +69,7 @@ def open_dashboard(
 
 
 class LiveServer:
-    """A server that is bound and waits to be started; a context manager.
+    """A bound server that is not started yet; a context manager.
 
     Attributes:
         url: where it answers.
@@ -106,7 +106,7 @@ class LiveServer:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A thread a request; none of them keeps the program from ending."""
+    """One thread for each request; they do not keep the program from ending."""
 
     daemon_threads = True
 
@@ -137,5 +137,5 @@ def _bound(port: int | None, application: Application) -> WSGIServer:
             f"port {port} is in use" if taken else f"port {port} cannot be used ({error.strerror})"
         )
         raise InputError(
-            Problem("--port", rule, None, "name another, or none: a free one is found")
+            Problem("--port", rule, None, "name another, or none: a free one is chosen")
         ) from None

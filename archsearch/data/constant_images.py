@@ -1,4 +1,4 @@
-"""Classes whose images all came out as one colour: nothing can be learnt from them."""
+"""Classes whose images are all of one colour: nothing can be learnt from them."""
 
 import os
 

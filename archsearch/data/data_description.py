@@ -1,10 +1,10 @@
-"""What a data set is made of, in lines that a run begins with."""
+"""The description of a data set, in the first lines of a run."""
 
 import numpy as np
 
 from archsearch.data.splits import DataSplits, Labels
 
-# a class this many times larger than another is worth a word
+# a class this many times larger than another gets a note
 _UNEQUAL = 5
 
 
@@ -31,7 +31,7 @@ def describe_data(data: DataSplits) -> tuple[str, ...]:
 
 
 def _sizes(data: DataSplits) -> list[str]:
-    """Return what to know about the sizes of the classes."""
+    """Return notes on the sizes of the classes."""
     sizes = np.bincount(data.train.labels, minlength=data.num_classes)
     names = data.class_names or tuple(map(str, range(data.num_classes)))
     lines = []

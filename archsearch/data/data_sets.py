@@ -47,7 +47,7 @@ def load_data(
         root: folder of a published data set; None for the user's cache folder.
         download: fetch a published data set that is not in the root.
         seed: of the splits.
-        limit: use at most so many images for training and validation together.
+        limit: use at most this many images for training and validation together.
         channels: 1 or 3; None keeps what the data set has.
         in_memory_bytes: decode from files, batch by batch, what would take more than this.
         progress: called with (what, done, of how many) by steps that take over two seconds.

@@ -47,7 +47,7 @@ class Decoded:
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What there is to know about images before they are decoded.
+    """A survey of images before they are decoded.
 
     Attributes:
         extremes: smallest and largest byte of each channel of each image, (N, 3, 1, 2).
@@ -195,7 +195,7 @@ def _broken(extents: Iterable[Extent]) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what Pillow has to say of single files: it reads them, or it raises."""
+    """Silence Pillow's warnings about single files: it reads them, or it raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

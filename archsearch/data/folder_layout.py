@@ -1,4 +1,4 @@
-"""Which folders of a data set train, validate and test, under the names that people give them."""
+"""The folders of a data set that train, validate and test, by the usual names."""
 
 import os
 import re
@@ -42,11 +42,11 @@ class Layout:
 
 
 def find_layout(folder: Path, problems: list[Problem]) -> Layout:
-    """Find out how ``folder`` is laid out: in splits, or as class folders alone.
+    """Determine the layout of ``folder``: in splits, or as class folders alone.
 
     Args:
         folder: of a data set.
-        problems: gets what cannot be reached.
+        problems: collects what cannot be reached.
 
     Raises:
         InputError: it cannot be made out.
@@ -75,7 +75,7 @@ def find_layout(folder: Path, problems: list[Problem]) -> Layout:
         return Layout(folder, None, None, tuple(names))
     found = {role: folder / roles[role][0] if role in roles else None for role in _ROLES}
     train = found["train"]
-    assert train is not None, "its role was just asked for"
+    assert train is not None, "its role is known here"
     known = {name for found in roles.values() for name in found}
     return Layout(
         train,

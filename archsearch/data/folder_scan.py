@@ -32,7 +32,7 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class FolderFiles:
-    """What a folder holds.
+    """The contents of a folder.
 
     Attributes:
         class_names: by class index.
@@ -152,7 +152,7 @@ def _class_problems(
     for name in unknown:
         remedy = nearest(name, class_names) if len(class_names) <= _MANY else ""
         problems.append(Problem("", "every class must also be in train/", name, remedy, shown))
-    # what is spelled otherwise is not missing as well
+    # a class with another spelling is reported once
     spelled = {name.casefold() for name in unknown}
     missing = [name for name in lacking if name.casefold() not in spelled]
     if missing:

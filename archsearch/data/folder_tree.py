@@ -29,14 +29,14 @@ Identity = tuple[int, int]
 
 @dataclass
 class Tree:
-    """What was found below a folder.
+    """The contents of a folder, at any depth.
 
     Attributes:
         images: paths of image files, each folder's in the order of their names.
         stamps: size in bytes and modification time in ns of each.
         foreign: image files that are not read here, and what they are.
         others: files that are no images.
-        problems: what the file system would not let through.
+        problems: what the file system refused.
     """
 
     images: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ def walk(folder: str, tree: Tree, above: tuple[Identity, ...]) -> None:
             else:
                 _add(entry, tree)
         except OSError as error:
-            # what is no image is not wanted, whether it can be reached or not
+            # other files do not matter, whether they can be reached or not
             if _may_be_image(entry.name):
                 tree.problems.append(_refused(entry.path, error))
 
@@ -86,7 +86,7 @@ def subfolders(folder: str, problems: list[Problem] | None = None) -> list[str]:
 
     Args:
         folder: a folder.
-        problems: gets what cannot be reached.
+        problems: collects what cannot be reached.
     """
     names = []
     try:
@@ -155,7 +155,7 @@ def _inside(path: str) -> str | Foreign | None:
 
 
 def _may_be_image(name: str) -> bool:
-    """Say whether a file that cannot be opened is one that someone misses."""
+    """Return whether a file that cannot be opened matters to the user."""
     suffix = os.path.splitext(name)[1].lower()
     return suffix == "" or suffix in suffixes() or foreign_by_name(suffix) is not None
 

@@ -1,4 +1,4 @@
-"""Keep decoded images between runs; a cache that cannot be written is only slower."""
+"""A cache of decoded images between runs; without write access runs are only slower."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What a cache keeps.
+    """An entry of the cache.
 
     Attributes:
         pixels: decoded images.

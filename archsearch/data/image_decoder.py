@@ -61,7 +61,7 @@ def decode_image(
 def decode_or_measure(
     path: str, side: int, channels: int, scale: ValueScale
 ) -> NDArray[np.uint8] | Extent:
-    """Return what `decode_image` does, or what the values span where ``scale`` does not know.
+    """Return the decoded image, or the extent of its values where ``scale`` is undecided.
 
     Raises:
         InputError: the file is missing or is no readable image.
@@ -71,7 +71,7 @@ def decode_or_measure(
 
 
 def measure(path: str, side: int) -> tuple[bool, NDArray[np.uint8] | Extent]:
-    """Return whether an image is grey, and what its values span.
+    """Return whether an image is grey, and the extent of its values.
 
     The file is read to its end: one that was cut short shows it here.
 
@@ -115,7 +115,7 @@ def _square(
 def is_grey(path: str) -> bool:
     """Say whether the image at ``path`` has a single channel, from its header alone.
 
-    An unreadable image says yes, and leaves the decision to the others: decoding reports it.
+    An unreadable image counts as grey and so decides nothing: decoding reports it.
     """
     try:
         with _opened(path) as image:
@@ -131,7 +131,7 @@ def _opened(path: str) -> Iterator[Image.Image]:
         with Image.open(path, formats=formats(os.path.splitext(path)[1].lower())) as image:
             yield image
     except Exception as error:
-        # damaged files make Pillow's readers raise whatever there is
+        # damaged files make Pillow's readers raise any error
         raise InputError(unreadable(path, error)) from None
 
 
@@ -141,7 +141,7 @@ def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
-        # damaged EXIF says nothing about which way is up; the picture is there all the same
+        # damaged EXIF gives no orientation; the picture can be read without it
         return 1
 
 
@@ -184,12 +184,12 @@ def _reason(path: str, error: Exception) -> tuple[str, str]:
 
 
 def _why(path: str, kind: str) -> str:
-    """Return what the reader of ``kind`` says of a file that it refuses."""
+    """Return the error message of the reader of ``kind``."""
     try:
         with open(path, "rb") as file:
             Image.OPEN[kind][0](file, path)
     except Exception as error:
-        # it refused before, with whatever error it has
+        # it raised before, with any error
         return f": {error}" if str(error) else ""
     return ""
 

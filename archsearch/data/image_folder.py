@@ -160,7 +160,7 @@ def _refuse_small(found: FolderFiles) -> None:
 def _refuse_constant(
     folder: Path, found: FolderFiles, parts: dict[str, Files], pixels: Pixels
 ) -> None:
-    """Judge the images of each folder of its own.
+    """Check the images of each folder by themselves.
 
     Args:
         folder: of the data set.

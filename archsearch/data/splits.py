@@ -82,7 +82,7 @@ class FileSplit(Split):
 
 @dataclass(frozen=True, eq=False)
 class DataSplits:
-    """A data set: what is trained on, what the search looks at, what only the report looks at.
+    """A data set in three splits: for training, for the search, and for the final report alone.
 
     Attributes:
         train: images to learn from.

@@ -1,4 +1,4 @@
-"""Questions to other processes: a package that crashes when it is imported ends only its own."""
+"""Imports packages in other processes, so that a crash at import ends only that process."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from typing import IO, Any
 
 @dataclass
 class Answer:
-    """What a process said, or why it said nothing.
+    """The answer of a process, or its failure.
 
     Attributes:
         data: what it printed as JSON on its last line; None when it failed.

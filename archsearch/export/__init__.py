@@ -1,4 +1,4 @@
-"""Model definitions that need nothing of archsearch, checked before they are written."""
+"""Model definitions that run without archsearch, checked before they are written."""
 
 from archsearch.export.description import Origin
 from archsearch.export.isolated_run import ExportError

@@ -33,7 +33,7 @@ def modules_of(arch: Arch) -> tuple[ModuleType, ...]:
 
 
 class Construction:
-    """A network, and how each of its modules was made.
+    """A network, with the constructor call of each of its modules.
 
     Args:
         arch: what is built.

@@ -62,7 +62,7 @@ class HubFolder:
         path: the folder.
         network: what it holds.
         origin: where that comes from.
-        images: what it wants to see.
+        images: the images that it expects.
     """
 
     path: Path

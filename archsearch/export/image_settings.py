@@ -1,4 +1,4 @@
-"""What a network wants to see, and what its outputs are called."""
+"""The images that a network expects, and the names of its classes."""
 
 import json
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Images:
 
 
 def images_of(network: Arch | ModelFile, origin: Origin) -> Images:
-    """Return what ``network`` wants to see: as it was trained, else as its own configuration."""
+    """Return the images that ``network`` expects: as in its training, else as it declares."""
     channels, side = network.in_channels, network.image_size
     data = origin.section("data")
     names = tuple(str(name) for name in data.get("class_names") or ())

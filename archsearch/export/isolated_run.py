@@ -17,7 +17,7 @@ _SCRIPT = Path(__file__).with_name("isolated_check.py")
 
 
 class ExportError(RunError):
-    """An export is not the network that it was made from; nothing was written."""
+    """The exported file differs from its network; nothing was written."""
 
 
 def random_images(network: Arch | ModelFile, seed: int) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""A model card: what it is, how it was trained, what was measured, how to load it."""
+"""A model card: description, training, measurements and loading."""
 
 import json
 import keyword
@@ -61,7 +61,7 @@ def card_text(
     Args:
         network: an architecture or a Python file.
         origin: where it comes from.
-        images: what it wants to see.
+        images: the images that it expects.
         title: where the origin has no name.
     """
     parts = [

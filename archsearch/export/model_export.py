@@ -1,4 +1,4 @@
-"""Export in any format, with weights, a model card and what it wants to see beside it."""
+"""Export in any format, with weights, a model card and the image settings beside it."""
 
 import json
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Exported:
     """What was written.
 
     Attributes:
-        files: the definition, then what goes with it.
+        files: the definition, then its companions.
         error: how far the logits of a graph are off; None where they are bit-equal.
     """
 
@@ -59,7 +59,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class _Companions:
-    """What several formats of one network share, beside the definition."""
+    """Files that several formats of one network share, beside the definition."""
 
     weights: Path
     images: Path
@@ -84,9 +84,9 @@ def export_model(
     fused: bool = False,
     force: bool = False,
 ) -> Exported:
-    """Write a network in one format, checked, with what goes with it.
+    """Write a network in one format, checked, with its companion files.
 
-    Beside a file lie its weights, a model card and a JSON of what the network wants to see, under
+    Beside a file lie its weights, a model card and a JSON of its image settings, under
     the file's name with the endings .safetensors, .md and .json. Several formats of one network
     in one folder share them.
 

@@ -1,4 +1,4 @@
-"""The files that an export writes: refused early."""
+"""Checks the output path of an export before any work."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ from archsearch.model.timm_interface import TimmVisionTransformer
 from archsearch.model.vision_transformer import VisionTransformer
 {imports}
 
-#: what the network wants to see, in timm's words
+#: the images that the network expects, in timm's terms
 {config}
 
 NUM_STAGES = {num_stages}

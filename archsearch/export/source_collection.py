@@ -1,4 +1,4 @@
-"""Definitions of Python modules with all that they need, as they stand."""
+"""Collects definitions of Python modules with all their dependencies, unchanged."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Weights that go with an export."""
+"""The weights of an export."""
 
 from collections.abc import Mapping
 from pathlib import Path

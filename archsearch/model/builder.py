@@ -1,4 +1,4 @@
-"""The one place where a specification meets a class."""
+"""Builds a network from its specification: the only place where the two meet."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What people look at: tables, text, figures, and the pages of runs and ablations.
+"""Output for people: tables, text, figures, and the pages of runs and ablations.
 
 ``write_report``, ``write_ablation`` and the figures need plotly; the rest is ready without it.
 """

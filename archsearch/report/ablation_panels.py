@@ -17,7 +17,7 @@ def ablation_summary_panel(view: AblationView) -> Panel:
 
 
 def ablation_notes_panel(view: AblationView) -> Panel | None:
-    """Return what could not be answered, and what went wrong."""
+    """Return the open questions and the failures."""
     effects = view.answers.effects
     lines = [*view.answers.notes, *view.record.notes, *(effects.unclear if effects else ())]
     if not lines:
@@ -27,7 +27,7 @@ def ablation_notes_panel(view: AblationView) -> Panel | None:
 
 
 def published_panel(view: AblationView) -> Panel | None:
-    """Return what the paper says, as far as it is known."""
+    """Return the published results, as far as they are known."""
     record = view.record
     lines = [
         (variant.name, variant.published.text)

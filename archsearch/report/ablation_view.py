@@ -1,4 +1,4 @@
-"""An ablation with its answers, and the words for both."""
+"""An ablation with its answers, and their description in words."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -35,12 +35,12 @@ class AblationView:
 
 
 class Agreement(NamedTuple):
-    """How the directions that a paper reports fare here.
+    """Published directions of effects against those measured here.
 
     Attributes:
         same: variants that are better or worse here as published.
-        opposite: that are the other way round.
-        open: whose direction cannot be determined here.
+        opposite: variants with the opposite direction.
+        open: variants whose direction cannot be determined here.
     """
 
     same: tuple[str, ...]
@@ -114,7 +114,7 @@ def _factors_headline(effects: Effects) -> str:
 
 
 def ablation_sentences(view: AblationView) -> list[str]:
-    """Return what was asked, found and left open."""
+    """Return the question, the findings and the open points."""
     record = view.record
     lines = [record.question]
     lines += [_listed(view, verdict, words) for verdict, words in _WORDS]

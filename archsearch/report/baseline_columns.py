@@ -24,7 +24,7 @@ class BaselineRow(NamedTuple):
 
 
 def verdict(row: BaselineRow) -> str:
-    """Return how the front stands to a baseline, in a few words."""
+    """Return how the front compares with a baseline, in a few words."""
     if row.baseline.reason:
         return f"failed: {row.baseline.reason}"
     found = row.against

@@ -1,4 +1,4 @@
-"""Why a front is empty, and what to do about it."""
+"""Explains an empty front, with remedies."""
 
 from collections import Counter
 
@@ -26,14 +26,15 @@ def empty_front_lines(run: RunRecord) -> list[str]:
 
 
 def _all_over(trials: list[TrialRecord], budget_ms: float) -> str:
-    """Tell what was measured; ``trials`` are complete and over the budget."""
+    """Describe ``trials``, which are complete and over the budget."""
     fastest = min(trials, key=lambda trial: trial.latency_ms or 0.0)
     latency = fastest.known_latency
-    assert latency is not None, "what was measured has a latency"
+    assert latency is not None, "a measured trial has a latency"
     number = "the only network" if len(trials) == 1 else f"each of the {len(trials):,} networks"
     return (
         f"The front is empty: {number} trained to the end takes longer than the budget of "
-        f"{budget_ms:g} ms when measured in quiet; the fastest is trial {fastest.number}, "
+        f"{budget_ms:g} ms when measured on a quiet machine; the fastest is trial "
+        f"{fastest.number}, "
         f"{ms_text(latency.median_ms)} ms ({ms_interval_text(latency.interval_ms)}, "
         f"{latency.verdict})."
     )

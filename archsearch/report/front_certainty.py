@@ -1,4 +1,4 @@
-"""How sure a front is, in lines: what other seeds say, and how well early epochs predict."""
+"""The certainty of a front, in lines: results of other seeds, and correlation of early epochs."""
 
 from archsearch.analysis import (
     FrontSeeds,
@@ -16,12 +16,12 @@ from archsearch.report.number_format import plural, points_text
 
 
 def look_at(run: RunRecord) -> FrontSeeds | None:
-    """Return what other seeds say of the front; None when it was not trained with any."""
+    """Return the comparison of the front over other seeds; None without other seeds."""
     return compare_seeds(front_trials(run), num_images(run))
 
 
 def neighbour_text(each: Neighbour) -> str:
-    """Return how a trial stands to the next faster one on the front."""
+    """Return how a trial compares with the next faster one on the front."""
     words = "not distinguishable from" if each.verdict[0] == "n" else f"{each.verdict} than"
     low, high = (points_text(end, 1) for end in each.interval)
     gap = points_text(each.difference, 1)
@@ -29,7 +29,7 @@ def neighbour_text(each: Neighbour) -> str:
 
 
 def seed_lines(run: RunRecord) -> list[str]:
-    """Return what other seeds say of the front, line by line; empty when there are none."""
+    """Return the results of other seeds, line by line; empty when there are none."""
     look = look_at(run)
     if look is None:
         return []

@@ -23,12 +23,12 @@ from archsearch.report.trial_remarks import remarks
 
 
 class FrontRow(NamedTuple):
-    """What is known about one trial of a front.
+    """One trial of a front, with the values of its columns.
 
     Attributes:
         trial: the trial.
         reported: the accuracy that leads; None when it has none.
-        selected_interval: 95 %, over images, of the accuracy with the seed that chose.
+        selected_interval: 95 %, over images, of the accuracy with the search seed.
         mean: over other seeds; None without any.
         faster: against the next faster trial over other seeds; None where that is not known.
         remarks: best, knee, ...
@@ -158,10 +158,10 @@ def _against(row: FrontRow, name: str) -> Any:
 
 
 ACCURACY = (
-    "validation accuracy: mean over seeds that had no part in choosing; where there are none, "
-    "with the seed that chose (marked selected), which is optimistic"
+    "validation accuracy: mean over independent seeds; where there are none, "
+    "with the search seed (marked selected), which is optimistic"
 )
-SELECTED = "validation accuracy with the seed by which the search chose the trial: optimistic"
+SELECTED = "validation accuracy with the search seed: optimistic"
 
 _MEMORY: Column[FrontRow] = Column(
     "memory_bytes",
@@ -206,7 +206,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "latency ms",
         _latency_text,
         about="the final measurement where there is one that was not rejected, else the first; "
-        "with its interval of this sitting: another hour may lie outside",
+        "with its interval of this session: another hour may lie outside",
     ),
     Column(
         "latency_interval_ms", lambda row: _ends(row.latency.interval_ms if row.latency else None)

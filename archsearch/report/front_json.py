@@ -11,10 +11,10 @@ def front_points(run: RunRecord) -> list[dict[str, Any]]:
 
     Keys are those of `archsearch.report.front_columns.FRONT_COLUMNS`. Of accuracies (0 to 1),
     ``accuracy`` is the one that every page and table leads with: the mean over ``accuracy_seeds``
-    other seeds, or with 0 of them that of the seed that chose; ``selected_accuracy`` is always
-    that of the seed that chose. Intervals of accuracies are pairs and
+    other seeds, or with 0 of them that of the search seed; ``selected_accuracy`` is always
+    that of the search seed. Intervals of accuracies are pairs and
     cover 95 %, that of ``faster_difference``
     (against the next faster trial, over other seeds) for all trials together. That of a latency is
-    the interval of this sitting, None where the spread is unknown.
+    the interval of this session, None where the spread is unknown.
     """
     return list(front_table(run).values)

@@ -1,4 +1,4 @@
-"""What every page is made of: one self-contained HTML file, no network, no other file."""
+"""The frame of every page: one self-contained HTML file, no network, no other file."""
 
 from collections.abc import Sequence
 from html import escape
@@ -13,12 +13,12 @@ from archsearch.report.layout import Layout, Panel
 from archsearch.report.trial_data import script_json
 
 _ASSETS = Path(__file__).parent / "assets"
-#: the page may run and show what it carries, and reach for nothing else
+#: the page runs and shows its own content, and loads nothing else
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; base-uri 'none'; form-action 'none'"
 )
-#: what the scripts expect to find, on a page without trials
+#: the data that scripts expect, on a page without trials
 NO_TRIALS: dict[str, Any] = {"columns": {"number": []}, "front": [], "best": None, "knee": None}
 
 

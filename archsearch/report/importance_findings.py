@@ -1,4 +1,4 @@
-"""What may be said of a run's choices: which can be distinguished, or that none can."""
+"""Findings about a run's choices: the distinguishable ones, or that there are none."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -108,7 +108,7 @@ def latency_verdict(marginals: Sequence[Marginal]) -> str:
 
 
 def verdicts(marginals: Sequence[Marginal]) -> list[str]:
-    """Return what may be said of accuracy, then of latency, each as a sentence."""
+    """Return the findings on accuracy, then on latency, each as a sentence."""
     return [f"{accuracy_verdict(marginals)}.", f"{latency_verdict(marginals)}."]
 
 

@@ -1,4 +1,4 @@
-"""How well the latencies of a front are known, in the words of ``docs/latency.md``."""
+"""The verdicts on the latencies of a front, as in ``docs/latency.md``."""
 
 from collections import Counter
 
@@ -8,9 +8,9 @@ from archsearch.report.number_format import plural
 from archsearch.report.shell_commands import measure_command
 
 #: what the interval of a latency is called
-SITTING = "interval of this sitting"
+SITTING = "interval of this session"
 #: and what it covers, for the foot of a table or a figure
-SITTING_NOTE = "Latencies have the interval of this sitting: another hour may lie outside."
+SITTING_NOTE = "Latencies have the interval of this session: another hour may lie outside."
 NOT_CONFIRMED = "not confirmed"
 #: the budget lies in the interval of a latency, or below a guess
 MAY_BE_OVER = "over?"
@@ -21,9 +21,9 @@ def latency_words(
 ) -> tuple[str, ...]:
     """Return what is known of the latency that a trial is shown with.
 
-    Its verdict, ``steady``, ``noisy`` or ``rejected``; of one that was not confirmed in quiet also
-    that, and what the final measurement said; and whether the budget lies in its interval. Beside
-    the front nothing is to be confirmed.
+    Its verdict, ``steady``, ``noisy`` or ``rejected``; of one that was not confirmed on a quiet
+    machine also that, and what the final measurement said; and whether the budget lies in its
+    interval. Beside the front nothing is to be confirmed.
     """
     latency = trial.known_latency
     if latency is None:

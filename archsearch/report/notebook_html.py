@@ -14,7 +14,7 @@ from archsearch.report.table_column import Column, tabulate
 from archsearch.report.variant_tables import ablation_table
 
 if TYPE_CHECKING:
-    # what made it loads optuna, and a table needs none
+    # its origin loads optuna, which a table does not need
     from archsearch.search.evaluation import Evaluation
     from archsearch.search.result import SearchResult
 

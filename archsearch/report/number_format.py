@@ -1,4 +1,4 @@
-"""Numbers as people read them: rounded to what is known, with their unit."""
+"""Formats numbers for people: rounded to their precision, with their unit."""
 
 import math
 from typing import TYPE_CHECKING

@@ -23,7 +23,7 @@ def summary_panel(run: RunRecord) -> Panel:
 
 
 def notes_panel(run: RunRecord) -> Panel | None:
-    """Return what the run said on the way, and the trials that failed."""
+    """Return the notes of the run, and the trials that failed."""
     lines = list(run.notes)
     failed = [trial for trial in run.trials if trial.state == "failed"]
     lines += [f"trial {trial.number} failed: {trial.reason or 'no reason'}" for trial in failed[:8]]
@@ -36,7 +36,7 @@ def notes_panel(run: RunRecord) -> Panel | None:
 
 
 def budget_panel(run: RunRecord) -> Panel | None:
-    """Return the slider that asks what would be left of the front under a tighter budget."""
+    """Return the slider that shows the front under a tighter budget."""
     front = front_trials(run)
     if len(front) < 2:
         return None
@@ -138,8 +138,8 @@ def protocol_panel(run: RunRecord) -> Panel:
     rows.append(
         (
             "Accuracy",
-            "last epoch; mean over other seeds than the one that chose, where there are any, with "
-            "an interval over seeds and images; else with the seed that chose and a Wilson "
+            "last epoch; mean over other seeds than the search seed, where there are any, with "
+            "an interval over seeds and images; else with the search seed and a Wilson "
             "interval over images",
         )
     )

@@ -63,7 +63,7 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
         lambda row: row.reported.value if row.reported else None,
         "best %",
         lambda row: reported_text(row.reported),
-        about="mean over other seeds; with the seed that chose (selected) where there are none",
+        about="mean over other seeds; with the search seed (selected) where there are none",
     ),
     Column("best_accuracy_seeds", lambda row: row.reported.num_seeds if row.reported else None),
     Column(

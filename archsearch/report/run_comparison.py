@@ -57,7 +57,7 @@ class GroupInfo(NamedTuple):
         reference: worst corner that their hypervolumes are counted from.
         volumes: hypervolume of each, as a share of the reference's area.
         beaten: one for every ordered pair.
-        other_seeds: accuracies are means over other seeds; else of the seeds that chose.
+        other_seeds: accuracies are means over other seeds; else of the search seeds.
     """
 
     places: tuple[int, ...]
@@ -68,7 +68,7 @@ class GroupInfo(NamedTuple):
 
 
 class ComparisonInfo(NamedTuple):
-    """Everything that a comparison says.
+    """The result of a comparison.
 
     Attributes:
         runs: under names that tell them apart.
@@ -157,7 +157,7 @@ def _differences(runs: Sequence[RunRecord]) -> dict[str, tuple[str, ...]]:
 
 
 def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was asked for and what it came to, each key once."""
+    """Return the requested and the resolved configuration, each key once."""
     identity = config.get("identity")
     asked = dict(identity) if isinstance(identity, Mapping) else {}
     # the recipe that was asked for may be none; the one that was used stands beside it
@@ -213,9 +213,9 @@ def comparison_table(info: ComparisonInfo) -> PlainTable:
 def scale_note(group: GroupInfo) -> str:
     """Return which accuracies the fronts of a group are compared by."""
     if group.other_seeds:
-        return "The fronts are compared by means over other seeds than those that chose."
+        return "The fronts are compared by means over other seeds than the search seeds."
     return (
-        "The fronts are compared by the seeds that chose, which are optimistic: not every front "
+        "The fronts are compared by the search seeds, which are optimistic: not every front "
         "was trained with others."
     )
 

@@ -44,7 +44,7 @@ def render_page(run: RunRecord, layout: Layout) -> str:
 
 
 def _data(run: RunRecord) -> dict[str, Any]:
-    """Return what the scripts of the page read."""
+    """Return the data that the page's scripts read."""
     front = front_trials(run)
     top, bend = best(front), knee(front)
     return {

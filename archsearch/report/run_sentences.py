@@ -1,4 +1,4 @@
-"""A run in words: what was tried, what was found, how sure it is."""
+"""A run in sentences: its trials, its front, and how certain that is."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def _limits(run: RunRecord) -> str:
 
 
 def sentences(run: RunRecord) -> list[str]:
-    """Return the summary of a run, a few sentences about what happened and what to make of it."""
+    """Return the summary of a run in a few sentences."""
     parts = [_tried(run)]
     front = front_trials(run)
     top, bend = best(front), knee(front)
@@ -122,9 +122,9 @@ def _certainty(run: RunRecord, front: tuple[TrialRecord, ...], top: TrialRecord)
         f"{percent_interval_text(*found.interval)} % (95 % interval)"
     )
     if not found.num_seeds:
-        text += " for these weights; the seed that chose is the luckiest, so expect less"
+        text += " for these weights; the search seed is the luckiest, so expect less"
     elif top.accuracy is not None:
-        text += f"; with the seed that chose it was {percent_text(top.accuracy)} %"
+        text += f"; with the search seed it was {percent_text(top.accuracy)} %"
     tied = ties_with(top, front, n)
     if not tied:
         return f"{text}. No other point of the front ties with it."

@@ -43,7 +43,7 @@ def front_table(run: RunRecord, target: str = "") -> PlainTable:
 
 
 def _objective_notes(run: RunRecord) -> list[str]:
-    """Return what the front trades off, and its budgets, where that is not the usual pair."""
+    """Return the objectives and budgets of the front, where they are not the usual pair."""
     aims = run.aims
     if aims == Aims.of(run.budget_ms):
         return []
@@ -70,13 +70,12 @@ def _accuracy_notes(run: RunRecord) -> list[str]:
     if not any(trial.seed_accuracies for trial in front):
         cover = "; 95 % interval over images alone" if images else ""
         return [
-            f"accuracy: with the selected seed, the one that chose, so optimistic{images}{cover}; "
+            f"accuracy: with the selected seed, the search seed, so optimistic{images}{cover}; "
             "no other seeds were trained"
         ]
     lines = [
-        f"accuracy: mean over seeds that chose nothing{images}; 95 % interval over seeds and "
-        "images",
-        "selected seed: accuracy with the seed that chose, so optimistic",
+        f"accuracy: mean over independent seeds{images}; 95 % interval over seeds and images",
+        "selected seed: accuracy with the search seed, so optimistic",
     ]
     if not decided_by_others(front):
         lines.append(

@@ -1,4 +1,4 @@
-"""Columns of tables, declared once: where a value comes from, how it reads, what it means."""
+"""Columns of tables, declared once: value, format and meaning."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Column(Generic[Row]):
         key: of the value in JSON and CSV; units stand in the key.
         value: row to plain data.
         header: for people; empty for a column that only programs read.
-        text: row to what people read; None for the value as it is.
+        text: row to its text for people; None for the value as it is.
         about: what it means, in one line; pages show it beside the header.
         words: its texts are words, not numbers: left-aligned, and sorted as words.
         tags: its words are remarks, which a page draws as badges.

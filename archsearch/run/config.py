@@ -1,4 +1,4 @@
-"""What a search run is asked to do, and where it may be changed later."""
+"""The configuration of a search run, and what may change when it goes on."""
 
 import re
 from collections.abc import Mapping
@@ -93,7 +93,7 @@ def _number(text: str) -> int | float | str:
 
 
 _TARGET_NAME = re.compile(r"[a-z][a-z0-9_]*")
-#: what a further target has from the first one unless it says otherwise
+#: keys that a further target inherits from the first one
 _SHARED = ("device", "batch_size", "threads", "dtype")
 #: objectives of a run beside the latencies of further targets, with their directions
 OBJECTIVES: dict[str, Direction] = {
@@ -247,8 +247,8 @@ class Execution(Spec):
 
     Attributes:
         trials: candidates to train in all.
-        time_limit_s: no new candidate is begun after this many seconds; None for no limit.
-        patience: no new candidate is begun when the last so many that were trained have gained no
+        time_limit_s: no new candidate is started after this many seconds; None for no limit.
+        patience: no new candidate is started when the last so many that were trained have gained no
             hypervolume; None for no such limit.
         workers: candidates trained at the same time; None for one per core (or one on a GPU).
         threads_per_worker: intra-op threads of each worker.
@@ -268,7 +268,7 @@ class Execution(Spec):
         Duration | None,
         Option(
             "--time-limit",
-            "Begin no new candidate after this long, e.g. 30m, 2h, 90s; measuring the front again "
+            "Start no new candidate after this long, e.g. 30m, 2h, 90s; measuring the front again "
             "and its other seeds come on top.",
             SEARCH,
             type=str,
@@ -278,7 +278,7 @@ class Execution(Spec):
         Count | None,
         Option(
             "--patience",
-            "Begin no new candidate when so many in a row gained no hypervolume.",
+            "Start no new candidate after this many in a row without a gain in hypervolume.",
             SEARCH,
         ),
     ] = None
@@ -315,7 +315,7 @@ class Execution(Spec):
         Field(ge=0, strict=True),
         Option(
             "--front-seeds",
-            "Train each member of the front with so many other seeds after the search, to tell "
+            "Train each member of the front with this many other seeds after the search, to tell "
             "better from not distinguishable; 0 for none.",
             SEARCH,
         ),
@@ -511,7 +511,7 @@ class SearchConfig(Spec):
         return range(self.seed + 1, self.seed + 1 + self.execution.front_seeds)
 
     def identity(self) -> dict[str, Any]:
-        """Return what a resumed run must share, every default written out."""
+        """Return the identity that a resumed run must share; defaults are written out."""
         return self.model_dump(mode="json", exclude={"execution"})
 
 

@@ -1,4 +1,4 @@
-"""Which value of a search an option or ``--set KEY=VALUE`` means, and putting it there."""
+"""Finds the value of a configuration that an option or ``--set KEY=VALUE`` names, and sets it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

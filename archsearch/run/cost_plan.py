@@ -1,4 +1,4 @@
-"""What a run is about to do and what it will cost, before it does it."""
+"""The plan of a run and its cost, before anything is trained."""
 
 import math
 import statistics

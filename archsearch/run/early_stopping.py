@@ -1,4 +1,4 @@
-"""When a candidate is stopped early: it is clearly dominated by a finished one."""
+"""Early stopping of candidates that a finished one clearly dominates."""
 
 import math
 import threading

@@ -45,7 +45,7 @@ class NetworkEvaluator:
         rule: decides on early stopping; None trains everything to the end.
         guess: latency model shared with the sampler.
         folder: where weights are kept.
-        listener: watches.
+        listener: receives progress.
         elapsed_before_s: seconds that earlier sessions of the run took.
         on_record: called with the record of every finished trial.
 

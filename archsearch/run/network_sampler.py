@@ -1,4 +1,4 @@
-"""The sampler of a run: what it knows of networks before they are trained, and learns from them."""
+"""The sampler of a run, and the objectives that it knows before training."""
 
 import functools
 import statistics

@@ -43,7 +43,7 @@ def search_networks(
         screening: counts, predicts and measures.
         evaluator: trains.
         folder: of the run.
-        listener: watches.
+        listener: receives progress.
 
     Raises:
         BudgetUnreachableError: nothing in the space keeps the budgets.

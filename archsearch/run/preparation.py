@@ -41,7 +41,7 @@ class Place:
         name: of the run; empty for one made from space, data and budget.
         runs_dir: folder of all runs.
         storage: Optuna storage URL; empty for ``$ARCHSEARCH_STORAGE``, or for a SQLite file in the
-            run's folder. A run that was begun keeps its own.
+            run's folder. A run that was started keeps its own.
         download: fetch a missing published data set.
     """
 
@@ -200,7 +200,7 @@ def locate(place: Place, name: str) -> tuple[RunFolder, Storage]:
     """Return the folder of a run and where its study is.
 
     Raises:
-        InputError: nothing can be written there, the storage cannot be used, or the run was begun
+        InputError: nothing can be written there, the storage cannot be used, or the run was started
             with another.
     """
     found = ProblemList()
@@ -216,7 +216,7 @@ def locate(place: Place, name: str) -> tuple[RunFolder, Storage]:
     if folder.exists():
         begun = folder.storage_in(folder.read_config())
         if place.storage and (storage or folder.own_storage).kept != begun.kept:
-            rule = f"run '{name}' was begun with {begun.kept}"
+            rule = f"run '{name}' was started with {begun.kept}"
             remedy = "leave it out, or give this run another --name"
             raise InputError(Problem("--storage", rule, storage_at(place.storage).shown, remedy))
         if storage is None or storage.kept != begun.kept:

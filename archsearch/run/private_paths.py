@@ -1,4 +1,4 @@
-"""A configuration as anybody may see it: on pages, figures and cards that people pass on."""
+"""Removes private paths from a configuration, for pages, figures and cards that people share."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _PRIVATE = ("storage", "study", "data_root")
 
 
 def shareable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's configuration without what names a place on its author's machine.
+    """Return a run's configuration without the paths of its author's machine.
 
     Of an absolute path the last part stays; where the study is, and the root of data sets, goes.
     """

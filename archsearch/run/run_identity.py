@@ -1,4 +1,4 @@
-"""What makes a run the one that was begun, and what may differ when it goes on."""
+"""The identity of a run, and what may differ when it goes on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +17,10 @@ def differences_from(
     data: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> list[tuple[str, Any, Any]]:
-    """Return each value that is not as it was: its key, what it was, and what it is.
+    """Return the values that differ: key, before and now.
 
     Args:
-        config: of the run that was begun.
+        config: of the run that was started.
         identity: what is asked for now.
         space_may_differ: the space is checked elsewhere.
         data: what is known about the images; where it is as it was, they may lie elsewhere.
@@ -28,7 +28,7 @@ def differences_from(
     """
     begun, asked = dict(config.get("identity", {})), dict(identity)
     if recipe is not None and "recipe" in config and begun.get("recipe") != asked.get("recipe"):
-        # one of the two may be a default: what they come to is what differs
+        # one of the two may be a default: compare the resolved values
         begun["recipe"], asked["recipe"] = config["recipe"], recipe
     before, now = leaves(begun), leaves(asked)
     # equal spaces may come from different files
@@ -46,7 +46,7 @@ def differences_from(
 
 
 def _same_images(before: object, now: Mapping[str, Any]) -> bool:
-    """Tell whether everything that was noted about the images is as it was, and is a lot."""
+    """Return whether all recorded facts about the images are equal and sufficient."""
     if not isinstance(before, Mapping) or not {"train", "mean", "std"} <= set(before):
         return False
     return all(before[key] == now[key] for key in before if key in now)

@@ -100,7 +100,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def aims_of(identity: Mapping[str, Any]) -> Aims:
-    """Return what the front of a run trades off, from what its folder says was asked for.
+    """Return the objectives of a run's front, from the configuration in its folder.
 
     Runs of earlier versions name neither objectives nor further targets.
     """
@@ -119,8 +119,7 @@ def run_record(
 ) -> RunRecord:
     """Put together the record of a run from its configuration, trials and study attributes.
 
-    The record goes into pages that people pass on: it holds the configuration as anybody may see
-    it.
+    The record goes into pages that people share: its configuration has no private paths.
     """
     aims = aims_of(config["identity"])
     return RunRecord(

@@ -51,7 +51,7 @@ from archsearch.yaml_source import YamlSource
 
 logger = logging.getLogger(__name__)
 
-#: share of the time spent so far that repeating what a busy machine gave may take
+#: longest time for repetitions on a busy machine, as a share of the time spent so far
 _PATIENCE = 0.1
 
 
@@ -87,7 +87,7 @@ def run_search(
 
 
 def _go_on(prepared: Prepared, listener: Listener) -> None:
-    """Make sure that this is the run that was begun, or one in a wider space.
+    """Check that this is the run that was started, or one in a wider space.
 
     Raises:
         InputError: it is another run.
@@ -161,7 +161,7 @@ def _session(
                 listener.line(describe_cost(prepared, cost, num))
                 return driver.start()
 
-            # with rungs, a candidate that has begun may still have to go on
+            # with rungs, a candidate that was started may still have to go on
             if is_work_left or config.rungs is not None:
                 evaluator = NetworkEvaluator(
                     config,
@@ -286,7 +286,7 @@ def _finish(
     with doing("testing the front"):
         tested, notes = evaluate_front(front, prepared.folder, test if is_tested else None)
     if all(record.is_confirmed for record in front):
-        # who is not may leave the front when it is measured later, and others come to it
+        # the others may leave the front when they are measured later, and new members join it
         prepared.folder.drop_weights_but({record.digest for record in front})
     keep_finals(store, tested)
     add_notes(store, notes, listener)

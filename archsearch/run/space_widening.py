@@ -1,4 +1,4 @@
-"""Go on with a run in a wider space: what was found in the narrower one stays.
+"""Resume a run in a wider space; its trials stay.
 
 An Optuna study fixes the values of a categorical parameter, so the trials are written anew, with
 the parameters that make the same architecture in the wider space, and the file takes the place of
@@ -25,7 +25,7 @@ _LOOKED_AT = 200
 
 
 def narrowing_problems(old: SearchSpace, new: SearchSpace) -> list[Problem]:
-    """Return what the narrower space has and the wider one has not: empty when it is wider.
+    """Return what the wider space lacks of the narrower one; empty when it contains it.
 
     Every value of a parameter of both is compared; that nothing else was lost is seen from random
     configurations.
@@ -35,7 +35,7 @@ def narrowing_problems(old: SearchSpace, new: SearchSpace) -> list[Problem]:
         kept = new.parameters.get(name)
         gone = [value for value in parameter.values if kept and value not in kept.values]
         if gone:
-            rule = "must have every value that it had when the run was begun, but lacks some"
+            rule = "must have every value that it had when the run was started, but lacks some"
             problems.append(
                 Problem(name, f"{rule}: {gone}", remedy="leave them in, or give another --name")
             )
@@ -46,7 +46,7 @@ def narrowing_problems(old: SearchSpace, new: SearchSpace) -> list[Problem]:
         arch = old.arch(old.sample(rng))
         if new.params_of(arch) is None:
             lacking = summary(arch)
-            rule = f"must contain the space that the run was begun in, but lacks {lacking}"
+            rule = f"must contain the space that the run was started in, but lacks {lacking}"
             remedy = "only add values and options, or give another --name"
             return [Problem("space", rule, remedy=remedy)]
     return []
@@ -61,7 +61,7 @@ def widen(
         folder: of the run.
         storage: where its study is.
         name: of the study.
-        old: the space it was begun in.
+        old: the space it was started in.
         new: the space it goes on in.
 
     Raises:
@@ -109,7 +109,7 @@ def _close(storage: BaseStorage) -> None:
 
 
 def _moved(trial: FrozenTrial, old: SearchSpace, new: SearchSpace) -> FrozenTrial:
-    """Return a trial of the wider space that tells the same about the same architecture."""
+    """Return the trial's copy in the wider space, for the same architecture."""
     params = _params(dict(trial.params), old, new)
     system = dict(trial.system_attrs)
     if "fixed_params" in system:
@@ -131,7 +131,7 @@ def _moved(trial: FrozenTrial, old: SearchSpace, new: SearchSpace) -> FrozenTria
 
 
 def _params(params: Params, old: SearchSpace, new: SearchSpace) -> Params:
-    """Return what makes the same architecture; nothing for what makes none."""
+    """Return the parameters of the same architecture in the wider space; empty for none."""
     if not params or old.problems(params):
         return {}
     return new.params_of(old.arch(params)) or {}

@@ -1,4 +1,4 @@
-"""From a study file, or from a space alone, to the configuration of a search."""
+"""Reads a study file, or a space alone, into the configuration of a search."""
 
 from collections.abc import Sequence
 from typing import Any

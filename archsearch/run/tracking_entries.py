@@ -1,4 +1,4 @@
-"""A search as entries for the tools that it is logged to: its trials, and its front."""
+"""Tracking entries of a search: its trials and its front."""
 
 from collections.abc import Iterator
 from pathlib import Path

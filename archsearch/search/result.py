@@ -1,4 +1,4 @@
-"""What a `search` found."""
+"""The result of a `search`."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from archsearch.search.evaluation import Direction, Evaluation
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Everything a `search` found.
+    """The result of a `search`.
 
     Attributes:
         objectives: direction by name.

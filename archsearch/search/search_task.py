@@ -1,4 +1,4 @@
-"""What a `search` looks for, and what its evaluator returns, in numbers."""
+"""The task of a `search`: objectives, constraints and known values."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _LOOKED_AT = 5000
 
 @dataclass(frozen=True)
 class Task:
-    """What is searched for.
+    """The task of a `search`.
 
     Attributes:
         space: what is searched.

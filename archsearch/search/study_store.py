@@ -90,7 +90,7 @@ class StudyStore:
         trial = self.study.ask()
         self._queued = max(0, self._queued - 1)
         params = self._space.walk(lambda parameter: suggest(trial, parameter))
-        # queued trials bring their origin along
+        # queued trials have their origin
         origin = trial.user_attrs.get(_ORIGIN)
         if origin is None:
             origin = getattr(self.study.sampler, "origin", type(self.study.sampler).__name__)

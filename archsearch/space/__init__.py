@@ -1,4 +1,4 @@
-"""Search spaces: YAML files that say what may vary, and the ways to move in them."""
+"""Search spaces: YAML files that declare choices, and the moves between configurations."""
 
 from archsearch.space.adapt import adapted
 from archsearch.space.encoding import Encoding

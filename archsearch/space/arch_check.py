@@ -1,4 +1,4 @@
-"""Check that everything a space can produce is an architecture, before anything is sampled."""
+"""Check that every option of a space gives a valid architecture, before anything is sampled."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The way back: which parameters of a space make a given architecture.
+"""The inverse of a space: the parameters that make a given architecture.
 
 Each part of the tree (the stem; the width of a stage; the attention of a block) has few
 configurations. Each is put into the architecture in place of the part that is there, and fits if

@@ -1,4 +1,4 @@
-"""Which parameters are active: the choices of a tree, and those below each option."""
+"""The active parameters of a configuration: the choices of a tree, and those below each option."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

@@ -12,7 +12,7 @@ from archsearch.space.parameter import Value
 from archsearch.space.written import BLOCK_KEYS, DOMAIN_KEYS, Written, key_text
 from archsearch.yaml_source import KeyPath, YamlSource, dotted, scalar
 
-#: more values than this in one domain is a slip of the pen
+#: limit on the values of one domain; more is likely a mistake
 MAX_VALUES = 1000
 
 Name = tuple[str, ...]

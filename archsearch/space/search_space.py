@@ -1,4 +1,4 @@
-"""`SearchSpace`: what may vary, and the ways to move in it."""
+"""`SearchSpace`: its parameters, and the moves between configurations."""
 
 import copy
 import hashlib
@@ -102,7 +102,7 @@ class SearchSpace:
         return Arch.model_validate(resolve(self.root, params))
 
     def problems(self, params: Params) -> list[str]:
-        """Return what is wrong with ``params``, in words; an empty list means valid."""
+        """Return the problems of ``params``, in words; an empty list means valid."""
         found = self._param_problems(params)
         if not found and not self.is_flat:
             found = [

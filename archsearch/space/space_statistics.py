@@ -21,7 +21,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class SpaceStats:
-    """What a look at some architectures of a space showed.
+    """Statistics of some architectures of a space.
 
     Attributes:
         num_architectures: distinct architectures looked at.

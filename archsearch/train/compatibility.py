@@ -1,4 +1,4 @@
-"""Check that architecture, data, recipe and device belong together, before any work is done."""
+"""Check that architecture, data, recipe and device are compatible, before any work is done."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from archsearch.train.recipe import Recipe, recipe_problems
 
 
 class TakesImages(Protocol):
-    """What is known of a network before it is built; an architecture is one."""
+    """Input and output sizes of a network, known before it is built; an `Arch` has them."""
 
     @property
     def image_size(self) -> int:

@@ -16,7 +16,7 @@ _BATCH = 256
 
 
 class Evaluation(Spec):
-    """How a network does on a split.
+    """Accuracy and loss of a network on a split.
 
     Attributes:
         accuracy: share of the images whose highest logit is their class.

@@ -13,7 +13,7 @@ from archsearch.train.training_folder import CHECKPOINT_SECONDS, TrainingFolder
 
 
 class TrainingResult(Spec):
-    """What a full training came to.
+    """The result of a full training.
 
     Attributes:
         val: on the images held out of training.
@@ -39,7 +39,7 @@ def train_fully(
     first writes.
 
     Args:
-        trainer: new, with the arguments that the folder's training was begun with.
+        trainer: new, with the arguments that the folder's training was started with.
         folder: opened.
         show: called at the end of each epoch.
         checkpoint_seconds: longest time between two checkpoints, about.
@@ -67,7 +67,7 @@ def train_fully(
 
 
 def _about(trainer: Trainer) -> dict[str, Any]:
-    """Return what an export says about how weights came to be."""
+    """Return the facts of a training that an export documents."""
     data = trainer.data
     return {
         "data": {

@@ -1,4 +1,4 @@
-"""From bytes to what the network sees: augmented, normalised, mixed."""
+"""Network inputs from bytes: augmented, normalised, mixed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

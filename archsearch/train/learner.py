@@ -1,4 +1,4 @@
-"""A network with everything that changes it: optimiser, schedule, arithmetic, average."""
+"""A network in training, with optimiser, schedule, precision and weight average."""
 
 import copy
 from typing import Any

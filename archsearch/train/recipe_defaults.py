@@ -1,4 +1,4 @@
-"""Recipes and augmentation that suit a data set, used where the user says nothing."""
+"""Default recipes and augmentation of data sets."""
 
 from functools import cache
 

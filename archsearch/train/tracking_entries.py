@@ -1,4 +1,4 @@
-"""A full training as an entry for the tools that it is logged to."""
+"""The tracking entry of a full training."""
 
 from archsearch.record import EpochMetrics
 from archsearch.tracking.entry import Entry, Scalar, curve_points, flat, known

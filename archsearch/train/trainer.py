@@ -29,7 +29,7 @@ from archsearch.train.weight_files import save_weights, weights_of
 
 # timing a step of each precision costs about as much as ten steps: at most 1 % of so many
 _STEPS_WORTH_TIMING = 1000
-# reading a loss from a CUDA device waits for it; once in so many steps that costs nothing
+# reading a loss from a CUDA device waits for it; once in this many steps that costs nothing
 _CHECK_EVERY = 50
 
 Build = Callable[..., nn.Module]
@@ -151,7 +151,7 @@ class Trainer:
                 ended = self._advance()
                 if time.perf_counter() - self._slice_began >= max_seconds:
                     break
-        # whoever gets control next may measure a latency
+        # what runs next may measure a latency
         self._settle()
         self._seconds += time.perf_counter() - self._slice_began
         return self._end_epoch() if ended else None

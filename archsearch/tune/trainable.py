@@ -113,10 +113,10 @@ def tune_trainable(study: Study | TuneStudy) -> type[tune.Trainable]:
 
     Its ``config`` is the active parameters of the study's space, as `tune_space` draws them. After
     every epoch it reports ``accuracy`` and ``val_loss`` on the validation split, ``train_loss``,
-    ``epoch``, ``latency_ms`` (measured in quiet, batch and threads as in the study), ``macs``,
-    ``params`` and ``digest``. It saves and restores checkpoints, and its process can be used
-    again (``TuneConfig(reuse_actors=True)``). A trial takes the study's threads as CPUs, and a GPU
-    if it trains on one: see `ray.tune.with_resources` for other shares.
+    ``epoch``, ``latency_ms`` (measured on a quiet machine, batch and threads as in the study),
+    ``macs``, ``params`` and ``digest``. It saves and restores checkpoints, and its process can be
+    used again (``TuneConfig(reuse_actors=True)``). A trial takes the study's threads as CPUs, and a
+    GPU if it trains on one: see `ray.tune.with_resources` for other shares.
 
     Args:
         study: `SearchConfig`, study file or name, or folder of a run; trials, sampler, early

@@ -166,7 +166,7 @@ def _candidates(
     overrides: Mapping[str, Any],
     image_sizes: Sequence[int],
 ) -> list[Arch]:
-    """Return what the checkpoint may be: what its shapes say, and last the named model."""
+    """Return the possible architectures: by the checkpoint's shapes, and last the named model."""
     shapes = Shapes({key: tuple(value.shape) for key, value in state.items()})
     candidates: list[Arch] = []
     wrong: InputError | None = None

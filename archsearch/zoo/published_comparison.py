@@ -1,4 +1,4 @@
-"""Published figures beside what is measured here."""
+"""Published figures beside measured ones."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ THROUGHPUT = LatencyProtocol(mode="throughput", batch_size=16)
 
 
 class Measured(Spec):
-    """What was counted and measured here for one model at its own image size.
+    """Counts and measurements of one model at its own image size.
 
     Attributes:
         params: parameters.
@@ -50,7 +50,7 @@ class Measured(Spec):
 
 
 class Row(Spec):
-    """One published model, and what was measured here; None where nobody has its code."""
+    """One published model with its measurements; None where no code is available."""
 
     published: PublishedModel
     measured: Measured | None = None

@@ -1,4 +1,4 @@
-"""What the papers print about their models and about those they compare with."""
+"""Figures that the papers publish about their models and their baselines."""
 
 from functools import cache
 from pathlib import Path

@@ -88,7 +88,7 @@ def test_trials_are_ranked_by_one_kind_of_number():
 
 
 def test_ties_go_by_what_is_reported():
-    # the seed that chose cannot tell them apart, the others can; and the other way round
+    # the search seed cannot tell them apart, the others can; and the other way round
     apart = [trial(1, 0.9, 0.900, 0.902, 0.901), trial(2, 0.9, 0.70, 0.701, 0.702)]
     assert ties_with(apart[0], apart, 2000) == ()
     alike = [trial(1, 0.99, 0.80, 0.82), trial(2, 0.80, 0.81, 0.80)]

@@ -77,7 +77,7 @@ def test_a_run_does_not_change_its_storage(
         main([*words, "--storage", URL])
     output = capfd.readouterr()
     assert ended.value.code == 2
-    assert f"run 'mine' was begun with study.db (got '{SHOWN}'" in output.err
+    assert f"run 'mine' was started with study.db (got '{SHOWN}'" in output.err
     check_clean(vault, *output)
     # the environment is for new runs, and for the passwords of old ones
     monkeypatch.setenv("ARCHSEARCH_STORAGE", URL)

@@ -118,7 +118,7 @@ def test_notes_lead_with_other_seeds(tmp_path):
     for trial in front_trials(run):
         known = shown["trials"][trial.number]
         mean = sum(trial.seed_accuracies.values()) / 2
-        said = f"{percent_text(mean)} % validation accuracy (mean of 2 seeds that chose nothing)"
+        said = f"{percent_text(mean)} % validation accuracy (mean of 2 independent seeds)"
         assert said in known["note"]["body"]
         assert f"{percent_text(trial.accuracy)} % with the selected seed" in known["note"]["body"]
         facts = {each["key"]: each["value"] for each in known["user_attrs"]}

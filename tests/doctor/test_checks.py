@@ -200,7 +200,7 @@ def test_every_check_runs_and_one_that_fails_ends_nothing(
     found = dict(examine(tmp_path, limit_s=60))
     assert list(found) == list(CHECKS)
     assert found["limits"] == [
-        Finding("check", "OSError: unreadable", "note", "what it would have found is not known")
+        Finding("check", "OSError: unreadable", "note", "its finding is unknown")
     ]
     assert found["devices"][0].level == "problem"
     assert found["ray"][0].level == "problem"

@@ -183,8 +183,8 @@ def over(trial: TrialRecord) -> TrialRecord:
         (lambda run: only(run, "pruned"), "stopped before the last epoch"),
         (
             lambda run: run.model_copy(update={"trials": tuple(map(over, run.trials))}),
-            "takes longer than the budget of 5 ms when measured in quiet; the fastest is trial 0, "
-            "9.00 ms (8.50 to 9.50, steady)",
+            "takes longer than the budget of 5 ms when measured on a quiet machine; the fastest "
+            "is trial 0, 9.00 ms (8.50 to 9.50, steady)",
         ),
     ],
 )

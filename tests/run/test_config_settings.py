@@ -114,7 +114,7 @@ def test_settings_are_recorded_and_another_value_is_refused(tmp_path: Path) -> N
         ((texts[0], "space.stages.0.depth=1"), "space_overrides.stages.0.depth", "2"),
         ((texts[0],), "space_overrides.stages.0.depth", "2"),
     ):
-        with pytest.raises(InputError, match=f"{key}: run 'r' was begun with {was}"):
+        with pytest.raises(InputError, match=f"{key}: run 'r' was started with {was}"):
             begun.folder.check_same(prepare(made(*other), place).identity, space_may_differ=True)
 
 
@@ -127,6 +127,6 @@ def test_only_what_differs_is_named_where_one_recipe_is_a_default(tmp_path: Path
         begun.folder.check_same(now.identity, recipe=now.written["recipe"])
     (problem,) = caught.value.problems
     assert problem.key == "recipe.weight_decay"
-    assert problem.rule == "run 'r' was begun with 0.1"
+    assert problem.rule == "run 'r' was started with 0.1"
     same = prepare(made("recipe.weight_decay=0.1", "recipe.epochs=5"), place)
     begun.folder.check_same(same.identity, recipe=same.written["recipe"])

@@ -29,7 +29,7 @@ def test_another_configuration_is_refused_with_every_difference(folder: RunFolde
         "new",
     ]
     first = str(caught.value.problems[0])
-    assert "run 'first' was begun with 0 (got 1)" in first
+    assert "run 'first' was started with 0 (got 1)" in first
     assert "--name" in first
 
 

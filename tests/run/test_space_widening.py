@@ -38,7 +38,7 @@ def test_lost_values_are_named(bench: Bench, wider: SearchSpace) -> None:
 
 def test_a_lost_constant_is_seen_from_samples(bench: Bench) -> None:
     (problem,) = narrowing_problems(bench.space, changed(bench.space, head_dim=8))
-    assert "must contain the space that the run was begun in" in problem.rule
+    assert "must contain the space that the run was started in" in problem.rule
 
 
 def test_a_value_that_was_fixed_may_become_a_choice(bench: Bench) -> None:

@@ -156,9 +156,9 @@ def test_an_interrupted_search_goes_on(tmp_path):
 def test_other_rungs_are_another_search(tmp_path):
     options = {"storage": f"sqlite:///{tmp_path}/study.db"}
     run(trials=5, **options)
-    with pytest.raises(InputError, match="was begun with"):
+    with pytest.raises(InputError, match="was started with"):
         run(trials=9, fidelities=(1, 9), **options)
-    with pytest.raises(InputError, match="was begun with"):
+    with pytest.raises(InputError, match="was started with"):
         search(SPACE, lambda p: {"error": 1.0, "cost": 1.0}, objectives=BOTH, **options)
 
 

@@ -1,4 +1,4 @@
-"""What each value of a parameter goes with at equal latency: a forest plot."""
+"""The effect of each value of a parameter at equal latency: a forest plot."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def choice_rows(marginals: Sequence[Marginal]) -> tuple[EffectRow, ...]:
 
 
 def draw_marginals(marginals: Sequence[Marginal]) -> Drawing | None:
-    """Draw what each value goes with at equal latency; None when there is too little data."""
+    """Draw the effect of each value at equal latency; None with too little data."""
     rows = choice_rows(marginals)
     if not rows:
         return None
@@ -40,7 +40,8 @@ def draw_marginals(marginals: Sequence[Marginal]) -> Drawing | None:
     lines = "; ".join(f"{row.name}: {points_text(row.value / 100, 1)}" for row in rows)
     note = (
         "Against the mean of the parameter's values; bars are 95 % intervals each, colours are by "
-        "p-values with Holm's correction. A search does not try values evenly: an ablation tells."
+        "p-values with Holm's correction. A search does not sample values evenly; an ablation "
+        "answers what caused a difference."
     )
     if len(rows) < len(marginals):
         note += " The clearest are shown; archsearch importance prints all."

@@ -84,7 +84,7 @@ def plot_effects(rows: Sequence[EffectRow], title: str, x: str) -> Any:
     figure = new_figure(title, x, "")
     ends = [end for row in rows for end in row.interval if abs(end) < 1e6]
     ends += [row.published for row in rows if row.published is not None]
-    # what seeds cannot bound is drawn to the edge
+    # an infinite interval is drawn to the edge
     edge = 1.15 * max((abs(end) for end in ends), default=1.0)
     published = [(i, row.published) for i, row in enumerate(rows) if row.published is not None]
     if published:

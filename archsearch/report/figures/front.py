@@ -1,4 +1,4 @@
-"""Accuracy against latency: the front, and everything that did not reach it."""
+"""Accuracy against latency: the front and all other trials."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from archsearch.report.number_format import ms_text, plural
 #: intervals of more dominated trials than this would only be a blur
 MOST_INTERVALS = 150
 #: how the hover texts call the scale of all but the front
-SEARCHED = "with the seed that chose"
+SEARCHED = "with the search seed"
 #: share of the height that the strip of infeasible trials takes
 STRIP = 0.045
 
@@ -128,7 +128,7 @@ def _steps(front: Marks) -> Any:
 
 
 def _moves(info: FrontInfo) -> list[dict[str, Any]]:
-    """Return thin lines from what the search saw of each trial to what is reported of it."""
+    """Return thin lines from each trial's search values to its reported values."""
     return [
         {
             "type": "line",
@@ -291,7 +291,7 @@ def _note(info: FrontInfo) -> str:
 
 
 def _scales(info: FrontInfo) -> str:
-    """Return which numbers the marks stand at: one scale for all small ones, one for the front."""
+    """Return the scales of the marks: one for all small ones, one for the front."""
     if not info.again:
         return (
             "All marks are as the search saw them: first measured latency, accuracy with the seed "
@@ -299,6 +299,6 @@ def _scales(info: FrontInfo) -> str:
         )
     return (
         "Small marks are as the search saw them, all alike: first measured latency, accuracy with "
-        "the seed that chose. Large marks are the front as the table reports it: final latency, "
+        "the search seed. Large marks are the front as the table reports it: final latency, "
         "and the mean over other seeds where there are any. Best and knee are by the large marks."
     )

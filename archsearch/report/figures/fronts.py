@@ -107,9 +107,9 @@ def draw_fronts(runs: Sequence[RunRecord], key: str = "fronts") -> Drawing | Non
         )
         lines.append(f"{name}: {points or 'empty'}.")
     scale = (
-        "Accuracies are means over other seeds than those that chose."
+        "Accuracies are means over other seeds than the search seeds."
         if by_other_seeds(runs)
-        else "Accuracies are with the seeds that chose."
+        else "Accuracies are with the search seeds."
     )
     return Drawing(
         key,

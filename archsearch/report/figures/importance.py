@@ -117,5 +117,5 @@ def _largest(row: ParameterImportance) -> float:
 
 
 def draw_found_choices(found: RunImportance) -> Drawing | None:
-    """Draw what each value goes with at equal latency; None when there is too little data."""
+    """Draw the effect of each value at equal latency; None with too little data."""
     return draw_marginals(found.marginals)

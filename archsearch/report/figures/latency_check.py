@@ -16,7 +16,7 @@ class LatencyCheckInfo(NamedTuple):
     Attributes:
         numbers: trial numbers.
         first: measurements that let the trials through.
-        final: measurements in quiet at the end.
+        final: measurements on a quiet machine at the end.
     """
 
     numbers: tuple[int, ...]

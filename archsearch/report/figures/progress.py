@@ -1,4 +1,4 @@
-"""How the search went: best accuracy and hypervolume against time, trials and epochs."""
+"""Progress of a search: best accuracy and hypervolume against time, trials and epochs."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -92,7 +92,7 @@ def plot_progress(info: ProgressInfo) -> Any:
         },
         showlegend=False,
     )
-    # anchor and matches came along with the copied axes
+    # the copied axes have anchor and matches
     figure.update_layout(
         xaxis={"anchor": "y", "matches": "x2"}, xaxis2={"anchor": "y2", "matches": None}
     )

@@ -1,4 +1,4 @@
-"""What the end of a run adds to its study: final latencies, tests, and what there is to say."""
+"""The results that the end of a run adds to its study: final latencies, tests and notes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def confirm_and_keep(
         every=every,
         patience_s=patience_s,
     )
-    # of a member that is confirmed now, what was open before is not said any more
+    # drop the earlier note of a member that is confirmed now
     on_front = {str(record.number) for record in done.front}
     before = store.attribute(LATENCY_NOTES, {})
     kept = {number: note for number, note in before.items() if number not in on_front}
@@ -59,7 +59,7 @@ def keep_finals(store: StudyStore, records: Sequence[TrialRecord]) -> None:
 
 
 def add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> None:
-    """Add lines for the reader to the run, each once, and tell them."""
+    """Add notes to the run, each once, and print them."""
     known = store.attribute("notes", [])
     store.set_attribute("notes", [*known, *(note for note in notes if note not in known)])
     for note in notes:

@@ -1,4 +1,4 @@
-"""The end of a run: the front measured again in quiet, then tested once on the test split."""
+"""The evaluation of the final front: latency on a quiet machine, then the test split, once."""
 
 import logging
 import math
@@ -29,7 +29,7 @@ Keep = Callable[[Sequence[TrialRecord]], None]
 
 @dataclass(frozen=True)
 class Confirmed:
-    """What measuring a front again has brought.
+    """The result of measuring a front again.
 
     Attributes:
         records: every record, the measured ones with ``final_latency``.
@@ -54,7 +54,7 @@ def confirm_front(
     every: bool = False,
     patience_s: float = math.inf,
 ) -> Confirmed:
-    """Measure every front member again in quiet until the front holds by final latencies.
+    """Measure every front member again on a quiet machine until the front holds by final latencies.
 
     A member that a measurement puts over the budget is dropped, which may bring others to the
     front: they are measured too. A measurement that failed or was rejected drops nothing: the
@@ -69,7 +69,7 @@ def confirm_front(
         keep: stores what was measured, as soon as it is.
         further: what measures at further targets, by the name of their objective.
         every: measure those again too that were confirmed, or left the front, before.
-        patience_s: seconds that repeating what a busy machine gave may take each time.
+        patience_s: longest time for repetitions on a busy machine, each time.
     """
     aims = Aims.of(aims)
     measurers = {FIRST_TARGET: measurer, **(further or {})}
@@ -92,7 +92,7 @@ def confirm_front(
         number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
         for name, each in measurers.items():
             at = "" if name == FIRST_TARGET else f", at {name}"
-            listener.line(f"measuring {number} again in quiet{at}")
+            listener.line(f"measuring {number} again on a quiet machine{at}")
             archs = [by_number[number].arch for number in unknown]
             found = measure_to_publish(each, archs, listener, patience_s)
             for known, outcome in zip(unknown, found, strict=True):
@@ -111,7 +111,7 @@ def confirm_front(
 
 
 def _measured(record: TrialRecord, name: str, outcome: Outcome) -> TrialRecord:
-    """Return a record with a final measurement, unless it says less than what is known."""
+    """Return a record with a final measurement, unless a better one is known."""
     if not isinstance(outcome, LatencyResult) or (outcome.is_guess and _confirmed(record, name)):
         return record
     if name == FIRST_TARGET:
@@ -150,9 +150,9 @@ def _ever_members(
 def _why_open(
     record: TrialRecord, name: str, outcome: Outcome | None, budget_ms: float | None
 ) -> str:
-    """Return what is not known about a member's latency at a target; empty if all is."""
+    """Return what is uncertain about a member's latency at a target; empty for nothing."""
     latency = record.latency_at(name)
-    assert latency is not None, "who is on the front has every latency"
+    assert latency is not None, "a member of the front has every latency"
     at = "" if name == FIRST_TARGET else f" at {name}"
     why = why_not(outcome) if outcome is not None else ""
     if why and _confirmed(record, name):
@@ -195,7 +195,7 @@ def _why_left(record: TrialRecord, front: Sequence[TrialRecord], aims: Aims) -> 
 
 
 def _plain(record: TrialRecord, aims: Aims) -> list[float]:
-    """Return the objectives by their plain values, smaller is better."""
+    """Return the plain values of the objectives, smaller is better."""
     return [
         -(record.accuracy or 0.0) if name == "accuracy" else record.value(name) or 0.0
         for name in aims.objectives

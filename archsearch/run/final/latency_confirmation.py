@@ -1,7 +1,7 @@
-"""Measure networks for publication, and again where the machine was too busy to tell.
+"""Final latency measurements, repeated where the machine was too busy.
 
-What a busy machine gives, a rejected measurement or none, is repeated a few times with waits in
-between. It decides nothing: who asks keeps what was known before.
+A rejected or failed measurement is repeated a few times with waits in between. If all fail, the
+caller keeps the earlier latency.
 """
 
 import math
@@ -14,14 +14,14 @@ from archsearch.cost.measured_network import Target
 from archsearch.errors import ArchsearchError, ProbeError, TrialError
 from archsearch.record import LatencyResult
 
-#: seconds of rest before each repetition; what disturbed the first is often over by then
+#: seconds of waiting before each repetition, in which a disturbance often ends
 WAITS_S = (5.0, 15.0)
 
 Outcome = LatencyResult | ArchsearchError
 
 
 class LineListener(Protocol):
-    """Shows lines that should stay."""
+    """Prints lines."""
 
     def line(self, text: str) -> None:
         """Show one line."""
@@ -79,7 +79,7 @@ def measure_to_publish(
 
 
 def why_not(outcome: Outcome) -> str:
-    """Return why an outcome confirms nothing, in a few words; empty if it does."""
+    """Return why an outcome does not confirm the latency; empty if it does."""
     if not isinstance(outcome, LatencyResult):
         return f"the final measurement failed ({' '.join(str(outcome).split())})"
     if not outcome.is_guess:
@@ -91,7 +91,7 @@ def why_not(outcome: Outcome) -> str:
 
 
 def _may_change(outcome: Outcome) -> bool:
-    """Return whether another try may bring more."""
+    """Return whether another attempt may succeed."""
     if isinstance(outcome, LatencyResult):
         return outcome.is_guess
     return isinstance(outcome, ProbeError | TrialError)

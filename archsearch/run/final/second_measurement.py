@@ -35,7 +35,7 @@ def measure_front(
     address: str = "",
     listener: Listener,
 ) -> RunRecord:
-    """Measure the members of a front that are not confirmed in quiet, and return the run.
+    """Measure the members of a front that are not confirmed on a quiet machine, and return the run.
 
     What is measured is kept at once: an interrupted call goes on where it was. Baselines without
     a latency, or with a rejected one, are measured too.
@@ -45,7 +45,7 @@ def measure_front(
         runs_dir: where runs are kept.
         every: measure those again too that were confirmed, or left the front when measured.
         address: Ray cluster of a run that measures on another node.
-        listener: watches.
+        listener: receives progress.
 
     Raises:
         InputError: there is no such run, it is going on, or its latencies belong to another

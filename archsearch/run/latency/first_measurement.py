@@ -1,4 +1,4 @@
-"""First measurements of candidates: measured again where a busy machine would decide."""
+"""First latency measurements of candidates, repeated where the machine was busy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class FirstMeasurer(Protocol):
 
 @dataclass(frozen=True)
 class FirstMeasurement:
-    """What a first measurement of one candidate says.
+    """The first measurement of one candidate.
 
     Attributes:
         latency: the better known of the two where it was repeated.
@@ -32,8 +32,8 @@ class FirstMeasurement:
     def is_over(self, limit_ms: float | None) -> bool:
         """Whether the candidate is to be taken for over ``limit_ms``.
 
-        A measurement decides by its median. Of guesses only the lower end counts, and where that
-        is unknown nothing does.
+        An accepted measurement counts by its median, a rejected one by its lower end if that is
+        known.
         """
         claimed = self.latency.claimed_ms
         return limit_ms is not None and claimed is not None and claimed > limit_ms
@@ -41,11 +41,11 @@ class FirstMeasurement:
     def reason(self, limit_ms: float) -> str:
         """Return why the candidate is over ``limit_ms``."""
         if not self.latency.is_guess:
-            again = ", measured again after a rejected look" if self.rejected else ""
+            again = ", measured again after a rejected measurement" if self.rejected else ""
             return f"over budget: {self.latency.median_ms:.3g} ms against {limit_ms:g} ms{again}"
         return (
             f"over budget: at least {self.latency.claimed_ms:.3g} ms against {limit_ms:g} ms, by "
-            f"{len(self.rejected)} rejected looks"
+            f"{len(self.rejected)} rejected measurements"
         )
 
 
@@ -74,7 +74,7 @@ def first_measurements(
     again = measurer.measure([archs[at] for at in doubtful])
     for at, second in zip(doubtful, again, strict=True):
         first = found[at]
-        assert isinstance(first, LatencyResult), "who failed is not looked at again"
+        assert isinstance(first, LatencyResult), "a failed network is not measured again"
         if isinstance(second, TrialError):
             looks[at] = FirstMeasurement(first, (first,))
         elif second.is_guess:
@@ -85,7 +85,7 @@ def first_measurements(
 
 
 def _doubt(guess: LatencyResult) -> tuple[bool, float]:
-    """Order guesses: of known spread first; what disturbs makes slower, so the lower one."""
+    """Order rejected measurements: known spread first, then the lower: disturbances slow down."""
     claimed = guess.claimed_ms
     return (claimed is None, guess.median_ms if claimed is None else claimed)
 

@@ -18,8 +18,8 @@ def open_further(
 
     Args:
         targets: by the name of their objective.
-        quiet: agreement with the training processes of this machine.
-        say: shows a line that should stay.
+        quiet: keeps training and measurements of this machine apart.
+        say: prints a line.
 
     Yields:
         a measurer for each target, by the same names.

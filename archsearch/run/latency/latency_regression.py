@@ -1,4 +1,4 @@
-"""Guess the latency and the size of a candidate from those seen in this run.
+"""Predict latency and size of candidates by regression on those of this run.
 
 A ridge regression of the logarithm on the space's encoding: rough, but enough to spend few
 proposals and measurements on candidates that are far over a budget. It never decides alone:
@@ -44,7 +44,7 @@ class LogRidge:
         return float(np.exp(max(self._logs)))
 
     def observe(self, params: Params, value: float) -> None:
-        """Take in one value."""
+        """Add one value."""
         self._features.append(np.append(self._space.encode(params), 1.0))
         self._logs.append(float(np.log(value)))
         self._weights = None
@@ -98,11 +98,11 @@ class LatencyRegression:
         return self._latency.highest
 
     def observe(self, params: Params, latency_ms: float) -> None:
-        """Take in one measurement."""
+        """Add one measurement."""
         self._latency.observe(params, latency_ms)
 
     def learn(self, params: Params, latency: LatencyResult, name: str = FIRST_TARGET) -> None:
-        """Take in a first measurement, unless it is one of which not even the spread is known."""
+        """Add a first measurement; ignore one whose spread is unknown."""
         if latency.is_guess and latency.interval_ms is None:
             return
         if name == FIRST_TARGET:
@@ -121,7 +121,7 @@ class LatencyRegression:
         return guess.predict(params) if guess is not None else None
 
     def observe_sizes(self, params: Params, sizes: Mapping[str, float]) -> None:
-        """Take in sizes of a candidate, and latencies at further targets, by name."""
+        """Add sizes of a candidate, and its latencies at further targets, by name."""
         for name, size in sizes.items():
             self._sizes.setdefault(name, LogRidge(self._space)).observe(params, size)
 

@@ -1,4 +1,4 @@
-"""What is known about a candidate before it is trained: counts, predicted and measured latency."""
+"""Counts, predicted latency and measured latency of candidates."""
 
 import contextlib
 import logging
@@ -56,10 +56,10 @@ class LatencyMeasurer:
 
     Args:
         probe: the measuring process.
-        quiet: agreement with the training processes of this machine.
+        quiet: keeps training and measurements of this machine apart.
         target: where and how latency is measured.
         table: predicts, and learns from every measurement; None does without.
-        say: shows a line that should stay.
+        say: prints a line.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A run's latency table: read what is known of this machine, learn what is missing, keep it."""
+"""A run's latency table: loaded, completed by calibration, and saved."""
 
 import logging
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def open_table(target: LatencyTarget, environment: Environment) -> LatencyTable:
     try:
         return LatencyTable.load(key)
     except InputError as error:
-        logger.warning("the latency table cannot be read, and is begun anew: %s", error)
+        logger.warning("the latency table cannot be read, and is started anew: %s", error)
         return LatencyTable(key)
 
 
@@ -89,7 +89,7 @@ def _start_guess(
     archs: Sequence[Arch],
     activity: Activity,
 ) -> None:
-    """Let the sampler's guess begin with what the table can predict."""
+    """Initialise the regression with predictions of the table."""
     for params, arch in zip(pool, archs, strict=True):
         activity.done += 1
         expected = measurer.predict(arch)
@@ -98,7 +98,7 @@ def _start_guess(
 
 
 def _what_it_knows(table: LatencyTable, archs: Sequence[Arch], coverage: Coverage) -> str:
-    """Return what a calibration came to, and what that means for the search."""
+    """Return one line on the result of a calibration and its effect on the search."""
     trusted = sum(table.predict(arch).known_share >= ENOUGH_KNOWN for arch in archs if len(table))
     return (
         f"calibrated: {coverage.known} of {coverage.parts} sub-blocks from {coverage.networks} "

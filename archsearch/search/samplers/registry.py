@@ -20,7 +20,7 @@ from archsearch.space import Params, SearchSpace
 
 @dataclass(frozen=True)
 class SamplerOptions:
-    """What a sampler knows of the problem; each takes what it can use.
+    """Options of samplers; each sampler uses those that it supports.
 
     Attributes:
         known: objectives, by position, that need no evaluation; where one returns None, it is

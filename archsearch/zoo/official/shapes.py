@@ -1,4 +1,4 @@
-"""What the keys and shapes of a checkpoint tell about its architecture."""
+"""The architecture of a checkpoint, from its keys and shapes."""
 
 import re
 from collections.abc import Mapping

@@ -75,7 +75,7 @@ def test_who_leaves_the_front_is_reported_with_the_reason() -> None:
         1: "trial 1 left the front: 3.6 ms when measured again, no better than trial 2",
         3: "trial 3 left the front: 5.2 ms when measured again, over the budget of 5 ms",
     }
-    assert listener.lines == ["measuring 4 front members again in quiet"]
+    assert listener.lines == ["measuring 4 front members again on a quiet machine"]
 
 
 def test_who_comes_to_the_front_by_that_is_measured_too() -> None:
@@ -123,7 +123,7 @@ def test_a_busy_machine_drops_nobody_and_is_asked_again() -> None:
         "(noisy): the final measurement was rejected (51.8 ms from 10 inferences beside "
         "a busy machine)"
     )
-    # a later call, in quiet, settles what is open; nothing else is measured again
+    # a later call, on a quiet machine, settles what is open; nothing else is measured again
     later = SecondGate(trials, {0: [result(0.9)], 1: [result(1.5)], 2: [guess(20.0)]})
     second = confirm_front(done.records, later, 10.0, listener)
     assert numbers([each for each in second.front if each.is_confirmed]) == [0, 1]

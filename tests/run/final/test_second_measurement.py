@@ -117,7 +117,7 @@ def test_measured_until_all_is_confirmed(ended: list[TrialRecord], capsys: Any) 
     assert Path("runs/run/report.html").is_file()
     notes = load_run("run").notes
     assert len(notes) == 2
-    # in quiet: only what is open is measured, and the notes on it are gone
+    # on a quiet machine: only what is open is measured, and the notes on it are gone
     MadeProbe.measured = []
     answer(ended, ProbeError("not to be asked"), result(2.2), result(3.3))
     run = measure_front("run", listener=SilentListener())

@@ -2,8 +2,8 @@
 
 A Gaussian process predicts each objective that must be learnt; what is known beforehand (latency
 from a model of it, multiply-adds) is taken as known. Of a large pool of candidates, random ones and
-relatives of the front, the one with the highest expected gain in hypervolume is proposed. Trials
-that are still running count as if they had ended as predicted, so that a batch spreads out.
+relatives of the front, the one with the highest expected gain in hypervolume is proposed.
+Running trials count with their predicted values, so that a batch spreads out.
 """
 
 import logging
@@ -88,7 +88,7 @@ class ModelSampler(SpaceSampler):
             parameters, 10 to 16.
 
     Attributes:
-        origin: how the last proposal came about.
+        origin: how the last proposal was made.
         exhausted: every configuration was proposed; what it proposes now are repeats.
     """
 
@@ -130,7 +130,7 @@ class ModelSampler(SpaceSampler):
         for each in self._observed.update(study, trial.number, signs):
             self._pool.mark_seen(each)
         if "fixed_params" in trial.system_attrs:
-            return {}  # a queued trial brings its parameters along
+            return {}  # a queued trial has its parameters
         rng = np.random.default_rng((self._seed, trial.number))
         try:
             # threads cost more than they gain on matrices of this size, and workers need the cores
@@ -184,7 +184,7 @@ class ModelSampler(SpaceSampler):
         gain = gain * self._chance_of_limits(top, encoded)
         self.origin = "model"
         if not gain.any():
-            # nothing is expected to gain: look where least is known
+            # no expected gain: take the candidate with the largest uncertainty
             gain = deviation.sum(axis=1)
         return self._pool.first_new(params[i] for i in np.argsort(-gain, kind="stable"))
 

@@ -1,4 +1,4 @@
-"""What a sampler knows of a study: finished and running trials, by rung."""
+"""Finished and running trials of a study, by rung, as samplers read them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _MIN_LEVEL = 4
 
 @dataclass(frozen=True)
 class ObservedTrial:
-    """What is known of one trial.
+    """One trial of the study.
 
     Attributes:
         params: of its configuration.
@@ -117,7 +117,8 @@ class ObservedTrials:
 def levels_of(finished: Sequence[ObservedTrial]) -> list[list[ObservedTrial]]:
     """Return trials by rung, from the lowest to the highest that has enough of them.
 
-    At most `_MAX_POINTS` configurations: the most telling of the highest rung, then of the next.
+    At most `_MAX_POINTS` configurations: the most informative of the highest rung, then of the
+    next.
     """
     by_rung: list[list[ObservedTrial]] = []
     for each in finished:

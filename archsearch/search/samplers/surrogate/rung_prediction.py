@@ -1,4 +1,4 @@
-"""What an objective is expected to be at the highest rung, given results of all rungs."""
+"""Prediction of an objective at the highest rung from results of all rungs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -131,7 +131,7 @@ class RungPrediction:
         return self._sign * np.array(values, dtype=float)
 
     def _believe(self, others: Sequence[Pending]) -> Floats:
-        """Predict ``others``; have those that are running count as if it had come so."""
+        """Predict ``others``; running ones then count with their predicted values."""
         x = np.array([each.trial.encoded for each in others])
         self._learner.fit(self._x, self._rung, self._y)
         mean, _ = self._learner.predict(x)
