@@ -25,12 +25,18 @@ from archsearch.arch import value_from
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
 from archsearch.cli.progress import LiveProgress, describe_ablation
-from archsearch.cli.shared_options import Download, DryRun, NewRunsDir, Quiet, Set
-from archsearch.cli.table_output import AsCsv, AsJson, format_problems, print_tables, table_format
+from archsearch.cli.shared_options import Download, DryRun, Quiet, RunsDir, Set
+from archsearch.cli.table_output import (
+    AsCsv,
+    AsJson,
+    TableFormat,
+    format_problems,
+    print_tables,
+    table_format,
+)
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.option import DATA, OUTPUT
 from archsearch.report import PlainTable, ablation_tables, write_ablation
-from archsearch.report.plain_table import FORMATS
 from archsearch.report.table_column import Column, tabulate
 from archsearch.resources import resource_dir
 from archsearch.run import Execution
@@ -69,7 +75,7 @@ def command(
             rich_help_panel=OUTPUT,
         ),
     ] = "",
-    runs_dir: NewRunsDir = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     *,
     download: Download = False,
     set_: Set = None,
@@ -87,9 +93,7 @@ def command(
             "--retry-failed", help="Train again what failed before.", rich_help_panel=DATA
         ),
     ] = False,
-    format_: Annotated[
-        str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel=OUTPUT)
-    ] = "table",
+    format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     dry_run: DryRun = False,

@@ -13,6 +13,7 @@ from archsearch.cli.shared_options import (
     Batch,
     Device,
     Dtype,
+    JsonOnly,
     Runtime,
     Threads,
     check_output,
@@ -56,7 +57,7 @@ def command(
         bool, typer.Option("--fresh", help="Discard the measurements of this machine's table.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled architectures.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOnly = False,
 ) -> None:
     """Measure the sub-blocks of a space and keep them; `run` predicts latency with them.
 

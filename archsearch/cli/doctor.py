@@ -14,7 +14,7 @@ from rich.text import Text
 
 from archsearch.activity import doing
 from archsearch.cli.console import out
-from archsearch.cli.shared_options import RunsDir
+from archsearch.cli.shared_options import JsonOnly, RunsDir
 from archsearch.doctor import CHECKS, LIMIT_S, Finding, examine
 
 _STYLES = {"ok": "green", "note": "yellow", "problem": "red"}
@@ -22,7 +22,7 @@ _STYLES = {"ok": "green", "note": "yellow", "problem": "red"}
 
 def command(
     runs_dir: RunsDir = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOnly = False,
     all_: Annotated[bool, typer.Option("--all/--notes", help="Print what is fine as well.")] = True,
 ) -> None:
     """Check versions, devices, limits, storage and other processes for what would go wrong.

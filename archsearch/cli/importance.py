@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
-from archsearch.cli.shared_options import RunsDir, check_output
+from archsearch.cli.shared_options import PageFile, RunsDir, check_output
 from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.report import importance_table, marginals_table, write_importance
 from archsearch.report.importance_findings import verdicts
@@ -21,10 +21,7 @@ def command(
     format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Page. [default: importance.html in the run]"),
-    ] = None,
+    output: PageFile = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Print which choices of a run mattered for accuracy and latency; write a page with figures.

@@ -12,13 +12,12 @@ from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
 from archsearch.cli.front import end_if_empty, print_front, write_front
 from archsearch.cli.progress import LiveProgress, describe
-from archsearch.cli.shared_options import Download, DryRun, NewRunsDir, Quiet
-from archsearch.cli.table_output import AsCsv, AsJson, table_format
+from archsearch.cli.shared_options import Download, DryRun, Quiet, RunsDir
+from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, table_format
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import shell_word
 from archsearch.option import DATA, OUTPUT
 from archsearch.record import RunRecord
-from archsearch.report.plain_table import FORMATS
 from archsearch.run import Place, SearchConfig, describe_plan, prepare, read_search, run_search
 from archsearch.run.tracking_entries import front_entry
 from archsearch.settings import Setting, settings_from
@@ -39,7 +38,7 @@ def command(
             rich_help_panel=OUTPUT,
         ),
     ] = "",
-    runs_dir: NewRunsDir = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     storage: Annotated[
         str,
         typer.Option(
@@ -62,12 +61,7 @@ def command(
     ] = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format", help=f"Of the front: {', '.join(FORMATS)}.", rich_help_panel=OUTPUT
-        ),
-    ] = "table",
+    format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     **given: Any,

@@ -10,13 +10,25 @@ from rich.text import Text
 
 from archsearch.cli.console import out
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.option import OUTPUT
 from archsearch.report.plain_table import FORMATS, PlainTable, written
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as --format json.")]
-AsCsv = Annotated[
-    bool, typer.Option("--csv", help="Print comma-separated values, as --format csv.")
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON, as --format json.", rich_help_panel=OUTPUT),
 ]
-TableFormat = Annotated[str, typer.Option("--format", help=", ".join(FORMATS))]
+AsCsv = Annotated[
+    bool,
+    typer.Option(
+        "--csv", help="Print comma-separated values, as --format csv.", rich_help_panel=OUTPUT
+    ),
+]
+TableFormat = Annotated[
+    str,
+    typer.Option(
+        "--format", help=f"Of the printed tables: {', '.join(FORMATS)}.", rich_help_panel=OUTPUT
+    ),
+]
 
 
 def table_format(format_: str, as_json: bool, as_csv: bool) -> str:

@@ -10,7 +10,7 @@ import typer
 from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.shared_options import Device, Log, RunsDir, Set, TrialChoice
+from archsearch.cli.shared_options import Device, Download, Log, RunsDir, Set, TrialChoice
 from archsearch.cli.table_output import print_facts
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, describe_data, load_data
@@ -86,7 +86,7 @@ def command(
     data_root: Annotated[
         Path | None, typer.Option(help="Folder of a torchvision data set.")
     ] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch a missing data set.")] = False,
+    download: Download = False,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Use at most this many images for training and validation."),

@@ -95,7 +95,9 @@ def _raw_accuracies(path):
                 yield f"{path.name}:{node.lineno}: {text}"
 
 
-@pytest.mark.parametrize("part", ["cli", "report", "export", "dashboard", "search", "ablation", "train"])
+@pytest.mark.parametrize(
+    "part", ["cli", "report", "export", "dashboard", "search", "ablation", "train"]
+)
 def test_accuracies_are_written_by_one_function(part):
     files = sorted((Path(archsearch.__file__).parent / part).rglob("*.py"))
     assert files
