@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
@@ -31,7 +32,7 @@ from archsearch.cluster.job import (
     never_stop,
 )
 from archsearch.cluster.quiet_lock import QuietLock
-from archsearch.cluster.ray_start import start_ray, stop_ray, worker_device
+from archsearch.cluster.ray_start import has_ended, own_raylet, start_ray, stop_ray, worker_device
 from archsearch.cluster.worker import Worker
 from archsearch.cost.device import is_cuda, is_device_lost
 from archsearch.data import ArraySplit, DataSplits, Split
@@ -97,6 +98,7 @@ class RayExecutor:
         self._device = worker_device(
             options.device, is_own_ray=self._started and not options.address
         )
+        self._raylet = own_raylet() if self._started and not options.address else None
         self._activity: Activity | None = None
         self._shown = contextlib.ExitStack()
         self._looked = 0.0
@@ -187,11 +189,21 @@ class RayExecutor:
         if self._broken is not None:
             raise RunError(f"the worker pool stopped: {self._broken}") from self._broken
 
+    def _check_raylet(self) -> None:
+        """Raise if Ray's process on this node has ended.
+
+        Ray's library in C++ ends this process, without an exception, when it next uses the object
+        store. So this is asked before, and the driver can train in its own process.
+        """
+        if has_ended(self._raylet):
+            raise RunError("Ray's process on this machine, raylet, has ended")
+
     # below: the pool's thread
 
     def _loop(self) -> None:
         try:
             while not self._closed.is_set():
+                self._check_raylet()
                 self._assign()
                 self._tell()
                 busy = {slot.ref: slot for slot in self._slots if slot.phase != "free"}
@@ -273,7 +285,7 @@ class RayExecutor:
             self._call(slot, "epoch", slot.actor.run_epoch)
             self._events.put(EpochEvent(job, report.metrics))
             return
-        saved = _fetcher(slot.actor.saved.remote())
+        saved = _fetcher(slot.actor.saved.remote(), self._raylet)
         curve, slot.job, slot.phase = slot.curve, None, "free"
         self._assign()
         self._events.put(EpochEvent(job, report.metrics))
@@ -337,6 +349,7 @@ class RayExecutor:
         logger.warning("a worker did not start: %s; going on with %d", why, len(self._slots))
 
     def _new_slot(self, starts: int = 1) -> _Slot:
+        self._check_raylet()
         options = self._options
         gpus = 1 / options.num_workers if is_cuda(options.device) else 0
         actor = (
@@ -360,8 +373,10 @@ def _array_bytes(data: DataSplits) -> int:
     return sum(split.pixels.nbytes for split in splits if isinstance(split, ArraySplit))
 
 
-def _fetcher(ref: Any) -> Callable[[], bytes]:
+def _fetcher(ref: Any, raylet: psutil.Process | None) -> Callable[[], bytes]:
     def fetch() -> bytes:
+        if has_ended(raylet):
+            raise TrialError("its weights were lost with Ray's process on this machine, raylet")
         try:
             return bytes(ray.get(ref, timeout=120))
         except (RayActorError, RayTaskError, GetTimeoutError) as error:

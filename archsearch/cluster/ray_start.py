@@ -108,6 +108,22 @@ def join_cluster(address: str) -> None:
         _init(f"joining the Ray cluster {address}", _START_LIMIT_S, address=address)
 
 
+def own_raylet() -> psutil.Process | None:
+    """Return the raylet that this process has started: Ray's process on this node."""
+    children = psutil.Process().children(recursive=True)
+    return next((each for each in children if each.name() == "raylet"), None)
+
+
+def has_ended(process: psutil.Process | None) -> bool:
+    """Return whether a process has ended; an unknown one has not."""
+    if process is None:
+        return False
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+    except psutil.NoSuchProcess:
+        return True
+
+
 def stop_ray() -> None:
     """Stop Ray; Ray's own reaper ends what hangs."""
     _in_background(ray.shutdown, "stopping Ray", _STOP_LIMIT_S)

@@ -1,6 +1,7 @@
-"""Ray's workers beside a user's files: nothing of the working directory hides Python's own."""
+"""Ray's workers: what their processes import, and what happens when Ray is lost."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,3 +39,44 @@ def test_a_worker_takes_nothing_from_the_working_directory(
     assert "" not in path
     assert str(tmp_path) not in files
     assert os.environ.get("PYTHONSAFEPATH") == before, "only Ray's own processes start so"
+
+
+GOES_ON = """
+import sys
+from pathlib import Path
+
+import psutil
+
+from archsearch.cluster import Driver, PoolOptions, Trainings, TrainingStore
+from archsearch.cluster.job import Job
+from archsearch.train import Recipe
+from tests.cluster.drivers import few_digits, small_archs
+
+
+def kill_raylet(event=None):
+    for each in psutil.Process().children(recursive=True):
+        if each.name() == "raylet" and (event is not None or sys.argv[2] == "idle"):
+            each.kill()
+            each.wait(10)
+
+
+trainings = Trainings(TrainingStore(Path(sys.argv[1])), few_digits())
+jobs = [Job(number, arch, Recipe(epochs=3), 0) for number, arch in enumerate(small_archs(3))]
+ended = []
+with Driver("ray", few_digits(), PoolOptions(1), trainings, say=print) as driver:
+    driver.start()
+    kill_raylet()
+    driver.train(jobs, ended.append, watch=kill_raylet)
+print("trained", [len(each.training.curve) for each in ended])
+"""
+
+
+@pytest.mark.parametrize("when", ["idle", pytest.param("training", marks=pytest.mark.slow)])
+def test_this_process_goes_on_when_the_raylet_is_killed(when: str, tmp_path: Path) -> None:
+    # in a process of its own: Ray's library ends the one that uses its object store after that
+    command = [sys.executable, "-c", GOES_ON, str(tmp_path), when]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "trained [3, 3, 3]" in done.stdout
+    if when == "idle":
+        assert "raylet, has ended. Training in this process instead" in done.stdout
