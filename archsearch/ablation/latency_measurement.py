@@ -6,8 +6,8 @@ from archsearch.ablation.status import AblationListener
 from archsearch.cluster import QuietLock
 from archsearch.cost import FINAL, LatencyProtocol, Probe, current_environment
 from archsearch.record import Environment, LatencyResult
-from archsearch.run.config import LatencyTarget
 from archsearch.run.final.latency_confirmation import measure_to_publish, why_not
+from archsearch.run.latency.latency_target import LatencyTarget
 from archsearch.run.latency.measurement import LatencyMeasurer
 
 #: longest time for repetitions on a busy machine, in each turn

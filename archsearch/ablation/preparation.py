@@ -17,7 +17,7 @@ from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, ProblemList
 from archsearch.files import valid_name
-from archsearch.run.config import Execution
+from archsearch.run.execution_options import Execution
 from archsearch.run.preparation import place_problem
 from archsearch.run.run_folder import RunFolder, new_run_folder
 from archsearch.settings import Setting

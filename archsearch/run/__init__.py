@@ -1,16 +1,13 @@
 """Runs: the search with networks, in a folder, from a space file to a measured front."""
 
-from archsearch.run.config import (
-    Budgets,
-    Execution,
-    LatencyTarget,
-    SearchConfig,
-    StudyFile,
-)
+from archsearch.run.budgets import Budgets
+from archsearch.run.config import SearchConfig, StudyFile
 from archsearch.run.config_settings import configured
 from archsearch.run.cost_plan import describe_plan
+from archsearch.run.execution_options import Execution
 from archsearch.run.final.second_measurement import measure_front
 from archsearch.run.importance import ParameterImportance, RunImportance, run_importance
+from archsearch.run.latency.latency_target import LatencyTarget
 from archsearch.run.preparation import Place, Prepared, default_name, prepare
 from archsearch.run.run_folder import RunFolder, find_run
 from archsearch.run.run_reader import load_run

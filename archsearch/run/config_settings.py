@@ -7,7 +7,10 @@ from typing import Any
 from archsearch.arch import Arch, Spec, value_from
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.resources import find_yaml
-from archsearch.run.config import Budgets, Execution, LatencyTarget, SearchConfig
+from archsearch.run.budgets import Budgets
+from archsearch.run.config import SearchConfig
+from archsearch.run.execution_options import Execution
+from archsearch.run.latency.latency_target import LatencyTarget
 from archsearch.settings import Setting, put
 from archsearch.space import load_space
 from archsearch.space.overrides import SECTIONS

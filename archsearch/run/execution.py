@@ -19,7 +19,7 @@ from archsearch.cluster import (
 from archsearch.cost.device import is_cuda
 from archsearch.data import DataSplits
 from archsearch.machine import own_limits
-from archsearch.run.config import Execution
+from archsearch.run.execution_options import Execution
 
 logger = logging.getLogger(__name__)
 

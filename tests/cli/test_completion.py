@@ -20,7 +20,7 @@ from archsearch.data import DATA_NAMES
 from archsearch.export import Format
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_names
-from archsearch.run.config import Execution
+from archsearch.run.execution_options import Execution
 from archsearch.search import SAMPLERS
 from archsearch.zoo import names as zoo_names
 

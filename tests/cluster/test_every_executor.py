@@ -24,7 +24,7 @@ from archsearch.cluster import (
 )
 from archsearch.errors import TrialError
 from archsearch.record import EpochMetrics
-from archsearch.run.config import Execution
+from archsearch.run.execution_options import Execution
 from archsearch.train import Recipe, Trainer
 from tests.cluster.drivers import few_digits, small_archs
 

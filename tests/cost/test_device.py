@@ -20,8 +20,8 @@ from archsearch.cost.device import (
 from archsearch.cost.runtimes.onnx import provider_for
 from archsearch.errors import InputError
 from archsearch.run import LatencyTarget, Place, SearchConfig, prepare
-from archsearch.run.config import Execution
 from archsearch.run.execution import num_workers
+from archsearch.run.execution_options import Execution
 
 CARDS = ("Tesla T4", "NVIDIA L4")
 

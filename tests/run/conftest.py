@@ -21,10 +21,13 @@ from archsearch.cluster import (
 from archsearch.cost import ArchCounts
 from archsearch.errors import TrialError
 from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
-from archsearch.run.config import Budgets, Execution, FurtherTarget, SearchConfig
+from archsearch.run.budgets import Budgets
+from archsearch.run.config import SearchConfig
 from archsearch.run.early_stopping import DominanceRule
+from archsearch.run.execution_options import Execution
 from archsearch.run.final import latency_confirmation
 from archsearch.run.latency.latency_regression import LatencyRegression
+from archsearch.run.latency.latency_target import FurtherTarget
 from archsearch.run.network_evaluator import NetworkEvaluator
 from archsearch.run.network_sampler import build_sampler
 from archsearch.run.network_search import search_networks

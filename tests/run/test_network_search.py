@@ -8,8 +8,9 @@ from archsearch.analysis import pareto_front
 from archsearch.arch import Arch
 from archsearch.errors import BudgetUnreachableError, RunError
 from archsearch.run import network_evaluator, network_search
-from archsearch.run.config import Budgets, LatencyTarget
+from archsearch.run.budgets import Budgets
 from archsearch.run.latency.inference_memory import inference_bytes
+from archsearch.run.latency.latency_target import LatencyTarget
 from archsearch.search.samplers.registry import SAMPLERS
 from tests.run.conftest import Bench, FakeExecutor, FakeMeasurer, accuracy_of, latency_of
 

@@ -8,13 +8,13 @@ from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe, current_environment
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, RunRecord
-from archsearch.run.config import FurtherTarget, LatencyTarget
 from archsearch.run.execution import log_to
 from archsearch.run.final.baselines import measure_again
 from archsearch.run.final.final_front import confirm_and_keep, keep_finals
 from archsearch.run.final.front_evaluation import break_down
 from archsearch.run.final.latency_confirmation import measure_to_publish
 from archsearch.run.latency.further_targets import open_further
+from archsearch.run.latency.latency_target import FurtherTarget, LatencyTarget
 from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.run.run_folder import find_run
 from archsearch.run.run_reader import load_run, run_record, study_name

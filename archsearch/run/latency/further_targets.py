@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from archsearch.cluster import Quiet
 from archsearch.cost import Probe
 from archsearch.cost.device import choose_device
-from archsearch.run.config import FurtherTarget
+from archsearch.run.latency.latency_target import FurtherTarget
 from archsearch.run.latency.measurement import LatencyMeasurer
 
 

@@ -24,7 +24,7 @@ from archsearch.cost import (
 from archsearch.cost.measured_network import Target
 from archsearch.errors import ArchsearchError, ProbeError, RunError, TrialError
 from archsearch.record import LatencyPrediction, LatencyResult
-from archsearch.run.config import LatencyTarget
+from archsearch.run.latency.latency_target import LatencyTarget
 
 logger = logging.getLogger(__name__)
 

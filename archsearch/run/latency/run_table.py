@@ -11,8 +11,8 @@ from archsearch.cost import GATE, Coverage, LatencyTable, TableKey
 from archsearch.errors import InputError, NotQuietError, ProbeError
 from archsearch.files import os_sentence
 from archsearch.record import Environment
-from archsearch.run.config import LatencyTarget
 from archsearch.run.latency.latency_regression import LatencyRegression
+from archsearch.run.latency.latency_target import LatencyTarget
 from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.run.status import Listener
 from archsearch.space import Params, SearchSpace

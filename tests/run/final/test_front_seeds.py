@@ -3,7 +3,8 @@ from optuna.trial import TrialState
 
 from archsearch.analysis import best_guesses, pareto_front
 from archsearch.cluster import Executor, Job
-from archsearch.run.config import Execution, SearchConfig
+from archsearch.run.config import SearchConfig
+from archsearch.run.execution_options import Execution
 from archsearch.run.final.front_seeds import missing_trainings, train_front_again
 from archsearch.search.study_store import StudyStore
 from archsearch.train import Recipe

@@ -14,7 +14,8 @@ from archsearch.cost.measured_network import Target
 from archsearch.errors import InputError, ProbeError
 from archsearch.record import LatencyResult, TrialRecord
 from archsearch.run import load_run, measure_front, prepare
-from archsearch.run.config import Budgets, SearchConfig
+from archsearch.run.budgets import Budgets
+from archsearch.run.config import SearchConfig
 from archsearch.run.network_values import evaluation_of
 from archsearch.run.preparation import Place
 from archsearch.run.status import SilentListener

@@ -8,7 +8,7 @@ from archsearch.arch import Arch
 from archsearch.cluster import OtherMachine
 from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyResult
-from archsearch.run.config import LatencyTarget
+from archsearch.run.latency.latency_target import LatencyTarget
 from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.space import load_space
 from tests.run.conftest import result
