@@ -33,7 +33,7 @@ ORDER = [
     {"run"},
     {"ablation", "tune"},
     {"report", "export"},
-    {"live", "doctor"},
+    {"dashboard", "doctor"},
     {"cli", "__main__"},
 ]
 ROW = {part: row for row, parts in enumerate(ORDER) for part in parts}
@@ -58,14 +58,14 @@ WITHIN = {
 
 HOME = {
     "ray": {
-        "cluster/ray_pool.py",
+        "cluster/ray_executor.py",
         "cluster/ray_start.py",
         "cluster/remote_probe.py",
         # a Trainable of Ray Tune is a class of Ray's
         "tune/trainable.py",
     },
     "optuna": {"search", "run"},
-    "optuna_dashboard": {"live"},
+    "optuna_dashboard": {"dashboard"},
     "plotly": {"report"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
@@ -132,4 +132,4 @@ def test_blocks_and_specifications_stay_apart(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_only_the_driver_knows_what_trains(path: Path) -> None:
     if part_of(path) != "cluster":
-        assert "archsearch.cluster.ray_pool" not in imported(path)
+        assert "archsearch.cluster.ray_executor" not in imported(path)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from archsearch.cost.estimate import (
+from archsearch.cost.latency_interval import (
     FEWEST_VALUES,
     is_narrow,
     is_steady,
@@ -90,7 +90,7 @@ class PairedBlock:
         """Return whether nothing disturbed the block: reference on the mark, not descheduled.
 
         Args:
-            calibration_ms: latency of the reference in quiet.
+            calibration_ms: latency of the reference on a quiet machine.
             max_drift: how far, as a share, it may be off.
             busiest: the busy share of an undisturbed block of this network.
         """
@@ -101,7 +101,7 @@ class PairedBlock:
         return on_mark and (self.block.busy is None or self.block.busy >= _MIN_BUSY * busiest)
 
     def slowdown(self, calibration_ms: float) -> float:
-        """Return how many times slower than in quiet the reference ran beside the block."""
+        """Return the reference's latency beside the block over that on a quiet machine."""
         return (self.before_ms + self.after_ms) / (2 * calibration_ms)
 
     def corrected_ms(self, calibration_ms: float) -> float:
@@ -111,7 +111,7 @@ class PairedBlock:
 
 @dataclass
 class Measurement:
-    """Interleaved blocks of networks, and what they say.
+    """Interleaved blocks of networks, and their latencies.
 
     A block's latency is the time in which the network's own thread ran, so that a neighbour who
     takes the processor away takes nothing from the estimate. What is left of a neighbour, fewer
@@ -120,7 +120,7 @@ class Measurement:
 
     Attributes:
         protocol: how they were taken.
-        calibration_ms: latency of the reference in quiet.
+        calibration_ms: latency of the reference on a quiet machine.
         warmups: inferences before the clock started, for each network.
         rounds: one block of every network each.
         settled: the blocks of every network know their median well enough.
@@ -290,7 +290,7 @@ def warm_up(network: Timer, protocol: LatencyProtocol, clock: Clock) -> tuple[in
 def calibrate(
     reference: Timer, disturb: Callable[[], object], clock: Clock, time_limit_s: float = 0.5
 ) -> float:
-    """Return the reference's latency in quiet, in milliseconds.
+    """Return the reference's latency on a quiet machine, in milliseconds.
 
     When blocks do not agree within the time limit the machine is loaded, and the fastest block
     stands for quiet: later blocks are then rejected rather than believed.

@@ -1,4 +1,4 @@
-"""What is known about an exported network, as lines of text."""
+"""The description of an exported network, as lines of text."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Origin:
 
     @property
     def latency(self) -> LatencyResult | None:
-        """The best knowledge of its latency."""
+        """The latency that counts."""
         trial = self.trial
         return self.measured or (trial and trial.known_latency) or None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.ablation.test_run import STUDY
+from tests.ablation.test_session import STUDY
 
 
 def command(runs: Path, name: str, executor: str) -> list[str]:

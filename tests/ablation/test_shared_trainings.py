@@ -13,7 +13,7 @@ from archsearch.cost import GATE
 from archsearch.record import RunRecord
 from archsearch.run import Execution, Place, SearchConfig, load_run, run_search
 from archsearch.train import Recipe
-from tests.ablation.test_run import unmeasured
+from tests.ablation.test_session import unmeasured
 
 RECIPE = Recipe(epochs=2, batch_size=50, warmup_epochs=0)
 STUDY = """\
@@ -75,9 +75,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
             super().submit(job)
 
     monkeypatch.setitem(EXECUTORS, "inline", Watched)
-    monkeypatch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
+    monkeypatch.setattr("archsearch.ablation.session.measure_latencies", unmeasured)
     monkeypatch.setattr("archsearch.run.latency.measurement.FINAL", GATE)
-    monkeypatch.setattr("archsearch.run.final.confirmation.WAITS_S", ())
+    monkeypatch.setattr("archsearch.run.final.latency_confirmation.WAITS_S", ())
     return made
 
 

@@ -13,9 +13,9 @@ from archsearch.errors import InputError
 from archsearch.export import ExportError, Format, Origin, export_model, graph_file
 from archsearch.export.graph_file import export_graph
 from archsearch.export.proof import prove_python, randomize
-from archsearch.export.python_source import python_source
+from archsearch.export.python_source import network_source
 from archsearch.model import build_model
-from archsearch.train.weights import save_weights
+from archsearch.train.weight_files import save_weights
 from tests.export.export_archs import ARCHS, random_archs, ruff
 from tests.report.synthetic_run import synthetic_run
 
@@ -23,7 +23,7 @@ NAMES = ["lightvit", "edgevit", "class_token_kept"]
 
 
 def timm_source(name):
-    return python_source(ARCHS[name], name, kind="timm", name=f"small_{name}")
+    return network_source(ARCHS[name], name, kind="timm", name=f"small_{name}")
 
 
 def imported(path, name):

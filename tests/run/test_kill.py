@@ -63,7 +63,7 @@ class Driver:
         return self.log.read_text()
 
     def trained(self) -> dict[str, int]:
-        """Return digest to trial number of every told, trained trial."""
+        """Return digest to trial number of every finished, trained trial."""
         if not (self.folder / "study.db").exists():
             return {}
         try:

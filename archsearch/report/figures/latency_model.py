@@ -10,8 +10,8 @@ from archsearch.analysis import leave_one_out, one_hot
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, GRID, OTHER, Drawing, new_figure
-from archsearch.report.units import plural
-from archsearch.report.verdicts import INTERVAL
+from archsearch.report.latency_verdicts import INTERVAL
+from archsearch.report.number_format import plural
 
 FEWEST_TRIALS = 16
 #: more points than this are thinned for drawing; the errors are over all of them

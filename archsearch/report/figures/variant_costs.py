@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView
 from archsearch.report.figures.drawing import FRONT, OTHER, TEXT, Drawing, new_figure, plain
-from archsearch.report.units import ms_text
+from archsearch.report.number_format import ms_text
 from archsearch.report.variant_tables import mean_sd
 
 #: names of more networks than this would cover each other
