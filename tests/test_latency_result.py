@@ -7,8 +7,8 @@ from scipy.stats import norm
 
 from archsearch.analysis import pareto_front
 from archsearch.record import Aims, LatencyResult
-from archsearch.run.latency.first_look import FirstLook
-from tests.run.test_finish import trained
+from archsearch.run.latency.first_measurement import FirstMeasurement
+from tests.run.final.test_front_evaluation import trained
 
 
 def latency(ms: float, share: float | None, verdict: str) -> LatencyResult:
@@ -71,6 +71,6 @@ def test_when_a_trained_network_counts_as_over(
 
 @pytest.mark.parametrize(("confidence", "is_over"), [(0.5, False), (0.95, True)])
 def test_a_first_look_counts_with_the_same_confidence(confidence: float, is_over: bool) -> None:
-    look = FirstLook(latency(4.9, 0.08, "steady"))
+    look = FirstMeasurement(latency(4.9, 0.08, "steady"))
     assert look.is_over(5.0, confidence) is is_over
     assert ("with a confidence of" in look.reason(5.0, confidence)) is is_over

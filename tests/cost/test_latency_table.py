@@ -186,19 +186,19 @@ def test_a_measurement_corrects(archs, key):
     arch = archs[200]
     slower = 1.3 * table.predict(arch).ms
     before = table.predict(arch).ms
-    rejected = copy.deepcopy(table)
-    rejected.observe(arch, result_of(key, slower, verdict="rejected"))
-    noisy = copy.deepcopy(table)
-    noisy.observe(arch, result_of(key, slower, verdict="noisy"))
-    once = copy.deepcopy(table)
-    once.observe(arch, result_of(key, slower))
+    corrected = []
+    for share in (0.5, 0.2, 0.05):
+        learning = copy.deepcopy(table)
+        interval = (slower * (1 - share), slower * (1 + share))
+        seen = result_of(key, slower).model_copy(update={"interval_ms": interval})
+        learning.observe(arch, seen)
+        corrected.append(learning.predict(arch).ms)
     # a guess of which not even the spread is known corrects nothing
     alone = copy.deepcopy(table)
     guess = result_of(key, 40 * slower, verdict="rejected").model_copy(update={"interval_ms": None})
     alone.observe(arch, guess)
     assert alone.predict(arch).ms == before
-    # the steadier a measurement, the more it corrects
-    corrected = [each.predict(arch).ms for each in (rejected, noisy, once)]
+    # the narrower the interval of a measurement, the more it corrects
     assert before < corrected[0] < corrected[1] < corrected[2]
     for _ in range(3):
         table.observe(arch, result_of(key, slower))
