@@ -1,4 +1,4 @@
-"""What all tests share: a cache folder of their own, removed at the end."""
+"""What all tests share: one thread each, and a cache folder of their own, removed at the end."""
 
 import os
 import shutil
@@ -8,6 +8,11 @@ import pytest
 
 _CACHE = "ARCHSEARCH_CACHE"
 _made = pytest.StashKey[str]()
+
+# Tiny tensors gain nothing from a second thread, and tests run beside each other. Libraries read
+# this when they are loaded, which the conftest of a package may do; what tests start inherits it.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:

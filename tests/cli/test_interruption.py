@@ -57,7 +57,9 @@ def end(process: subprocess.Popen[str], folder: Path, number: int) -> tuple[int,
     ("words", "sign", "number"),
     [
         ((*RUN, *QUICK), "one epoch of a median candidate", signal.SIGINT),
-        ((*RUN, *QUICK[2:], "-q"), "one epoch", signal.SIGTERM),
+        pytest.param(
+            *((*RUN, *QUICK[2:], "-q"), "one epoch", signal.SIGTERM), marks=pytest.mark.slow
+        ),
     ],
     ids=["SIGINT", "SIGTERM of a quiet run"],
 )
@@ -71,6 +73,7 @@ def test_one_signal_ends_a_run_in_training(
     assert last == "interrupted; the same command goes on from here: runs/long"
 
 
+@pytest.mark.slow
 def test_one_signal_ends_a_calibration(tmp_path: Path) -> None:
     process = start(tmp_path, "calibrate", "lightweight", "--fresh", "--time-limit", "3m")
     wait_for(process, tmp_path, "the probe")
