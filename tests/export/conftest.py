@@ -1,4 +1,4 @@
-"""What the tests of exports share: each small architecture with its file, written when asked for."""
+"""What the tests of exports share: small architectures, each with its file."""
 
 from collections.abc import Iterator, Mapping
 
