@@ -24,7 +24,9 @@ NAMES = ["lightvit", "edgevit", "class_token_kept"]
 
 #: one block each: what a graph takes longest to make is its nodes
 WINDOWS = arch(stage(WINDOW_GLOBAL, position="relative_bias"))
-CONVOLUTIONS = arch(stage("self_attention", {"type": "locality", "gate": {"type": "se"}}))
+CONVOLUTIONS = arch(
+    stage("self_attention", {"type": "locality", "gate": {"type": "se", "reduction": 4}})
+)
 
 
 def timm_source(name, registered=""):
@@ -261,11 +263,18 @@ def test_weights_of_another_network(tmp_path):
 GRAPHS = {**ARCHS}
 GRAPHS |= {f"random_{i}": each for i, each in enumerate(random_archs("lightweight", 20, seed=3))}
 GRAPHS |= {name: zoo.arch(name) for name in zoo.names()}
+#: one of each paper
+IN_CI = ("lightvit_tiny", "edgevit_xxs", "localvit_tnt", "sepvit_lite")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "pt2"])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in IN_CI else pytest.mark.release)
+        for name in GRAPHS
+    ],
+)
 def test_every_graph(name, kind, tmp_path):
     model = build_model(GRAPHS[name], seed=0).eval()
     randomize(model, seed=0)
