@@ -119,7 +119,7 @@ class Library:
         names: dict[cst.CSTNode, str] = {definition.name: self._names[place]}
         for other, occurrences in definition.reads.items():
             names |= dict.fromkeys(occurrences, self._collect((module, other)))
-        renamed = {
+        renamed: dict[cst.CSTNode, str] = {
             node: name
             for node, name in names.items()
             if isinstance(node, cst.Name) and node.value != name
