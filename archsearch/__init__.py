@@ -1,6 +1,6 @@
 """archsearch: architecture search and ablation for light-weight vision transformers.
 
-The names below are the shop window; each loads its part of the package when it is first used, so
+The names below are the public interface; each loads its part of the package on first use, so
 that ``import archsearch`` costs nothing and loads neither ray, optuna, plotly nor torch.
 """
 
@@ -9,7 +9,8 @@ import sys
 
 _named = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
 if sys.argv[:1] == ["-m"] and _named == ["archsearch"] and sys.path[:1] == [os.getcwd()]:
-    # python -m archsearch: a random.py in the working directory must not hide Python's own
+    # python -m archsearch: a random.py in the working directory must not shadow the standard
+    # library
     sys.path.append(sys.path.pop(0))
 
 import importlib  # noqa: E402

@@ -1,4 +1,4 @@
-"""What is known about an ablation: the base, its variants, and what each reached with each seed."""
+"""The record of an ablation: its base, its variants, and their accuracies by seed."""
 
 import importlib
 from typing import Any, Literal
@@ -38,7 +38,8 @@ class VariantRecord(Spec):
         arch: the architecture.
         params: number of parameters.
         macs: multiply-adds of one image.
-        latency: measured in quiet, all networks of the study in turns; None when not measured.
+        latency: measured on a quiet machine, all networks of the study in turns; None when not
+            measured.
         accuracies: seed to validation accuracy (0 to 1) after the last epoch.
         curves: seed to one entry an epoch.
         failures: seed to why its training failed; such a seed has no accuracy.
@@ -67,7 +68,7 @@ class AblationRecord(Spec):
         question: what it answers.
         cost: what it takes to run, in words.
         published: what the paper concludes, in words; empty where none was found.
-        design: how the variants came about.
+        design: how the variants were formed.
         scale: the study's scale that was run, e.g. ``full`` or ``small``.
         base: name of the variant that the others are compared with.
         variants: the base first, then the others in the study's order.
@@ -81,9 +82,9 @@ class AblationRecord(Spec):
         seeds: in the order in which they are trained.
         planned_seeds: seeds that the study asks of every network; what a network has beyond them
             was added because it would settle a difference. 0 when unknown.
-        until_clear: seeds were to be added where they would settle a difference. Looking at
-            verdicts to decide on more data has its price, which
-            `archsearch.analysis.ablation_answers` counts.
+        until_clear: seeds were to be added where they would settle a difference. Interim
+            analyses cost error probability, which `archsearch.analysis.ablation_answers` accounts
+            for.
         environment: where latency was measured.
         protocol: how latency was measured, plain data.
         wall_s: seconds spent over all sessions.

@@ -1,8 +1,8 @@
-"""What this process does now, since when, and how long it may take: for whoever watches.
+"""The current activity of this process, its start and its longest duration, for progress displays.
 
-Code that works or waits for more than a moment says so with `doing`, wherever it stands; the
-command line shows it (`archsearch.cli.heartbeat`). As with logging, who does the work need not know
-who watches, so no wait is silent because nobody handed a listener down to it.
+Code that works or waits for more than a moment announces it with `doing`; the command line
+shows it (`archsearch.cli.heartbeat`). As with logging, the code that works holds no reference to
+the code that displays.
 """
 
 import contextlib

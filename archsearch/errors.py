@@ -1,4 +1,4 @@
-"""Every error archsearch raises on purpose.
+"""Every error that archsearch raises on purpose.
 
 ArchsearchError
 ├── InputError (ValueError)      the input is wrong: exit code 2, lists every problem found

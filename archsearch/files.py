@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and say in words what the file system refuses."""
+"""Write files whole or not at all, and explain errors of the file system."""
 
 import contextlib
 import errno
@@ -46,7 +46,7 @@ _SENTENCES = {
 
 
 def what_happened(error: OSError) -> tuple[str, str]:
-    """Return in words what the system refused, and the way out; the latter may be empty."""
+    """Return what the system refused, and a remedy, which may be empty."""
     known = _SENTENCES.get(error.errno or 0)
     return known or (error.strerror or str(error) or type(error).__name__, "")
 

@@ -1,9 +1,9 @@
-"""What this process may use of the machine: cores, memory, and shared memory.
+"""The limits of this process: cores, memory, and shared memory.
 
 A container or a batch system gives a process less than the machine has: an affinity mask, a CPU
 quota of a control group (which may be a fraction of a core), a memory limit, a small ``/dev/shm``.
-Whoever starts workers, threads or an object store asks here. Torch, Ray and psutil look at part of
-this only: none of them knows a quota of a parent group.
+Code that starts workers, threads or an object store asks here. Torch, Ray and psutil look at part
+of this only: none of them knows a quota of a parent group.
 """
 
 import os
@@ -21,7 +21,7 @@ _SHARED_MEMORY = "dev/shm"
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """What a process may use; each number with where it comes from.
+    """The limits of a process, each with its source.
 
     Attributes:
         cores: cores, a fraction where a quota allows one.

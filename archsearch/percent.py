@@ -1,4 +1,4 @@
-"""Shares as everybody reads them: in percent, with one decimal, the same wherever they stand."""
+"""Shares in percent, with one decimal."""
 
 
 def percent_text(share: float | None, digits: int = 1) -> str:

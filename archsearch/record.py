@@ -1,4 +1,4 @@
-"""What is known about one evaluated architecture, and where the numbers were taken."""
+"""Records of runs and trials: architectures, accuracies, latencies, environments."""
 
 import hashlib
 import importlib
@@ -60,7 +60,7 @@ class LatencyResult(Spec):
         median_ms: median of the block medians.
         p10_ms: 10th percentile of single inferences.
         p90_ms: 90th percentile of single inferences.
-        interval_ms: interval of this sitting: how well its blocks know its median. Another sitting,
+        interval_ms: interval of this session: how well its blocks know its median. Another session,
             at another hour, may lie outside (``docs/latency.md``). None where the blocks were too
             few to know their spread.
         num_inferences: timed inferences behind it.
@@ -117,7 +117,7 @@ class LatencyResult(Spec):
 
     @property
     def claimed_ms(self) -> float | None:
-        """What may be held against a budget before training: the median.
+        """Latency compared with a budget before training: the median.
 
         Of a guess only the lower end of the interval; None where that is unknown.
         """
@@ -127,7 +127,7 @@ class LatencyResult(Spec):
 
     @property
     def at_most_ms(self) -> float | None:
-        """Latency that others may be said to be slower than: the median.
+        """Latency by which the network dominates others: the median.
 
         Of a guess the upper end of the interval; None where that is unknown.
         """
@@ -141,7 +141,7 @@ class LatencyResult(Spec):
         return limit_ms is not None and least is not None and least > limit_ms
 
     def crosses(self, limit_ms: float | None) -> bool:
-        """Whether the network may take longer than ``limit_ms`` by what is known.
+        """Whether the network may take longer than ``limit_ms``.
 
         That is where ``limit_ms`` lies in the interval, or a guess lies over it.
         """
@@ -161,11 +161,11 @@ def better_known(first: LatencyResult | None, final: LatencyResult | None) -> La
 
 
 class LatencyPrediction(Spec):
-    """What the latency table expected before anything was measured.
+    """Latency that the table predicted before any measurement.
 
     Attributes:
         ms: expected latency.
-        interval_ms: range expected of a first look.
+        interval_ms: range expected of a first measurement.
         known_share: share of the latency that measured parts make up, 0 to 1.
     """
 
@@ -175,7 +175,7 @@ class LatencyPrediction(Spec):
 
 
 class EpochMetrics(Spec):
-    """What one epoch of training showed.
+    """Metrics of one epoch of training.
 
     Attributes:
         epoch: 1-based.
@@ -225,8 +225,8 @@ class TrialRecord(Spec):
         memory_bytes: weights and activations of one inference; None unless there is a budget.
         predicted: by the latency table, before anything was measured; None without a table.
         latency: measured before training; None when nothing was measured.
-        final_latency: measured again in quiet at the end of the run; front members only. It may
-            be a guess: see ``known_latency``.
+        final_latency: measured again on a quiet machine at the end of the run; front members only.
+            It may be a guess: see ``known_latency``.
         more_latencies: as ``latency``, at further targets, by the name of their objective.
         more_final_latencies: as ``final_latency``, at further targets.
         accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
@@ -240,7 +240,7 @@ class TrialRecord(Spec):
         time_share: share of an inference that ``stem``, ``stages.0`` ... and ``head`` take; front
             members only.
         choices: values of the space's parameters, as the study has them; empty where unknown.
-        other_seeds: trainings after the search, with seeds that chose nothing; front members only.
+        other_seeds: trainings after the search, with independent seeds; front members only.
     """
 
     number: int
@@ -275,29 +275,29 @@ class TrialRecord(Spec):
 
     @property
     def known_latency(self) -> LatencyResult | None:
-        """Best knowledge of the latency: the final measurement unless that was rejected."""
+        """The latency that counts: the final measurement unless that was rejected."""
         return better_known(self.latency, self.final_latency)
 
     @property
     def latency_ms(self) -> float | None:
-        """Median of the best knowledge of the latency."""
+        """Median of the latency that counts."""
         known = self.known_latency
         return known.median_ms if known else None
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the latency was measured again in quiet at every target, and not rejected."""
+        """Whether the final latency was measured at every target, and not rejected."""
         finals = [self.final_latency, *map(self.more_final_latencies.get, self.more_latencies)]
         return all(final is not None and not final.is_guess for final in finals)
 
     @property
     def latencies(self) -> dict[str, LatencyResult]:
-        """Best knowledge of the latency at each target, by the name of its objective."""
+        """The latency that counts at each target, by the name of its objective."""
         known = {name: self.latency_at(name) for name in (FIRST_TARGET, *self.more_latencies)}
         return {name: latency for name, latency in known.items() if latency is not None}
 
     def latency_at(self, name: str) -> LatencyResult | None:
-        """Return the best knowledge of the latency at a target, by the name of its objective."""
+        """Return the latency that counts at a target, by the name of its objective."""
         if name == FIRST_TARGET:
             return self.known_latency
         return better_known(self.more_latencies.get(name), self.more_final_latencies.get(name))
@@ -340,7 +340,7 @@ class BaselineRecord(Spec):
 
 
 class Aims(Spec):
-    """What a front trades off, and which latencies it must keep.
+    """The objectives of a front, and its latency budgets.
 
     Attributes:
         objectives: ``accuracy`` (higher is better), ``params``, ``macs``, ``memory_bytes``,
@@ -421,7 +421,7 @@ class RunRecord(Spec):
         It has its rows as plain data (``values``) and as ``markdown()``, ``latex()``, ``csv()``
         and ``json()``.
         """
-        return importlib.import_module("archsearch.report.tables").front_table(self)
+        return importlib.import_module("archsearch.report.run_tables").front_table(self)
 
     def _repr_html_(self) -> str:
         """Return headline and front for a notebook, without scripts."""
@@ -430,5 +430,5 @@ class RunRecord(Spec):
 
 
 def _notebook() -> Any:
-    """Return what draws runs; loaded when asked for, as records come before reports."""
+    """Return the module that draws runs, imported on use: records come before reports."""
     return importlib.import_module("archsearch.report.notebook")

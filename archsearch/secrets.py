@@ -1,4 +1,4 @@
-"""Passwords inside storage URLs: found, taken out, and kept out of messages."""
+"""Finds passwords in storage URLs, removes them, and hides them in messages."""
 
 import re
 from urllib.parse import parse_qsl, unquote, urlencode

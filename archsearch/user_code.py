@@ -1,10 +1,10 @@
-"""Import and call what users bring in Python: ``model.py:build`` or ``package.module:build``.
+"""Import and call users' Python code: ``model.py:build`` or ``package.module:build``.
 
-A user's file finds its neighbours, but hides nothing: its folder, the parent of its package and
-the working directory stand at the end of the module path, so that a ``random.py`` beside it is
-never taken for the standard library's. What it prints goes to standard error, since standard
-output may be read by a program, and nothing is written beside it. What it raises becomes an
-`InputError` at the user's own line.
+A user's file can import its neighbours, but shadows nothing: its folder, the parent of its package
+and the working directory stand at the end of the module path, so that a ``random.py`` beside it is
+never taken for the standard library's. What it prints goes to standard error, since standard output
+may be read by a program, and nothing is written beside it. What it raises becomes an `InputError`
+at the user's own line.
 """
 
 import contextlib
@@ -78,7 +78,7 @@ class UserFunction:
                     file=self.file,
                 )
             )
-        with told(self.name, self.file):
+        with explain_errors(self.name, self.file):
             return self.function(**given)
 
     def _parameters(self) -> dict[str, inspect.Parameter]:
@@ -137,7 +137,7 @@ def load_file(path: str | Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     _reach([full.parent, folder, Path.cwd()])
-    with told(str(path), str(path), "cannot be imported: it"):
+    with explain_errors(str(path), str(path), "cannot be imported: it"):
         if package:
             importlib.import_module(package)
         spec = importlib.util.spec_from_file_location(name, full)
@@ -155,8 +155,8 @@ def load_file(path: str | Path) -> ModuleType:
 
 
 @contextlib.contextmanager
-def told(name: str, file: str = "", does: str = "") -> Iterator[None]:
-    """Run a user's code inside: say in one sentence what it raises, at the user's own line.
+def explain_errors(name: str, file: str = "", does: str = "") -> Iterator[None]:
+    """Run a user's code inside; turn its errors into one sentence with the user's line.
 
     Args:
         name: of what is run, as the user wrote it.
@@ -241,7 +241,7 @@ def _no_function(module: ModuleType, place: str, wanted: str) -> Problem:
 
 def _load_module(name: str) -> ModuleType:
     _reach([Path.cwd()])
-    with told(name, "", f"{name} cannot be imported: it"):
+    with explain_errors(name, "", f"{name} cannot be imported: it"):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:

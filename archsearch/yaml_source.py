@@ -154,15 +154,15 @@ _TOLD = (
 
 
 def _marked(error: yaml.MarkedYAMLError, name: str) -> Problem:
-    """Say in one sentence what the parser found, and where."""
+    """Return the parser's error as a problem with its line."""
     mark = error.problem_mark or error.context_mark
-    told, remedy = " ".join((error.problem or error.context or "").split()), _PLAIN
+    texts, remedy = " ".join((error.problem or error.context or "").split()), _PLAIN
     for pattern, ours, way_out in _TOLD:
-        if found := re.search(pattern, told):
-            told, remedy = ours.format(*found.groups()), way_out.format(*found.groups())
+        if found := re.search(pattern, texts):
+            texts, remedy = ours.format(*found.groups()), way_out.format(*found.groups())
             break
     line = mark.line + 1 if mark else 0
-    return Problem("", f"must be plain YAML: {told}", None, remedy, name, line)
+    return Problem("", f"must be plain YAML: {texts}", None, remedy, name, line)
 
 
 _TAG = "tag:yaml.org,2002:"

@@ -163,7 +163,7 @@ def pairs(table: Table, repeats: int) -> None:
     rng = np.random.default_rng(0)
     best = np.argsort(-table.mean)[:200]
     for label, pool in (("200 best", best), ("all", np.arange(len(table.mean)))):
-        told, right = Counter(), 0
+        verdicts, right = Counter(), 0
         for _ in range(repeats):
             a, b = rng.choice(pool, 2, replace=False)
             rows = {
@@ -171,11 +171,11 @@ def pairs(table: Table, repeats: int) -> None:
                 "b": {0: float(table.values[b, rng.integers(3)])},
             }
             (each,) = compare(rows, "a", num_images=10_000).variants
-            told[each.verdict] += 1
+            verdicts[each.verdict] += 1
             right += (each.verdict == "better") == (table.mean[b] > table.mean[a]) and (
                 each.verdict in ("better", "worse")
             )
-        ties = told["not distinguishable"]
+        ties = verdicts["not distinguishable"]
         print(
             f"  {label}: {ties / repeats:.1%} not distinguishable; of the {repeats - ties} others "
             f"{right} point the way of the means of three seeds"

@@ -2,10 +2,11 @@
 
     python benchmarks/engine_scale.py [--sizes 100 1000 10000] [--batches 6]
 
-A study on SQLite is filled with so many told trials (random ones, written in bulk); then batches
-of 4 proposals are asked for and told by the default sampler of `archsearch.search`, two objectives,
-one known. Printed: milliseconds a trial (ask, suggest, tell), and the rival, Optuna's multivariate
-TPE, in the same study. Then front and hypervolume of 10^5 random points.
+A study on SQLite is filled with N finished trials (random ones, written in bulk); then batches
+of 4 proposals are asked for, and their results recorded, by the default sampler of
+`archsearch.search`, two objectives, one known. Printed: milliseconds a trial (ask, suggest, tell),
+and the rival, Optuna's multivariate TPE, in the same study. Then front and hypervolume of 10^5
+random points.
 """
 
 import argparse
@@ -22,8 +23,8 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 
 from archsearch.analysis import hypervolume, nondominated
-from archsearch.search.samplers.surrogate.model_based import ModelSampler
-from archsearch.search.store import suggest
+from archsearch.search.samplers.surrogate.model_sampler import ModelSampler
+from archsearch.search.study_store import suggest
 from archsearch.space import SearchSpace, flat_space
 
 DIRECTIONS = ["minimize", "minimize"]
@@ -40,7 +41,7 @@ def values_of(params: dict, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def filled(space: SearchSpace, storage: str, size: int) -> optuna.Study:
-    """Return a study with ``size`` told trials."""
+    """Return a study with ``size`` finished trials."""
     study = optuna.create_study(storage=storage, study_name=f"n{size}", directions=DIRECTIONS)
     rng = np.random.default_rng(size)
     distributions = {

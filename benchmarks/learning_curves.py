@@ -5,7 +5,7 @@
 576 networks of two stages at 24 px, 27 epochs each over 768 images of Fashion-MNIST; after every
 epoch accuracy and loss on 3,000 others, and the mean loss of the epoch. About 50 minutes a seed on
 two cores. Every training is one line of the table; what is there already is not trained again, so
-the script may be interrupted and run again, or told to stop after some seconds.
+the script may be interrupted and run again, or stopped after some seconds.
 `multi_fidelity.py` searches in the table.
 """
 
@@ -23,7 +23,7 @@ from archsearch.arch import Arch
 from archsearch.cost import count_arch
 from archsearch.data import ArraySplit, DataSplits, load_data
 from archsearch.data.splits import Split
-from archsearch.data.stratified import draw
+from archsearch.data.stratification import draw
 from archsearch.space import Params, SearchSpace, flat_space
 from archsearch.train import Recipe, Trainer
 

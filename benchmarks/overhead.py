@@ -4,7 +4,7 @@
 
 Runs a real search on the embedded digits (space ``lightweight``, 5 ms, no early stopping) with
 as many epochs as make a trial last about ``--seconds``, and prints where the time of the workers
-went, from the moment they were ready to the last told trial; what comes before and after
+went, from the moment they were ready to the last finished trial; what comes before and after
 (starting Ray and the probe, the final measurement, the test) is printed beside it.
 """
 
@@ -31,7 +31,7 @@ from archsearch.run import (
     prepare,
     run_search,
 )
-from archsearch.run.plan import epoch_cost
+from archsearch.run.cost_plan import epoch_cost
 from archsearch.train import default_recipe
 
 

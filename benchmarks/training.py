@@ -10,7 +10,7 @@ augmentation: random crop of the image padded by 4, mirroring, normalisation. Th
 DataLoader with torchvision's transforms; its number of workers, and whether the transforms work on
 PIL images or on tensors, are tried out first and the fastest pair is taken. Repeats are
 interleaved. Rows between the two sides say where the difference comes from. The plain loop runs
-as `python train.py` would; ours runs as a worker of a search does, with glibc told to keep freed
+as `python train.py` would; ours runs as a worker of a search does, with glibc set to keep freed
 memory (the row before the last has that left out).
 
 Without --data the images are random bytes; a zip file or folder must hold train/CLASS/IMAGE.
@@ -47,7 +47,7 @@ from archsearch.arch import (
 )
 from archsearch.cost import count_arch
 from archsearch.data import ArraySplit, DataSplits
-from archsearch.data.resize import channel_statistics
+from archsearch.data.array_resizing import channel_statistics
 from archsearch.train import Augmentation, Recipe, Trainer
 
 PIPELINES = ("PIL", "v2")

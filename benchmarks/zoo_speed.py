@@ -67,8 +67,8 @@ def main() -> None:
             results.setdefault(name, {})[column] = measured
             print(line(name, column, measured), flush=True)
             if options.json:
-                told = {"machine": machine(), "results": results}
-                options.json.write_text(json.dumps(told, indent=1))
+                request = {"machine": machine(), "results": results}
+                options.json.write_text(json.dumps(request, indent=1))
         with_reference.close()
     print()
     print(table(results, options.columns))

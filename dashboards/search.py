@@ -1,6 +1,5 @@
 """The page of one search: the front first, then how sure it is and how it came about."""
 
-from archsearch.report.baseline_panel import baseline_panel
 from archsearch.report.figures import (
     draw_choices,
     draw_correlation,
@@ -15,6 +14,7 @@ from archsearch.report.figures import (
 )
 from archsearch.report.layout import Layout, Section
 from archsearch.report.panels import (
+    baseline_panel,
     budget_panel,
     card_panel,
     configuration_panel,

@@ -20,9 +20,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from archsearch.ablation import load_ablation
-from archsearch.live import open_dashboard
+from archsearch.dashboard import open_dashboard
 from archsearch.report import write_ablation, write_report
-from archsearch.report.comparison_page import write_comparison
+from archsearch.report.run_comparison_page import write_comparison
 from archsearch.run import load_run
 
 IMAGES = Path(__file__).parent / "images"

@@ -20,8 +20,8 @@ def make_brief(patch: pytest.MonkeyPatch) -> None:
     from archsearch.cost import GATE
 
     patch.setattr("archsearch.run.latency.measurement.FINAL", GATE)
-    patch.setattr("archsearch.ablation.latency.FINAL", GATE)
-    patch.setattr("archsearch.run.final.confirmation.WAITS_S", ())
+    patch.setattr("archsearch.ablation.latency_measurement.FINAL", GATE)
+    patch.setattr("archsearch.run.final.latency_confirmation.WAITS_S", ())
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import torch
 
 from archsearch.arch import ATTENTIONS, Arch, load_arch, summary
 from archsearch.cost import count_arch, count_macs
-from archsearch.cost.parts import parts_of
-from archsearch.cost.target import pack, unpack
+from archsearch.cost.measured_network import pack, unpack
+from archsearch.cost.network_parts import parts_of
 from archsearch.errors import InputError
 from archsearch.export import Format, export_model
 from archsearch.model import build_model
@@ -127,7 +127,7 @@ def test_it_crosses_to_a_process_that_has_no_such_file(folder: Path) -> None:
     request.write_bytes(pickle.dumps(pack(arch, None, folder)))
     (folder / "toy_blocks.py").unlink()
     script = (
-        "import pickle, sys; from archsearch.cost.target import unpack\n"
+        "import pickle, sys; from archsearch.cost.measured_network import unpack\n"
         "arch = pickle.load(open(sys.argv[1], 'rb'))\n"
         "built = unpack(pickle.load(open(sys.argv[2], 'rb')))\n"
         "print(arch.digest, built.model.arch.digest)"

@@ -99,7 +99,7 @@ def test_what_was_there_stays_when_the_disk_is_full(
     assert files.os_sentence(caught.value).startswith(f"{path}: ")
 
 
-def test_a_full_disk_is_told_whatever_the_writer_makes_of_it(
+def test_a_full_disk_is_reported_whatever_the_writer_makes_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = files.shutil.disk_usage(tmp_path)

@@ -34,7 +34,7 @@ ORDER = [
     {"run"},
     {"ablation", "tune"},
     {"report", "export"},
-    {"live", "doctor"},
+    {"dashboard", "doctor"},
     {"cli", "__main__"},
 ]
 ROW = {part: row for row, parts in enumerate(ORDER) for part in parts}
@@ -59,14 +59,14 @@ WITHIN = {
 
 HOME = {
     "ray": {
-        "cluster/ray_pool.py",
+        "cluster/ray_executor.py",
         "cluster/ray_start.py",
         "cluster/remote_probe.py",
         # a Trainable of Ray Tune is a class of Ray's
         "tune/trainable.py",
     },
     "optuna": {"search", "run"},
-    "optuna_dashboard": {"live"},
+    "optuna_dashboard": {"dashboard"},
     "plotly": {"report"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
@@ -134,5 +134,5 @@ def test_blocks_and_specifications_stay_apart() -> None:
 
 
 def test_only_the_driver_knows_what_trains() -> None:
-    users = {part_of(path) for path in FILES if "archsearch.cluster.ray_pool" in imported(path)}
+    users = {part_of(path) for path in FILES if "archsearch.cluster.ray_executor" in imported(path)}
     assert users == {"cluster"}

@@ -62,10 +62,10 @@ def test_what_holds_none_stays_as_it_is(url: str) -> None:
 def test_it_is_hidden_in_every_form(url: str, form) -> None:
     _, secret = URLS[url]
     for text in (url, form(secret), f"password={form(secret)} host=h", f"'{form(secret)}'@'host'"):
-        told = hidden(f"(driver) {text} was refused", url)
-        assert secret not in told
-        assert form(secret) not in told
-        assert "was refused" in told
+        message = hidden(f"(driver) {text} was refused", url)
+        assert secret not in message
+        assert form(secret) not in message
+        assert "was refused" in message
 
 
 def test_a_short_password_does_not_blacken_words() -> None:

@@ -108,8 +108,8 @@ def test_a_file_is_executed_once_and_again_when_it_changed() -> None:
 def test_what_it_prints_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     write({"m.py": "print('at import')\ndef build(): print('when called')"})
     load_function("m.py:build")()
-    told = capsys.readouterr()
-    assert (told.out, told.err) == ("", "at import\nwhen called\n")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "at import\nwhen called\n")
 
 
 REFUSED = {
@@ -224,7 +224,7 @@ def test_ctrl_c_stays_ctrl_c() -> None:
 
 
 def test_python_m_archsearch_beside_a_file_of_the_standard_library(tmp_path: Path) -> None:
-    """``python -m`` puts the working directory first; it must not hide Python's own modules."""
+    """``python -m`` puts the working directory first; it must shadow nothing."""
     write({f"{name}.py": "raise SystemExit('taken')" for name in ("random", "json", "queue")})
     done = subprocess.run(
         [sys.executable, "-m", "archsearch", "--version"],

@@ -1,11 +1,11 @@
-"""Make the networks of a study, one at a time, and collect what is wrong with them."""
+"""Build the networks of a study one at a time, and collect their problems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from archsearch.ablation.base import find_arch, run_of
+from archsearch.ablation.base_architecture import find_arch, run_of
 from archsearch.ablation.overrides import overridden
 from archsearch.ablation.study import Change, Study
 from archsearch.ablation_record import Design, Published
@@ -40,7 +40,7 @@ class Networks:
     """Every network of an ablation.
 
     Attributes:
-        design: how the variants come about.
+        design: how the variants are formed.
         all: the base first.
         factors: factor to the labels of its levels, the base's first.
         runs: folders of the runs that they come from.
@@ -61,7 +61,7 @@ class Networks:
 
         A component of a leave-one-out design may be named without its ``without``, a factor
         stands for all its levels, and names may be joined by commas. Some combinations of a
-        factorial are named variants: effects of its factors cannot be told from them.
+        factorial are named variants: effects of its factors cannot be distinguished from them.
 
         Raises:
             InputError: with every name that is none of a variant.
@@ -123,7 +123,7 @@ def _names(wanted: Sequence[str], known: Mapping[str, Network]) -> list[str]:
 
 
 class NetworkBuilder:
-    """Makes single networks of one study and collects what is wrong with them.
+    """Builds single networks of one study and collects their problems.
 
     Args:
         study: the study.

@@ -1,4 +1,4 @@
-"""What is known of the networks of an ablation: seed by seed a training, or why there is none."""
+"""The trainings of an ablation's networks by seed: done, open and failed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from archsearch.train import Recipe
 
 
 class Outcomes:
-    """Networks, the seeds that each is wanted with, and what they came to.
+    """The networks of an ablation, their seeds, and the outcome of each training.
 
     Args:
         networks: of the study.
@@ -23,7 +23,7 @@ class Outcomes:
 
     Attributes:
         failures: digest of a training to why it failed.
-        reused: number of trainings that were there already.
+        reused: trainings taken from the store.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Outcomes:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Number of trainings that are wanted, of those that have ended, and that have failed."""
+        """Numbers of trainings: requested, ended, failed."""
         wanted = {
             self._key(network, seed)
             for network in self._networks.all
@@ -75,7 +75,7 @@ class Outcomes:
                         yield self._job(network, seed)
 
     def take(self, outcome: Trained | FailedEvent) -> None:
-        """Remember what a job came to."""
+        """Record the outcome of a job."""
         key = self._key_of(outcome.job)
         if isinstance(outcome, FailedEvent):
             self.failures[key.digest] = outcome.reason

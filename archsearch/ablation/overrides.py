@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from archsearch.ablation.parts import class_of, copied, put, without_open
+from archsearch.ablation.part_values import class_of, copied, put, without_open
 from archsearch.arch import Arch, Block, Stage, arch_from
 from archsearch.arch.spec import Spec
 from archsearch.errors import InputError, Problem, nearest

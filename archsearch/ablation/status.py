@@ -1,4 +1,4 @@
-"""What a running ablation tells whoever watches it."""
+"""Progress of a running ablation, for its listener."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,7 +31,7 @@ class AblationStatus:
     remaining_s: float | None = None
 
     def words(self) -> str:
-        """Return the snapshot in one line, the time left aside."""
+        """Return the snapshot in one line, without the remaining time."""
         parts = [f"{self.trained}/{self.trials} trained", f"{self.running} running"]
         if self.reused:
             parts.append(f"{self.reused} reused")
@@ -43,19 +43,19 @@ class AblationStatus:
 
 
 class AblationListener(Protocol):
-    """Watches an ablation."""
+    """Receives the progress of an ablation."""
 
     def status(self, status: AblationStatus) -> None:
         """Show a snapshot."""
         ...
 
     def line(self, text: str) -> None:
-        """Show one line that should stay."""
+        """Print one line."""
         ...
 
 
 class SilentAblationListener:
-    """Watches nothing."""
+    """Ignores all progress."""
 
     def status(self, status: AblationStatus) -> None:
         """Ignore the snapshot."""

@@ -66,7 +66,7 @@ class Base(Spec):
 
 
 class Change(Spec):
-    """What one variant, component or level does to the base.
+    """The change that a variant, component or level makes to the base.
 
     Attributes:
         overrides: dotted path to value.
@@ -118,7 +118,7 @@ class Study(Spec):
         published: outcome that the paper reports; empty where none was found.
         base: where it starts from.
         variants: named changes of the base.
-        leave_one_out: component to the change that takes it away.
+        leave_one_out: component to the change that removes it.
         one_factor: factors, each varied alone.
         factorial: factors, varied together.
         data: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
@@ -129,7 +129,7 @@ class Study(Spec):
             None takes the data set's default.
         epochs: in place of the recipe's; a longer warm-up is cut to a quarter of it.
         seeds: of initialisation and data order; in a file also how many.
-        intervals: effects are to carry intervals, which needs 2 seeds.
+        intervals: effects have intervals, which needs 2 seeds.
         latency: where and how latency is measured.
     """
 

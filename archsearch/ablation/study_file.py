@@ -12,7 +12,7 @@ from archsearch.arch import value_from
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.resources import find_yaml
 from archsearch.settings import put
-from archsearch.space.written import Written, key_text, merged, written
+from archsearch.space.written import Written, key_text, merged, with_places
 from archsearch.train import changed_recipe, load_recipe
 from archsearch.yaml_source import KeyPath, YamlSource, load_yaml
 
@@ -44,7 +44,7 @@ def read_study(
         raise InputError(
             Problem("search", "is a search, not an ablation", None, remedy, source.name)
         )
-    whole = _at_scale(written(source.data), scale, source)
+    whole = _at_scale(with_places(source.data), scale, source)
     whole, problems = _normal(whole, source)
     source = _located(whole, source)
     for key, value in (changes or {}).items():

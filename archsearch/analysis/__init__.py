@@ -2,8 +2,6 @@
 
 from archsearch.analysis.ablation_answers import Answers, CostChange, answers, seeds_wanted
 from archsearch.analysis.baseline_gain import Versus, versus
-from archsearch.analysis.choice import best, choose, front_trials
-from archsearch.analysis.comparison import Compared, Comparison, compare
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
 from archsearch.analysis.front import (
     best_guesses,
@@ -25,7 +23,7 @@ from archsearch.analysis.rank_agreement import (
     rank_correlation,
     rung_correlations,
 )
-from archsearch.analysis.reported import (
+from archsearch.analysis.reported_accuracy import (
     Reported,
     decided_by_others,
     deciding_accuracies,
@@ -55,6 +53,8 @@ from archsearch.analysis.significance import (
     difference_interval,
     num_images,
 )
+from archsearch.analysis.trial_choice import best, choose, front_trials
+from archsearch.analysis.variant_comparison import Compared, Comparison, compare
 
 __all__ = [
     "Answers",

@@ -1,15 +1,15 @@
-"""What an ablation says: verdicts, changes in cost, effects of factors, seeds still wanted."""
+"""The answers of an ablation: verdicts, changes in cost, effects of factors, seeds still needed."""
 
 import math
 from typing import NamedTuple
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
-from archsearch.analysis.comparison import Compared, Comparison, compare
 from archsearch.analysis.factorial import Effects, factorial_effects
+from archsearch.analysis.variant_comparison import Compared, Comparison, compare
 from archsearch.errors import InputError
 from archsearch.record import LatencyResult
 
-#: times that verdicts may be looked at while seeds are being added, the last one included
+#: interim analyses while seeds are being added, the last one included
 LOOKS = 3
 
 
@@ -20,7 +20,7 @@ class CostChange(NamedTuple):
         params: change in parameters.
         macs: change in multiply-adds.
         latency_ms: change in latency; None unless both were measured.
-        interval_ms: of that change, in this sitting; None where a spread is not known.
+        interval_ms: of that change, in this session; None where a spread is not known.
     """
 
     params: int
@@ -30,7 +30,7 @@ class CostChange(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What an ablation says.
+    """The answers of an ablation.
 
     Attributes:
         comparison: of every variant with the base; None when there is nothing to compare yet.
@@ -85,14 +85,14 @@ def answers(record: AblationRecord, *, from_seeds: bool = False) -> Answers:
 def seeds_wanted(record: AblationRecord, most_seeds: int = 10) -> dict[str, int]:
     """Return variant to the number of further seeds that would settle its difference.
 
-    Verdicts are looked at three times at most, each time with a third of the error: with the
-    planned seeds, with up to twice as many, and with up to four times as many. What the first two
-    looks add stays within these bounds, so that the number of a look follows from the number of
-    seeds and an interrupted ablation goes on as if it had not been.
+    There are at most three interim analyses, each with a third of the error: with the
+    planned seeds, with up to twice as many, and with up to four times as many. The first two add
+    seeds within these bounds only, so the number of an analysis follows from the number of seeds,
+    and an interrupted ablation goes on as if it had not been interrupted.
 
     Args:
         record: the ablation.
-        most_seeds: a difference that would take more than this is left alone.
+        most_seeds: no seeds are added for a difference that would take more than this.
     """
     try:
         comparison = _compare(record, LOOKS, False, most_seeds)
@@ -125,7 +125,7 @@ def cost_change(base: VariantRecord, variant: VariantRecord) -> CostChange:
 def latency_change_interval(
     base: LatencyResult, other: LatencyResult
 ) -> tuple[float, float] | None:
-    """Return the interval of a change in latency from those of both in this sitting, in ms.
+    """Return the interval of a change in latency from those of both in this session, in ms.
 
     Their distances from the medians are joined by squares (Zou and Donner, Statistics in Medicine
     27, 2008), which takes the two measurements as independent. None where one of them does not know

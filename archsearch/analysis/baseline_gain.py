@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from archsearch.analysis.reported import (
+from archsearch.analysis.reported_accuracy import (
     Reported,
     deciding_accuracies,
     interval_of_difference,

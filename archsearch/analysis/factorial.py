@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from archsearch.analysis.cells import Cells, collapse
+from archsearch.analysis.design_cells import Cells, collapse
 from archsearch.analysis.regression import Estimate, Fit, Floats, has_full_rank
 from archsearch.errors import InputError, Problem
 
 
 class Effect(NamedTuple):
-    """What one level, or one pair of levels, adds to the average over all combinations.
+    """The effect of one level, or of one pair of levels, on the average over all combinations.
 
     Attributes:
         factors: one name for a main effect, two for an interaction.
@@ -34,14 +34,14 @@ class Effect(NamedTuple):
 
 
 class Effects(NamedTuple):
-    """What a factorial says.
+    """The effects in a factorial.
 
     Attributes:
         mean: grand mean over all combinations.
         main: one effect a level.
         steps: one a level but the first: its mean minus that of the factor's first level.
         interactions: one a pair of levels of two factors.
-        unclear: what cannot be told apart in these combinations, in words.
+        unclear: what cannot be distinguished in these combinations, in words.
         num_cells: combinations seen.
         num_possible: combinations that there are.
         noise: standard deviation between seeds of one combination; None without repeats.
@@ -178,7 +178,7 @@ class _Model:
         return np.asarray((left[:, :, None] * right[:, None, :]).reshape(len(self.cells), -1))
 
     def _aliases(self, a: int, b: int, known: list[tuple[int, int]], names: list[str]) -> list[str]:
-        """Return which earlier interactions the products of a and b cannot be told from."""
+        """Return the earlier interactions that the products of a and b are aliased with."""
         # a random sample of many combinations never aliases, and would make this slow
         if len(self.cells) > 4 * self.columns.shape[1] + 40:
             return []
@@ -192,7 +192,7 @@ class _Model:
             both = np.hstack([mine, other])
             if np.linalg.matrix_rank(both) < both.shape[1]:
                 pairs = f"{names[c]} x {names[d]} and {names[a]} x {names[b]}"
-                found.append(f"{pairs} cannot be told apart in these combinations")
+                found.append(f"{pairs} cannot be distinguished in these combinations")
         return found
 
     def _estimate(self, fit: Fit, contrast: Floats) -> Estimate:

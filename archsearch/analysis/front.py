@@ -1,4 +1,4 @@
-"""Which points no other point beats."""
+"""Non-dominated points: the Pareto front."""
 
 from collections.abc import Iterable, Sequence
 
@@ -68,15 +68,15 @@ def objectives(
 def pareto_front(
     trials: Iterable[TrialRecord], aims: Aims | float | None = None
 ) -> tuple[TrialRecord, ...]:
-    """Return the complete trials within the budgets that none is known to beat, fastest first.
+    """Return the non-dominated complete trials within the budgets, fastest first.
 
     Objectives are by default validation accuracy (up) and latency (down; the final measurement
     where there is one that was not rejected). Trials that are equal in all are all kept, by trial
     number.
 
-    A guess drops nothing. A trial that was measured again is beaten only by others that were; a
-    rejected latency beats others by the upper end of its interval and is beaten by the lower one,
-    and where the spread is unknown it does neither.
+    A rejected latency excludes nothing. A trial that was measured again is beaten only by others
+    that were; a rejected latency beats others by the upper end of its interval and is beaten by the
+    lower one, and where the spread is unknown it does neither.
 
     Args:
         trials: records of a run.
@@ -97,7 +97,7 @@ def pareto_front(
 def best_guesses(
     front: Iterable[TrialRecord], aims: Aims | float | None = None
 ) -> tuple[TrialRecord, ...]:
-    """Return the members of a front that no other member beats by its plain values.
+    """Return the members of a front that no other member dominates by plain values.
 
     The others are on the front only because their latency is not known well enough to drop them.
     """
@@ -118,7 +118,7 @@ def _counted(trial: TrialRecord, aims: Aims, end: int) -> list[float]:
     point = []
     for name in aims.objectives:
         value = trial.value(name)
-        assert value is not None, "who is eligible has every objective"
+        assert value is not None, "an eligible trial has every objective"
         if name == "accuracy":
             value = -value
         elif (latency := trial.latency_at(name)) is not None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from archsearch.analysis.reported import deciding_accuracies
+from archsearch.analysis.reported_accuracy import deciding_accuracies
 from archsearch.record import TrialRecord
 
 

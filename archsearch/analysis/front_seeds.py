@@ -1,4 +1,4 @@
-"""The front's accuracies under other seeds, and which neighbours on it they tell apart."""
+"""The front's accuracies under other seeds, and which neighbours on it they distinguish."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -8,15 +8,15 @@ import numpy as np
 
 from archsearch.analysis.interval_methods import IntervalMethod, Own, Pooled
 from archsearch.analysis.max_t import Floats
+from archsearch.analysis.seed_spread import spread_of
 from archsearch.analysis.significance import difference_interval
-from archsearch.analysis.spread import spread_of
 from archsearch.record import TrialRecord
 
 NeighbourVerdict = Literal["better", "worse", "not distinguishable"]
 
 
 class SeedMean(NamedTuple):
-    """Accuracy of a trial over seeds that had no part in choosing it, as shares.
+    """Accuracy of a trial over independent seeds, as shares.
 
     Attributes:
         trial: its number.
@@ -58,7 +58,7 @@ class FrontSeeds(NamedTuple):
         means: by increasing latency; trials without other seeds are left out.
         neighbours: by increasing latency; empty when no interval can be had.
         optimism: mean of the accuracies by which the trials came to the front, minus the mean
-            over the other seeds; about 0 but for the luck of the winners.
+            over the other seeds; about 0 without selection bias.
         confidence: of all intervals together.
         method: how the intervals were made, in a few words.
     """
@@ -73,12 +73,12 @@ class FrontSeeds(NamedTuple):
 def compare_seeds(
     front: Sequence[TrialRecord], num_images: int | None, confidence: float = 0.95
 ) -> FrontSeeds | None:
-    """Compare each trial of a front with the next faster one over seeds that chose neither.
+    """Compare each trial of a front with the next faster one over independent seeds.
 
     As in `archsearch.analysis.compare`, the noise between seeds is pooled over all trials, in a
     model of trial plus seed, where their spreads agree, and each pair has its own t interval
-    where they do not. With one other seed a trial, the count of images is all that is known of
-    the noise.
+    where they do not. With one other seed a trial, the noise is known from the number of
+    images alone.
 
     Args:
         front: by increasing latency.

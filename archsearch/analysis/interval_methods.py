@@ -1,4 +1,4 @@
-"""How sure a difference to the base is: one rule for each state of knowledge of the noise."""
+"""Intervals of a difference to the base: one method for each state of knowledge of the noise."""
 
 import math
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from archsearch.analysis.max_t import Floats, MaxT, power
+from archsearch.analysis.seed_spread import Spread
 from archsearch.analysis.significance import difference_interval
-from archsearch.analysis.spread import Spread
 
 
 class IntervalMethod:
-    """How sure a difference is, one rule for each state of knowledge."""
+    """The interval, p-value and power of a difference."""
 
     noise: float | None
     df: float
@@ -26,7 +26,7 @@ class IntervalMethod:
         raise NotImplementedError
 
     def power(self, name: str, gap: float, more: int) -> float:
-        """Return the chance that a true ``gap`` is found with ``more`` seeds."""
+        """Return the power to find a true ``gap`` with ``more`` seeds."""
         raise NotImplementedError
 
 
@@ -67,7 +67,7 @@ class Pooled(IntervalMethod):
         return self._max.p(_ratio(gap, self._error(name)), self.df)
 
     def power(self, name: str, gap: float, more: int) -> float:
-        """Return the chance that a true ``gap`` is found."""
+        """Return the power to find a true ``gap``."""
         df = self.df + more
         return power(gap, self._error(name, more), df, self._max.critical(df, self._level))
 
@@ -109,7 +109,7 @@ class Own(IntervalMethod):
         return min(1.0, self._count * _ONE.p(_ratio(gap, error), df))
 
     def power(self, name: str, gap: float, more: int) -> float:
-        """Return the chance that a true ``gap`` is found."""
+        """Return the power to find a true ``gap``."""
         error, df = self._error(name, more)
         return power(gap, error, df, self._critical(df))
 
@@ -153,7 +153,7 @@ class ByImages(IntervalMethod):
         return min(1.0, self._count * _ONE.p(_ratio(gap, self._error(name)), math.inf))
 
     def power(self, name: str, gap: float, more: int) -> float:
-        """Return the chance that a true ``gap`` is found."""
+        """Return the power to find a true ``gap``."""
         error = self._error(name) / math.sqrt(1 + more)
         return power(gap, error, math.inf, _ONE.critical(math.inf, self._level))
 

@@ -1,4 +1,4 @@
-"""What each choice of a search goes with: accuracy, latency, and accuracy at equal latency."""
+"""Marginal effects of choices on accuracy, on latency, and on accuracy at equal latency."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -47,8 +47,8 @@ def choice_marginals(
 
     Each parameter has regressions of its own, on contrasts that add up to zero over its values:
     accuracy on these alone, accuracy on these and on log latency and its square, and log latency
-    on these. What the other parameters do is noise in them (`Fit`), and where the search paired
-    values of two parameters, it is attributed to both: a marginal is no ablation.
+    on these. The effects of other parameters are noise in them (`Fit`); where the search paired
+    values of two parameters, both get the effect: a marginal is no ablation.
 
     Args:
         params: active parameters of each trial.

@@ -24,7 +24,7 @@ class RankCorrelation(NamedTuple):
         tau: Kendall's tau-b, -1 to 1.
         interval: its 95 % confidence interval.
         n: trials that reached both epochs. Trials stopped in between are not among them, and
-            they were the weak ones, so tau is about telling the better trials apart.
+            they were the weak ones, so tau is about the order of the better trials.
     """
 
     early: float

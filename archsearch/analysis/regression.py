@@ -75,7 +75,7 @@ class Fit:
         return np.asarray(self.y - self.x @ self.coefficients)
 
     @cached_property
-    def _maker(self) -> Floats:
+    def _residual_maker(self) -> Floats:
         """(N, N) what makes residuals out of y."""
         return np.asarray(np.eye(len(self.y)) - self.x @ self.inverse @ self.x.T)
 
@@ -96,7 +96,7 @@ class Fit:
             contrast: (P,).
         """
         contrast = np.asarray(contrast, dtype=np.float64)
-        share = np.diag(self._maker)
+        share = np.diag(self._residual_maker)
         # a row that the model passes through says nothing of the noise
         used = share > 1e-9
         scale = np.zeros(len(self.y))
@@ -104,7 +104,7 @@ class Fit:
         parts = scale * self.residuals
         variance = float(parts @ parts)
         value = float(contrast @ self.coefficients)
-        mean, spread = float(scale**2 @ share), float(scale**2 @ self._maker**2 @ scale**2)
+        mean, spread = float(scale**2 @ share), float(scale**2 @ self._residual_maker**2 @ scale**2)
         df = mean**2 / spread if spread > 0 else 0.0
         excess = float((parts**4).sum()) - variance**2 / len(parts)
         if excess > 0:

@@ -1,4 +1,4 @@
-"""Ridge regression on choices, judged on what it has not seen."""
+"""Ridge regression on choices, with leave-one-out predictions."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -22,7 +22,7 @@ def one_hot(choices: Sequence[Mapping[str, Hashable]]) -> NDArray[np.float64]:
 
 
 def leave_one_out(features: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
-    """Return for each value what a ridge regression on all the others predicts; (N,).
+    """Return the leave-one-out prediction of each value; (N,).
 
     In closed form: residuals over one minus the leverage, where the mean is a feature.
 

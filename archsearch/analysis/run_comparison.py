@@ -1,4 +1,4 @@
-"""Several runs beside each other: which may be compared, and what comparing them says."""
+"""Comparison of several runs: which are comparable, and how their fronts differ."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,21 +6,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.analysis.choice import front_trials
 from archsearch.analysis.front import nondominated, objectives
 from archsearch.analysis.front_volume import Reference, hypervolume
-from archsearch.analysis.reported import decided_by_others, deciding_accuracies
+from archsearch.analysis.reported_accuracy import decided_by_others, deciding_accuracies
 from archsearch.analysis.significance import difference_interval, num_images
+from archsearch.analysis.trial_choice import front_trials
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 #: draws behind an interval of a hypervolume
 _DRAWS = 2000
-#: standard deviations that the interval of a sitting is taken to be wide
+#: standard deviations that the interval of a session is taken to be wide
 _WIDTH = 3.92
 
 
 class Ground(NamedTuple):
-    """What two runs must share for their numbers to be comparable.
+    """The conditions that two runs must share to be comparable.
 
     Attributes:
         environment: fingerprint of the machine and software that measured.
@@ -34,7 +34,7 @@ class Ground(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A number with its interval: 95 % over images, and over the clocks of these sittings.
+    """A number with its interval: 95 % over images, and over the clocks of these sessions.
 
     None where the number of images is not known.
     """
@@ -44,15 +44,15 @@ class Estimate(NamedTuple):
 
 
 class Dominated(NamedTuple):
-    """A point of one front that a point of another front beats.
+    """A point of one front that a point of another front dominates.
 
     Attributes:
-        trial: the beaten one.
+        trial: the dominated one.
         by: the other, no slower and no less accurate, better in one of them.
         gain: accuracy of ``by`` minus that of ``trial``, as a share.
         ratio: latency of ``by`` over that of ``trial``.
         clear: accuracy is better beyond its 95 % interval, or latency beyond the intervals of both
-            sittings, and neither worse.
+            sessions, and neither worse.
     """
 
     trial: TrialRecord
@@ -63,7 +63,7 @@ class Dominated(NamedTuple):
 
 
 def ground(run: RunRecord) -> Ground:
-    """Return what the numbers of a run stand on."""
+    """Return the conditions that the numbers of a run were taken under."""
     results = [each.known_latency for each in (front_trials(run) or run.trials)]
     known = [each for each in results if each is not None]
     environments = {each.environment for each in known} - {""}
@@ -86,7 +86,7 @@ def _protocol(result: LatencyResult) -> str:
 
 
 def comparable(runs: Sequence[RunRecord]) -> tuple[tuple[int, ...], ...]:
-    """Return the places of the runs that stand on the same ground, group by group."""
+    """Return the indices of the runs with equal conditions, group by group."""
     groups: dict[Ground, list[int]] = {}
     for place, run in enumerate(runs):
         groups.setdefault(ground(run), []).append(place)
@@ -108,7 +108,7 @@ def common_reference(runs: Sequence[RunRecord]) -> Reference:
 
 
 def by_other_seeds(runs: Sequence[RunRecord]) -> bool:
-    """Return whether the fronts of all ``runs`` can be compared over seeds that chose nothing."""
+    """Return whether the fronts of all ``runs`` can be compared over independent seeds."""
     return all(decided_by_others(front_trials(run)) for run in runs)
 
 
@@ -117,7 +117,7 @@ def on_one_scale(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
 
     That is the mean over other seeds where every front has it: members without are left out, and
     so are those that another member of their front beats by these means. Otherwise it is the
-    accuracy with the seed that chose, and other seeds are left out.
+    accuracy with the search seed, and other seeds are left out.
     """
     others = by_other_seeds(runs)
     return tuple(_rescaled(run, others) for run in runs)
@@ -193,7 +193,7 @@ def hypervolume_difference(
 def dominated_points(run: RunRecord, other: RunRecord) -> tuple[Dominated, ...]:
     """Return the points of the front of ``run`` that the front of ``other`` dominates.
 
-    Of several that beat a point, the most accurate is named. Both runs must be `comparable`.
+    Of several that dominate a point, the most accurate is named. Both runs must be `comparable`.
     """
     found = []
     for trial in front_trials(run):

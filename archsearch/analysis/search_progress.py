@@ -1,4 +1,4 @@
-"""How far a run had come after each of its trained trials."""
+"""Progress of a run after each of its trained trials."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""How sure an accuracy is, given how many images it was counted on."""
+"""Intervals of an accuracy, given the number of images behind it."""
 
 import math
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ def num_images(run: RunRecord, split: str = "val") -> int | None:
         split: ``train``, ``val`` or ``test``.
 
     Returns:
-        None when the configuration does not tell.
+        None when the configuration does not say.
     """
     data = run.config.get("data")
     count = data.get(split) if isinstance(data, Mapping) else None

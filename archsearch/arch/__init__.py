@@ -1,5 +1,7 @@
 """Architectures as frozen values: `Arch` > `Stage` > `Block`, read from YAML and written back."""
 
+from archsearch.arch.arch_file import arch_from, load_arch, value_from
+from archsearch.arch.arch_summary import summary
 from archsearch.arch.architecture import (
     Arch,
     Block,
@@ -25,19 +27,17 @@ from archsearch.arch.difference import Difference, diff
 from archsearch.arch.ffn import (
     FFNS,
     BiDimensionalFfn,
+    ChannelGate,
     EfficientChannelAttention,
     Ffn,
     FfnSpec,
-    LatencyMeasurer,
     LocalityFfn,
     Mlp,
     NoGate,
     SqueezeExcitation,
 )
-from archsearch.arch.load import arch_from, load_arch, value_from
 from archsearch.arch.mixer import Builder, Drawing, MixerSpec, TokensRead, short_name, type_name
 from archsearch.arch.mixer_types import MixerTypes, module_of
-from archsearch.arch.one_line import summary
 from archsearch.arch.parts import (
     ConditionalPosition,
     ConvDownsample,
@@ -74,6 +74,7 @@ __all__ = [
     "BlockSource",
     "BrokenRule",
     "Builder",
+    "ChannelGate",
     "ConditionalPosition",
     "ConvDownsample",
     "ConvStem",
@@ -86,7 +87,6 @@ __all__ = [
     "FfnSpec",
     "Flag",
     "Head",
-    "LatencyMeasurer",
     "LearnedPosition",
     "LocalAggregation",
     "LocalityFfn",

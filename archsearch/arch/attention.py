@@ -1,4 +1,4 @@
-"""Attention specifications: which tokens look at which."""
+"""Attention specifications."""
 
 from typing import Annotated, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""FFN specifications: what happens to each token after attention."""
+"""FFN specifications."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
@@ -63,7 +63,7 @@ class EfficientChannelAttention(Spec):
     gate: Literal["sigmoid", "h_sigmoid"] = "sigmoid"
 
 
-LatencyMeasurer = Annotated[
+ChannelGate = Annotated[
     NoGate | SqueezeExcitation | EfficientChannelAttention,
     Field(discriminator="type"),
     TypeShorthand,
@@ -131,7 +131,7 @@ class LocalityFfn(FfnSpec):
     depthwise: Flag = True
     kernel_size: Count = 3
     activation: Literal["relu6", "h_swish"] = "h_swish"
-    gate: LatencyMeasurer = NoGate()
+    gate: ChannelGate = NoGate()
 
     def label(self) -> str:
         """Return e.g. ``locality+sex4``: gate and expansion."""

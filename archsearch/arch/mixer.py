@@ -1,4 +1,4 @@
-"""What an attention or FFN tells about itself, so that nothing else needs a list of the types."""
+"""The base class of attention and FFN specifications; no other module lists the types."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from archsearch.arch.spec import BrokenRule, Spec
 from archsearch.arch.stage_context import StageContext
 
-#: extra tokens that a block's map depends on: none, global tokens, or all of them
+#: extra tokens that a block's output map depends on: none, global tokens, or all
 TokensRead = Literal["none", "global", "all"]
 
 

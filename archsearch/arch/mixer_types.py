@@ -1,4 +1,4 @@
-"""The attention and FFN types by name: those that ship, from a user's file, from a package."""
+"""The registry of attention and FFN types: shipped, from a user's file, from a package."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ class MixerTypes:
 
     @property
     def names(self) -> list[str]:
-        """Names of the types known by now."""
+        """Names of the registered types."""
         return [*self._types, *(name for name in _announced() if name not in self._types)]
 
     def find(self, name: str, folders: Sequence[Path] = ()) -> type[MixerSpec] | None:
@@ -95,7 +95,7 @@ class MixerTypes:
     def _adopt(
         self, found: type[MixerSpec], name: str, module: str, source: BlockSource | None
     ) -> type[MixerSpec]:
-        """Return the user's class with the field ``type``; a pickle of it brings its file along."""
+        """Return the user's class with the field ``type``; a pickle of it contains its file."""
         role = self.role
 
         class Adopted(found):  # type: ignore[misc, valid-type]

@@ -127,7 +127,7 @@ Downsample = Annotated[
 
 
 class NoPosition(Spec):
-    """No position information of its own."""
+    """No position information."""
 
     type: Literal["none"] = "none"
 

@@ -1,4 +1,4 @@
-"""What surrounds an attention or an FFN in its stage."""
+"""The context of an attention or an FFN in its stage."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class TokenCount:
 
 @dataclass(frozen=True)
 class StageContext:
-    """What the builder of an attention or FFN needs beside the specification.
+    """The values that the builder of an attention or FFN needs beside its specification.
 
     Attributes:
         width: channels.

@@ -25,7 +25,7 @@ from archsearch.blocks.relative_bias import RelativeBias
 from archsearch.blocks.self_attention import SelfAttention
 from archsearch.blocks.separable_attention import SeparableAttention
 from archsearch.blocks.single_group_attention import SingleGroupAttention
-from archsearch.blocks.sinusoid_position import sinusoid_position
+from archsearch.blocks.sinusoid_position import sinusoid_table
 from archsearch.blocks.sparse_global_attention import LocalPropagation, SparseGlobalAttention
 from archsearch.blocks.spatial_reduction_attention import SpatialReductionAttention
 from archsearch.blocks.squeeze_excitation import SqueezeExcitation
@@ -70,5 +70,5 @@ __all__ = [
     "WindowAttention",
     "WindowGlobalAttention",
     "initialize",
-    "sinusoid_position",
+    "sinusoid_table",
 ]

@@ -33,7 +33,7 @@ class PerformerAttention(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the values plus what the attention found."""
+        """Return the values plus the attention's output."""
         kqv: Tensor = self.kqv(self.norm(x))
         k, q, v = kqv.chunk(3, dim=-1)
         # exponentials and their sums span too many magnitudes for half precision

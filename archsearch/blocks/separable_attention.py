@@ -123,7 +123,7 @@ class SeparableAttention(nn.Module):
         pixels = x[:, self.num_tokens :]
         if self.qk_pointwise is not None:
             token = x[:, 0] if self.num_tokens else self._average(pixels, valid, batch)
-            if valid is not None:  # padding has nothing to give to other windows
+            if valid is not None:  # padding contributes nothing to other windows
                 pixels = pixels * valid.repeat(batch, 1)[:, :, None]
             pixels = self._exchange(token.reshape(batch, rows * columns, dim), pixels)
         x = window_reverse(self.proj(pixels), size, rows, columns)

@@ -6,7 +6,7 @@ from torch import Tensor
 from archsearch.blocks.learned_position import LearnedPosition
 
 
-def sinusoid_position(dim: int, map_size: int, *, class_token: bool = False) -> LearnedPosition:
+def sinusoid_table(dim: int, map_size: int, *, class_token: bool = False) -> LearnedPosition:
     """Return a table of positions that is filled with sine waves and not trained (T2T-ViT).
 
     Tokens count row by row; a class token is the first. The table is a parameter without gradient,

@@ -18,7 +18,7 @@ class WindowGlobalAttention(nn.Module):
     """Local windows, aggregation to and broadcast from global tokens (LightViT, section 3.2).
 
     Global tokens attend to all image tokens (aggregation); image tokens attend to the result
-    (broadcast), and this is added to what they find in their window. One projection makes the
+    (broadcast), and this is added to the output of the window attention. One projection makes the
     queries, keys and values of image tokens and the queries of global tokens; another makes keys
     and values from aggregated tokens. Pre-norm, without the residual.
 

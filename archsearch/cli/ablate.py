@@ -1,4 +1,4 @@
-"""``archsearch ablate``: which choice bought the gain."""
+"""``archsearch ablate``: which choice caused the gain."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,21 +17,27 @@ from archsearch.ablation import (
     run_ablation,
     study_texts,
 )
-from archsearch.ablation.tracked import ablation_entries
+from archsearch.ablation.tracking_entries import ablation_entries
 from archsearch.ablation_record import AblationRecord
 from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
 from archsearch.arch import value_from
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
-from archsearch.cli.options import Download, DryRun, NewRunsDir, Quiet, Set
-from archsearch.cli.plain import AsCsv, AsJson, format_problems, print_tables, table_format
 from archsearch.cli.progress import LiveProgress, describe_ablation
+from archsearch.cli.shared_options import Download, DryRun, Quiet, RunsDir, Set
+from archsearch.cli.table_output import (
+    AsCsv,
+    AsJson,
+    TableFormat,
+    format_problems,
+    print_tables,
+    table_format,
+)
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.option import DATA, OUTPUT
 from archsearch.report import PlainTable, ablation_tables, write_ablation
-from archsearch.report.column import Column, tabulate
-from archsearch.report.plain_table import FORMATS
+from archsearch.report.table_column import Column, tabulate
 from archsearch.resources import resource_dir
 from archsearch.run import Execution
 from archsearch.settings import nested, settings_from
@@ -43,7 +49,7 @@ from archsearch.yaml_source import YamlSource
 @options_of(Study, keys=("latency.device",), default="the study's")
 @options_of(Execution, keys=("time_limit_s",), group=DATA)
 @options_of(Execution, keys=("workers", "executor", "address", "log"))
-def ablate(
+def command(
     study: Annotated[
         str,
         typer.Argument(help="Ablation study: a YAML file, or the name of one we ship (--list)."),
@@ -69,7 +75,7 @@ def ablate(
             rich_help_panel=OUTPUT,
         ),
     ] = "",
-    runs_dir: NewRunsDir = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     *,
     download: Download = False,
     set_: Set = None,
@@ -87,9 +93,7 @@ def ablate(
             "--retry-failed", help="Train again what failed before.", rich_help_panel=DATA
         ),
     ] = False,
-    format_: Annotated[
-        str, typer.Option("--format", help=", ".join(FORMATS), rich_help_panel=OUTPUT)
-    ] = "table",
+    format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     dry_run: DryRun = False,
@@ -134,7 +138,7 @@ def ablate(
 
 
 def check(given: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the options by themselves."""
+    """Return the problems of the options by themselves."""
     if given["list_"]:
         return []
     found = ProblemList()

@@ -12,16 +12,17 @@ import typer
 
 from archsearch import __version__
 from archsearch.activity import BOARD, Activity, doing
-from archsearch.cli.arguments import Command, UsageError, usage_problem
+from archsearch.cli.argument_errors import Command, UsageError, usage_problem
+from archsearch.cli.command_signature import stand_in
 from archsearch.cli.completion import completer_of, is_completing, rejoined
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
-from archsearch.cli.password import hide_password
-from archsearch.cli.signature import stand_in
+from archsearch.cli.storage_password import hide_password
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.machine import machine_limits, usable_cores
 
-#: command to the line that ``archsearch --help`` shows; each lives in a module of its name, which
+#: command to the line that ``archsearch --help`` shows; each is the function `command` of a module
+#: of its name, which
 #: is imported only when the command is used (torch, timm and ray take seconds)
 COMMANDS = {
     "run": "Search for the best accuracy within a latency budget, and print the Pareto front.",
@@ -31,15 +32,15 @@ COMMANDS = {
     "ablate": "Compare variants of a network over several seeds; say which choice bought the gain.",
     "importance": "Print which choices of a run mattered for accuracy and latency.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
-    "export": "Export a model definition that needs nothing of archsearch; it is checked first.",
+    "export": "Export a model definition that runs without archsearch; it is checked first.",
     "profile": "Print parameters, multiply-adds, memory and latency of a network, by part.",
     "calibrate": "Measure the sub-blocks of a space, so that latency can be predicted.",
     "space": "Check a space, and print its size and the costs in it.",
-    "doctor": "Look at this machine and installation: what would go wrong, and what to do.",
+    "doctor": "Check this machine and installation: what would go wrong, and what to do.",
     "zoo": "List the models of the four papers; compare them measured here and published.",
 }
 
-#: commands that run until they are ended, and say so themselves
+#: commands that run until they are stopped, and print how to stop them
 _SERVERS = frozenset({"dashboard"})
 
 HELP = """Search light-weight vision transformers for your latency budget, on your own device.
@@ -92,8 +93,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(words: list[str], wanted: str | None) -> int:
-    # of what is started from here, such as a compiler's workers: nothing of the working directory
-    # may hide Python's own
+    # for child processes, such as a compiler's workers: no module of the working directory may
+    # shadow the standard library
     os.environ["PYTHONSAFEPATH"] = "1"
     if wanted is not None and wanted not in COMMANDS:
         remedy = nearest(wanted, COMMANDS)
@@ -155,14 +156,14 @@ def archsearch(
         help="Print the version and exit.",
     ),
     quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
-    verbose: bool = typer.Option(False, "--verbose", help="Print what is logged, too."),
+    verbose: bool = typer.Option(False, "--verbose", help="Print the log as well."),
 ) -> None:
     """Take the options that come before the command."""
     set_loudness(quiet, verbose)
 
 
 def _load(name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(importlib.import_module(f"archsearch.cli.{name}"), name)
+    function: Callable[..., Any] = importlib.import_module(f"archsearch.cli.{name}").command
     return function
 
 

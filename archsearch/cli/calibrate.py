@@ -9,15 +9,16 @@ import typer
 
 from archsearch.arch import value_from
 from archsearch.cli.console import say
-from archsearch.cli.options import (
+from archsearch.cli.shared_options import (
     Batch,
     Device,
     Dtype,
+    JsonOnly,
     Runtime,
     Threads,
     check_output,
 )
-from archsearch.cli.plain import print_facts
+from archsearch.cli.table_output import print_facts
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import (
     GATE,
@@ -38,7 +39,7 @@ from archsearch.yaml_source import YamlSource
 _POOL = 800
 
 
-def calibrate(
+def command(
     space: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
     time_limit: Annotated[str, typer.Option(help="Longest calibration, e.g. 90s or 5m.")] = "3m",
     image_size: Annotated[
@@ -53,10 +54,10 @@ def calibrate(
     dtype: Dtype = "float32",
     runtime: Runtime = "eager",
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Forget what the table of this machine knows.")
+        bool, typer.Option("--fresh", help="Discard the measurements of this machine's table.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled architectures.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOnly = False,
 ) -> None:
     """Measure the sub-blocks of a space and keep them; `run` predicts latency with them.
 

@@ -1,6 +1,6 @@
-"""What a shell offers for a value: spaces, studies, runs, trials, devices and fixed words.
+"""Shell completion of values: spaces, studies, runs, trials, devices and fixed words.
 
-Nothing here imports torch, and nothing fails aloud: a file that cannot be read offers nothing.
+Nothing here imports torch or prints errors: a file that cannot be read gives no completions.
 """
 
 import contextlib
@@ -64,7 +64,7 @@ def rejoined(words: list[str], index: int) -> tuple[list[str], int, str]:
 
 
 def completer_of(command: str, parameter: str) -> Completer | None:
-    """Return what completes the value of a parameter; None for what the shell does by itself."""
+    """Return the completer of a parameter; None leaves it to the shell."""
     return _COMPLETERS.get((command, parameter)) or _COMPLETERS.get(("", parameter))
 
 

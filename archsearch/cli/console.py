@@ -18,7 +18,7 @@ from archsearch.cli.interruption import Interrupted, interruptible
 from archsearch.errors import ArchsearchError, InputError
 from archsearch.files import os_sentence
 
-#: width of tables in a file or a pipe, where nobody knows how wide they will be looked at
+#: width of tables in a file or a pipe, whose readers' width is unknown
 _PIPED_WIDTH = 400
 
 
@@ -36,27 +36,27 @@ def _results() -> Console:
 out = _results()
 #: progress and notes
 err = _console(stderr=True)
-#: why a command ended; never quiet
+#: why a command ended; printed under ``--quiet`` too
 _failure = _console(stderr=True)
 
 
 def set_loudness(quiet: bool, verbose: bool) -> None:
-    """Say nothing but results and errors, or also what archsearch logs."""
+    """Choose how much is printed: results and errors only, or the log as well."""
     err.quiet = quiet
     root = logging.getLogger("archsearch")
-    if verbose and not any(isinstance(each, _Told) for each in root.handlers):
-        handler = _Told()
+    if verbose and not any(isinstance(each, _LogHandler) for each in root.handlers):
+        handler = _LogHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         root.addHandler(handler)
         root.setLevel(logging.INFO)
 
 
-class _Told(logging.StreamHandler[TextIO]):
+class _LogHandler(logging.StreamHandler[TextIO]):
     """Writes the log to standard error."""
 
 
-def tell_failure(lines: Iterable[str]) -> None:
-    """Tell why a command ends with exit code 1, also where it is to be quiet."""
+def print_failure(lines: Iterable[str]) -> None:
+    """Print why a command ends with exit code 1, also under ``--quiet``."""
     for line in lines:
         _failure.print(line, soft_wrap=True)
 
@@ -115,7 +115,7 @@ def _leave_stdout() -> None:
 
 
 def say(text: str) -> None:
-    """Print a line of progress that should stay."""
+    """Print a line of progress."""
     err.print(text, soft_wrap=True)
 
 

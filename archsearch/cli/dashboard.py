@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir
-from archsearch.live import open_dashboard
+from archsearch.cli.shared_options import RunsDir
+from archsearch.dashboard import open_dashboard
 
 
-def dashboard(
+def command(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
     port: Annotated[
         int | None,
@@ -25,7 +25,7 @@ def dashboard(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Show a run in Optuna's dashboard, on this machine; it may still be going on."""
-    # what its importances think of small studies belongs on the page, not on the terminal
+    # its warnings about small studies belong on the page, not on the terminal
     warnings.filterwarnings("ignore", module=r"optuna\b.*")
     server = open_dashboard(run, runs_dir, port=port, editable=allow_edit)
     how = "changes are allowed" if allow_edit else "read-only"

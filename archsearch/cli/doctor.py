@@ -1,4 +1,4 @@
-"""``archsearch doctor``: look at the machine and the installation.
+"""``archsearch doctor``: check the machine and the installation.
 
 Nothing here imports torch: it may be what is broken.
 """
@@ -14,18 +14,18 @@ from rich.text import Text
 
 from archsearch.activity import doing
 from archsearch.cli.console import out
-from archsearch.cli.options import RunsDir
+from archsearch.cli.shared_options import JsonOnly, RunsDir
 from archsearch.doctor import CHECKS, LIMIT_S, Finding, examine
 
 _STYLES = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
-def doctor(
+def command(
     runs_dir: RunsDir = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    all_: Annotated[bool, typer.Option("--all/--notes", help="Print what is fine, too.")] = True,
+    as_json: JsonOnly = False,
+    all_: Annotated[bool, typer.Option("--all/--notes", help="Print what is fine as well.")] = True,
 ) -> None:
-    """Look at versions, devices, limits, storage and neighbours: what would go wrong here.
+    """Check versions, devices, limits, storage and other processes for what would go wrong.
 
     Exit code 1 if something would make a run fail.
     """

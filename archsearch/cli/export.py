@@ -1,4 +1,4 @@
-"""``archsearch export``: take a model away."""
+"""``archsearch export``: export a model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,18 +8,18 @@ import typer
 
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir, TrialChoice
+from archsearch.cli.shared_options import RunsDir, TrialChoice
 from archsearch.cost import FINAL, Probe, Target
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
 from archsearch.model import build_model
 from archsearch.record import LatencyResult
-from archsearch.report.units import ms_interval_text
+from archsearch.report.number_format import ms_interval_text
 from archsearch.train import ModelFile
 
 _RUNTIMES = {Format.ONNX: "onnxruntime"}
 
 
-def export(
+def command(
     source: Annotated[
         str,
         typer.Argument(
@@ -61,7 +61,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Export a model that needs nothing of archsearch; it is checked first."""
+    """Export a model that runs without archsearch; it is checked first."""
     chosen = select(source, trial, runs_dir)
     if output is None and not form.holds_weights:
         print(_text(chosen, form, any_size), end="")
@@ -90,7 +90,7 @@ def export(
 
 
 def _default_output(chosen: Selection, form: Format) -> Path:
-    """Return where a format that is no text goes: to its training, or to the working folder."""
+    """Return the default output of a binary format: in its training's folder, or here."""
     ending = "-hub" if form is Format.HUB else f".{form.value}"
     if chosen.folder is not None:
         return chosen.folder / ("hub" if form is Format.HUB else f"model{ending}")

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from archsearch.analysis import front_trials
-from archsearch.cli.console import err, out, tell_failure
-from archsearch.cli.options import RunsDir
-from archsearch.cli.plain import AsCsv, AsJson, TableFormat, print_tables, table_format
+from archsearch.cli.console import err, out, print_failure
 from archsearch.cli.progress import LiveProgress, describe
+from archsearch.cli.shared_options import RunsDir
+from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.errors import InputError, Problem
 from archsearch.files import write_json
 from archsearch.record import RunRecord
@@ -26,14 +26,14 @@ from archsearch.report import (
 from archsearch.run import find_run, load_run, measure_front
 
 
-def front(
+def command(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
     measure: Annotated[
         bool,
         typer.Option(
             "--measure",
-            help="Measure the latencies that are not confirmed again, in quiet, and write the "
-            "front and the report anew.",
+            help="Measure unconfirmed latencies again on a quiet machine, and rewrite front and "
+            "report.",
         ),
     ] = False,
     every: Annotated[
@@ -103,12 +103,12 @@ def end_if_empty(record: RunRecord, kind: str) -> None:
     if front_trials(record):
         return
     if kind != "table":
-        tell_failure(empty_front_lines(record))
+        print_failure(empty_front_lines(record))
     raise typer.Exit(1)
 
 
 def show_front(record: RunRecord, target: str = "") -> None:
-    """Print the front as a table and a plot, with the baselines and what epochs foretold.
+    """Print the front as a table and a plot, then baselines and rank correlations.
 
     Args:
         record: the run.

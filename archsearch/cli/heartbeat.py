@@ -13,10 +13,10 @@ from rich.text import Text
 
 from archsearch.activity import BOARD, Board
 
-#: longest silence without a terminal; loading a library can keep all threads for some seconds, and
-#: ten seconds in all is what people bear
+#: longest silence without a terminal, below ten seconds in all; loading a library can block all
+#: threads for some seconds
 EVERY_S = 6.0
-#: what ends sooner is not shown on a terminal
+#: activities that end sooner are not shown on a terminal
 _SHOWN_AFTER_S = 0.5
 _TICK_S = 0.1
 

@@ -6,31 +6,28 @@ from typing import Annotated
 import typer
 
 from archsearch.cli.console import err, out
-from archsearch.cli.options import RunsDir, check_output
-from archsearch.cli.plain import AsCsv, AsJson, TableFormat, print_tables, table_format
+from archsearch.cli.shared_options import PageFile, RunsDir, check_output
+from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.report import importance_table, marginals_table, write_importance
-from archsearch.report.importance_words import verdicts
+from archsearch.report.importance_findings import verdicts
 from archsearch.run import find_run, run_importance
 
 #: parameters that a terminal shows, and of half as many their values; pages and files have all
 _MOST = 16
 
 
-def importance(
+def command(
     run: Annotated[str, typer.Argument(help="Folder of a run, or its name.")],
     format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Page. [default: importance.html in the run]"),
-    ] = None,
+    output: PageFile = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Print which choices of a run mattered for accuracy and latency; write a page with figures.
 
-    For each value, accuracy at equal latency, and whether it can be told from chance; for each
-    parameter, fANOVA and PED-ANOVA.
+    For each value, accuracy at equal latency, and whether it can be distinguished from chance; for
+    each parameter, fANOVA and PED-ANOVA.
     """
     kind = table_format(format_, as_json, as_csv)
     path = output or find_run(run, runs_dir).path / "importance.html"

@@ -1,9 +1,9 @@
-"""One signal ends a command, whatever it is doing: soon by itself, or else by force.
+"""One signal ends a command, gracefully within some seconds or else by force.
 
 The first SIGTERM or Ctrl-C raises `KeyboardInterrupt` in the main thread. That can get lost: where
 it is raised inside a callback of a library, Python only prints it; and cleaning up can hang on a
 process that does not answer. So a second thread ends the process when it has not ended in some
-seconds. What a run has is on disk at any moment, so nothing is lost by force.
+seconds. A run's results are on disk at any moment, so force loses nothing.
 """
 
 import contextlib

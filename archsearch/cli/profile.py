@@ -14,7 +14,7 @@ from archsearch.analysis import choose
 from archsearch.arch import load_arch, summary, value_from
 from archsearch.arch.architecture import Arch
 from archsearch.cli.console import out, say
-from archsearch.cli.options import (
+from archsearch.cli.shared_options import (
     Device,
     Dtype,
     RunsDir,
@@ -22,7 +22,7 @@ from archsearch.cli.options import (
     Threads,
     TrialChoice,
 )
-from archsearch.cli.plain import (
+from archsearch.cli.table_output import (
     AsCsv,
     AsJson,
     TableFormat,
@@ -33,20 +33,20 @@ from archsearch.cli.plain import (
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
 from archsearch.cost.fvcore_counts import PRODUCTS
+from archsearch.cost.measured_network import fitted
 from archsearch.cost.profile import UnitProfile
-from archsearch.cost.target import fitted
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
 from archsearch.files import is_file
 from archsearch.model import build_model
 from archsearch.percent import percent_text
-from archsearch.report.column import Column, tabulate
-from archsearch.report.verdicts import SITTING
+from archsearch.report.latency_verdicts import SITTING
+from archsearch.report.table_column import Column, tabulate
 from archsearch.run import load_run
 from archsearch.yaml_source import YamlSource
 
 
-def profile(
+def command(
     target: Annotated[
         str,
         typer.Argument(

@@ -10,7 +10,7 @@ from archsearch.ablation import AblationStatus
 from archsearch.activity import BOARD, Activity, clock
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.percent import percent_text
-from archsearch.report.units import ms_text
+from archsearch.report.number_format import ms_text
 from archsearch.run import SearchStatus
 
 
@@ -64,7 +64,7 @@ class LiveProgress(Generic[Snapshot]):
         self._activity.bar = (status.trained, status.trials)
 
     def line(self, text: str) -> None:
-        """Show one line that should stay."""
+        """Print one line."""
         self._console.print(text, soft_wrap=True)
 
 

@@ -7,48 +7,38 @@ import typer
 
 from archsearch.ablation import has_ablation, load_ablation
 from archsearch.cli.console import out
-from archsearch.cli.options import RunsDir, check_output
-from archsearch.cli.plain import AsCsv, AsJson, print_tables, table_format
+from archsearch.cli.shared_options import PageFile, RunsDir, check_output
+from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.record import RunRecord
 from archsearch.report import write_ablation, write_report
-from archsearch.report.comparison import (
+from archsearch.report.run_comparison import (
     compare_runs,
     comparison_points,
     comparison_sentences,
     comparison_table,
 )
-from archsearch.report.comparison_page import write_comparison
-from archsearch.report.plain_table import FORMATS
+from archsearch.report.run_comparison_page import write_comparison
 from archsearch.run import find_run, load_run
 
 
-def report(
+def command(
     runs: Annotated[
         list[str],
         typer.Argument(help="Folder of a run or an ablation, or its name; several are compared."),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="File. [default: report.html in the run; comparison.html for several]",
-        ),
-    ] = None,
+    output: PageFile = None,
     layout: Annotated[
         str, typer.Option(help="Page layout: a name, or a Python file of your own.")
     ] = "search",
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format", help=f"{', '.join(FORMATS)}: of a comparison; data write no page."
-        ),
-    ] = "table",
+    format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Write a self-contained page about a run or an ablation, or one that compares runs."""
+    """Write a self-contained page about a run or an ablation, or one that compares runs.
+
+    With a --format for programs a comparison is printed, and no page is written.
+    """
     kind = table_format(format_, as_json, as_csv)
     if len(runs) == 1 and kind == "table":
         folder = find_run(runs[0], runs_dir)

@@ -11,23 +11,22 @@ from archsearch.analysis import front_trials
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
 from archsearch.cli.front import end_if_empty, print_front, write_front
-from archsearch.cli.options import Download, DryRun, NewRunsDir, Quiet
-from archsearch.cli.plain import AsCsv, AsJson, table_format
 from archsearch.cli.progress import LiveProgress, describe
+from archsearch.cli.shared_options import Download, DryRun, Quiet, RunsDir
+from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, table_format
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import shell_word
 from archsearch.option import DATA, OUTPUT
 from archsearch.record import RunRecord
-from archsearch.report.plain_table import FORMATS
 from archsearch.run import Place, SearchConfig, describe_plan, prepare, read_search, run_search
-from archsearch.run.tracked import front_entry
+from archsearch.run.tracking_entries import front_entry
 from archsearch.settings import Setting, settings_from
 from archsearch.tracking import open_tracker
 from archsearch.train import load_recipe
 
 
 @options_of(SearchConfig)
-def run(
+def command(
     space: Annotated[
         str,
         typer.Argument(help="Search space or study: a YAML file, or the name of one we ship."),
@@ -39,7 +38,7 @@ def run(
             rich_help_panel=OUTPUT,
         ),
     ] = "",
-    runs_dir: NewRunsDir = Path("runs"),
+    runs_dir: RunsDir = Path("runs"),
     storage: Annotated[
         str,
         typer.Option(
@@ -62,12 +61,7 @@ def run(
     ] = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format", help=f"Of the front: {', '.join(FORMATS)}.", rich_help_panel=OUTPUT
-        ),
-    ] = "table",
+    format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     **given: Any,
@@ -111,14 +105,14 @@ def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
         soft_wrap=True,
     )
     out.print(
-        f"take a model away: archsearch export {shell_word(folder)} --trial best --format python "
+        f"export a model: archsearch export {shell_word(folder)} --trial best --format python "
         "--output model.py",
         soft_wrap=True,
     )
 
 
 def check(values: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the options by themselves."""
+    """Return the problems of the options by themselves."""
     try:
         # without a space, the options of any are looked at
         _config(values["space"] or "tiny", values["set_"], values)

@@ -1,4 +1,4 @@
-"""``archsearch space``: check a search space, count it, and show what is in it."""
+"""``archsearch space``: check a search space, count it, and show samples."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from rich.progress import track
 
 from archsearch.arch import summary
 from archsearch.cli.console import err, out
-from archsearch.cli.plain import (
+from archsearch.cli.table_output import (
     AsCsv,
     AsJson,
     TableFormat,
@@ -18,13 +18,13 @@ from archsearch.cli.plain import (
     table_format,
 )
 from archsearch.cost import GATE, Probe, count_arch
-from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import PlainTable
+from archsearch.report.table_column import Column, tabulate
 from archsearch.space import SearchSpace, load_space
 from archsearch.space.parameter import Parameter
 
 
-def space(
+def command(
     file: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
     samples: Annotated[
         int, typer.Option(min=3, help="Architectures drawn for the extremes.")

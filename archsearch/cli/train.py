@@ -10,8 +10,8 @@ import typer
 from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.options import Device, Log, RunsDir, Set, TrialChoice
-from archsearch.cli.plain import print_facts
+from archsearch.cli.shared_options import Device, Download, Log, RunsDir, Set, TrialChoice
+from archsearch.cli.table_output import print_facts
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, describe_data, load_data
 from archsearch.data.label import data_label
@@ -37,11 +37,11 @@ from archsearch.train import (
     train_fully,
     with_settings,
 )
-from archsearch.train.tracked import result_entry, running_entry
+from archsearch.train.tracking_entries import result_entry, running_entry
 from archsearch.zoo.overrides import with_overrides
 
 
-def train(
+def command(
     target: Annotated[
         str,
         typer.Argument(
@@ -86,7 +86,7 @@ def train(
     data_root: Annotated[
         Path | None, typer.Option(help="Folder of a torchvision data set.")
     ] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch a missing data set.")] = False,
+    download: Download = False,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Use at most this many images for training and validation."),
@@ -171,7 +171,7 @@ def train(
 
 
 def check(values: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the options by themselves."""
+    """Return the problems of the options by themselves."""
     found = ProblemList()
     with found.gathered():
         if values["recipe"] is not None:

@@ -8,15 +8,15 @@ import typer
 from archsearch import zoo as models
 from archsearch.arch import Arch
 from archsearch.cli.console import err
-from archsearch.cli.options import Device, Threads, check_output
-from archsearch.cli.plain import AsCsv, AsJson, TableFormat, print_tables, table_format
+from archsearch.cli.shared_options import Device, Threads, check_output
+from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, print_tables, table_format
 from archsearch.cost import Probe, count_arch, current_environment
 from archsearch.report.zoo_page import write_zoo_page
 from archsearch.report.zoo_tables import comparison_table, comparison_tables, zoo_table
-from archsearch.zoo.compare import LATENCY, THROUGHPUT, Row, compare
+from archsearch.zoo.published_comparison import LATENCY, THROUGHPUT, Row, compare
 
 
-def zoo(
+def command(
     names: Annotated[
         list[str] | None, typer.Argument(help="Models. [default: all, and the papers' baselines]")
     ] = None,

@@ -1,13 +1,13 @@
 """The one way to train networks: a driver over executors, and the store of trainings.
 
-Executors train in the calling process or on Ray actors (`archsearch.cluster.ray_pool`, the home of
-ray).
+Executors train in the calling process or on Ray actors (`archsearch.cluster.ray_executor`, the home
+of ray).
 """
 
 from archsearch.cluster.driver import Driver, Trained
 from archsearch.cluster.executor import Executor, PoolOptions, WorkerTime
-from archsearch.cluster.executors import EXECUTORS, INLINE
-from archsearch.cluster.inline import InlineExecutor
+from archsearch.cluster.executor_registry import EXECUTORS, INLINE
+from archsearch.cluster.inline_executor import InlineExecutor
 from archsearch.cluster.job import (
     BuildsItself,
     EpochEvent,
@@ -19,7 +19,7 @@ from archsearch.cluster.job import (
     StopRule,
     never_stop,
 )
-from archsearch.cluster.quiet import OtherMachine, Quiet, QuietLock, machine_lock, quiet_or_not
+from archsearch.cluster.quiet_lock import OtherMachine, Quiet, QuietLock, machine_lock, quiet_or_not
 from archsearch.cluster.training_store import Training, TrainingKey, Trainings, TrainingStore
 
 __all__ = [

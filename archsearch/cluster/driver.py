@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from archsearch.cluster.executor import Executor, PoolOptions, WorkerTime
-from archsearch.cluster.executors import INLINE, start_executor, take_over
+from archsearch.cluster.executor_registry import INLINE, start_executor, take_over
 from archsearch.cluster.job import (
     Event,
     FailedEvent,
@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trained:
-    """A job that was asked for has its training.
+    """A finished job.
 
     Attributes:
         job: the job.
-        training: what it came to.
-        event: its end; None where the store had the training.
+        training: its result.
+        event: the end of the training; None if the store had it.
     """
 
     job: Job
@@ -46,8 +46,8 @@ Ended = Callable[[Trained | FailedEvent], None]
 class Driver:
     """Trains the networks of one session: itself an `Executor`, started when it is needed.
 
-    Whatever trains to its last epoch is kept in the store before anybody hears of it. Where the
-    executor is lost in mid-session, the calling process goes on with what has not ended.
+    A training that reaches its last epoch is stored before it is reported. If the
+    executor is lost during the session, the calling process trains the remaining jobs.
 
     Args:
         executor: a key of `EXECUTORS`.
@@ -56,8 +56,8 @@ class Driver:
         trainings: the store.
         stop_rule: decides after an epoch whether to stop a job that was submitted; those of
             `train` are never stopped.
-        say: shows a line that should stay.
-        starting: says what is started; empty for nothing.
+        say: prints a line.
+        starting: line to print when it starts; empty for none.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Driver:
         self._executor: Executor | None = None
         #: jobs that have not ended, by identity, in the order of submission
         self._open: dict[int, Job] = {}
-        #: those among them that `train` wants trained to the end
+        #: those of them that `train` trains to the end
         self._whole: set[int] = set()
         self._time_before = WorkerTime()
 
@@ -100,17 +100,17 @@ class Driver:
         is_late: Callable[[], bool] = lambda: False,
         is_enough: Callable[[Training], bool] = lambda training: True,
     ) -> int:
-        """Train jobs that nobody has trained before; return how many are left.
+        """Train the jobs that the store does not have; return how many remain.
 
         Jobs of equal networks, recipes and seeds are trained once.
 
         Args:
             jobs: in the order in which they are wanted; each is trained to its end.
             ended: takes the outcome of each.
-            begin: called once with what is missing, before the first of it is trained.
+            begin: called once with the missing jobs, before the first is trained.
             watch: called some ten times a second while something trains, with the event if any.
-            is_late: no training begins any more.
-            is_enough: whether a training of the store is all that is wanted.
+            is_late: whether to start no further training.
+            is_enough: whether a stored training has all that is needed.
 
         Raises:
             RunError: the executor cannot go on.
@@ -221,10 +221,10 @@ class Driver:
         return "" if id(job) in self._whole else self._asked_rule(job, curve)
 
     def _replace(self, error: RunError) -> None:
-        """Let this process train what the lost executor has not ended."""
+        """Let this process train the remaining jobs of the lost executor."""
         if self._name == INLINE or self._options.address:
             raise error
-        assert self._executor is not None, "what is lost was started"
+        assert self._executor is not None, "a lost executor was started"
         self._time_before = self.time
         self._executor.close()
         self._name = INLINE

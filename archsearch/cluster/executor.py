@@ -30,10 +30,10 @@ class WorkerTime:
 
 
 class Executor(Protocol):
-    """Trains jobs in the order they are submitted and reports what happens.
+    """Trains jobs in the order of submission and reports events.
 
-    An event carries the very job that was submitted. A job ends with one `FinishedEvent` or
-    `FailedEvent`; after it the executor says no more of the job.
+    An event carries the same job object that was submitted. A job ends with one
+    `FinishedEvent` or `FailedEvent`, its last event.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""What a worker is asked to do, and what comes back."""
+"""Jobs of workers, and the events they return."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from archsearch.arch import Arch
 from archsearch.model import build_model
 from archsearch.record import EpochMetrics
 from archsearch.train import Recipe
-from archsearch.train.fit import TakesImages
+from archsearch.train.compatibility import TakesImages
 from archsearch.train.recipe import Precision
 
 
 class BuildsItself(TakesImages, Protocol):
-    """A network that is no architecture, such as one of timm's; it goes to workers by pickle."""
+    """A network that is not an `Arch`, such as one of timm's; workers get it by pickle."""
 
     @property
     def digest(self) -> str:
@@ -28,7 +28,7 @@ class BuildsItself(TakesImages, Protocol):
 def build_network(
     network: "Arch | BuildsItself", *, drop_path: float = 0.0, seed: int | None = 0
 ) -> nn.Module:
-    """Return what a job trains, with new weights."""
+    """Return the network of a job, with new weights."""
     if isinstance(network, Arch):
         return build_model(network, drop_path=drop_path, seed=seed)
     return network.build(drop_path, seed)
@@ -78,13 +78,13 @@ class Job:
         return self.paused.curve if self.paused is not None else ()
 
     def is_paused_after(self, epochs: int) -> bool:
-        """Tell whether it is to rest, not trained to its end, after so many epochs."""
+        """Tell whether it pauses after ``epochs`` epochs, before its last one."""
         return self.until is not None and self.until <= epochs < self.recipe.epochs
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one call of `Worker.run_epoch` did.
+    """The result of one call of `Worker.run_epoch`.
 
     Attributes:
         metrics: of the epoch that ended.

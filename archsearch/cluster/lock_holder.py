@@ -1,4 +1,4 @@
-"""Who holds a lock file: what the holder wrote into it, and what the kernel says."""
+"""The holders of a lock file, from its note and from the kernel."""
 
 import contextlib
 import json
@@ -20,13 +20,13 @@ _WORDS = 2
 
 
 @dataclass(frozen=True)
-class Holder:
+class LockHolder:
     """A process that holds a lock.
 
     Attributes:
         pid: process id.
         command: what it runs, in a few words; empty when it has ended.
-        what: what it does, by its own words; empty when it said nothing.
+        what: its own description of its activity; empty without one.
         since_s: for how long it has done that; None when that is not known.
         left_s: how much longer it has announced to do that, 0 and less when it is late.
         is_stopped: it was stopped by a signal and does nothing.
@@ -41,7 +41,7 @@ class Holder:
 
     @property
     def is_working(self) -> bool:
-        """Whether it is there and goes on."""
+        """Whether it is running."""
         return bool(self.command) and not self.is_stopped
 
     def __str__(self) -> str:
@@ -71,8 +71,8 @@ def write_note(descriptor: int, what: str, expected_s: float) -> Iterator[None]:
             os.ftruncate(descriptor, 0)
 
 
-def read_note(descriptor: int) -> Holder | None:
-    """Return who wrote into a lock file that it is held; None when nobody did."""
+def read_note(descriptor: int) -> LockHolder | None:
+    """Return the holder that a lock file names; None without one."""
     try:
         note = json.loads(os.pread(descriptor, _MOST_BYTES, 0))
         pid, what = int(note["pid"]), str(note["what"])
@@ -81,16 +81,16 @@ def read_note(descriptor: int) -> Holder | None:
         return None
     now = time.time()
     command, is_stopped = _process(pid)
-    return Holder(pid, command, what, max(0.0, now - since), until - now, is_stopped)
+    return LockHolder(pid, command, what, max(0.0, now - since), until - now, is_stopped)
 
 
-def find_holders(path: Path, descriptor: int) -> list[Holder]:
+def find_holders(path: Path, descriptor: int) -> list[LockHolder]:
     """Return the processes that hold a lock file, this one left out."""
     noted = read_note(descriptor)
     pids = [pid for pid in _kernel_pids(path) if pid != os.getpid()]
     if noted is not None and noted.pid != os.getpid() and (not pids or noted.pid in pids):
         return [noted]
-    return [Holder(pid, *_process_fields(pid)) for pid in pids]
+    return [LockHolder(pid, *_process_fields(pid)) for pid in pids]
 
 
 def _process_fields(pid: int) -> tuple[str, str, None, float, bool]:
@@ -99,7 +99,7 @@ def _process_fields(pid: int) -> tuple[str, str, None, float, bool]:
 
 
 def _kernel_pids(path: Path) -> list[int]:
-    """Return who holds a lock on ``path``, from Linux's table of locks."""
+    """Return the holders of a lock on ``path``, from Linux's table of locks."""
     try:
         inode = str(path.stat().st_ino)
         lines = _LOCKS.read_text(encoding="ascii", errors="replace").splitlines()

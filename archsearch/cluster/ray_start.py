@@ -108,15 +108,32 @@ def join_cluster(address: str) -> None:
         _init(f"joining the Ray cluster {address}", _START_LIMIT_S, address=address)
 
 
+def own_raylet() -> psutil.Process | None:
+    """Return the raylet that this process has started: Ray's process on this node."""
+    children = psutil.Process().children(recursive=True)
+    return next((each for each in children if each.name() == "raylet"), None)
+
+
+def has_ended(process: psutil.Process | None) -> bool:
+    """Return whether a process has ended; an unknown one has not."""
+    if process is None:
+        return False
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+    except psutil.NoSuchProcess:
+        return True
+
+
 def stop_ray() -> None:
-    """Stop Ray; what hangs is left to the reaper that Ray starts beside itself."""
+    """Stop Ray; Ray's own reaper ends what hangs."""
     _in_background(ray.shutdown, "stopping Ray", _STOP_LIMIT_S)
 
 
 class _OwnFolder(list[str]):
     """The folders that Ray puts in front of the workers' module path: that of archsearch alone.
 
-    Ray would add the working directory, and a ``random.py`` there would hide Python's own.
+    Ray would add the working directory, and a ``random.py`` there would shadow the standard
+    library.
     """
 
     def __init__(self) -> None:
@@ -218,7 +235,7 @@ def _children() -> set[psutil.Process]:
 
 
 def _end(processes: set[psutil.Process]) -> None:
-    """End what a start in vain has left."""
+    """Clean up after a failed start."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()

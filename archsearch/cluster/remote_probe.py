@@ -10,12 +10,12 @@ import torch
 from ray.exceptions import RayActorError, RayTaskError
 
 from archsearch.arch import Arch
-from archsearch.cluster.quiet import machine_lock, quiet_or_not
+from archsearch.cluster.quiet_lock import machine_lock, quiet_or_not
 from archsearch.cluster.ray_start import join_cluster
 from archsearch.cost import GATE, Comparison, LatencyProtocol, Probe, current_environment
 from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.measured_network import Target
 from archsearch.cost.protocol import FINAL
-from archsearch.cost.target import Target
 from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem
 from archsearch.record import Environment, LatencyResult
 
@@ -141,13 +141,13 @@ class ProbeHost:
         self._own().prepare(target, protocol)
 
     def compare(self, targets: Sequence[Target], protocol: LatencyProtocol) -> Comparison:
-        """Measure networks interleaved, in quiet."""
+        """Measure networks interleaved, on a quiet machine."""
         return self._quietly(lambda probe: probe.compare(targets, protocol))
 
     def breakdown(
         self, target: Arch | str, names: Sequence[str], protocol: LatencyProtocol
     ) -> Breakdown:
-        """Time submodules, in quiet."""
+        """Time submodules, on a quiet machine."""
         return self._quietly(lambda probe: probe.breakdown(target, names, protocol))
 
     def _own(self) -> Probe:

@@ -1,4 +1,4 @@
-"""Finished trainings by what went into them, so that nothing is trained twice."""
+"""The store of finished trainings, keyed by all they depend on: nothing is trained twice."""
 
 import contextlib
 import hashlib
@@ -19,8 +19,8 @@ from archsearch.errors import ArchsearchError
 from archsearch.files import write_text
 from archsearch.record import EpochMetrics
 from archsearch.train import Recipe
-from archsearch.train.defaults import resolved
 from archsearch.train.recipe import Precision
+from archsearch.train.recipe_defaults import resolved
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ SHARED = ".trainings"
 #: of one run or ablation, inside its folder: they move with it
 OWN = "trainings"
 
-#: about so many files of a split are read to tell data sets apart
+#: about this many files of a split are read to distinguish data sets
 _READ_FILES = 200
-#: what a recipe that leaves the precision open may have come to
+#: the precisions that a recipe with open precision may have used
 _PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float16")
 
 
@@ -74,7 +74,7 @@ class Training(Spec):
         seed: of initialisation and data order.
         archsearch: version that trained it.
         curve: one entry an epoch.
-        test_accuracy: of the weights after the last epoch, 0 to 1; None where nobody asked.
+        test_accuracy: of the weights after the last epoch, 0 to 1; None if not evaluated.
         test_data: digest of the test images that it was counted on.
     """
 
@@ -115,7 +115,7 @@ class TrainingStore:
         self._places = tuple(dict.fromkeys([self.own, self.shared, *elsewhere]))
 
     def find(self, key: TrainingKey) -> Training | None:
-        """Return a finished training, None if there is none; the own folder has it from now on."""
+        """Return a finished training, None if there is none; copy it into the own folder."""
         name = _file_name(key)
         for place in self._places:
             training = _read(place / name)
@@ -137,7 +137,7 @@ class TrainingStore:
 
 
 class Trainings:
-    """The trainings on one data set: what a job came to before, and what one has come to now.
+    """The trainings on one data set: looks jobs up, and adds finished ones.
 
     Args:
         store: keeps them.
@@ -177,7 +177,7 @@ class Trainings:
         return None
 
     def made(self, event: FinishedEvent) -> Training:
-        """Return what a job that ran to its end has come to."""
+        """Return the training of a job that ran to its last epoch."""
         return Training(
             arch=event.job.arch if isinstance(event.job.arch, Arch) else None,
             recipe=self._made_by(event).recipe,
@@ -187,7 +187,7 @@ class Trainings:
         )
 
     def add(self, event: FinishedEvent, test_accuracy: float | None = None) -> None:
-        """Keep what a job that ran to its end has come to."""
+        """Store the training of a job that ran to its last epoch."""
         counted = {"test_accuracy": test_accuracy, "test_data": self._test_digest}
         training = self.made(event)
         if test_accuracy is not None:

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 
 from archsearch.cluster.job import EpochReport, Job, build_network
-from archsearch.cluster.quiet import QuietLock
+from archsearch.cluster.quiet_lock import QuietLock
 from archsearch.cost.device import use_device
 from archsearch.data import DataSplits
 from archsearch.train import Trainer
@@ -27,7 +27,7 @@ class Worker:
     """
 
     def __init__(self, data: DataSplits, threads: int, device: str, quiet_folder: str) -> None:
-        # a reused process keeps its first thread count unless told again
+        # a reused process keeps its first thread count unless it is set again
         torch.set_num_threads(threads)
         use_device(device)
         self._data = data

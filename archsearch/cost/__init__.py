@@ -4,13 +4,13 @@ from archsearch.cost.calibration import Coverage, calibrate_table
 from archsearch.cost.counts import ArchCounts, MacCount, count_arch, count_macs, count_params
 from archsearch.cost.environment import current_environment
 from archsearch.cost.fvcore_counts import count_macs_fvcore
+from archsearch.cost.latency_table import LatencyTable, Prediction, TableKey, table_path
+from archsearch.cost.measured_network import BuiltTarget, Target, build_target
 from archsearch.cost.measurer import Measurer
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
 from archsearch.cost.probe import Comparison, Probe, Ratio
 from archsearch.cost.profile import Profile, UnitProfile, profile_target
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
-from archsearch.cost.table import LatencyTable, Prediction, TableKey, table_path
-from archsearch.cost.target import BuiltTarget, Target, build_target
 
 __all__ = [
     "FINAL",

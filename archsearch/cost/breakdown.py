@@ -1,4 +1,4 @@
-"""Where an inference spends its time, and how fast the machine could be: run in the probe."""
+"""Time of the parts of an inference, and the machine's peak rates: run in the probe."""
 
 import time
 from collections import defaultdict
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archsearch.cost.units import hooked
+from archsearch.cost.network_units import hooked
 
 #: of the product that shows the matrix rate: a card needs larger ones to be filled
 _MATRIX_SIDE = {"cpu": 768, "cuda": 8192}
@@ -19,7 +19,7 @@ _REPEATS = 5
 
 @dataclass(frozen=True)
 class MachineRates:
-    """What the machine reaches on this device, type and number of threads.
+    """Peak rates of the machine on this device, type and number of threads.
 
     Attributes:
         macs_per_s: in a product of two large square matrices.
@@ -52,7 +52,7 @@ class Breakdown:
     slowdown: float = 1.0
 
     def in_quiet(self) -> "Breakdown":
-        """Return what it would be on a quiet machine: the reference's slowdown divided out."""
+        """Return the times on a quiet machine: divided by the reference's slowdown."""
         return replace(
             self,
             whole_ms=self.whole_ms / self.slowdown,
@@ -94,7 +94,7 @@ def measure_units(
 def measure_rates(device: torch.device, dtype: torch.dtype, working_bytes: int) -> MachineRates:
     """Measure the matrix rate, and the bandwidth at a working set of ``working_bytes``.
 
-    The best of several tries counts: a bound is what the machine can do, not what it did.
+    The best of several tries counts: a bound is the machine's capability.
     """
     on_cuda = device.type == "cuda"
     side = _MATRIX_SIDE[device.type]

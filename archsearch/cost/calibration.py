@@ -9,26 +9,27 @@ from dataclasses import dataclass
 from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
-from archsearch.cost.composition import NOISE_SHARE, NOISY_SHARE
+from archsearch.cost.latency_model import NOISE_SHARE, NOISY_SHARE
+from archsearch.cost.latency_table import LatencyTable
 from archsearch.cost.measurer import Measurer
-from archsearch.cost.parts import REST, count_parts, parts_of
+from archsearch.cost.network_parts import REST, count_parts, parts_of
 from archsearch.cost.protocol import GATE, LatencyProtocol
-from archsearch.cost.table import LatencyTable
 from archsearch.errors import TrialError
 
 logger = logging.getLogger(__name__)
 
 #: time of clocked inferences of one network
 _CLOCKED_S = 0.08
-#: every so many networks, one is measured whole and gives no parts; other runtimes than eager
+#: one in this many networks is measured whole and gives no parts; other runtimes than eager
 #: have no parts of their own, and need more whole networks to be scaled by
 _HELD_OUT_EVERY = {"eager": 5}
 _HELD_OUT_EVERY_ELSE = 2
 _MIN_HELD_OUT = 12
 _RETRIES = 2
-#: a reference within this share of its latency in quiet: the block beside it counts as quiet
+#: a reference within this share of its latency on a quiet machine: the adjacent block counts as
+#: quiet
 _QUIET_DRIFT = 0.03
-#: beyond this, dividing by the slowdown leaves too much; 3 times what a first look tolerates
+#: beyond this, dividing by the slowdown leaves too much; 3 times what a first measurement tolerates
 _MAX_DRIFT = 0.3
 
 
@@ -63,7 +64,7 @@ def calibrate_table(
 
     Each time, the network with the most parts that are still unknown (or known from fewer than
     ``samples_per_part`` networks) is run with clocks around its parts; every fifth is measured
-    whole instead, which shows how far predictions can be trusted. Call it in quiet.
+    whole instead, which shows how far predictions can be trusted. Call it on a quiet machine.
 
     Args:
         table: filled in place; what it knows already is not measured again.
@@ -72,7 +73,7 @@ def calibrate_table(
         protocol: as the table's.
         time_limit_s: longest calibration.
         samples_per_part: networks that each part should be known from.
-        on_progress: told after every network.
+        on_progress: called after every network.
 
     Raises:
         ProbeError: the probe died.
@@ -106,7 +107,8 @@ def calibrate_table(
             if finished and held_out >= _MIN_HELD_OUT:
                 break
             whole = finished or networks % every == every - 1
-            # a network that is held out should be an ordinary one, not the one with most to tell
+            # a network that is held out should be an ordinary one, not the one with most unknown
+            # parts
             index = min(unused) if whole else best
             unused.discard(index)
             before = seconds()

@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archsearch.arch import Arch
-from archsearch.cost.operators import MAC_HANDLES, has_no_macs
-from archsearch.cost.units import hooked
+from archsearch.cost.network_units import hooked
+from archsearch.cost.operator_macs import MAC_HANDLES, has_no_macs
 from archsearch.model import build_model
 
 
@@ -22,10 +22,10 @@ class MacCount:
     """Multiply-adds of one forward pass.
 
     Attributes:
-        total: multiply-adds (1 MAC = 2 FLOPs); see `archsearch.cost.operators` for what counts.
+        total: multiply-adds (1 MAC = 2 FLOPs); see `archsearch.cost.operator_macs` for what counts.
         by_operator: operator name to its MACs.
         by_module: dotted module name to the MACs spent inside it; empty unless asked for.
-        unsupported: operator name to the number of calls that nobody knows the MACs of. The
+        unsupported: operator name to the number of calls whose MACs are unknown. The
             total is a lower bound unless this is empty.
     """
 

@@ -6,7 +6,7 @@ import torch
 
 from archsearch.errors import InputError, Problem, nearest
 
-#: what runs networks
+#: kinds of devices
 DEVICE_KINDS = ("cpu", "cuda")
 _NAME = re.compile(r"cpu|cuda(:(0|[1-9]\d*))?")
 

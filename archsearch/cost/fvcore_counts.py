@@ -1,4 +1,4 @@
-"""The multiply-add count as fvcore makes it: what papers and model cards often print."""
+"""Multiply-adds as fvcore counts them, the figure that papers and model cards often print."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from archsearch.cost.counts import evaluating, example_input
-from archsearch.cost.operators import attention_macs
+from archsearch.cost.operator_macs import attention_macs
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # fvcore scripts a loss while it is imported

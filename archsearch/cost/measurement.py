@@ -1,10 +1,10 @@
-"""The measuring loop: warm-up, interleaved blocks, rejection, stopping. It owns no clock."""
+"""The measuring loop: warm-up, interleaved blocks, rejection, stopping. Clocks are passed in."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from archsearch.cost.estimate import (
+from archsearch.cost.latency_interval import (
     FEWEST_VALUES,
     is_narrow,
     is_steady,
@@ -26,7 +26,7 @@ _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
 #: of the corrected blocks on a noisy machine: lower end, latency, upper end
 _NOISY_PERCENTILES = (2, 25, 75)
-#: a block during which the reference changed by more says little
+#: a block during which the reference changed by more is not used
 _MAX_CHANGE = 0.1
 #: a reference slower than this many times was descheduled for most of its block;
 #: the network beside it was not, and dividing would make nonsense of it
@@ -75,7 +75,7 @@ class PairedBlock:
         """Return whether the machine was quiet: reference fast, block not descheduled.
 
         Args:
-            calibration_ms: latency of the reference in quiet.
+            calibration_ms: latency of the reference on a quiet machine.
             max_drift: how far, as a share, it may be off.
             busiest: the highest busy share of this network's blocks.
         """
@@ -86,7 +86,7 @@ class PairedBlock:
         return on_mark and (self.block.busy is None or self.block.busy >= _MIN_BUSY * busiest)
 
     def slowdown(self, calibration_ms: float) -> float:
-        """Return how many times slower than in quiet the reference ran beside the block."""
+        """Return the reference's latency beside the block over that on a quiet machine."""
         return (self.before_ms + self.after_ms) / (2 * calibration_ms)
 
     def corrected_ms(self, calibration_ms: float) -> float:
@@ -96,18 +96,18 @@ class PairedBlock:
 
 @dataclass
 class Measurement:
-    """Interleaved blocks of networks, and what they say.
+    """Interleaved blocks of networks, and their latencies.
 
-    A steady machine gives the median of the accepted blocks. On a noisy one so few blocks are
-    undisturbed that nearly all are used, but for those beside which the reference was descheduled
-    altogether, or changed meanwhile. From each the reference's slowdown is divided out, to the
-    power that this network's blocks follow it by, and, because not all that disturbs a network
-    shows in the reference, the lower quartile of these stands for the latency in quiet
-    (``docs/decisions.md`` has the measured errors).
+    On a steady machine the latency is the median of the accepted blocks. On a noisy one few
+    blocks are undisturbed, so nearly all are used, except those beside which the reference was
+    descheduled or changed. Each is divided by the reference's slowdown to the exponent by which
+    this network's blocks follow it. Because not every disturbance shows in the reference, the lower
+    quartile of these estimates the latency on a quiet machine (``docs/decisions.md`` has the
+    measured errors).
 
     Attributes:
         protocol: how they were taken.
-        calibration_ms: latency of the reference in quiet.
+        calibration_ms: latency of the reference on a quiet machine.
         warmups: inferences before the clock started, for each network.
         rounds: one block of every network each.
         settled: enough blocks were accepted and every interval is narrow enough.
@@ -152,7 +152,7 @@ class Measurement:
         believed = self.believed(index)
         latencies = [each.block.median_ms for each in believed]
         slowdowns = [each.slowdown(self.calibration_ms) for each in believed]
-        # with nothing to divide by, the blocks as they are, which are too slow if anything
+        # without a slowdown the blocks count as they are, if anything too slow
         power = 0.0
         if slowdowns[0] <= _MAX_SLOWDOWN:
             power = sensitivity(slowdowns, latencies, self.calibration_ms)
@@ -252,7 +252,7 @@ def warm_up(network: Timer, protocol: LatencyProtocol, clock: Clock) -> tuple[in
 def calibrate(
     reference: Timer, disturb: Callable[[], object], clock: Clock, time_limit_s: float = 0.5
 ) -> float:
-    """Return the reference's latency in quiet, in milliseconds.
+    """Return the reference's latency on a quiet machine, in milliseconds.
 
     When blocks do not agree within the time limit the machine is loaded, and the fastest block
     stands for quiet: later blocks are then rejected rather than believed.

@@ -1,13 +1,13 @@
-"""What the search asks of whoever measures: the probe of this machine, or that of another."""
+"""The interface of a latency measurer: the probe of this machine, or of another."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.measured_network import Target
 from archsearch.cost.probe import Comparison
 from archsearch.cost.protocol import LatencyProtocol
-from archsearch.cost.target import Target
 from archsearch.record import LatencyResult
 
 

@@ -1,4 +1,4 @@
-"""Bytes of weights and activations, found without running anything."""
+"""Bytes of weights and activations, computed without running the network."""
 
 import weakref
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def weight_bytes(model: nn.Module) -> dict[str, int]:
 
 
 def activation_memory(model: nn.Module, input_shape: Sequence[int]) -> ActivationMemory:
-    """Find the activation memory at inputs of ``(B, C, H, W)``, in the model's floating type.
+    """Compute the activation memory at inputs of ``(B, C, H, W)``, in the model's floating type.
 
     Operators run on fake tensors, which have a shape and no data: a batch of 1,000 costs as
     little time as a batch of one.

@@ -1,4 +1,4 @@
-"""The latency probe, seen from the process that wants a number."""
+"""The latency probe, as its client."""
 
 import contextlib
 import os
@@ -16,17 +16,18 @@ from typing import IO, Any, NoReturn
 from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown, MachineRates
-from archsearch.cost.channel import receive, send
 from archsearch.cost.device import device_kind
+from archsearch.cost.measured_network import Target, pack
+from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
-from archsearch.cost.target import Target, pack
 from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem, TrialError
 from archsearch.record import LatencyResult
 
 #: bytes up to which glibc keeps freed memory: without these, mobilenetv2 spends a third of its
 #: time in page faults, and a ranking of two networks can turn around
 _ALLOCATOR_BYTES = "1000000000"
-#: what this process can import comes last: a ``random.py`` in the working directory hides nothing
+#: the module path of this process comes last: a ``random.py`` in the working directory shadows
+#: nothing
 _START = """\
 import sys
 sys.path += [path for path in sys.argv[1:] if path not in sys.path]
@@ -47,7 +48,7 @@ class Ratio:
 
     Attributes:
         value: median of the ratios of neighbouring blocks.
-        interval: its interval of this sitting; None where the pairs were too few to know it.
+        interval: its interval of this session; None where the pairs were too few to know it.
     """
 
     value: float
@@ -120,7 +121,7 @@ class Probe:
                 "MALLOC_MMAP_THRESHOLD_": _ALLOCATOR_BYTES,
                 "OMP_NUM_THREADS": str(self.threads),
                 "MKL_NUM_THREADS": str(self.threads),
-                # of what the networks start in their turn, such as a compiler's workers
+                # for child processes of the networks, such as a compiler's workers
                 "PYTHONSAFEPATH": "1",
             }
             paths = (path or os.getcwd() for path in sys.path)
@@ -218,7 +219,7 @@ class Probe:
         *,
         input_shape: Sequence[int] | None = None,
     ) -> Comparison:
-        """Measure networks interleaved, so that what disturbs one disturbs all; see `measure`."""
+        """Measure networks interleaved, so that a disturbance affects all alike; see `measure`."""
         if not targets:
             raise InputError(Problem("", "there must be a network to measure"))
         self._check(protocol)
@@ -355,14 +356,14 @@ class Probe:
                 break
             time.sleep(0.01)
         code = process.poll() if process is not None else None
-        told = _last_line(log) if log is not None else ""
+        text = _last_line(log) if log is not None else ""
         self.close()
         how = "" if code is None else f" (exit code {code})"
-        raise ProbeError(f"the latency probe {what}{how}" + (f": {told}" if told else ""))
+        raise ProbeError(f"the latency probe {what}{how}" + (f": {text}" if text else ""))
 
 
 def _named(targets: Sequence[Target]) -> str:
-    """Return what is measured in a few words."""
+    """Return a short description of the measured networks."""
     if len(targets) > 1:
         return f"{len(targets)} networks by turns"
     target = targets[0]

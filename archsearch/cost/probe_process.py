@@ -21,9 +21,9 @@ import torch
 from torch import nn
 
 from archsearch.cost.breakdown import measure_rates, measure_units
-from archsearch.cost.channel import receive, send
 from archsearch.cost.device import is_device_lost, use_device
 from archsearch.cost.environment import current_environment
+from archsearch.cost.measured_network import BuiltTarget, unpack
 from archsearch.cost.measurement import (
     Measurement,
     TimedBlock,
@@ -33,11 +33,11 @@ from archsearch.cost.measurement import (
     reference_ms,
 )
 from archsearch.cost.memory import DTYPES
+from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import LatencyProtocol
-from archsearch.cost.reference import ReferenceNetwork, build_reference
 from archsearch.cost.reference_cache import ReferenceCache
+from archsearch.cost.reference_network import ReferenceNetwork, build_reference
 from archsearch.cost.runtimes import WAITING, prepare
-from archsearch.cost.target import BuiltTarget, unpack
 from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
 from archsearch.errors import InputError, Problem, TrialError
 
@@ -225,7 +225,7 @@ class ProbeServer:
 
 
 def _key(target: dict[str, Any], protocol: LatencyProtocol) -> str:
-    """Return what tells one built network from another."""
+    """Return the cache key of a built network."""
     return json.dumps([target, protocol.model_dump(mode="json")], sort_keys=True)
 
 
@@ -239,9 +239,9 @@ def _inferring(timer: Timer) -> Timer:
 
 def main() -> None:
     """Serve requests until the parent closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     outbox = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not get between the messages
+    os.dup2(2, 1)  # output of libraries must not mix with the messages
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
     threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
@@ -270,9 +270,9 @@ def _try(outbox: IO[bytes], action: Any) -> Any:
         send(outbox, {"error": "failed", "message": str(error)})
     except Exception as error:
         traceback.print_exc()
-        told = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         is_lost = is_device_lost(error)
-        send(outbox, {"error": "failed", "message": told, "is_lost": is_lost})
+        send(outbox, {"error": "failed", "message": text, "is_lost": is_lost})
     return None
 
 

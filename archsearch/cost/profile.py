@@ -1,4 +1,4 @@
-"""Everything that a network costs, whole and by part."""
+"""The costs of a network, whole and by part."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ from archsearch.arch import Arch, Spec
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
 from archsearch.cost.fvcore_counts import count_by_fvcore
+from archsearch.cost.latency_table import LatencyTable
+from archsearch.cost.measured_network import Target, build_target
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
+from archsearch.cost.network_units import find_units, unit_bytes
 from archsearch.cost.probe import Probe
 from archsearch.cost.protocol import FINAL, LatencyProtocol
-from archsearch.cost.table import LatencyTable
-from archsearch.cost.target import Target, build_target
-from archsearch.cost.units import find_units, unit_bytes
 from archsearch.record import LatencyResult
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class UnitProfile(Spec):
 
 
 class Profile(Spec):
-    """What a network costs.
+    """The costs of a network.
 
     Attributes:
         name: how the network was named.
@@ -66,11 +66,11 @@ class Profile(Spec):
         weight_bytes: weights and buffers by floating type.
         batch_size: images that activations and times are for.
         inference_bytes: most activations alive at once during an inference, float32; None for a
-            user's network that looks at the values of its images, which nothing tells ahead.
+            user's network that looks at the values of its images, which cannot be known ahead.
         training_bytes: activations kept for the backward pass, float32; None likewise.
         latency: measured; None when nothing was measured.
         predicted_ms: latency that a table expects; None without one.
-        predicted_interval_ms: range expected of a first look.
+        predicted_interval_ms: range expected of a first measurement.
         units: parts of the network in order.
         units_ms: sum of the units' times (parts of units not counted twice).
         clocked_ms: inference with the clocks inside, to be compared with ``units_ms``.
@@ -191,7 +191,7 @@ def profile_target(
 
 
 def _by_fvcore(target: Target, model: nn.Module, shape: Sequence[int]) -> dict[str, int] | None:
-    """Count a network of others by fvcore; None where its tracer does not get through."""
+    """Count a foreign network by fvcore; None where its tracer fails."""
     if isinstance(target, Arch):
         return None
     try:
@@ -202,7 +202,7 @@ def _by_fvcore(target: Target, model: nn.Module, shape: Sequence[int]) -> dict[s
 
 
 def _memory(target: Target, model: nn.Module, shape: tuple[int, ...]) -> ActivationMemory | None:
-    """Find the activation memory; None where a user's network cannot run on mere shapes."""
+    """Compute the activation memory; None where a user's network cannot run on fake tensors."""
     try:
         return activation_memory(model, shape)
     except Exception as error:
@@ -215,7 +215,7 @@ def _memory(target: Target, model: nn.Module, shape: tuple[int, ...]) -> Activat
 def _measured(
     unit: UnitProfile, batch: int, breakdown: Breakdown | None, rates: MachineRates | None
 ) -> UnitProfile:
-    """Add what was measured to what was counted."""
+    """Add the measurements to the counts."""
     if breakdown is None or rates is None:
         return unit
     weights = 4 * unit.params

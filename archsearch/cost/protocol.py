@@ -1,4 +1,4 @@
-"""How a latency is measured: a value that travels with the number."""
+"""The protocol of a latency measurement."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ class LatencyProtocol(Spec):
 
     Inferences are timed in blocks of ``block_ms``. A small reference network runs before and
     after each block; a block beside which the reference was off its calibration by more than
-    ``max_drift`` is rejected and repeated. Measuring ends when the interval of this sitting, for
+    ``max_drift`` is rejected and repeated. Measuring ends when the interval of this session, for
     the median of block medians, is narrower than ``interval_share`` of the median, or when
     ``time_limit_s`` is over.
 
@@ -28,7 +28,7 @@ class LatencyProtocol(Spec):
         runtime: what runs the network.
         mode: ``latency`` waits for each inference to end before the next begins;
             ``throughput`` starts them back to back and divides (the two differ on CUDA).
-        interval_share: width of the interval of this sitting, over the median, that is good
+        interval_share: width of the interval of this session, over the median, that is good
             enough.
         min_blocks: accepted blocks needed; 6 is the fewest that carry an interval.
         block_ms: length of one block.
@@ -53,9 +53,9 @@ class LatencyProtocol(Spec):
     max_drift: Positive = 0.03
 
 
-#: a first look at a candidate: about a quarter of a second for a network of 5 ms. It tolerates a
-#: machine that is not quite quiet: on a shared virtual machine the strict 3 % rejected two thirds
-#: of the candidates and took 0.8 s for each
+#: a first measurement of a candidate: about a quarter of a second for a network of 5 ms. It
+#: tolerates a machine that is not quite quiet: on a shared virtual machine the strict 3 % rejected
+#: two thirds of the candidates and took 0.8 s for each
 GATE = LatencyProtocol(
     interval_share=0.1,
     min_blocks=6,

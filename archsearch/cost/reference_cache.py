@@ -1,8 +1,8 @@
-"""A cache of the reference network's latency in quiet, shared by the probes of a day.
+"""A cache of the reference network's latency on a quiet machine, shared by the probes of a day.
 
 A probe that starts beside a busy neighbour calibrates its reference there. Every later block would
 agree with that calibration, and slow numbers would be called steady. So calibrations are kept for a
-day: one that is slower than the fastest of them shows that the machine is not quiet now.
+day: a calibration slower than the fastest of the day shows that the machine is not quiet.
 """
 
 import contextlib
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from archsearch.cost.reference import REFERENCE_VERSION
+from archsearch.cost.reference_network import REFERENCE_VERSION
 from archsearch.files import write_json
 from archsearch.resources import cache_dir
 
-#: how much slower than the day's fastest a calibration in quiet may be; fresh processes differ by
-#: their memory layout
+#: how much slower than the day's fastest a calibration on a quiet machine may be; fresh processes
+#: differ by their memory layout
 MARGIN = 0.05
 _DAY_S = 24 * 3600.0
 _MOST = 256
@@ -27,7 +27,7 @@ _Kept = TypeAdapter(list[tuple[float, float]])
 class ReferenceCache:
     """Calibrations of one environment and number of threads.
 
-    A cache that cannot be read or written forgets, and raises nothing.
+    A cache that cannot be read or written acts as empty, and raises nothing.
 
     Args:
         environment: fingerprint of the environment.
@@ -44,7 +44,7 @@ class ReferenceCache:
         return min((ms for _, ms in self._read(now)), default=None)
 
     def quiet_ms(self, calibration_ms: float, now: float | None = None) -> float:
-        """Add a calibration; return the reference's latency in quiet.
+        """Add a calibration; return the reference's latency on a quiet machine.
 
         That is the calibration itself, unless the machine was clearly faster within a day.
         """

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from archsearch.data.assemble import Labelled, splits_from_arrays
+from archsearch.data.array_splits import Labelled, splits_from_arrays
 from archsearch.data.request import Request
 from archsearch.data.splits import DataSplits
-from archsearch.data.stratified import hold_out
+from archsearch.data.stratification import hold_out
 
 _TEST_SHARE = 0.2
 

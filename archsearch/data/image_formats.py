@@ -1,4 +1,4 @@
-"""Which files are images: by extension, by their first bytes, and which need another program."""
+"""Recognises image files by extension and first bytes, and those that need another program."""
 
 import functools
 import importlib
@@ -58,7 +58,7 @@ _FOREIGN_BY_SUFFIX = {
     f".{suffix}": kind for kind, suffixes in _FOREIGN.items() for suffix in suffixes.split()
 }
 
-# what an operating system, an editor or an archive leaves beside images
+# files that operating systems, editors and archives leave beside images
 _LITTER = frozenset(
     (
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "#recycle"),
@@ -109,7 +109,7 @@ def foreign_by_name(suffix: str) -> Foreign | None:
 
 
 def look_inside(head: bytes) -> str | Foreign | None:
-    """Judge a file by its first 132 bytes.
+    """Recognise a file by its first 132 bytes.
 
     Returns:
         the name of a format that is read here; what it is where it is an image that is not; None
@@ -145,7 +145,7 @@ _MAGIC: dict[str, bytes | tuple[bytes, ...]] = {
 
 
 def _brand(head: bytes) -> str | Foreign | None:
-    """Judge a file of the ISO base media format by its brands."""
+    """Recognise a file of the ISO base media format by its brands."""
     length = int.from_bytes(head[:4], "big")
     brands = head[8 : min(length, len(head))]
     if b"avif" in brands or b"avis" in brands:

@@ -1,4 +1,4 @@
-"""What a caller of `load_data` asks for, passed on to the loader of one data set."""
+"""The arguments of `load_data`, passed on to the loader of one data set."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.data.decode import decode_image
+from archsearch.data.image_decoder import decode_image
 from archsearch.data.value_scale import NO_SCALE, ValueScale
 from archsearch.errors import InputError, Problem
 
@@ -82,7 +82,7 @@ class FileSplit(Split):
 
 @dataclass(frozen=True, eq=False)
 class DataSplits:
-    """A data set: what is trained on, what the search looks at, what only the report looks at.
+    """A data set in three splits: for training, for the search, and for the final report alone.
 
     Attributes:
         train: images to learn from.

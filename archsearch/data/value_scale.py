@@ -42,7 +42,7 @@ class ValueRange:
 
 @dataclass(frozen=True)
 class Extent:
-    """What the values of one image span.
+    """The extent of the values of one image.
 
     Attributes:
         is_float: floating point values, else integers.

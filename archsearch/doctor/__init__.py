@@ -1,4 +1,4 @@
-"""Look at a machine and an installation: what would make a run fail, or its numbers doubtful."""
+"""Checks of a machine and an installation: what would make a run fail, or its numbers doubtful."""
 
 from archsearch.doctor.checks import CHECKS, LIMIT_S, examine
 from archsearch.doctor.finding import Finding, Level

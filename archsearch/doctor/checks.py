@@ -1,4 +1,4 @@
-"""All checks, each by itself: one that fails is a finding, and the others go on."""
+"""All checks, independent of each other: a check that fails is a finding."""
 
 import importlib.util
 import time
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from archsearch.doctor import hardware, software, storage
 from archsearch.doctor.finding import Finding
-from archsearch.doctor.outside import Answer, Question
+from archsearch.doctor.import_check import Answer, Question
 from archsearch.resources import cache_dir
 
-#: longest wait for other processes; all of it is to take less than 15 s
+#: longest wait for other processes; all checks together take less than 15 s
 LIMIT_S = 8.0
 _RAY = """
 import json, logging, time, ray
@@ -26,7 +26,7 @@ ray.shutdown()
 
 @dataclass
 class Examination:
-    """What the checks share.
+    """State that the checks share.
 
     Attributes:
         runs_dir: folder of all runs.
@@ -48,12 +48,12 @@ class Examination:
                 self._questions[name] = Question(code, quiet)
 
     def ask(self, name: str) -> Answer | None:
-        """Return what a process said; None where the package is not installed."""
+        """Return the answer of a process; None where the package is not installed."""
         question = self._questions.pop(name, None)
         return question.answer(self._deadline) if question is not None else None
 
     def close(self) -> None:
-        """End what was not asked."""
+        """End the processes that were not asked."""
         for name in list(self._questions):
             self._questions.pop(name).answer(0.0)
 
@@ -113,7 +113,7 @@ CHECKS: dict[str, Check] = {
     "devices": _torch,
     "runtimes": _runtimes,
     "ray": _ray,
-    # last: by now nothing of ours is at work
+    # last: by now none of our processes is working
     "neighbours": lambda examination: hardware.neighbours(),
 }
 
@@ -132,7 +132,7 @@ def examine(runs_dir: Path, limit_s: float = LIMIT_S) -> Iterator[tuple[str, lis
             try:
                 found = check(examination)
             except Exception as error:
-                means = "what it would have found is not known"
+                means = "its finding is unknown"
                 value = f"{type(error).__name__}: {error}"
                 found = [Finding("check", value, "note", means)]
             yield title, found

@@ -1,4 +1,4 @@
-"""One thing that was looked at."""
+"""One finding of a check."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ Level = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One finding of a check.
 
     Attributes:
         name: what.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archsearch import __version__
 from archsearch.doctor.finding import Finding
-from archsearch.doctor.outside import Answer
+from archsearch.doctor.import_check import Answer
 
 #: what every run needs, and whether a run can do without
 PACKAGES = {

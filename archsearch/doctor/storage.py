@@ -90,7 +90,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _file_system(place: Path) -> str:
-    """Return the kind of the file system of a folder; empty where it cannot be told."""
+    """Return the kind of the file system of a folder; empty where it cannot be determined."""
     best, kind = -1, ""
     for each in psutil.disk_partitions(all=True):
         mount = Path(each.mountpoint)

@@ -12,8 +12,8 @@ from torch import nn
 
 from archsearch import blocks
 from archsearch.arch import Arch, module_of
-from archsearch.export.isolated import ExportError
-from archsearch.export.layout import Expression, Group, flat, prefixed
+from archsearch.export.isolated_run import ExportError
+from archsearch.export.weight_layout import Expression, Group, flat, prefixed
 from archsearch.model import Network, build_model
 
 _LOCK = Lock()
@@ -33,7 +33,7 @@ def modules_of(arch: Arch) -> tuple[ModuleType, ...]:
 
 
 class Construction:
-    """A network, and how each of its modules was made.
+    """A network, with the constructor call of each of its modules.
 
     Args:
         arch: what is built.

@@ -1,4 +1,4 @@
-"""What is known about an exported network, as lines of text."""
+"""The description of an exported network, as lines of text."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Origin:
 
     @property
     def latency(self) -> LatencyResult | None:
-        """The best knowledge of its latency."""
+        """The latency that counts."""
         trial = self.trial
         return self.measured or (trial and trial.known_latency) or None
 
@@ -109,7 +109,7 @@ def latency_text(latency: LatencyResult) -> str:
     ends = latency.interval_ms
     spread = "spread unknown"
     if ends is not None:
-        spread = f"interval of this sitting {ends[0]:.3g} to {ends[1]:.3g}"
+        spread = f"interval of this session {ends[0]:.3g} to {ends[1]:.3g}"
     plural = "s" if latency.threads != 1 else ""
     return (
         f"{latency.median_ms:.3g} ms ({spread}), {latency.verdict}, "

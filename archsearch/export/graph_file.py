@@ -14,7 +14,7 @@ from archsearch.arch import Arch
 from archsearch.cost.runtimes.extra import load_extra
 from archsearch.cost.runtimes.onnx_graph import named_operator, write_onnx
 from archsearch.errors import TrialError
-from archsearch.export.isolated import ExportError, random_images, run_isolated
+from archsearch.export.isolated_run import ExportError, random_images, run_isolated
 from archsearch.files import replacing
 from archsearch.model.fusion import fuse
 from archsearch.train import ModelFile

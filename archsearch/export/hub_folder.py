@@ -13,13 +13,13 @@ from archsearch.arch import Arch
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin, accuracy_of, latency_text
-from archsearch.export.images import Images
-from archsearch.export.model_card import model_card
+from archsearch.export.image_settings import Images
+from archsearch.export.model_card import card_text
+from archsearch.export.output_path import check_target
 from archsearch.export.python_file import python_text
-from archsearch.export.target import check_target
 from archsearch.files import write_bytes
 from archsearch.train import ModelFile
-from archsearch.train.weights import weights_bytes
+from archsearch.train.weight_files import weights_bytes
 
 _LOADING = """## Loading
 
@@ -62,7 +62,7 @@ class HubFolder:
         path: the folder.
         network: what it holds.
         origin: where that comes from.
-        images: what it wants to see.
+        images: the images that it expects.
     """
 
     path: Path
@@ -150,7 +150,7 @@ class HubFolder:
                 function=network.function, num_classes=network.num_classes, shape=shape
             )
         front = yaml.safe_dump(self._front_matter(name), sort_keys=False, allow_unicode=True)
-        card = model_card(network, self.origin, self.images, self.path.name)
+        card = card_text(network, self.origin, self.images, self.path.name)
         return f"---\n{front}---\n\n{card}\n{loading}\n{_UPLOAD}"
 
     def _front_matter(self, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A model card: what it is, how it was trained, what was measured, how to load it."""
+"""A model card: description, training, measurements and loading."""
 
 import json
 import keyword
@@ -12,8 +12,8 @@ from archsearch.cost.runtimes.onnx_graph import OPSET
 from archsearch.data.label import data_label
 from archsearch.export.description import Origin, data_name, facts_of
 from archsearch.export.graph_file import FUSED_TOLERANCE, TOLERANCE
-from archsearch.export.images import Images
-from archsearch.export.target import check_shared
+from archsearch.export.image_settings import Images
+from archsearch.export.output_path import check_shared
 from archsearch.record import Environment
 from archsearch.train import ModelFile
 
@@ -53,7 +53,7 @@ _EXACTNESS = {
 _COPY = "The file is the one that was trained, byte for byte."
 
 
-def model_card(
+def card_text(
     network: Arch | ModelFile, origin: Origin, images: Images, title: str = "model"
 ) -> str:
     """Return the card of a network as Markdown, without what belongs to one format.
@@ -61,7 +61,7 @@ def model_card(
     Args:
         network: an architecture or a Python file.
         origin: where it comes from.
-        images: what it wants to see.
+        images: the images that it expects.
         title: where the origin has no name.
     """
     parts = [

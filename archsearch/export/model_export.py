@@ -1,4 +1,4 @@
-"""Export in any format, with weights, a model card and what it wants to see beside it."""
+"""Export in any format, with weights, a model card and the image settings beside it."""
 
 import json
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
 from archsearch.export.graph_file import check_packages, export_graph
 from archsearch.export.hub_folder import HubFolder
-from archsearch.export.images import Images, images_of
-from archsearch.export.model_card import check_card, model_card, own_card, with_part
+from archsearch.export.image_settings import Images, images_of
+from archsearch.export.model_card import card_text, check_card, own_card, with_part
+from archsearch.export.output_path import check_shared, check_target
 from archsearch.export.python_file import python_text, yaml_text
 from archsearch.export.selection import identifier
-from archsearch.export.target import check_shared, check_target
 from archsearch.export.weights_file import trained_model
 from archsearch.files import write_bytes, write_text
 from archsearch.train import ModelFile
-from archsearch.train.weights import weights_bytes
+from archsearch.train.weight_files import weights_bytes
 
 
 class Format(StrEnum):
@@ -49,7 +49,7 @@ class Exported:
     """What was written.
 
     Attributes:
-        files: the definition, then what goes with it.
+        files: the definition, then its companions.
         error: how far the logits of a graph are off; None where they are bit-equal.
     """
 
@@ -59,7 +59,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class _Companions:
-    """What several formats of one network share, beside the definition."""
+    """Files that several formats of one network share, beside the definition."""
 
     weights: Path
     images: Path
@@ -84,9 +84,9 @@ def export_model(
     fused: bool = False,
     force: bool = False,
 ) -> Exported:
-    """Write a network in one format, checked, with what goes with it.
+    """Write a network in one format, checked, with its companion files.
 
-    Beside a file lie its weights, a model card and a JSON of what the network wants to see, under
+    Beside a file lie its weights, a model card and a JSON of its image settings, under
     the file's name with the endings .safetensors, .md and .json. Several formats of one network
     in one folder share them.
 
@@ -126,7 +126,7 @@ def export_model(
         model = trained_model(network, weights, _zoo_name(origin))
     state = weights_bytes(model) if model is not None and weights and companions else None
     name = _name(origin, output, form)
-    card = own_card(network, beside.card) or model_card(network, origin, images, output.stem)
+    card = own_card(network, beside.card) or card_text(network, origin, images, output.stem)
     if companions:
         _check_companions(beside, state, _json(images), card, force=force)
 

@@ -1,4 +1,4 @@
-"""Proof that an exported file is the same network, taken before anybody gets the file."""
+"""Proof that an exported file is the same network, before the file is written."""
 
 import tempfile
 import types
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archsearch.arch import Arch
 from archsearch.cost import count_macs
-from archsearch.export.isolated import ExportError, random_images, run_isolated
+from archsearch.export.isolated_run import ExportError, random_images, run_isolated
 from archsearch.model import Network, build_model
 
 
@@ -34,7 +34,7 @@ def prove_python(sources: Sequence[tuple[Arch, str]], kind: str = "python", name
 def differences(
     sources: Sequence[tuple[Arch, str]], kind: str = "python", name: str = ""
 ) -> list[str]:
-    """Return for each file what is not as in the network that it was made from; empty for nothing.
+    """Return for each file its differences from its network; empty for none.
 
     Every file gets weights drawn at random, running statistics included, and random images in
     two batch sizes; logits must be bit-equal. The parameters and what is trained of them, the

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from archsearch.arch import Arch, keep_sources
 from archsearch.export.description import Origin, facts_of, module_docstring
-from archsearch.export.images import images_of
+from archsearch.export.image_settings import images_of
+from archsearch.export.output_path import check_target
 from archsearch.export.proof import prove_python
-from archsearch.export.python_source import python_source
-from archsearch.export.target import check_target
+from archsearch.export.python_source import network_source
 from archsearch.files import write_text
 from archsearch.record import RunRecord, TrialRecord
 
@@ -79,7 +79,7 @@ def python_text(arch: Arch, origin: Origin, kind: str, name: str, *, any_size: b
         ExportError: the file does not compute the same.
     """
     docstring = module_docstring(arch, origin, timm_name=name if kind == "timm" else "")
-    text = python_source(
+    text = network_source(
         arch,
         docstring,
         any_size=any_size,

@@ -9,8 +9,8 @@ from typing import Any
 
 from archsearch.arch import Arch
 from archsearch.export.construction import Construction, modules_of, quoted
-from archsearch.export.layout import Expression, Group, laid_out, prefixed
-from archsearch.export.library import Library
+from archsearch.export.source_collection import Library
+from archsearch.export.weight_layout import Expression, Group, laid_out, prefixed
 from archsearch.model.network import timm_config
 
 _TEMPLATE = "archsearch.export.template"
@@ -31,7 +31,7 @@ from archsearch.model.timm_interface import TimmVisionTransformer
 from archsearch.model.vision_transformer import VisionTransformer
 {imports}
 
-#: what the network wants to see, in timm's words
+#: the images that the network expects, in timm's terms
 {config}
 
 NUM_STAGES = {num_stages}
@@ -66,7 +66,7 @@ def {name}(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
 '''
 
 
-def python_source(
+def network_source(
     arch: Arch,
     docstring: str,
     *,

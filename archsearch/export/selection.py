@@ -1,4 +1,4 @@
-"""What to export: a trial of a run, a training, an architecture or Python file, or a zoo model."""
+"""The selected source of an export: a trial of a run, a training, a file, or a zoo model."""
 
 import keyword
 import re

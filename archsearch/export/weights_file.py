@@ -1,4 +1,4 @@
-"""Weights that go with an export."""
+"""The weights of an export."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,9 +41,11 @@ def trained_model(network: Arch | ModelFile, weights: Path | None, zoo_name: str
     state = read_checkpoint(weights)
     if zoo_name and set(state) != set(own):
         return zoo.load_official(zoo_name, state).eval()
-    if told := _differences(own, state):
+    if lines := _differences(own, state):
         raise InputError(
-            Problem("weights", f"must be those of this architecture, but {told}", file=str(weights))
+            Problem(
+                "weights", f"must be those of this architecture, but {lines}", file=str(weights)
+            )
         )
     model.load_state_dict(state)
     return model
@@ -64,8 +66,8 @@ def _differences(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
     count = sum(map(len, kinds.values()))
     if not count:
         return ""
-    told = [f"{kind}: {_some(sorted(keys))}" for kind, keys in kinds.items() if keys]
-    return f"{count} tensors differ ({'; '.join(told)})"
+    lines = [f"{kind}: {_some(sorted(keys))}" for kind, keys in kinds.items() if keys]
+    return f"{count} tensors differ ({'; '.join(lines)})"
 
 
 def _some(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Fold what is linear at inference into the convolutions beside it."""
+"""Fold linear layers of an inference into adjacent convolutions."""
 
 import copy
 from itertools import pairwise

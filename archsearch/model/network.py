@@ -81,7 +81,7 @@ _FIRST_CONV = {
 
 
 def timm_config(arch: Arch) -> dict[str, Any]:
-    """Return what timm's data and transfer code wants to know."""
+    """Return the entries that timm's data and transfer code reads."""
     return {
         "url": "",
         "architecture": "archsearch",

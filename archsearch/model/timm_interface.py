@@ -1,4 +1,4 @@
-"""What timm's training scripts and feature extraction ask of a network."""
+"""The interface that timm's training scripts and feature extraction expect."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,7 +49,7 @@ class TimmVisionTransformer(VisionTransformer):
 
         Args:
             x: images.
-            indices: stages; a number stands for the last so many; None for all.
+            indices: stages; a number stands for the last ones; None for all.
             norm: not available: stages have no norm of their own.
             stop_early: do not run stages beyond the last chosen one.
             output_fmt: only ``NCHW``.
@@ -73,7 +73,7 @@ class TimmVisionTransformer(VisionTransformer):
         return maps if intermediates_only else ((x, tokens), maps)
 
     def chosen_stages(self, indices: int | Sequence[int] | None) -> list[int]:
-        """Return stages by their numbers; an integer stands for the last so many, None for all."""
+        """Return stages by their numbers; an integer stands for the last ones, None for all."""
         count = len(self.stages)
         if indices is None:
             return list(range(count))

@@ -1,4 +1,4 @@
-"""What people look at: tables, text, figures, and the pages of runs and ablations.
+"""Output for people: tables, text, figures, and the pages of runs and ablations.
 
 ``write_report``, ``write_ablation`` and the figures need plotly; the rest is ready without it.
 """
@@ -7,15 +7,15 @@ import importlib
 from typing import Any
 
 from archsearch.report.baseline_columns import baseline_table
-from archsearch.report.certainty import correlation_line, seed_lines
-from archsearch.report.commands import export_command
 from archsearch.report.empty_front import empty_front_lines
+from archsearch.report.front_certainty import correlation_line, seed_lines
 from archsearch.report.front_columns import FRONT_COLUMNS
+from archsearch.report.front_json import front_points
 from archsearch.report.importance_tables import importance_table, marginals_table
 from archsearch.report.plain_table import PlainTable, written
-from archsearch.report.points import front_points
 from archsearch.report.run_sentences import headline, sentences
-from archsearch.report.tables import front_table
+from archsearch.report.run_tables import front_table
+from archsearch.report.shell_commands import export_command
 from archsearch.report.text_plot import front_text
 from archsearch.report.variant_tables import (
     ablation_table,
@@ -53,7 +53,7 @@ __all__ = [
 _PAGES = {
     "write_ablation": "ablation_page",
     "write_importance": "importance_page",
-    "write_report": "page",
+    "write_report": "run_page",
 }
 
 

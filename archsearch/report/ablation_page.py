@@ -6,9 +6,9 @@ from archsearch.ablation_record import AblationRecord
 from archsearch.analysis import Answers
 from archsearch.files import write_text
 from archsearch.report.ablation_view import AblationView, ablation_headline
+from archsearch.report.html_document import NO_TRIALS, Heading, render
 from archsearch.report.layout import Layout, load_layout
-from archsearch.report.shell import NO_TRIALS, Heading, render
-from archsearch.report.units import duration_text, plural
+from archsearch.report.number_format import duration_text, plural
 
 _SCRIPTS = ("data.js", "figures.js", "tables.js")
 

@@ -5,7 +5,7 @@ from html import escape
 from archsearch.report.ablation_view import AblationView, ablation_sentences
 from archsearch.report.layout import Panel
 from archsearch.report.panels import definitions, environment_rows
-from archsearch.report.table_panel import table_panel
+from archsearch.report.table_panel import panel_of
 from archsearch.report.variant_tables import ablation_table, effects_table, interactions_table
 from archsearch.yaml_source import dump_yaml
 
@@ -17,7 +17,7 @@ def ablation_summary_panel(view: AblationView) -> Panel:
 
 
 def ablation_notes_panel(view: AblationView) -> Panel | None:
-    """Return what could not be answered, and what went wrong."""
+    """Return the open questions and the failures."""
     effects = view.answers.effects
     lines = [*view.answers.notes, *view.record.notes, *(effects.unclear if effects else ())]
     if not lines:
@@ -27,28 +27,28 @@ def ablation_notes_panel(view: AblationView) -> Panel | None:
 
 
 def published_panel(view: AblationView) -> Panel | None:
-    """Return what the paper says, as far as it is known."""
+    """Return the published results, as far as they are known."""
     record = view.record
-    told = [
+    lines = [
         (variant.name, variant.published.text)
         for variant in record.variants
         if variant.published is not None and variant.published.text
     ]
-    if not record.published and not told:
+    if not record.published and not lines:
         return None
     text = f'<div class="prose"><p>{escape(record.published)}</p></div>' if record.published else ""
-    return Panel("published", "Published", text + (definitions(told) if told else ""))
+    return Panel("published", "Published", text + (definitions(lines) if lines else ""))
 
 
 def variants_panel(view: AblationView) -> Panel:
     """Return the table of variants, to read and to copy."""
-    return table_panel("variants", ablation_table(view.record, view.answers))
+    return panel_of("variants", ablation_table(view.record, view.answers))
 
 
 def main_effects_panel(view: AblationView) -> Panel | None:
     """Return the table of main effects; None for designs without factors."""
     table = effects_table(view.record, view.answers)
-    return table_panel("main-effects", table) if table else None
+    return panel_of("main-effects", table) if table else None
 
 
 def interactions_panel(view: AblationView) -> Panel | None:
@@ -56,7 +56,7 @@ def interactions_panel(view: AblationView) -> Panel | None:
     table = interactions_table(view.record, view.answers)
     if table is None:
         return None
-    panel = table_panel("interactions", table)
+    panel = panel_of("interactions", table)
     folded = f"<details><summary>All interactions</summary>{panel.html}</details>"
     return panel._replace(html=folded)
 

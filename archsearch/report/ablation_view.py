@@ -1,11 +1,11 @@
-"""An ablation with its answers, and the words for both."""
+"""An ablation with its answers, and their description in words."""
 
 from functools import cached_property
 from typing import NamedTuple
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, Effects, answers
-from archsearch.report.units import duration_text, plural, points_text
+from archsearch.report.number_format import duration_text, plural, points_text
 
 VERDICTS = ("better", "worse", "more seeds", "not distinguishable")
 
@@ -35,12 +35,12 @@ class AblationView:
 
 
 class Agreement(NamedTuple):
-    """How the directions that a paper reports fare here.
+    """Published directions of effects against those measured here.
 
     Attributes:
         same: variants that are better or worse here as published.
-        opposite: that are the other way round.
-        open: whose direction cannot be told here.
+        opposite: variants with the opposite direction.
+        open: variants whose direction cannot be determined here.
     """
 
     same: tuple[str, ...]
@@ -62,17 +62,17 @@ def published_change(view: AblationView, variant: VariantRecord) -> float | None
 
 def agreement(view: AblationView) -> Agreement:
     """Compare the clear verdicts with the published directions."""
-    told: dict[str, list[str]] = {"same": [], "opposite": [], "open": []}
+    lines: dict[str, list[str]] = {"same": [], "opposite": [], "open": []}
     for variant, row in view.rows:
         change = published_change(view, variant)
         if not change or row is None:
             continue
         if row.verdict not in ("better", "worse"):
-            told["open"].append(variant.name)
+            lines["open"].append(variant.name)
         else:
             same = (change > 0) == (row.verdict == "better")
-            told["same" if same else "opposite"].append(variant.name)
-    return Agreement(*(tuple(told[key]) for key in ("same", "opposite", "open")))
+            lines["same" if same else "opposite"].append(variant.name)
+    return Agreement(*(tuple(lines[key]) for key in ("same", "opposite", "open")))
 
 
 def ablation_headline(view: AblationView) -> str:
@@ -85,7 +85,7 @@ def ablation_headline(view: AblationView) -> str:
     clear = [row for row in known if row.verdict in ("better", "worse")]
     if not clear:
         many = plural(len(known), "variant")
-        return f"None of {many} can be told from {view.record.base}."
+        return f"None of {many} can be distinguished from {view.record.base}."
     largest = max(clear, key=lambda row: abs(row.difference))
     low, high = (points_text(end) for end in largest.interval)
     lead = f"{len(clear)} of {plural(len(known), 'variant')}" if len(known) > 1 else "The variant"
@@ -101,7 +101,7 @@ def _factors_headline(effects: Effects) -> str:
     clear = [each for each in effects.steps if each.p < 0.05]
     factors = {each.factors[0] for each in effects.steps}
     if not clear:
-        return f"None of {plural(len(factors), 'factor')} has a main effect that can be told."
+        return f"None of {plural(len(factors), 'factor')} has a significant main effect."
     largest = max(clear, key=lambda each: abs(each.estimate.value))
     low, high = (points_text(end) for end in largest.interval)
     moving = {each.factors[0] for each in clear}
@@ -114,20 +114,20 @@ def _factors_headline(effects: Effects) -> str:
 
 
 def ablation_sentences(view: AblationView) -> list[str]:
-    """Return what was asked, found and left open."""
+    """Return the question, the findings and the open points."""
     record = view.record
-    told = [record.question]
-    told += [_listed(view, verdict, words) for verdict, words in _WORDS]
-    told.append(_against_paper(view))
-    told.append(_images(view))
+    lines = [record.question]
+    lines += [_listed(view, verdict, words) for verdict, words in _WORDS]
+    lines.append(_against_paper(view))
+    lines.append(_images(view))
     fewest, most = view.mean_seeds
     seeds = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    told.append(
+    lines.append(
         f"{plural(len(record.variants), 'network')}, {seeds} seeds each, trained on "
         f"{record.num_train:,} images of {record.data} at {record.image_size} px and judged on "
         f"{record.num_images:,}, in {duration_text(record.wall_s)}."
     )
-    return [sentence for sentence in told if sentence]
+    return [sentence for sentence in lines if sentence]
 
 
 _WORDS = (
@@ -164,7 +164,7 @@ def _against_paper(view: AblationView) -> str:
         f"Of {plural(total, 'published direction')}, {len(found.same)} came out the same here, "
         f"{len(found.opposite)} opposite"
         + (f" ({', '.join(found.opposite)})" if found.opposite else "")
-        + f", {len(found.open)} cannot be told at this scale."
+        + f", {len(found.open)} cannot be decided at this scale."
     )
 
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 from archsearch.analysis import Versus, accuracy_interval, front_trials, num_images, versus
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import BaselineRecord, RunRecord
-from archsearch.report.column import Column, tabulate
+from archsearch.report.number_format import count_text, ms_interval_text, ms_text, points_text
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import count_text, ms_interval_text, ms_text, points_text
+from archsearch.report.table_column import Column, tabulate
 
 _NOTE = (
     "Same recipe, data, input and probe as the candidates, from new weights: what their own "
@@ -24,7 +24,7 @@ class BaselineRow(NamedTuple):
 
 
 def verdict(row: BaselineRow) -> str:
-    """Return how the front stands to a baseline, in a few words."""
+    """Return how the front compares with a baseline, in a few words."""
     if row.baseline.reason:
         return f"failed: {row.baseline.reason}"
     found = row.against

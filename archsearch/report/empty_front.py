@@ -1,9 +1,9 @@
-"""Why a front is empty, and what to do about it."""
+"""Explains an empty front, with remedies."""
 
 from collections import Counter
 
 from archsearch.record import RunRecord, TrialRecord
-from archsearch.report.units import ms_interval_text, ms_text
+from archsearch.report.number_format import ms_interval_text, ms_text
 
 
 def empty_front_lines(run: RunRecord) -> list[str]:
@@ -13,27 +13,28 @@ def empty_front_lines(run: RunRecord) -> list[str]:
     if measured and run.budget_ms is not None:
         return [_all_over(measured, run.budget_ms), _wider(run.budget_ms, measured)]
     count: Counter[str] = Counter(trial.state for trial in run.trials)
-    told = [
+    lines = [
         (count["infeasible"], "over a budget and never trained"),
         (count["failed"], "failed"),
         (count["pruned"], "stopped before the last epoch"),
         (count["running"], "still in training"),
     ]
-    causes = [f"{number:,} {what}" for number, what in told if number]
+    causes = [f"{number:,} {what}" for number, what in lines if number]
     why = "no candidate has been trained to the end"
     why += f": {', '.join(causes)}" if causes else "; none has been proposed"
     return [f"The front is empty: {why}.", *_reasons(run), _way_on(run, count)]
 
 
 def _all_over(trials: list[TrialRecord], budget_ms: float) -> str:
-    """Tell what was measured; ``trials`` are complete and over the budget."""
+    """Describe ``trials``, which are complete and over the budget."""
     fastest = min(trials, key=lambda trial: trial.latency_ms or 0.0)
     latency = fastest.known_latency
-    assert latency is not None, "what was measured has a latency"
+    assert latency is not None, "a measured trial has a latency"
     number = "the only network" if len(trials) == 1 else f"each of the {len(trials):,} networks"
     return (
         f"The front is empty: {number} trained to the end takes longer than the budget of "
-        f"{budget_ms:g} ms when measured in quiet; the fastest is trial {fastest.number}, "
+        f"{budget_ms:g} ms when measured on a quiet machine; the fastest is trial "
+        f"{fastest.number}, "
         f"{ms_text(latency.median_ms)} ms ({ms_interval_text(latency.interval_ms)}, "
         f"{latency.verdict})."
     )
@@ -51,9 +52,9 @@ def _wider(budget_ms: float, trials: list[TrialRecord]) -> str:
 def _reasons(run: RunRecord) -> list[str]:
     """Return the last reason of a failure and of a rejection, the latter where nothing failed."""
     for state, word in (("failed", "failed"), ("infeasible", "was not trained")):
-        told = [trial for trial in run.trials if trial.state == state and trial.reason]
-        if told:
-            return [f"The last one, trial {told[-1].number}, {word}: {told[-1].reason}"]
+        lines = [trial for trial in run.trials if trial.state == state and trial.reason]
+        if lines:
+            return [f"The last one, trial {lines[-1].number}, {word}: {lines[-1].reason}"]
     return []
 
 

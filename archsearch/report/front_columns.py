@@ -15,20 +15,20 @@ from archsearch.analysis import (
 from archsearch.arch import summary
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import FIRST_TARGET, LatencyResult, RunRecord, TrialRecord
-from archsearch.report.certainty import look_at
-from archsearch.report.column import Column
+from archsearch.report.front_certainty import look_at
+from archsearch.report.latency_verdicts import MAY_BE_OVER
+from archsearch.report.number_format import count_text, ms_interval_text, ms_text, reported_text
+from archsearch.report.table_column import Column
 from archsearch.report.trial_remarks import remarks
-from archsearch.report.units import count_text, ms_interval_text, ms_text, reported_text
-from archsearch.report.verdicts import MAY_BE_OVER
 
 
 class FrontRow(NamedTuple):
-    """What is known about one trial of a front.
+    """One trial of a front, with the values of its columns.
 
     Attributes:
         trial: the trial.
         reported: the accuracy that leads; None when it has none.
-        selected_interval: 95 %, over images, of the accuracy with the seed that chose.
+        selected_interval: 95 %, over images, of the accuracy with the search seed.
         mean: over other seeds; None without any.
         faster: against the next faster trial over other seeds; None where that is not known.
         remarks: best, knee, ...
@@ -77,7 +77,7 @@ def _latency_text(row: FrontRow) -> str:
     return _ms_text(row.latency)
 
 
-def front_columns(run: RunRecord) -> tuple[Column[FrontRow], ...]:
+def columns_of(run: RunRecord) -> tuple[Column[FrontRow], ...]:
     """Return the columns of the front of a run: those of every front, and its further objectives.
 
     Those follow the latency of the first target: for each further latency its value with its
@@ -158,10 +158,10 @@ def _against(row: FrontRow, name: str) -> Any:
 
 
 ACCURACY = (
-    "validation accuracy: mean over seeds that had no part in choosing; where there are none, "
-    "with the seed that chose (marked selected), which is optimistic"
+    "validation accuracy: mean over independent seeds; where there are none, "
+    "with the search seed (marked selected), which is optimistic"
 )
-SELECTED = "validation accuracy with the seed by which the search chose the trial: optimistic"
+SELECTED = "validation accuracy with the search seed: optimistic"
 
 _MEMORY: Column[FrontRow] = Column(
     "memory_bytes",
@@ -206,7 +206,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "latency ms",
         _latency_text,
         about="the final measurement where there is one that was not rejected, else the first; "
-        "with its interval of this sitting: another hour may lie outside",
+        "with its interval of this session: another hour may lie outside",
     ),
     Column(
         "latency_interval_ms", lambda row: _ends(row.latency.interval_ms if row.latency else None)

@@ -1,4 +1,4 @@
-"""What the plot of a front shows, computed apart from drawing it."""
+"""The data of the plot of a front, computed apart from drawing it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ class Marks(NamedTuple):
         numbers: trial numbers.
         latency_ms: x.
         accuracy: y, 0 to 1.
-        low_ms: lower end of the latency's interval of this sitting; NaN where it is unknown.
+        low_ms: lower end of the latency's interval of this session; NaN where it is unknown.
         high_ms: its upper end.
         low: lower end of the interval of the accuracy; its value where none is known or drawn.
         high: its upper end.
@@ -39,7 +39,7 @@ class NamedMarks(NamedTuple):
         names: without ``timm:`` or ``zoo:``.
         latency_ms: x.
         accuracy: y, 0 to 1.
-        low_ms: lower end of the latency's interval of this sitting; NaN where it is unknown.
+        low_ms: lower end of the latency's interval of this session; NaN where it is unknown.
         high_ms: its upper end.
     """
 
@@ -53,7 +53,7 @@ class NamedMarks(NamedTuple):
 class FrontInfo(NamedTuple):
     """Accuracy against latency of a run, on two scales that are never mixed.
 
-    As the search saw them: first look at latency, accuracy with the seed that chose. As they are
+    As the search saw them: first measured latency, accuracy with the search seed. As they are
     reported: final latency, mean over other seeds, as in every table.
 
     Attributes:
@@ -142,7 +142,7 @@ def front_info(run: RunRecord) -> FrontInfo:
 
 
 def _searched(trials: Iterable[TrialRecord]) -> Marks:
-    """Return trials as the search saw them: first look, seed that chose."""
+    """Return trials as the search saw them: first measurement, seed that chose."""
     rows = []
     for trial in trials:
         latency = trial.latency or trial.final_latency

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from archsearch.files import write_text
+from archsearch.report.html_document import NO_TRIALS, Heading, render
+from archsearch.report.importance_findings import verdicts
 from archsearch.report.importance_tables import importance_table, marginals_table
-from archsearch.report.importance_words import verdicts
 from archsearch.report.layout import Layout, Panel, load_layout
+from archsearch.report.number_format import plural
 from archsearch.report.panels import definitions, environment_rows
-from archsearch.report.shell import NO_TRIALS, Heading, render
-from archsearch.report.table_panel import table_panel
-from archsearch.report.units import plural
+from archsearch.report.table_panel import panel_of
 from archsearch.run import RunImportance
 
 
@@ -43,18 +43,18 @@ def render_importance(found: RunImportance, layout: Layout) -> str:
 
 
 def importance_headline(found: RunImportance) -> str:
-    """Return which choices can be told apart, with intervals; or that none can."""
+    """Return which choices can be distinguished, with intervals; or that none can."""
     return " ".join(verdicts(found.marginals))
 
 
 def importance_panel(found: RunImportance) -> Panel:
     """Return the table of parameters."""
-    return table_panel("importance", importance_table(found))
+    return panel_of("importance", importance_table(found))
 
 
 def marginals_panel(found: RunImportance) -> Panel | None:
     """Return the table of choices; None when none occurs often enough."""
-    return table_panel("choices", marginals_table(found)) if found.marginals else None
+    return panel_of("choices", marginals_table(found)) if found.marginals else None
 
 
 def importance_environment_panel(found: RunImportance) -> Panel:

@@ -1,4 +1,4 @@
-"""What mattered in a run, as tables: parameters, and their values; columns declared once."""
+"""The importance of a run's parameters and values, as tables; columns declared once."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from archsearch.analysis import Marginal
 from archsearch.analysis.regression import Estimate
 from archsearch.percent import percent_text
-from archsearch.report.column import Column, tabulate
-from archsearch.report.importance_words import measure_line
+from archsearch.report.importance_findings import measure_line
+from archsearch.report.number_format import factor_text, p_text, points_text
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import factor_text, p_text, points_text
+from archsearch.report.table_column import Column, tabulate
 
 if TYPE_CHECKING:
-    # what made it loads torch, and a table needs none
+    # its origin loads torch, which a table does not need
     from archsearch.run import ParameterImportance, RunImportance
 
 
@@ -33,7 +33,7 @@ def marginals_table(found: "RunImportance", most_parameters: int | None = None) 
 
     Args:
         found: what mattered.
-        most_parameters: only the values of the most important so many; None for all.
+        most_parameters: only the values of this many most important parameters; None for all.
     """
     order = [row.name for row in found.parameters]
     chosen = set(order if most_parameters is None else order[:most_parameters])
@@ -41,8 +41,8 @@ def marginals_table(found: "RunImportance", most_parameters: int | None = None) 
         measure_line("accuracy at equal latency"),
         "Against the mean of the parameter's values, in points; latency as a change in percent. "
         "Intervals cover 95 % each.",
-        "A search does not try values evenly: what goes with a value need not come from it. An "
-        "ablation tells.",
+        "A search does not sample values evenly, so a difference need not be caused by the value. "
+        "An ablation answers that.",
     )
     rows = [row for row in found.marginals if row.parameter in chosen]
     return tabulate(f"{found.name}: choices", CHOICE_COLUMNS, rows, notes)

@@ -1,4 +1,4 @@
-"""What stands on a page, and in which order: read from a file of ``dashboards/``."""
+"""The layout of a page, read from a file of ``dashboards/``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ class Panel(NamedTuple):
     html: str
 
 
-#: what a page is about (a `RunRecord`, an `AblationView`, ...) to a part of the page
+#: from the subject of a page (a `RunRecord`, an `AblationView`, ...) to a part of the page
 Item = Callable[[Any], Drawing | Panel | None]
 
 

@@ -1,4 +1,4 @@
-"""A network as its drawing shows it: stem, stages with their blocks, head, in short words."""
+"""The drawing of a network in words: stem, stages with their blocks, head."""
 
 from typing import Any
 

@@ -15,10 +15,10 @@ def run_frame(run: RunRecord) -> Any:
     """Return a pandas frame with one row a trial, its number as the index.
 
     Columns: ``state``, ``on_front``, ``accuracy`` (0 to 1; the one that every table leads with:
-    the mean over ``accuracy_seeds`` seeds that chose nothing, with 0 of them that of the seed that
+    the mean over ``accuracy_seeds`` independent seeds, with 0 of them that of the seed that
     chose) with ``accuracy_low`` and ``accuracy_high`` (95 %), ``selected_accuracy`` (with the seed
     that chose), ``test_accuracy``, ``latency_ms`` with ``latency_low_ms`` and ``latency_high_ms``
-    (interval of this sitting), ``latency_verdict`` and ``latency_confirmed`` (measured again in
+    (interval of this session), ``latency_verdict`` and ``latency_confirmed`` (measured again in
     quiet at the end of the run), ``params``, ``macs``, ``epochs``, ``seconds`` in training,
     ``origin``, ``seed``, ``reason``, ``digest``, ``summary``; then one column for each choice of
     the space, under its own name.

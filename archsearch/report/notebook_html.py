@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 from archsearch.ablation_record import AblationRecord
 from archsearch.record import RunRecord
 from archsearch.report.ablation_view import AblationView, ablation_headline
-from archsearch.report.column import Column, tabulate
+from archsearch.report.number_format import plural
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.run_sentences import headline
-from archsearch.report.tables import front_table
-from archsearch.report.units import plural
+from archsearch.report.run_tables import front_table
+from archsearch.report.table_column import Column, tabulate
 from archsearch.report.variant_tables import ablation_table
 
 if TYPE_CHECKING:
-    # what made it loads optuna, and a table needs none
+    # its origin loads optuna, which a table does not need
     from archsearch.search.evaluation import Evaluation
     from archsearch.search.result import SearchResult
 

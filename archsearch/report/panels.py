@@ -5,13 +5,14 @@ from html import escape
 
 from archsearch.analysis import front_trials, num_images
 from archsearch.record import Environment, RunRecord
-from archsearch.report.commands import export_command
+from archsearch.report.baseline_columns import baseline_table
+from archsearch.report.latency_verdicts import SITTING, verdict_line, verdict_remedy
 from archsearch.report.layout import Panel
+from archsearch.report.number_format import bytes_text, plural
 from archsearch.report.run_sentences import sentences
-from archsearch.report.table_panel import table_panel
-from archsearch.report.tables import front_table
-from archsearch.report.units import bytes_text, plural
-from archsearch.report.verdicts import SITTING, verdict_line, verdict_remedy
+from archsearch.report.run_tables import front_table
+from archsearch.report.shell_commands import export_command
+from archsearch.report.table_panel import panel_of
 from archsearch.yaml_source import dump_yaml
 
 
@@ -22,7 +23,7 @@ def summary_panel(run: RunRecord) -> Panel:
 
 
 def notes_panel(run: RunRecord) -> Panel | None:
-    """Return what the run said on the way, and the trials that failed."""
+    """Return the notes of the run, and the trials that failed."""
     lines = list(run.notes)
     failed = [trial for trial in run.trials if trial.state == "failed"]
     lines += [f"trial {trial.number} failed: {trial.reason or 'no reason'}" for trial in failed[:8]]
@@ -35,7 +36,7 @@ def notes_panel(run: RunRecord) -> Panel | None:
 
 
 def budget_panel(run: RunRecord) -> Panel | None:
-    """Return the slider that asks what would be left of the front under a tighter budget."""
+    """Return the slider that shows the front under a tighter budget."""
     front = front_trials(run)
     if len(front) < 2:
         return None
@@ -62,7 +63,7 @@ def front_table_panel(run: RunRecord) -> Panel:
     """Return the front as a table that sorts and copies."""
     numbers = [trial.number for trial in front_trials(run)]
     commands = [escape(export_command(run, number)) for number in numbers]
-    return table_panel(
+    return panel_of(
         "front",
         front_table(run),
         attributes=[f'data-trial-row="{number}"' for number in numbers],
@@ -78,12 +79,18 @@ def front_table_panel(run: RunRecord) -> Panel:
     )
 
 
+def baseline_panel(run: RunRecord) -> Panel | None:
+    """Return the baselines as a table of the page; None when there are none."""
+    table = baseline_table(run)
+    return panel_of("baseline", table, kind="rows") if table is not None else None
+
+
 def verdict_panel(run: RunRecord) -> Panel | None:
     """Return how well the latencies of the front are known, and what to do about it."""
-    told = " ".join(line for line in (verdict_line(run), verdict_remedy(run)) if line)
-    if not told:
+    lines = " ".join(line for line in (verdict_line(run), verdict_remedy(run)) if line)
+    if not lines:
         return None
-    return Panel("verdicts", "", f'<p class="banner" role="note">{escape(told)}</p>')
+    return Panel("verdicts", "", f'<p class="banner" role="note">{escape(lines)}</p>')
 
 
 def trials_panel(run: RunRecord) -> Panel:
@@ -131,8 +138,8 @@ def protocol_panel(run: RunRecord) -> Panel:
     rows.append(
         (
             "Accuracy",
-            "last epoch; mean over other seeds than the one that chose, where there are any, with "
-            "an interval over seeds and images; else with the seed that chose and a Wilson "
+            "last epoch; mean over other seeds than the search seed, where there are any, with "
+            "an interval over seeds and images; else with the search seed and a Wilson "
             "interval over images",
         )
     )

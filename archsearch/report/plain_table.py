@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.report.table_html import notebook_html
+from archsearch.report.table_html import table_in_notebook
 from archsearch.report.table_text import printed
 from archsearch.settings import leaves
 from archsearch.yaml_source import dotted
@@ -82,7 +82,7 @@ class PlainTable(NamedTuple):
 
     def _repr_html_(self) -> str:
         """Return it for a notebook: escaped, with its styles, without scripts."""
-        return notebook_html(self)
+        return table_in_notebook(self)
 
     def markdown(self) -> str:
         """Return it as a GitHub table, notes below."""

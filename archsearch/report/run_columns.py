@@ -10,9 +10,9 @@ from archsearch.analysis import (
     run_accuracies,
 )
 from archsearch.record import RunRecord, TrialRecord
-from archsearch.report.column import Column
-from archsearch.report.units import duration_text, ms_text, reported_text
-from archsearch.report.verdicts import trial_verdict_text, verdict_counts
+from archsearch.report.latency_verdicts import trial_verdict_text, verdict_counts
+from archsearch.report.number_format import duration_text, ms_text, reported_text
+from archsearch.report.table_column import Column
 
 
 class RunRow(NamedTuple):
@@ -63,7 +63,7 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
         lambda row: row.reported.value if row.reported else None,
         "best %",
         lambda row: reported_text(row.reported),
-        about="mean over other seeds; with the seed that chose (selected) where there are none",
+        about="mean over other seeds; with the search seed (selected) where there are none",
     ),
     Column("best_accuracy_seeds", lambda row: row.reported.num_seeds if row.reported else None),
     Column(

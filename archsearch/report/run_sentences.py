@@ -1,4 +1,4 @@
-"""A run in words: what was tried, what was found, how sure it is."""
+"""A run in sentences: its trials, its front, and how certain that is."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from archsearch.analysis import (
 )
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import FIRST_TARGET, RunRecord, TrialRecord
-from archsearch.report.units import duration_text, ms_interval_text, ms_text, plural
+from archsearch.report.number_format import duration_text, ms_interval_text, ms_text, plural
 
 
 def headline(run: RunRecord) -> str:
@@ -64,15 +64,15 @@ def _limits(run: RunRecord) -> str:
 
 
 def sentences(run: RunRecord) -> list[str]:
-    """Return the summary of a run, a few sentences about what happened and what to make of it."""
-    told = [_tried(run)]
+    """Return the summary of a run in a few sentences."""
+    parts = [_tried(run)]
     front = front_trials(run)
     top, bend = best(front), knee(front)
     if top is not None and bend is not None:
-        told.append(_ends(run, front, top, bend))
-        told.append(_certainty(run, front, top))
-    told.append(_time(run))
-    return [sentence for sentence in told if sentence]
+        parts.append(_ends(run, front, top, bend))
+        parts.append(_certainty(run, front, top))
+    parts.append(_time(run))
+    return [sentence for sentence in parts if sentence]
 
 
 def _tried(run: RunRecord) -> str:
@@ -122,9 +122,9 @@ def _certainty(run: RunRecord, front: tuple[TrialRecord, ...], top: TrialRecord)
         f"{percent_interval_text(*found.interval)} % (95 % interval)"
     )
     if not found.num_seeds:
-        text += " for these weights; the seed that chose is the luckiest, so expect less"
+        text += " for these weights; the search seed is the luckiest, so expect less"
     elif top.accuracy is not None:
-        text += f"; with the seed that chose it was {percent_text(top.accuracy)} %"
+        text += f"; with the search seed it was {percent_text(top.accuracy)} %"
     tied = ties_with(top, front, n)
     if not tied:
         return f"{text}. No other point of the front ties with it."
@@ -132,8 +132,8 @@ def _certainty(run: RunRecord, front: tuple[TrialRecord, ...], top: TrialRecord)
     latency = fastest.known_latency
     spread = f" ({ms_interval_text(latency.interval_ms)})" if latency else ""
     return (
-        f"{text}. {plural(len(tied), 'other point')} of the front cannot be told from the best "
-        f"by accuracy, and trial {fastest.number} is the fastest of them, at "
+        f"{text}. {plural(len(tied), 'other point')} of the front cannot be distinguished from the "
+        f"best by accuracy, and trial {fastest.number} is the fastest of them, at "
         f"{ms_text(fastest.latency_ms)} ms{spread}."
     )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _HELD = "\N{NO-BREAK SPACE}"
 
 
-def notebook_html(table: "PlainTable") -> str:
+def table_in_notebook(table: "PlainTable") -> str:
     """Return a small table that needs no script and no other file."""
     if not table.rows and table.nothing:
         return f"<p>{escape(table.nothing)}</p>"

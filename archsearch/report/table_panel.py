@@ -10,7 +10,7 @@ from archsearch.report.table_html import page_html
 _COPIES = (("md", "Copy as Markdown"), ("latex", "Copy as LaTeX"), ("csv", "Copy as CSV"))
 
 
-def table_panel(
+def panel_of(
     key: str,
     table: PlainTable,
     title: str = "",

@@ -1,4 +1,4 @@
-"""How a table fits a terminal: all in rows, with brackets below, or with long texts in a list."""
+"""Fits a table to a terminal: all in rows, with brackets below, or with long texts in a list."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -3,7 +3,7 @@
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.front_data import FrontInfo, Marks, NamedMarks, front_info
-from archsearch.report.units import ms_text
+from archsearch.report.number_format import ms_text
 
 _MARGIN = 8  # "100.0 % " ahead of the plot
 

@@ -18,10 +18,12 @@ from archsearch.analysis import (
     run_accuracies,
 )
 from archsearch.arch import Arch, summary
+from archsearch.percent import percent_text
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.front_columns import FRONT_COLUMNS
+from archsearch.report.latency_verdicts import latency_words
 from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
-from archsearch.report.verdicts import latency_words
+from archsearch.report.number_format import count_text, ms_text
 
 
 class TrialColumn(NamedTuple):
@@ -30,32 +32,36 @@ class TrialColumn(NamedTuple):
     Attributes:
         key: of the page's data.
         header: for people.
-        form: how the page's script writes a value: ``trial``, ``word``, ``percent``, ``ms``,
-            ``count``, ``length`` or ``code``.
+        form: what the page's script shows: ``trial`` (a button), ``word`` (of ``words``),
+            ``number`` (its text), ``length`` (of a list) or ``code`` (of ``parts``).
         about: what it means, in one line.
+        text: value to its text, of a ``number``; the script formats none.
     """
 
     key: str
     header: str
     form: str
     about: str = ""
+    text: Callable[[Any], str] = str
 
 
-def _as_in_front(key: str, form: str, front_key: str = "") -> TrialColumn:
+def _as_in_front(
+    key: str, form: str, front_key: str = "", text: Callable[[Any], str] = str
+) -> TrialColumn:
     """Return a column that the table of the front has too, under its words."""
     (same,) = (each for each in FRONT_COLUMNS if each.key == (front_key or key))
-    return TrialColumn(key, same.header, form, same.about)
+    return TrialColumn(key, same.header, form, same.about, text)
 
 
 #: of the table of all trials, left to right
 TRIAL_TABLE: tuple[TrialColumn, ...] = (
     _as_in_front("number", "trial", "trial"),
     TrialColumn("state", "state", "word"),
-    _as_in_front("accuracy", "percent", "selected_accuracy"),
-    _as_in_front("latency", "ms", "latency_ms"),
+    _as_in_front("accuracy", "number", "selected_accuracy", percent_text),
+    _as_in_front("latency", "number", "latency_ms", ms_text),
     TrialColumn("verdict", "verdict", "word", "how well the latency is known"),
-    _as_in_front("params", "count"),
-    _as_in_front("macs", "count"),
+    _as_in_front("params", "number", text=count_text),
+    _as_in_front("macs", "number", text=count_text),
     TrialColumn("curve", "epochs", "length", "epochs trained"),
     _as_in_front("line", "code", "summary"),
 )
@@ -104,8 +110,26 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
         "words": words.values,
         "parts": parts.values,
         "blocks": blocks.values,
-        "table": [each._asdict() for each in TRIAL_TABLE],
+        **_table(columns),
     }
+
+
+def _table(columns: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return the columns of the page's table, with the places of their numbers' texts."""
+    texts = _Table()
+    table = []
+    for each in TRIAL_TABLE:
+        shown: dict[str, Any] = {
+            "key": each.key,
+            "header": each.header,
+            "form": each.form,
+            "about": each.about,
+        }
+        if each.form == "number":
+            values = columns.get(each.key, [])
+            shown["texts"] = [texts.place(each.text(value)) for value in values]
+        table.append(shown)
+    return {"table": table, "texts": texts.values}
 
 
 def _row(

@@ -9,15 +9,15 @@ from archsearch.analysis import (
     ties_with,
 )
 from archsearch.record import RunRecord
-from archsearch.report.verdicts import latency_words
+from archsearch.report.latency_verdicts import latency_words
 
 
 def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     """Return the remarks on each trial of the front, by trial number.
 
     ``best``: highest accuracy; ``knee``: see `archsearch.analysis.front_knee`; ``tie``: accuracy
-    that cannot be told from the best's, by what is reported of both; then how well its latency is
-    known, see `archsearch.report.verdicts.latency_words`.
+    that cannot be distinguished from the best's, by what is reported of both; then how well its
+    latency is known, see `archsearch.report.latency_verdicts.latency_words`.
     """
     front, n = front_trials(run), num_images(run)
     top, bend = best(front), knee(front)

@@ -7,10 +7,10 @@ from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, CostChange, Effect
 from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView, published_change
-from archsearch.report.column import Column, Row, tabulate
+from archsearch.report.latency_verdicts import verdict_text
+from archsearch.report.number_format import change_text, count_text, ms_text, p_text, points_text
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import change_text, count_text, ms_text, p_text, points_text
-from archsearch.report.verdicts import verdict_text
+from archsearch.report.table_column import Column, Row, tabulate
 
 
 class VariantRow(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 from archsearch.files import write_text
 from archsearch.record import Environment
 from archsearch.report.figures.zoo import draw_zoo
-from archsearch.zoo.compare import Row
+from archsearch.zoo.published_comparison import Row
 
 _STYLE = (
     "body{font-family:system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
@@ -19,7 +19,7 @@ def write_zoo_page(rows: Sequence[Row], environment: Environment, path: str | Pa
     """Write the page; it needs no network and no other file.
 
     Args:
-        rows: what `archsearch.zoo.compare.compare` returned.
+        rows: what `archsearch.zoo.published_comparison.compare` returned.
         environment: where the latencies were measured.
         path: file to write.
 

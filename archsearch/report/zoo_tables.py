@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from archsearch.arch import Arch, summary
 from archsearch.record import LatencyResult
-from archsearch.report.column import Column, tabulate
+from archsearch.report.latency_verdicts import verdict_text
+from archsearch.report.number_format import count_text, ms_text
 from archsearch.report.plain_table import PlainTable
-from archsearch.report.units import count_text, ms_text
-from archsearch.report.verdicts import verdict_text
-from archsearch.zoo.compare import Measured, Row
-from archsearch.zoo.published import SOURCES, Figure
+from archsearch.report.table_column import Column, tabulate
+from archsearch.zoo.published_comparison import Measured, Row
+from archsearch.zoo.published_figures import SOURCES, Figure
 
 
 class ZooRow(NamedTuple):

@@ -1,20 +1,17 @@
 """Runs: the search with networks, in a folder, from a space file to a measured front."""
 
-from archsearch.run.config import (
-    Budgets,
-    Execution,
-    LatencyTarget,
-    SearchConfig,
-    StudyFile,
-)
+from archsearch.run.budgets import Budgets
+from archsearch.run.config import SearchConfig, StudyFile
+from archsearch.run.config_settings import configured
+from archsearch.run.cost_plan import describe_plan
+from archsearch.run.execution_options import Execution
 from archsearch.run.final.second_measurement import measure_front
 from archsearch.run.importance import ParameterImportance, RunImportance, run_importance
-from archsearch.run.plan import describe_plan
-from archsearch.run.prepare import Place, Prepared, default_name, prepare
-from archsearch.run.read_run import load_run
+from archsearch.run.latency.latency_target import LatencyTarget
+from archsearch.run.preparation import Place, Prepared, default_name, prepare
 from archsearch.run.run_folder import RunFolder, find_run
+from archsearch.run.run_reader import load_run
 from archsearch.run.session import run_search
-from archsearch.run.settings import configured
 from archsearch.run.status import Listener, SearchStatus, SilentListener
 from archsearch.run.study_file import read_search
 

@@ -1,36 +1,42 @@
-"""What a search run is asked to do, and where it may be changed later."""
+"""The configuration of a search run, and what may change when it goes on."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
-from archsearch.cost.device import name_problem
-from archsearch.cost.protocol import Runtime
-from archsearch.duration import Duration
-from archsearch.errors import nearest
-from archsearch.option import BUDGET, DATA, MACHINE, OUTPUT, SEARCH, Option
+from archsearch.option import BUDGET, DATA, SEARCH, Option
 from archsearch.record import FIRST_TARGET, Aims
+from archsearch.run.budgets import Budgets
+from archsearch.run.execution_options import Execution
+from archsearch.run.latency.latency_target import (
+    FurtherTarget,
+    LatencyTarget,
+    TargetName,
+    targets_of_texts,
+)
 from archsearch.search.evaluation import Direction
 from archsearch.train import Recipe
 
-
-def _device_name(value: str) -> str:
-    if problem := name_problem(value, auto=True):
-        raise PydanticCustomError("device", problem.rule)
-    return value
+#: keys that a further target inherits from the first one
+_SHARED = ("device", "batch_size", "threads", "dtype")
+#: objectives of a run beside the latencies of further targets, with their directions
+OBJECTIVES: dict[str, Direction] = {
+    "accuracy": "max",
+    FIRST_TARGET: "min",
+    "params": "min",
+    "macs": "min",
+    "memory_bytes": "min",
+}
 
 
 def _epochs(value: Any) -> Any:
@@ -49,281 +55,7 @@ def _names(value: Any) -> Any:
     return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
-def _target_name(value: str) -> str:
-    if not _TARGET_NAME.fullmatch(value) or value == "latency":
-        raise PydanticCustomError(
-            "target", "must be a name of small letters, digits and _, other than latency"
-        )
-    return value
-
-
-def _further(texts: list[Any]) -> dict[str, dict[str, Any]]:
-    """Read targets ``RUNTIME:KEY=VALUE,...`` by their names."""
-    targets: dict[str, dict[str, Any]] = {}
-    for text in texts:
-        runtime, _, rest = str(text).partition(":")
-        fields: dict[str, Any] = {"runtime": runtime}
-        for part in filter(None, rest.split(",")):
-            key, _, value = part.partition("=")
-            if not value:
-                rule = "must be a runtime, a colon, and KEY=VALUE with commas"
-                raise PydanticCustomError("also", rule, {"remedy": "e.g. onnxruntime:budget_ms=3"})
-            known = {"name", *FurtherTarget.model_fields} - {"elsewhere", "runtime"}
-            if key.strip() not in known:
-                rule = f"has a key that a target has not, {key.strip()}"
-                found = nearest(key.strip(), sorted(known))
-                raise PydanticCustomError("also", rule, {"remedy": found})
-            fields[key.strip()] = _number(value.strip())
-        name = str(fields.pop("name", runtime))
-        if name in targets:
-            remedy = f"e.g. {runtime}:name={name}_2"
-            raise PydanticCustomError("also", "must each have another name", {"remedy": remedy})
-        targets[name] = fields
-    return targets
-
-
-def _number(text: str) -> int | float | str:
-    """Return a number where a text is one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-_TARGET_NAME = re.compile(r"[a-z][a-z0-9_]*")
-#: what a further target has from the first one unless it says otherwise
-_SHARED = ("device", "batch_size", "threads", "dtype")
-#: objectives of a run beside the latencies of further targets, with their directions
-OBJECTIVES: dict[str, Direction] = {
-    "accuracy": "max",
-    FIRST_TARGET: "min",
-    "params": "min",
-    "macs": "min",
-    "memory_bytes": "min",
-}
-DeviceName = Annotated[str, AfterValidator(_device_name)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Epochs = Annotated[tuple[Count, ...], BeforeValidator(_epochs)]
-
-
-class Budgets(Spec):
-    """Upper limits that every point of the front keeps.
-
-    Attributes:
-        latency_ms: median latency of one inference; None for no limit.
-        params: number of parameters; None for no limit.
-        macs: multiply-adds of one image; None for no limit.
-        memory_bytes: weights and activations of one inference, as it is measured; None for no
-            limit.
-    """
-
-    latency_ms: Annotated[
-        Positive | None,
-        Option("--budget-ms", "Latency limit in milliseconds for one inference.", BUDGET),
-    ] = None
-    params: Annotated[
-        Positive | None,
-        Option("--budget-params", "Limit on the number of parameters, e.g. 6e6.", BUDGET),
-    ] = None
-    macs: Annotated[
-        Positive | None,
-        Option("--budget-macs", "Limit on multiply-adds of one image.", BUDGET),
-    ] = None
-    memory_bytes: Annotated[
-        Positive | None,
-        Option(
-            "--budget-memory",
-            "Limit on bytes of weights and activations of one inference, e.g. 50e6.",
-            BUDGET,
-        ),
-    ] = None
-
-    @property
-    def limits(self) -> dict[str, float]:
-        """The limits there are, by name and in a fixed order."""
-        return {name: value for name, value in self if value is not None}
-
-    def violations(
-        self,
-        params: int | None,
-        macs: int | None,
-        latency_ms: float | None,
-        memory_bytes: int | None = None,
-    ) -> dict[str, float]:
-        """Return, by name and in a fixed order, how far each limit is exceeded, as a share of it.
-
-        Zero or less means that the limit is kept; what is not known yet counts as kept.
-        """
-        known = {
-            "latency_ms": latency_ms,
-            "params": params,
-            "macs": macs,
-            "memory_bytes": memory_bytes,
-        }
-        shares = {}
-        for name, limit in self.limits.items():
-            value = known[name]
-            shares[name] = 0.0 if value is None else (value - limit) / limit
-        return shares
-
-
-class LatencyTarget(Spec):
-    """Where and how latency is measured.
-
-    Attributes:
-        device: ``cpu``, ``cuda`` (the first one), ``cuda:N``, or ``auto`` for CUDA where there is
-            one.
-        batch_size: images per inference.
-        threads: intra-op threads on a CPU.
-        dtype: number type of weights and activations.
-        runtime: what executes the network.
-        elsewhere: on the node of the Ray cluster that offers the resource ``latency_target``;
-            ``device`` is then that node's.
-    """
-
-    device: Annotated[DeviceName, Option("--device", "cpu, cuda, cuda:N or auto.", MACHINE)] = (
-        "auto"
-    )
-    batch_size: Annotated[
-        Count, Option("--batch", "Images of the measured inference.", MACHINE)
-    ] = 1
-    threads: Annotated[
-        Count, Option("--threads", "Threads of the measured inference.", MACHINE)
-    ] = 1
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"],
-        Option(
-            "--dtype",
-            "Number type of the measured inference: float32, bfloat16 or float16.",
-            MACHINE,
-        ),
-    ] = "float32"
-    runtime: Annotated[
-        Runtime,
-        Option(
-            "--runtime",
-            "What runs the measured inference: eager, compiled, cuda_graph, onnxruntime or "
-            "openvino.",
-            MACHINE,
-        ),
-    ] = "eager"
-    elsewhere: Annotated[
-        Flag,
-        Option(
-            "--target",
-            "Measure latency on the node of the cluster (--address) that offers the resource "
-            "latency_target.",
-            MACHINE,
-            default="here",
-        ),
-    ] = False
-
-    def protocol_fields(self) -> dict[str, Any]:
-        """Return what a `LatencyProtocol` takes from here."""
-        names = ("batch_size", "threads", "dtype", "runtime")
-        return {name: getattr(self, name) for name in names}
-
-
-class FurtherTarget(LatencyTarget):
-    """One more latency target: measured on this machine, with a budget of its own.
-
-    Attributes:
-        budget_ms: upper limit of its latency; None for no limit.
-    """
-
-    budget_ms: Positive | None = None
-
-    @model_validator(mode="after")
-    def _here(self) -> "FurtherTarget":
-        if self.elsewhere:
-            raise PydanticCustomError("elsewhere", "must be false: only the first target may be")
-        return self
-
-
-class Execution(Spec):
-    """How a run is carried out; may differ each time the run is resumed.
-
-    Attributes:
-        trials: candidates to train in all.
-        time_limit_s: no new candidate is begun after this many seconds; None for no limit.
-        patience: no new candidate is begun when the last so many that were trained have gained no
-            hypervolume; None for no such limit.
-        workers: candidates trained at the same time; None for one per core (or one on a GPU).
-        threads_per_worker: intra-op threads of each worker.
-        executor: Ray actors, or the calling process.
-        address: Ray cluster to join; empty starts one on this machine.
-        calibration_s: longest calibration of the latency table, when the table of this machine
-            does not know the space yet; 0 does without a table.
-        baselines: known networks to train and measure beside the candidates, ``timm:NAME`` or
-            ``zoo:NAME``.
-        front_seeds: other seeds that each member of the front is trained with after the search;
-            0 for none.
-        log: tools that trials and the front are logged to: ``tensorboard``, ``wandb``, ``mlflow``.
-    """
-
-    trials: Annotated[Count, Option("--trials", "Candidates to train in all.", SEARCH)] = 48
-    time_limit_s: Annotated[
-        Duration | None,
-        Option(
-            "--time-limit",
-            "Begin no new candidate after this long, e.g. 30m, 2h, 90s; measuring the front again "
-            "and its other seeds come on top.",
-            SEARCH,
-            type=str,
-        ),
-    ] = None
-    patience: Annotated[
-        Count | None,
-        Option(
-            "--patience",
-            "Begin no new candidate when so many in a row gained no hypervolume.",
-            SEARCH,
-        ),
-    ] = None
-    workers: Annotated[
-        Count | None,
-        Option("--workers", "Networks trained at a time.", MACHINE, default="one per core"),
-    ] = None
-    threads_per_worker: Count = 1
-    executor: Annotated[
-        Literal["ray", "inline"],
-        Option("--executor", "ray, or inline for this process.", MACHINE),
-    ] = "ray"
-    address: Annotated[str, Option("--address", "Ray cluster to join.", MACHINE)] = ""
-    calibration_s: Annotated[
-        float,
-        Field(ge=0, allow_inf_nan=False),
-        Option(
-            "--calibration",
-            "Longest calibration of the latency table in seconds, where it does not know the "
-            "space yet; 0 measures every candidate instead.",
-            MACHINE,
-        ),
-    ] = 30.0
-    baselines: Annotated[
-        tuple[str, ...],
-        Option(
-            "--baseline",
-            "Train and measure this network too, timm:NAME or zoo:NAME; may be repeated.",
-            SEARCH,
-        ),
-    ] = ()
-    front_seeds: Annotated[
-        int,
-        Field(ge=0, strict=True),
-        Option(
-            "--front-seeds",
-            "Train each member of the front with so many other seeds after the search, to tell "
-            "better from not distinguishable; 0 for none.",
-            SEARCH,
-        ),
-    ] = 3
-    log: Annotated[
-        tuple[Literal["tensorboard", "wandb", "mlflow"], ...],
-        Option("--log", "Log to tensorboard, wandb or mlflow as well; may be repeated.", OUTPUT),
-    ] = ()
 
 
 class SearchConfig(Spec):
@@ -387,7 +119,7 @@ class SearchConfig(Spec):
     budgets: Budgets = Budgets()
     latency: LatencyTarget = LatencyTarget()
     targets: Annotated[
-        dict[Annotated[str, AfterValidator(_target_name)], FurtherTarget],
+        dict[TargetName, FurtherTarget],
         Field(default_factory=dict),
         Option(
             "--also",
@@ -449,7 +181,7 @@ class SearchConfig(Spec):
     @classmethod
     def _as_first_target(cls, value: Any, info: ValidationInfo) -> Any:
         """Read texts, and fill what a target leaves open with what the first target says."""
-        targets = _further(value) if isinstance(value, list) else value
+        targets = targets_of_texts(value) if isinstance(value, list) else value
         first = info.data.get("latency")
         if not isinstance(targets, Mapping) or not isinstance(first, LatencyTarget):
             return targets
@@ -511,7 +243,7 @@ class SearchConfig(Spec):
         return range(self.seed + 1, self.seed + 1 + self.execution.front_seeds)
 
     def identity(self) -> dict[str, Any]:
-        """Return what a resumed run must share, every default written out."""
+        """Return the identity that a resumed run must share; defaults are written out."""
         return self.model_dump(mode="json", exclude={"execution"})
 
 

@@ -1,4 +1,4 @@
-"""Set up what a run needs around it: workers, the quiet lock of this machine, the log."""
+"""Sets up the execution of a run: workers, the quiet lock of this machine, the log."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ from archsearch.cluster import (
 from archsearch.cost.device import is_cuda
 from archsearch.data import DataSplits
 from archsearch.machine import own_limits
-from archsearch.run.config import Execution
+from archsearch.run.execution_options import Execution
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +50,10 @@ def open_driver(
         execution: what is asked for.
         device: ``cpu`` or ``cuda``.
         data: the data splits.
-        quiet: agreement with who measures on this machine.
+        quiet: keeps training and measurements of this machine apart.
         store: keeps finished trainings.
         stop: decides after an epoch whether to stop a network.
-        say: shows a line that should stay.
+        say: prints a line.
     """
     options = PoolOptions(
         num_workers=num_workers(execution, device),
@@ -81,7 +81,7 @@ def _why_so_many(execution: Execution, device: str) -> str:
 class _LogFile(logging.FileHandler):
     """A log that loses lines on a full disk, where others print a traceback for each of them.
 
-    The run says itself what is full: its study and its weights lie on the same disk.
+    The run itself reports the full disk: its study and its weights lie there too.
     """
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name

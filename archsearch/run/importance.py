@@ -1,4 +1,4 @@
-"""Which choices of a finished search mattered: importances from Optuna, marginals of our own."""
+"""The importance of a search's choices: Optuna's importances, and our marginals."""
 
 import warnings
 from collections import Counter
@@ -14,16 +14,16 @@ from optuna.study import StudyDirection
 from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, TrialRecord
-from archsearch.run.read_run import load_run, open_study
 from archsearch.run.run_folder import find_run
-from archsearch.search.store import RECORD
+from archsearch.run.run_reader import load_run, open_study
+from archsearch.search.study_store import RECORD
 from archsearch.space import Params
 
 #: fewer trials than this say nothing about importance
 FEWEST = 20
 #: nor does a parameter that is active in fewer than this
 _FEWEST_ACTIVE = 5
-#: PED-ANOVA looks at this share of the best trials, and at no fewer than so many
+#: PED-ANOVA takes this share of the trials as the best, and at least this many
 _BEST_SHARE, _BEST_TRIALS = 0.1, 5
 
 
@@ -48,7 +48,7 @@ class ParameterImportance(NamedTuple):
 
 
 class RunImportance(NamedTuple):
-    """What mattered in a run.
+    """The importance of a run's choices.
 
     Attributes:
         name: of the run.

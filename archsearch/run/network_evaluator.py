@@ -12,15 +12,15 @@ from archsearch.cluster import EpochEvent, Event, Executor, FailedEvent, Finishe
 from archsearch.errors import TrialError
 from archsearch.record import FIRST_TARGET, State, TrialRecord
 from archsearch.run.config import SearchConfig
-from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.early_stopping import DominanceRule
+from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.network_values import evaluation_of, point_of, record_of
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.status import Listener
-from archsearch.run.stopping import DominanceRule
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
-from archsearch.search.store import RECORD, StudyStore, first_trials
+from archsearch.search.study_store import RECORD, StudyStore, first_trials
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 from archsearch.train import Recipe
@@ -45,9 +45,9 @@ class NetworkEvaluator:
         rule: decides on early stopping; None trains everything to the end.
         guess: latency model shared with the sampler.
         folder: where weights are kept.
-        listener: watches.
+        listener: receives progress.
         elapsed_before_s: seconds that earlier sessions of the run took.
-        told: called with the record of every trial that is told.
+        on_record: called with the record of every finished trial.
 
     Attributes:
         epochs: epochs trained, those of earlier sessions included.
@@ -63,17 +63,17 @@ class NetworkEvaluator:
         start_executor: Callable[[], Executor],
         num_workers: int,
         rule: DominanceRule | None,
-        guess: LatencyGuess,
+        guess: LatencyRegression,
         folder: RunFolder,
         listener: Listener,
         elapsed_before_s: float = 0.0,
-        told: Callable[[TrialRecord], None] | None = None,
+        on_record: Callable[[TrialRecord], None] | None = None,
     ) -> None:
         self._config, self._recipe, self._space, self._store = config, recipe, space, store
         self._start_executor, self._num_workers = start_executor, num_workers
         self._rule, self._guess, self._folder, self._listener = rule, guess, folder, listener
         self._rungs = epoch_rungs(config.rungs, config.promote, recipe.epochs)
-        self._told = told or (lambda record: None)
+        self._on_record = on_record or (lambda record: None)
         self._trials: dict[int, Evaluation] = {}
         self._saved: dict[int, FinishedEvent] = {}
         self._has_failed = False
@@ -189,7 +189,7 @@ class NetworkEvaluator:
     def _epochs_of(self, rung: int) -> int:
         return int(self._rungs.fidelities[rung])
 
-    # -- what is told
+    # -- results
 
     def point(self, evaluation: Evaluation) -> Sequence[float] | None:
         """Return the objectives at the trial's rung; None where it did not reach it."""
@@ -204,11 +204,11 @@ class NetworkEvaluator:
         data = record_of(evaluation).to_dict()
         return {RECORD: {key: value for key, value in data.items() if key != "choices"}}
 
-    def told(self, evaluation: Evaluation, log: TrialLog) -> None:
+    def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
         """Keep weights, and let the stopping rule learn from what was trained to the end."""
         record = record_of(evaluation)
         self._learn(record)
-        self._told(record)
+        self._on_record(record)
         if (event := self._saved.pop(evaluation.number, None)) is not None:
             self._keep_weights(record, event, log)
 

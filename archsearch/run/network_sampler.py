@@ -1,4 +1,4 @@
-"""The sampler of a run: what it knows of networks before they are trained, and learns from them."""
+"""The sampler of a run, and the objectives that it knows before training."""
 
 import functools
 import statistics
@@ -10,11 +10,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from archsearch.record import TrialRecord
 from archsearch.run.config import SearchConfig
-from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.search.samplers.evolution import Choose
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions, check_sampler
 from archsearch.search.samplers.surrogate.rung_prediction import Known
-from archsearch.search.store import RECORD
+from archsearch.search.study_store import RECORD
 from archsearch.space import Params, SearchSpace
 
 #: a run trains tens of candidates: NSGA-II breeds from that many
@@ -23,8 +23,8 @@ _POPULATION = 16
 _OURS = ("model", "evolution")
 
 
-def network_sampler(
-    config: SearchConfig, space: SearchSpace, guess: LatencyGuess
+def build_sampler(
+    config: SearchConfig, space: SearchSpace, guess: LatencyRegression
 ) -> optuna.samplers.BaseSampler:
     """Return the sampler of a run.
 
@@ -51,7 +51,7 @@ def network_sampler(
     return SAMPLERS[config.sampler](space, seed, options)
 
 
-def _guessed(guess: LatencyGuess, name: str) -> Known:
+def _guessed(guess: LatencyRegression, name: str) -> Known:
     def value(params: Params) -> float | None:
         guessed = guess.predict(params, name)
         return None if guessed is None else guessed[0]
@@ -59,7 +59,7 @@ def _guessed(guess: LatencyGuess, name: str) -> Known:
     return value
 
 
-def _spread_over_latency(guess: LatencyGuess, limit_ms: float | None) -> Choose:
+def _spread_over_latency(guess: LatencyRegression, limit_ms: float | None) -> Choose:
     def choose(children: Sequence[Params], rng: np.random.Generator) -> int:
         """Choose the child whose guessed latency is nearest to one drawn from the whole range.
 

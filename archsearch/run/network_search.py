@@ -8,7 +8,7 @@ from archsearch.run.screening import NetworkScreening
 from archsearch.run.status import Listener
 from archsearch.search.engine import Engine, Limits, Policy, Watch
 from archsearch.search.rungs import epoch_rungs
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 from archsearch.space import SearchSpace
 from archsearch.train import Recipe
 
@@ -43,7 +43,7 @@ def search_networks(
         screening: counts, predicts and measures.
         evaluator: trains.
         folder: of the run.
-        listener: watches.
+        listener: receives progress.
 
     Raises:
         BudgetUnreachableError: nothing in the space keeps the budgets.

@@ -1,4 +1,4 @@
-"""What a network shows, by the names of objectives and budgets."""
+"""Values of a network by the names of objectives and budgets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ def record_of(evaluation: Evaluation) -> TrialRecord:
 
 
 def values_of(record: TrialRecord) -> dict[str, float]:
-    """Return what is known of a network, latency by its median."""
+    """Return the known values of a network; a latency is its median."""
     known = {
         "accuracy": record.accuracy,
         "params": record.params,

@@ -1,4 +1,4 @@
-"""What a run shows of its search while it goes on."""
+"""The progress of a run, for its listener."""
 
 import time
 
@@ -13,12 +13,12 @@ _STATUS_EVERY_S = 0.25
 
 
 class RunProgress:
-    """Sends snapshots of a run to its listener, not too often.
+    """Sends snapshots of a run to its listener, at a limited rate.
 
     Args:
         config: what is asked for.
         evaluator: knows epochs and workers.
-        listener: watches.
+        listener: receives progress.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The folder of a run: what is where, who may write, and whether a run may be resumed."""
+"""The folder of a run: its files, its lock, and whether it may be resumed."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from archsearch.files import (
     write_bytes,
     write_text,
 )
-from archsearch.run.identity import differences_from
+from archsearch.run.run_identity import differences_from
 from archsearch.search.storage import OWN_FILE, Storage, own_storage, storage_of_run
 from archsearch.yaml_source import dump_yaml, load_yaml
 
@@ -59,7 +59,7 @@ class RunFolder:
         return own_storage(self.path)
 
     def storage_in(self, config: Mapping[str, Any]) -> Storage:
-        """Return the storage of a run that was begun, from its configuration.
+        """Return the storage of a run that was started, from its configuration.
 
         Raises:
             InputError: the configuration names none.
@@ -133,7 +133,7 @@ class RunFolder:
         return self.path / "paused" / f"{digest[:16]}.pt"
 
     def exists(self) -> bool:
-        """Tell whether a run was begun here."""
+        """Tell whether a run was started here."""
         return is_file(self.config)
 
     @property
@@ -204,7 +204,7 @@ class RunFolder:
                 [
                     Problem(
                         key,
-                        f"run '{self.name}' was begun with {before!r}",
+                        f"run '{self.name}' was started with {before!r}",
                         now,
                         remedy,
                         file=str(self.config),
@@ -252,7 +252,7 @@ class RunFolder:
         return f"runs in {parent}: {', '.join(names)}" if names else "start one: archsearch run"
 
 
-def run_folder(runs_dir: str | Path, name: str) -> RunFolder:
+def new_run_folder(runs_dir: str | Path, name: str) -> RunFolder:
     """Return the folder of run ``name``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From proposals to candidates worth training: counted, predicted, measured, within budget."""
+"""Screening of candidates before training: counts, prediction, measurement, budgets."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,19 +12,24 @@ from archsearch.cost import ArchCounts
 from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.record import FIRST_TARGET, LatencyPrediction, TrialRecord
 from archsearch.run.config import SearchConfig
-from archsearch.run.latency.first_look import FirstLook, Looker, first_looks, what_was_done
-from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.latency.first_measurement import (
+    FirstMeasurement,
+    FirstMeasurer,
+    first_measurements,
+    remark_on,
+)
 from archsearch.run.latency.inference_memory import inference_bytes
-from archsearch.run.latency.table import ENOUGH_KNOWN
+from archsearch.run.latency.latency_regression import LatencyRegression
+from archsearch.run.latency.run_table import ENOUGH_KNOWN
 from archsearch.run.network_values import evaluation_of, record_of
 from archsearch.run.status import Listener
 from archsearch.search.engine import Engine
 from archsearch.search.evaluation import Evaluation
-from archsearch.search.samplers.surrogate.model_based import UNLIKELY
+from archsearch.search.samplers.surrogate.model_sampler import UNLIKELY
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 
-#: measured candidates, none within the budget, before the fastest one is looked for on purpose
+#: measured candidates, none within the budget, before the search for the fastest one
 _MAX_INFEASIBLE_START = 16
 #: of that search: guesses that are compared, networks measured at a time and in all, and seconds
 _FASTEST_POOL = 400
@@ -33,17 +38,17 @@ _FASTEST_MOST = 32
 _FASTEST_S = 120.0
 #: guesses that need a count of multiply-adds each
 _COUNTED_POOL = 60
-#: the latency table's refusals that are measured all the same are the first of these, and each time
-#: when there are twice as many
+#: of the latency table's refusals, the first ones are measured nonetheless, and one each time their
+#: number has doubled
 _FIRST_AUDIT = 8
-#: a measurement below this share of the lower end of its prediction shows that the table is wrong
+#: a measurement below this share of its prediction's lower end disproves the table
 _FAR_BELOW = 0.8
-#: candidates in a row that were guessed to be over a budget, were proposed for lack of others, and
-#: were over it
+#: candidates in a row that were predicted over budget, proposed for lack of others, and measured
+#: over budget
 _MAX_UNLIKELY = 16
 
 
-class CandidateMeasurer(Looker, Protocol):
+class CandidateMeasurer(FirstMeasurer, Protocol):
     """Costs of candidates before they are trained; see `LatencyMeasurer`."""
 
     def counts(self, arch: Arch) -> ArchCounts:
@@ -56,18 +61,18 @@ class CandidateMeasurer(Looker, Protocol):
 
 
 class NetworkScreening:
-    """Counts, predicts and measures candidates; settles what is not worth training.
+    """Counts, predicts and measures candidates; refuses those over a budget.
 
     Args:
         config: what is asked for.
         space: what is searched.
         measurer: counts, and latency at the first target.
         guess: latency model shared with the sampler.
-        listener: watches.
+        listener: receives progress.
         more: by the name of its value, what measures at each further target.
 
     Attributes:
-        ended: why nothing new is worth proposing; empty while something is.
+        ended: why proposals end; empty while they go on.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class NetworkScreening:
         config: SearchConfig,
         space: SearchSpace,
         measurer: CandidateMeasurer,
-        guess: LatencyGuess,
+        guess: LatencyRegression,
         listener: Listener,
         more: Mapping[str, CandidateMeasurer] | None = None,
     ) -> None:
@@ -101,7 +106,7 @@ class NetworkScreening:
         return refused if self._refused else ""
 
     def screen(self, proposed: Evaluation) -> Evaluation:
-        """Count a new proposal and ask the latency table; settle what is surely over a budget."""
+        """Count a new proposal and predict its latency; refuse one that is surely over a budget."""
         arch = self._space.arch(proposed.params)
         counts = self._measurer.counts(arch)
         memory = None
@@ -132,21 +137,21 @@ class NetworkScreening:
     def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
         """Tell whether a batch holds as many as are likely to leave ``wanted`` feasible ones."""
         if batch and batch[-1].digest in self._audited:
-            return True  # what it shows decides on the others
+            return True  # its result decides on the others
         return len(batch) >= math.ceil(wanted / max(0.25, feasible_share))
 
     def measure(
         self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
     ) -> list[Evaluation]:
-        """Measure latency at every target; settle what is over a budget, and return the rest.
+        """Measure latency at every target; refuse candidates over a budget, and return the others.
 
-        What a busy machine makes of a candidate is no proof: see `first_looks`.
+        A measurement on a busy machine is no proof: see `first_measurements`.
         """
         candidates = list(batch)
         for name, measurer in {FIRST_TARGET: self._measurer, **self._more}.items():
             limit = self._limits.get(name)
             archs: list[Arch] = [record_of(candidate).arch for candidate in candidates]
-            looks = first_looks(measurer, archs, limit)
+            looks = first_measurements(measurer, archs, limit)
             left = []
             for candidate, look in zip(candidates, looks, strict=True):
                 found = self._looked_at(candidate, name, look, limit)
@@ -160,9 +165,13 @@ class NetworkScreening:
         return candidates
 
     def _looked_at(
-        self, candidate: Evaluation, name: str, look: FirstLook | TrialError, limit: float | None
+        self,
+        candidate: Evaluation,
+        name: str,
+        look: FirstMeasurement | TrialError,
+        limit: float | None,
     ) -> Evaluation:
-        """Return a candidate with what a first look at one target says."""
+        """Return a candidate with its first measurement at one target."""
         record = record_of(candidate)
         if isinstance(look, TrialError):
             self._listener.line(f"trial {candidate.number} failed: {look}")
@@ -181,9 +190,9 @@ class NetworkScreening:
         else:
             found = candidate
             if limit is not None and look.rejected:
-                self._listener.line(what_was_done(candidate.number, look, limit))
+                self._listener.line(remark_on(candidate.number, look, limit))
         if name == FIRST_TARGET:
-            self._judge_table(candidate, limit)
+            self._check_table(candidate, limit)
         return found
 
     def _refuse(self, candidate: Evaluation, reason: str) -> Evaluation:
@@ -198,7 +207,7 @@ class NetworkScreening:
         self.ended = self.ended or why
 
     def _missed(self, candidate: Evaluation) -> None:
-        """Count a candidate over budget that was guessed to be, and was proposed all the same."""
+        """Count a candidate that was predicted over budget, proposed, and measured over budget."""
         if candidate.origin != UNLIKELY:
             return
         self._unlikely += 1
@@ -208,7 +217,7 @@ class NetworkScreening:
                 f"{self._unlikely} nearest to it: the search ends here"
             )
 
-    def _judge_table(self, candidate: Evaluation, limit: float | None) -> None:
+    def _check_table(self, candidate: Evaluation, limit: float | None) -> None:
         """Stop refusing by prediction when one of the refused was far from its prediction."""
         record = record_of(candidate)
         expected, latency = record.predicted, record.latency
@@ -227,7 +236,7 @@ class NetworkScreening:
         )
 
     def _expected_within_budget(self, candidate: Evaluation) -> Evaluation:
-        """Ask the latency table; settle a candidate that is surely over the budget.
+        """Predict the latency; refuse a candidate that is surely over the budget.
 
         It must know most of the candidate, and is checked: some that it would refuse are measured.
         """
@@ -313,7 +322,7 @@ class NetworkScreening:
     def _unreachable(
         self, records: Sequence[TrialRecord], name: str, limit: float, looked: int, seconds: float
     ) -> str:
-        """Return what the search for the fastest has found, and the way out."""
+        """Return the error after the search for the fastest network."""
         known = [record for record in records if _known_ms(record, name) < math.inf]
         measured = [record for record in known if _measured_ms(record, name) < math.inf]
         fastest = min(measured or known, key=lambda record: _known_ms(record, name))
@@ -346,7 +355,7 @@ class NetworkScreening:
         )
 
     def _fastest_guesses(self, search: Engine, name: str) -> list[Evaluation]:
-        """Return new candidates that are guessed to be the fastest of many."""
+        """Return the new candidates with the lowest predicted latency of many."""
         records = _records(search.log)
         rng = np.random.default_rng((self._config.seed, len(records)))
         fastest = min(records, key=lambda record: _known_ms(record, name))
@@ -356,7 +365,7 @@ class NetworkScreening:
         if near is not None:
             pool += [self._space.mutate(near, rng, n=3) for _ in range(_FASTEST_POOL // 2)]
         if self._guess.predict(pool[0], name) is None:
-            # too little is known of latency: the fewest multiply-adds are a start
+            # too little is known of latency: start with the fewest multiply-adds
             pool = [pool[i] for i in rng.permutation(len(pool))[:_COUNTED_POOL]]
             pool.sort(key=lambda params: self._measurer.counts(self._space.arch(params)).macs)
         else:
@@ -392,5 +401,5 @@ def _measured_ms(record: TrialRecord, name: str) -> float:
 
 
 def _at(name: str) -> str:
-    """Return which latency a sentence is about, where it is not the first target's."""
+    """Return the name of a target for messages; empty for the first one."""
     return "" if name == FIRST_TARGET else f" ({name})"

@@ -22,28 +22,28 @@ from archsearch.cost import Probe
 from archsearch.data import describe_data
 from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.run.config import SearchConfig
+from archsearch.run.cost_plan import describe_cost, epoch_cost
+from archsearch.run.early_stopping import DominanceRule
 from archsearch.run.execution import log_to, num_workers, open_driver
 from archsearch.run.final.baselines import run_baselines
-from archsearch.run.final.confirmation import measure_to_publish
 from archsearch.run.final.final_front import add_notes, confirm_and_keep, keep_finals
-from archsearch.run.final.finish import break_down, evaluate_front
+from archsearch.run.final.front_evaluation import break_down, evaluate_front
 from archsearch.run.final.front_seeds import train_front_again
+from archsearch.run.final.latency_confirmation import measure_to_publish
 from archsearch.run.latency.further_targets import open_further
-from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.latency.measurement import LatencyMeasurer
-from archsearch.run.latency.table import keep_table, open_table, prepare_table
+from archsearch.run.latency.run_table import keep_table, open_table, prepare_table
 from archsearch.run.network_evaluator import NetworkEvaluator
-from archsearch.run.network_sampler import network_sampler
+from archsearch.run.network_sampler import build_sampler
 from archsearch.run.network_search import search_networks
-from archsearch.run.plan import describe_cost, epoch_cost
-from archsearch.run.prepare import Place, Prepared, prepare
-from archsearch.run.read_run import run_record, study_name
+from archsearch.run.preparation import Place, Prepared, prepare
+from archsearch.run.run_reader import run_record, study_name
 from archsearch.run.screening import NetworkScreening
+from archsearch.run.space_widening import widen
 from archsearch.run.status import Listener, SilentListener
-from archsearch.run.stopping import DominanceRule
-from archsearch.run.tracked import SearchEntries
-from archsearch.run.widening import widen
-from archsearch.search.store import StudyStore
+from archsearch.run.tracking_entries import SearchEntries
+from archsearch.search.study_store import StudyStore
 from archsearch.space import space_from
 from archsearch.tracking import open_tracker
 from archsearch.train import Trainer, load_weights
@@ -51,7 +51,7 @@ from archsearch.yaml_source import YamlSource
 
 logger = logging.getLogger(__name__)
 
-#: share of the time spent so far that repeating what a busy machine gave may take
+#: longest time for repetitions on a busy machine, as a share of the time spent so far
 _PATIENCE = 0.1
 
 
@@ -70,9 +70,9 @@ def run_search(
     for line in describe_data(prepared.data):
         listener.line(line)
     folder = prepared.folder
-    told = prepared.storage.told("cannot be written")
+    storage_errors = prepared.storage.explain_errors("cannot be written")
     how = f"the same command goes on from here: {folder.path}"
-    with folder.lock(), log_to(folder.log), resumable("run", how), told:
+    with folder.lock(), log_to(folder.log), resumable("run", how), storage_errors:
         if folder.exists():
             _go_on(prepared, listener)
         else:
@@ -80,14 +80,14 @@ def run_search(
         with open_tracker(folder.path, config.execution.log, listener.line) as tracker:
             entries = SearchEntries(prepared)
             tracker.log(entries.search())
-            record = _session(prepared, listener, lambda told: tracker.log(entries.trial(told)))
+            record = _session(prepared, listener, lambda record: tracker.log(entries.trial(record)))
             for entry in entries.all(record):
                 tracker.log(entry)
         return record
 
 
 def _go_on(prepared: Prepared, listener: Listener) -> None:
-    """Make sure that this is the run that was begun, or one in a wider space.
+    """Check that this is the run that was started, or one in a wider space.
 
     Raises:
         InputError: it is another run.
@@ -113,16 +113,16 @@ def _go_on(prepared: Prepared, listener: Listener) -> None:
 
 
 def _session(
-    prepared: Prepared, listener: Listener, told: Callable[[TrialRecord], None]
+    prepared: Prepared, listener: Listener, on_record: Callable[[TrialRecord], None]
 ) -> RunRecord:
     config, folder, data = prepared.config, prepared.folder, prepared.data
     began = time.perf_counter()
-    guess = LatencyGuess(prepared.space)
+    guess = LatencyRegression(prepared.space)
     store = StudyStore(
         prepared.storage,
         str(folder.read_config()["study"]),
         prepared.space,
-        network_sampler(config, prepared.space, guess),
+        build_sampler(config, prepared.space, guess),
         constraints=tuple(config.limits),
         objectives=config.directions,
     )
@@ -161,7 +161,7 @@ def _session(
                 listener.line(describe_cost(prepared, cost, num))
                 return driver.start()
 
-            # with rungs, a candidate that has begun may still have to go on
+            # with rungs, a candidate that was started may still have to go on
             if is_work_left or config.rungs is not None:
                 evaluator = NetworkEvaluator(
                     config,
@@ -175,7 +175,7 @@ def _session(
                     folder,
                     listener,
                     before_s,
-                    told,
+                    on_record,
                 )
                 screening = NetworkScreening(
                     config, prepared.space, measurer, guess, listener, further
@@ -286,7 +286,7 @@ def _finish(
     with doing("testing the front"):
         tested, notes = evaluate_front(front, prepared.folder, test if is_tested else None)
     if all(record.is_confirmed for record in front):
-        # who is not may leave the front when it is measured later, and others come to it
+        # the others may leave the front when they are measured later, and new members join it
         prepared.folder.drop_weights_but({record.digest for record in front})
     keep_finals(store, tested)
     add_notes(store, notes, listener)

@@ -1,4 +1,4 @@
-"""What a running search tells whoever watches it."""
+"""Progress of a running search, for its listener."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -42,19 +42,19 @@ class SearchStatus:
 
 
 class Listener(Protocol):
-    """Watches a search."""
+    """Receives the progress of a search."""
 
     def status(self, status: SearchStatus) -> None:
         """Show a snapshot."""
         ...
 
     def line(self, text: str) -> None:
-        """Show one line that should stay."""
+        """Print one line."""
         ...
 
 
 class SilentListener:
-    """Watches nothing."""
+    """Ignores all progress."""
 
     def status(self, status: SearchStatus) -> None:
         """Ignore the snapshot."""

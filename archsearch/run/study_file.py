@@ -1,4 +1,4 @@
-"""From a study file, or from a space alone, to the configuration of a search."""
+"""Reads a study file, or a space alone, into the configuration of a search."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from archsearch.arch import value_from
 from archsearch.errors import InputError
 from archsearch.resources import find_yaml
 from archsearch.run.config import SearchConfig, StudyFile
-from archsearch.run.settings import configured
+from archsearch.run.config_settings import configured
 from archsearch.settings import Setting
 from archsearch.train import Recipe
 from archsearch.yaml_source import load_yaml

@@ -1,6 +1,6 @@
 """The search: one engine (ask -> screen -> evaluate -> tell), its samplers and study.
 
-It knows nothing of networks; `archsearch.run` gives it those.
+It does not depend on networks; `archsearch.run` adds those.
 """
 
 import sys
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class _CallableModule(types.ModuleType):
-    """Lets people write ``archsearch.search(space, evaluate, ...)``."""
+    """A module that can be called: ``archsearch.search(space, evaluate, ...)``."""
 
     __call__ = staticmethod(search)
 

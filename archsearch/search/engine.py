@@ -1,4 +1,4 @@
-"""The search engine: ask -> screen -> evaluate -> tell, for whatever evaluates.
+"""The search engine: ask -> screen -> evaluate -> tell, for any evaluator.
 
 `archsearch.search.function_search` gives it a function, `archsearch.run.session` an evaluator of
 networks, which counts, measures latency and trains.
@@ -14,21 +14,21 @@ from archsearch.errors import RunError
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.patience import Patience
 from archsearch.search.rungs import Rungs
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import Params, SearchSpace
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a search ends.
+    """The limits that end a search.
 
     Attributes:
         trials: configurations to evaluate in all, those of earlier sessions included.
-        time_limit_s: begin nothing new after so many seconds; None for no limit.
-        patience: begin nothing new when so many configurations in a row have gained no
-            hypervolume; None for no such limit.
-        first_failures: a search whose first so many evaluations all fail is ended.
+        time_limit_s: begin nothing new after this many seconds; None for no limit.
+        patience: begin nothing new after this many configurations in a row without a
+            gain in hypervolume; None for no such limit.
+        first_failures: end the search if the first evaluations, this many, all fail.
     """
 
     trials: int
@@ -39,13 +39,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Policy:
-    """How results and proposals are ordered.
+    """The order of results and proposals.
 
     Attributes:
-        fill_first: results are used only when every worker has work, so that what a proposal
-            knows depends on no clock; otherwise as they come.
+        fill_first: results are used only when every worker has work, so that proposals do
+            not depend on timing; otherwise as they arrive.
         reuse_results: a configuration that is proposed again gets the recorded result; otherwise
-            the repeat is told without one.
+            a duplicate gets none.
         look_after: proposals in a row that need no evaluation, before results are looked at again.
         give_up_after: such proposals in a row after which nothing new is proposed any more.
         finish_one: one candidate at least goes on to the last rung.
@@ -61,18 +61,18 @@ class Policy:
 
 
 class Screening(Protocol):
-    """Judges proposals before they are evaluated.
+    """Screens proposals before they are evaluated.
 
     A trial travels as a frozen `Evaluation`: ``running`` while there is something to be done.
     """
 
     @property
     def ended(self) -> str:
-        """Why nothing new is worth proposing; empty while something is."""
+        """Why proposals end; empty while they go on."""
         ...
 
     def screen(self, proposed: Evaluation) -> Evaluation:
-        """Return a new proposal with what is quickly known of it; settled where that decides."""
+        """Return a new proposal with its cheap values; ended where they decide."""
         ...
 
     def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
@@ -82,11 +82,11 @@ class Screening(Protocol):
     def measure(
         self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
     ) -> list[Evaluation]:
-        """Measure what decides before an evaluation; settle what fails, return the rest."""
+        """Measure what is needed before an evaluation; end those that fail, and return the rest."""
         ...
 
     def rescue(self, search: "Engine") -> list[Evaluation]:
-        """Return something worth evaluating where no proposal was so far; see `Engine.try_out`.
+        """Return candidates when no proposal was feasible so far; see `Engine.try_out`.
 
         Raises:
             BudgetUnreachableError: there is nothing.
@@ -103,12 +103,12 @@ class Screening(Protocol):
 
     @property
     def remark(self) -> str:
-        """What there is to add when proposals end."""
+        """A remark to print when proposals end."""
         ...
 
 
 class Evaluator(Protocol):
-    """Evaluates candidates, remembers what it needs of them, and says what the study keeps."""
+    """Evaluates candidates, and returns the attributes that the study keeps."""
 
     def room(self, running: int) -> int:
         """Return how many evaluations should be begun now."""
@@ -130,8 +130,8 @@ class Evaluator(Protocol):
         """Return what the study keeps of a trial, plain data."""
         ...
 
-    def told(self, evaluation: Evaluation, log: TrialLog) -> None:
-        """Take note of a trial that was told."""
+    def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
+        """Note a finished trial."""
         ...
 
     def restored(self) -> Iterable[Evaluation]:
@@ -141,10 +141,10 @@ class Evaluator(Protocol):
 
 @dataclass
 class Watch:
-    """What a search shows while it goes on; by default nothing.
+    """Callbacks for the progress of a search; by default none.
 
     Attributes:
-        line: shows a line that should stay.
+        line: prints a line.
         show: shows a snapshot: what happens now, whether it must be seen, and every trial.
         hint: ends the sentence on a search whose first evaluations all failed.
     """
@@ -155,12 +155,12 @@ class Watch:
 
 
 class Engine:
-    """Drives one session of a search.
+    """Runs one session of a search.
 
     Args:
         space: what is searched.
         store: the study, with the sampler.
-        screening: judges proposals.
+        screening: screens proposals.
         evaluator: evaluates those that are worth it.
         rungs: fidelities; one for a search without.
         limits: when it ends.
@@ -195,7 +195,7 @@ class Engine:
         self._began = time.perf_counter()
 
     def restore(self) -> int:
-        """Take in the trials of earlier sessions; return how many were interrupted."""
+        """Restore the trials of earlier sessions; return how many were interrupted."""
         interrupted = self._store.recover()
         for evaluation in self._evaluator.restored():
             self.log.add(evaluation)
@@ -221,7 +221,7 @@ class Engine:
 
     @property
     def running(self) -> Collection[Evaluation]:
-        """What is being evaluated."""
+        """The evaluations in progress."""
         return self._running.values()
 
     def try_out(
@@ -231,13 +231,13 @@ class Engine:
         return self._screen(self._store.ask_for(params, origin), batch)
 
     def measure(self, batch: Sequence[Evaluation]) -> list[Evaluation]:
-        """Measure a batch, and tell what that settles; return the rest."""
+        """Measure a batch; record those that this ends, and return the rest."""
         return self._screening.measure(batch, self._tell)
 
-    # -- what is begun
+    # -- what is started
 
     def _fill(self) -> bool:
-        """Begin a promotion, or a batch of new evaluations; return whether anything was begun."""
+        """Begin a promotion, or a batch of new evaluations; return whether anything was started."""
         if self._evaluator.room(len(self._running)) <= 0:
             return False
         if self._promote():
@@ -337,7 +337,7 @@ class Engine:
         return list(batch.values())
 
     def _screen(self, proposed: Evaluation, batch: Mapping[str, Evaluation]) -> Evaluation | None:
-        """Return a new candidate; tell at once what is invalid, known, or settled by screening."""
+        """Return a new candidate; record invalid, known and refused ones at once."""
         if broken := self._space.problems(proposed.params):
             # from samplers that do not know the rules of the space
             self._store.tell_invalid(proposed.number, "; ".join(broken))
@@ -399,7 +399,7 @@ class Engine:
 
     def _tell(self, evaluation: Evaluation) -> None:
         self.log.tell(evaluation)
-        self._evaluator.told(evaluation, self.log)
+        self._evaluator.recorded(evaluation, self.log)
 
     def _why_ended(self) -> str:
         if self._is_late:

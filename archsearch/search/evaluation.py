@@ -1,4 +1,4 @@
-"""One trial of a search, from its proposal to its result: the value that the engine shares."""
+"""One trial of a search, from its proposal to its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Evaluation:
         values: objectives, constraints and known values by name; empty if it failed.
         feasible: whether every constraint is met.
         failure: why it failed; empty if it did not.
-        origin: how the proposal came about; ``promoted`` for one that was evaluated before at a
+        origin: how the proposal was made; ``promoted`` for one that was evaluated before at a
             lower fidelity.
         fidelity: at which it was evaluated; None in a search without rungs.
         candidate: number of the trial in which the configuration was first evaluated.

@@ -1,6 +1,6 @@
 """The search as a library: any discrete space, any function, one fidelity or several.
 
-`search` gives a function to the engine that `archsearch run` gives networks to.
+`search` runs the same engine as `archsearch run`, with a function in place of networks.
 """
 
 import functools
@@ -15,22 +15,22 @@ from dataclasses import replace
 from typing import Any
 
 from archsearch.errors import InputError, Problem
-from archsearch.search.arguments import Evaluate, check_arguments, check_evaluator
+from archsearch.search.argument_checks import Evaluate, check_arguments, check_evaluator
 from archsearch.search.engine import Engine, Limits, Policy
 from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.result import SearchResult
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
-from archsearch.search.samplers.surrogate.model_based import observe_complete
+from archsearch.search.samplers.surrogate.model_sampler import observe_complete
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
-from archsearch.search.store import CANDIDATE, StudyStore
-from archsearch.search.task import VALUES, KnownValue, Task
+from archsearch.search.search_task import VALUES, KnownValue, Task
+from archsearch.search.study_store import CANDIDATE, StudyStore
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 
 logger = logging.getLogger(__name__)
 
-#: proposals in a row that bring nothing new before a sampler that repeats itself is given up
+#: proposals in a row without a new configuration after which the search ends
 _MAX_REPEATS = 500
 _FIRST_FAILURES = 5
 _REASON, _STATE, _FIDELITY, _FIDELITIES = "reason", "state", "fidelity", "fidelities"
@@ -96,13 +96,13 @@ def search(
         sampler: a key of `archsearch.search.samplers.registry.SAMPLERS`; ``model`` is the default.
             All but ``model`` and ``random`` learn from the last rung alone.
         seed: of all proposals.
-        time_limit_s: begin nothing more after so long.
-        patience: stop when the front has gained no hypervolume for so many configurations.
+        time_limit_s: start nothing new after this many seconds.
+        patience: stop after this many configurations without a gain in hypervolume.
         storage: Optuna storage URL, to be resumed or looked at; None keeps the study in memory. A
             state is kept there if it is plain JSON data, such as the path of a checkpoint;
             otherwise a paused configuration is given None again after a restart.
         name: of the study.
-        listener: called with each trial when it is told.
+        listener: called with each trial when its result is recorded.
 
     Raises:
         InputError: the arguments do not fit together, or the evaluator does not return what it
@@ -163,7 +163,7 @@ def search(
 
 
 class _KnownValues:
-    """Screens by what needs no evaluation.
+    """Screens by the known values.
 
     Args:
         task: what is searched for.
@@ -180,7 +180,7 @@ class _KnownValues:
         self._task = task
 
     def screen(self, proposed: Evaluation) -> Evaluation:
-        """Compute what needs no evaluation; what breaks a limit by that is infeasible."""
+        """Compute the known values; a configuration that breaks a limit by them is infeasible."""
         values = self._task.known_values(proposed.params)
         over = self._task.violations(values)
         feasible = self._task.meets_known(proposed.params)
@@ -193,7 +193,7 @@ class _KnownValues:
         )
 
     def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
-        """Propose one at a time: each proposal knows all that came before it."""
+        """Propose one at a time, so that each proposal depends on all earlier ones."""
         return bool(batch)
 
     def measure(
@@ -220,7 +220,7 @@ class _FunctionEvaluator:
     """Evaluates with a function, in threads.
 
     Results are returned in the order in which they would come if workers were equally fast and a
-    unit of fidelity took the same time everywhere: what a proposal knows depends on no clock.
+    unit of fidelity took the same time everywhere: proposals do not depend on timing.
     """
 
     def __init__(
@@ -245,13 +245,13 @@ class _FunctionEvaluator:
         """Refuse to go on with a study of other fidelities.
 
         Raises:
-            InputError: it was begun with others.
+            InputError: it was started with others.
         """
         study = self._store.study
         now = list(self._rungs.fidelities) if self._rungs else []
         before = study.user_attrs.get(_FIDELITIES, [])
         if study.get_trials(deepcopy=False) and before != now:
-            rule = f"study '{study.study_name}' was begun with {before or 'none'}"
+            rule = f"study '{study.study_name}' was started with {before or 'none'}"
             raise InputError(Problem("fidelities", rule, now or None, "give another name"))
         if now:
             study.set_user_attr(_FIDELITIES, now)
@@ -333,7 +333,7 @@ class _FunctionEvaluator:
     def _fidelity(self, rung: int) -> float | None:
         return self._rungs.fidelities[rung] if self._rungs is not None else None
 
-    # -- what is told
+    # -- results
 
     def point(self, evaluation: Evaluation) -> Sequence[float] | None:
         """Return the objectives, smaller is better; None after a failure."""
@@ -370,7 +370,7 @@ class _FunctionEvaluator:
             kept[_STATE] = text
         return kept
 
-    def told(self, evaluation: Evaluation, log: TrialLog) -> None:
+    def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
         """Keep the state of a paused configuration, and call the listener."""
         if evaluation.state != "infeasible":
             self._note(evaluation)

@@ -1,4 +1,4 @@
-"""Whether a search still gains: hypervolume of what was told, against a corner that follows it."""
+"""Whether a search still improves: hypervolume of its results."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class Patience:
     """Counts trials since the front last gained hypervolume.
 
     Args:
-        trials: in a row without a gain that are too many; None never gives up.
+        trials: longest row of trials without a gain; None for no limit.
     """
 
     def __init__(self, trials: int | None) -> None:
@@ -46,7 +46,7 @@ class Patience:
         self._points.append(point)
         points = np.array(self._points, dtype=np.float64)
         if self._corner is None or (points[-1] > self._corner).any():
-            # the worst corner follows the worst seen; what was reached is counted afresh
+            # the reference point follows the worst result; the hypervolume is counted afresh
             span = np.maximum(np.ptp(points, axis=0), 1e-12)
             self._corner = points.max(axis=0) + 0.1 * span
             self._reached = hypervolume(points[:-1], self._corner) if len(points) > 1 else -1.0

@@ -1,4 +1,4 @@
-"""What a `search` found."""
+"""The result of a `search`."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ from archsearch.search.evaluation import Direction, Evaluation
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Everything a `search` found.
+    """The result of a `search`.
 
     Attributes:
         objectives: direction by name.
-        trials: every trial, in the order in which they were told.
+        trials: every trial, in the order of their results.
         stopped: why the search ended.
         study: the Optuna study.
         fidelities: of the rungs; empty in a search without.

@@ -1,4 +1,4 @@
-"""Which paused candidates go on to the next fidelity: asynchronous, for several objectives.
+"""Promotion of paused candidates to the next fidelity: asynchronous, for several objectives.
 
 A rung is a fidelity at which candidates are evaluated and then paused. The best share of those at a
 rung may go on, whenever they come to be among the best (asynchronous successive halving, Li et al.
@@ -68,7 +68,7 @@ class _Result:
 
 
 class Rungs:
-    """Remembers results by rung and says who is promoted next.
+    """Keeps results by rung, and chooses the next candidate to promote.
 
     Args:
         fidelities: of the rungs, increasing.
@@ -105,13 +105,13 @@ class Rungs:
             feasible: whether constraints are met.
         """
         self._begun[rung].add(candidate)
-        told = None if point is None else tuple(float(value) for value in point)
-        self._results[rung].append(_Result(candidate, told, feasible))
+        values = None if point is None else tuple(float(value) for value in point)
+        self._results[rung].append(_Result(candidate, values, feasible))
 
     def next(self, at_least: int = 0) -> tuple[int, int] | None:
         """Return the candidate to promote and the rung it goes to; None when there is none.
 
-        Higher rungs come first: what is nearly finished is finished.
+        Higher rungs come first, so that nearly finished candidates are finished.
 
         Args:
             at_least: of a rung that go on, however few are there.

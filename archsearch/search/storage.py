@@ -1,4 +1,4 @@
-"""Where the study of a run is: the run's own SQLite file, or an Optuna storage URL.
+"""The storage of a run's study: the run's own SQLite file, or an Optuna storage URL.
 
 A file is opened by its path and never through a URL, in which ``%``, ``?``, ``#`` and braces of
 a folder's name would have a meaning. A URL is shown and kept without its password.
@@ -102,7 +102,7 @@ class Storage:
         return hidden(text, self.url) if self.url else text
 
     @contextlib.contextmanager
-    def told(self, what: str, *also: type[Exception]) -> Iterator[None]:
+    def explain_errors(self, what: str, *also: type[Exception]) -> Iterator[None]:
         """Turn errors of the storage into a `RunError`: one sentence, without secrets.
 
         Args:
@@ -167,7 +167,7 @@ def storage_at(url: str) -> Storage:
 
 
 def storage_of_run(folder: Path, recorded: str) -> Storage:
-    """Return the storage of a run that was begun.
+    """Return the storage of a run that was started.
 
     Runs of earlier versions named their own study by its absolute path, which is wrong once the
     folder has moved: a path to a ``study.db`` is the run's own if one lies in its folder, or if the

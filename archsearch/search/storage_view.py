@@ -1,7 +1,7 @@
-"""A run's Optuna storage as another program may show it: read only, with more to see.
+"""A read-only view of a run's Optuna storage, with added attributes, for other programs.
 
-Optuna's tools read whatever a storage tells them. This one tells what the run's own storage
-holds, and adds to it in memory, so that nothing is written where a search may be at work.
+Optuna's tools read any storage. This one returns the contents of the run's own storage,
+with additions in memory, so that nothing is written where a search may be at work.
 """
 
 import threading
@@ -23,7 +23,7 @@ class ReadOnlyError(RunError):
 
 
 class Overlay(Protocol):
-    """What is shown in addition to the storage, or in place of it."""
+    """Additions to the storage, and replacements of its values."""
 
     def study_attrs(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the user attributes to show in place of ``attrs``."""
@@ -55,7 +55,7 @@ class StorageView(BaseStorage):
         self._writable = writable
         self._lock = threading.Lock()
         self._shown: dict[int, tuple[FrozenTrial, FrozenTrial]] = {}
-        with storage.told("cannot be read", Exception):
+        with storage.explain_errors("cannot be read", Exception):
             self._inner = storage.open() if writable else storage.open_to_read()
             self._study_id = self._inner.get_study_id_from_name(study_name)
 
@@ -65,7 +65,7 @@ class StorageView(BaseStorage):
         return int(self._study_id)
 
     def refresh(self) -> None:
-        """Forget what was shown of trials that have ended: the overlay tells them anew."""
+        """Clear the cache of finished trials: the overlay makes them anew."""
         with self._lock:
             self._shown.clear()
 

@@ -1,4 +1,4 @@
-"""Every trial of a search by configuration, and the one way to tell the study about another."""
+"""The log of trials by configuration; the only writer of results to the study."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.patience import Patience
 from archsearch.search.rungs import Rungs
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 
 #: objectives of a trial, smaller is better; None where it has none to compare
 Point = Callable[[Evaluation], Sequence[float] | None]
@@ -16,7 +16,7 @@ Attributes = Callable[[Evaluation], Mapping[str, Any]]
 
 
 class TrialLog:
-    """Remembers trials and tells them to the study.
+    """Keeps trials, and records them in the study.
 
     Args:
         store: the study.
@@ -27,7 +27,7 @@ class TrialLog:
 
     Attributes:
         counts: configurations by state, of each the latest.
-        trials: in the order in which they were told, repeats left out.
+        trials: in the order of their results, repeats left out.
     """
 
     def __init__(
@@ -73,18 +73,18 @@ class TrialLog:
         return None if found is None else (self._by_candidate[found[0]], found[1])
 
     def tell(self, evaluation: Evaluation) -> None:
-        """Tell the study how a trial ended, and its repeats that waited for it."""
+        """Record the end of a trial in the study, and of its duplicates that waited for it."""
         self._store.tell(evaluation, self._attributes(evaluation))
         self.add(evaluation)
         for number in self._waiting.pop(evaluation.digest, []):
             self._store.tell_repeat(number, evaluation, reuse=True)
 
     def wait_for(self, digest: str, number: int) -> None:
-        """Give trial ``number`` the result of a configuration that is being evaluated, later."""
+        """Let trial ``number``, a duplicate, wait for a configuration that is being evaluated."""
         self._waiting.setdefault(digest, []).append(number)
 
     def add(self, evaluation: Evaluation) -> None:
-        """Take in a trial that the study has."""
+        """Add a trial of the study."""
         before = self._latest.get(evaluation.digest)
         self._latest[evaluation.digest] = evaluation
         self._by_candidate[evaluation.candidate] = evaluation

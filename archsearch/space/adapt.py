@@ -1,7 +1,7 @@
 """Fit a space to a data set: other image size, channels and classes, the same choices."""
 
-from archsearch.space.load import space_from
 from archsearch.space.search_space import SearchSpace
+from archsearch.space.space_file import space_from
 from archsearch.yaml_source import YamlSource
 
 

@@ -8,7 +8,7 @@ apart for each set of shared parameters met, and these are multiplied in at the 
 import math
 
 from archsearch.space.nodes import Choice
-from archsearch.space.plan import Plan
+from archsearch.space.parameter_plan import Plan
 
 #: shared choices met; with the option taken where something depends on it, else -1
 State = frozenset[tuple[Choice, int]]
@@ -16,7 +16,7 @@ Counts = dict[State, int]
 
 
 def count_configurations(plan: Plan) -> int:
-    """Return how many configurations ``plan`` has, inactive parameters told apart by nothing."""
+    """Return how many configurations ``plan`` has, inactive parameters distinguished by nothing."""
     again = plan.met_again
     shared = frozenset(choice for choice in plan.choices if choice.name in again)
     memo: dict[Choice, Counts] = {}

@@ -5,7 +5,7 @@ from archsearch.space.parameter import Value
 from archsearch.space.written import Written
 
 
-def labels(options: list[Written]) -> tuple[Value, ...]:
+def option_labels(options: list[Written]) -> tuple[Value, ...]:
     """Return one label for each option.
 
     A scalar is its own label and null is ``none``. A mapping goes by its ``type`` (``on`` if it

@@ -1,4 +1,4 @@
-"""The way back: which parameters of a space make a given architecture.
+"""The inverse of a space: the parameters that make a given architecture.
 
 Each part of the tree (the stem; the width of a stage; the attention of a block) has few
 configurations. Each is put into the architecture in place of the part that is there, and fits if
@@ -14,7 +14,7 @@ from typing import Any
 from archsearch.arch import Arch, Block, Stage
 from archsearch.space.nodes import Fields, Items, Node, resolve, unfolded
 from archsearch.space.parameter import Params
-from archsearch.space.plan import plan_of
+from archsearch.space.parameter_plan import plan_of
 from archsearch.yaml_source import KeyPath
 
 #: keys of a stage that say one thing together

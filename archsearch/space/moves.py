@@ -8,7 +8,7 @@ from archsearch.arch import BrokenRule
 from archsearch.errors import InputError, Problem
 from archsearch.space.nodes import Choice
 from archsearch.space.parameter import Parameter, Params, Value
-from archsearch.space.plan import Plan
+from archsearch.space.parameter_plan import Plan
 from archsearch.yaml_source import dotted
 
 #: draws before a configuration is repaired instead of drawn anew

@@ -13,7 +13,7 @@ from typing import Any
 from archsearch.arch import Arch
 from archsearch.errors import Problem, nearest
 from archsearch.settings import indices, split_path
-from archsearch.space.written import DOMAIN_KEYS, merged, written
+from archsearch.space.written import DOMAIN_KEYS, merged, with_places
 from archsearch.yaml_source import KeyPath, YamlSource, dotted
 
 #: what the keys of problems begin with
@@ -102,8 +102,8 @@ def _write_out_defaults(data: dict[str, Any], names: tuple[str, ...]) -> None:
         stage = stages[index]
         # the stem makes the first map
         if isinstance(stage, dict) and not (key == "downsample" and index == 0):
-            default = written(copy.deepcopy(defaults[key]))
-            own = merged(default, written(stage[key])) if key in stage else default
+            default = with_places(copy.deepcopy(defaults[key]))
+            own = merged(default, with_places(stage[key])) if key in stage else default
             stage[key] = own.plain()
 
 

@@ -1,11 +1,11 @@
-"""Rules of a search: what an architecture must fulfil beyond being one."""
+"""Rules of a search, which an architecture must keep beyond being valid."""
 
 from archsearch.arch import Arch, BrokenRule, Spec, arch_problems
 from archsearch.arch.spec import Flag
 
 
 class SearchRules(Spec):
-    """Which architectures of a space are wanted; the ``rules:`` section of its file.
+    """Conditions on the architectures of a space; the ``rules:`` section of its file.
 
     Attributes:
         widths_do_not_shrink: no stage is narrower than the one before it.

@@ -1,4 +1,4 @@
-"""`SearchSpace`: what may vary, and the ways to move in it."""
+"""`SearchSpace`: its parameters, and the moves between configurations."""
 
 import copy
 import hashlib
@@ -18,7 +18,7 @@ from archsearch.space.matching import matches
 from archsearch.space.moves import Moves
 from archsearch.space.nodes import Choice, Node, resolve
 from archsearch.space.parameter import Parameter, Params, Value
-from archsearch.space.plan import plan_of
+from archsearch.space.parameter_plan import plan_of
 from archsearch.space.rules import SearchRules, broken_rules
 from archsearch.yaml_source import dotted
 
@@ -102,7 +102,7 @@ class SearchSpace:
         return Arch.model_validate(resolve(self.root, params))
 
     def problems(self, params: Params) -> list[str]:
-        """Return what is wrong with ``params``, in words; an empty list means valid."""
+        """Return the problems of ``params``, in words; an empty list means valid."""
         found = self._param_problems(params)
         if not found and not self.is_flat:
             found = [
@@ -230,7 +230,7 @@ class SearchSpace:
         """Return the exact number of configurations, inactive parameters dropped.
 
         Rules are not applied, and configurations that make equal networks (a window larger than
-        its map) are told apart; see `count_distinct`.
+        its map) are distinguished; see `count_distinct`.
         """
         return count_configurations(self.plan)
 

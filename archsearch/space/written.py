@@ -47,15 +47,15 @@ class Written:
         return self.value
 
 
-def written(data: Any, origin: KeyPath = ()) -> Written:
+def with_places(data: Any, origin: KeyPath = ()) -> Written:
     """Attach places to plain data read from YAML."""
     if isinstance(data, dict):
         # `lines` of a YamlSource are indexed by the text of a key
         return Written(
-            {key_text(k): written(v, (*origin, key_text(k))) for k, v in data.items()}, origin
+            {key_text(k): with_places(v, (*origin, key_text(k))) for k, v in data.items()}, origin
         )
     if isinstance(data, list):
-        return Written([written(each, (*origin, i)) for i, each in enumerate(data)], origin)
+        return Written([with_places(each, (*origin, i)) for i, each in enumerate(data)], origin)
     if data is None or isinstance(data, bool | int | str):
         return Written(data, origin)
     if isinstance(data, float) and math.isfinite(data):

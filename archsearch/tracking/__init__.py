@@ -1,4 +1,4 @@
-"""Results in the tools that people follow their experiments with; off unless asked for."""
+"""Logs results to experiment trackers; off by default."""
 
 from archsearch.tracking.entry import Entry, Point, Table
 from archsearch.tracking.registry import SINKS, Sink, check_sinks

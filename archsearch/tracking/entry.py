@@ -1,4 +1,4 @@
-"""What is logged: one search, trial, training or ablation, as plain values."""
+"""A tracking entry: one search, trial, training or ablation, as plain values."""
 
 import hashlib
 import json

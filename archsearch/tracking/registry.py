@@ -1,4 +1,4 @@
-"""The tools that results can be logged to, and what each of them must do."""
+"""The registry of trackers, and their interface."""
 
 import importlib
 import importlib.util
@@ -12,7 +12,7 @@ from archsearch.tracking.entry import Entry
 
 
 class Sink(Protocol):
-    """One tool. Its methods are called from one thread, and may fail as they like."""
+    """One tracker. Its methods are called from one thread, and may raise anything."""
 
     def write(self, entry: Entry, done: int, version: int) -> None:
         """Write an entry, or what is new of one.

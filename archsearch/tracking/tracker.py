@@ -1,4 +1,4 @@
-"""Hand entries to the tools, from a thread of its own; a tool that fails never ends a run."""
+"""Sends entries to the trackers from its own thread; a tracker that fails never ends a run."""
 
 import contextlib
 import json
@@ -26,8 +26,8 @@ _SILENT_S = 5.0
 class Tracker:
     """Logs entries; use as a context manager.
 
-    What each tool has is kept in a file of the folder: an entry that is logged again, as all of
-    them are when a run goes on, adds only what is new.
+    A file in the folder records what each tool has: an entry that is logged again, as all are
+    when a run goes on, adds only new points.
 
     Args:
         folder: of the results.

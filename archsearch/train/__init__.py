@@ -1,11 +1,10 @@
 """Train candidates: the recipe, the trainer, and what they are made of."""
 
-from archsearch.train.defaults import default_augmentation, default_recipe
+from archsearch.train.distributed import Ranks, open_ranks
 from archsearch.train.evaluation import Evaluation
-from archsearch.train.full import TrainingResult, train_fully
+from archsearch.train.full_training import TrainingResult, train_fully
 from archsearch.train.model_file import ModelFile, open_model_file
 from archsearch.train.precision import PrecisionChoice, choose_precision
-from archsearch.train.ranks import Ranks, open_ranks
 from archsearch.train.recipe import (
     Augmentation,
     Recipe,
@@ -14,11 +13,12 @@ from archsearch.train.recipe import (
     recipe_from,
     recipe_problems,
 )
+from archsearch.train.recipe_defaults import default_augmentation, default_recipe
 from archsearch.train.recipe_settings import with_settings
 from archsearch.train.seeding import derive_seed
 from archsearch.train.trainer import Trainer
 from archsearch.train.training_folder import TrainingFolder
-from archsearch.train.weights import load_weights, save_weights
+from archsearch.train.weight_files import load_weights, save_weights
 
 __all__ = [
     "Augmentation",

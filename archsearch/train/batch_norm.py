@@ -1,4 +1,4 @@
-"""Keep the running statistics of batch norm up with weights that change quickly."""
+"""Momentum of batch norm for short epochs."""
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from archsearch.arch import Spec
 from archsearch.data import Split
-from archsearch.train.feed import cut, open_feed
+from archsearch.train.batch_feed import cut, open_feed
 from archsearch.train.inputs import Normalization
 
 _BATCH = 256
 
 
 class Evaluation(Spec):
-    """How a network does on a split.
+    """Accuracy and loss of a network on a split.
 
     Attributes:
         accuracy: share of the images whose highest logit is their class.

@@ -1,4 +1,4 @@
-"""From bytes to what the network sees: augmented, normalised, mixed."""
+"""Network inputs from bytes: augmented, normalised, mixed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from torch import Tensor
 
 from archsearch.data import DataSplits
 from archsearch.data.splits import Indices
-from archsearch.train.augment import Draws, draw_augmentation, erase, shift_and_flip
-from archsearch.train.feed import cut
-from archsearch.train.ranks import Ranks
+from archsearch.train.augmentation import Draws, draw_augmentation, erase, shift_and_flip
+from archsearch.train.batch_feed import cut
+from archsearch.train.distributed import Ranks
 from archsearch.train.recipe import Augmentation
 from archsearch.train.seeding import derive_seed
 

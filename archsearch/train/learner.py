@@ -1,4 +1,4 @@
-"""A network with everything that changes it: optimiser, schedule, arithmetic, average."""
+"""A network in training, with optimiser, schedule, precision and weight average."""
 
 import copy
 from typing import Any
@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.train.batch_norm import follow_statistics
+from archsearch.train.distributed import ALONE, Ranks
 from archsearch.train.inputs import Mixing
 from archsearch.train.optimization import build_optimizer, build_schedule
 from archsearch.train.precision import PrecisionChoice, arithmetic
-from archsearch.train.ranks import ALONE, Ranks
 from archsearch.train.recipe import Recipe
 
 

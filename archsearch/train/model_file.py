@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archsearch.cost.target import module_of
+from archsearch.cost.measured_network import module_of
 from archsearch.errors import InputError, Problem
 from archsearch.user_code import UserFunction, load_function
 

@@ -1,4 +1,4 @@
-"""How a candidate is trained, as a frozen value that a YAML file can hold."""
+"""The training recipe, as a frozen value that a YAML file can hold."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ class Augmentation(Spec):
     """Random changes to the training images.
 
     Attributes:
-        translate: move by up to so many pixels each way; black comes in at the edges. Equal to a
+        translate: move by up to this many pixels each way; black comes in at the edges. Equal to a
             random crop of the image padded by as much.
         flip: mirror every second image, left and right.
         erase_probability: share of the images that lose a rectangle (random erasing).

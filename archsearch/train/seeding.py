@@ -15,7 +15,7 @@ def derive_seed(seed: int, *path: int | str) -> int:
     no other.
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
-    # the length tells apart paths that differ by a trailing zero only: numpy pads with zeros
+    # the length distinguishes paths that differ by a trailing zero only: numpy pads with zeros
     state = np.random.SeedSequence([seed, len(path), *words]).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 

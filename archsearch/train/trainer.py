@@ -15,21 +15,21 @@ from archsearch.data import DataSplits
 from archsearch.errors import DivergedError, InputError, Problem
 from archsearch.model import build_model
 from archsearch.record import EpochMetrics
-from archsearch.train.defaults import resolved
+from archsearch.train.batch_feed import open_feed
+from archsearch.train.compatibility import TakesImages, fit_problems
+from archsearch.train.distributed import ALONE, Ranks
 from archsearch.train.evaluation import Evaluation, Examination, Tally
-from archsearch.train.feed import open_feed
-from archsearch.train.fit import TakesImages, fit_problems
 from archsearch.train.inputs import Normalization, augmented, build_mixing, plan_epoch
 from archsearch.train.learner import Learner
 from archsearch.train.precision import PrecisionChoice, choose_precision
-from archsearch.train.ranks import ALONE, Ranks
 from archsearch.train.recipe import Augmentation, Recipe
+from archsearch.train.recipe_defaults import resolved
 from archsearch.train.seeding import derive_seed, isolated_rng, limited_threads
-from archsearch.train.weights import save_weights, weights_of
+from archsearch.train.weight_files import save_weights, weights_of
 
 # timing a step of each precision costs about as much as ten steps: at most 1 % of so many
 _STEPS_WORTH_TIMING = 1000
-# reading a loss from a CUDA device waits for it; once in so many steps that costs nothing
+# reading a loss from a CUDA device waits for it; once in this many steps that costs nothing
 _CHECK_EVERY = 50
 
 Build = Callable[..., nn.Module]
@@ -151,7 +151,7 @@ class Trainer:
                 ended = self._advance()
                 if time.perf_counter() - self._slice_began >= max_seconds:
                     break
-        # whoever gets control next may measure a latency
+        # what runs next may measure a latency
         self._settle()
         self._seconds += time.perf_counter() - self._slice_began
         return self._end_epoch() if ended else None

@@ -1,4 +1,4 @@
-"""The folder of one full training: what it is, where it stands, what came out."""
+"""The folder of one full training: configuration, checkpoint and results."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from archsearch.files import folder_problem, is_file, read_json, replacing, writ
 from archsearch.record import EpochMetrics
 from archsearch.train.trainer import Trainer
 
-#: a checkpoint at the end of each epoch, and within longer ones after so many seconds
+#: a checkpoint at the end of each epoch, and within longer ones after this many seconds
 CHECKPOINT_SECONDS = 600.0
 _NO_VALUE = object()
 
@@ -70,7 +70,7 @@ class TrainingFolder:
         return self._config.is_file() or not any(self.path.iterdir())
 
     def exists(self) -> bool:
-        """Return whether a training was begun in this folder."""
+        """Return whether a training was started in this folder."""
         return is_file(self._config)
 
     @property
@@ -80,10 +80,10 @@ class TrainingFolder:
         return str(begun.get("network", {}).get("function", "create_model"))
 
     def open(self, config: dict[str, Any]) -> None:
-        """Begin here, or go on if what is here was begun with an equal ``config``.
+        """Begin here, or go on if what is here was started with an equal ``config``.
 
         Raises:
-            InputError: it was begun with another, or the folder holds something else.
+            InputError: it was started with another, or the folder holds something else.
         """
         config = json.loads(json.dumps(config))
         if self._config.is_file():
@@ -115,7 +115,7 @@ class TrainingFolder:
 
 
 def _portable(begun: Any, now: Mapping[str, Any]) -> Any:
-    """Return what an earlier version noted as it would be noted now.
+    """Return the configuration of an earlier version in today's form.
 
     It named the data by their path, which another machine does not have, and did not describe the
     images.

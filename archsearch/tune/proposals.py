@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from archsearch.search.store import suggest
+from archsearch.search.study_store import suggest
 from archsearch.space import SearchSpace
 from archsearch.tune.study import Study, TuneStudy, tune_study
 
@@ -14,8 +14,8 @@ def tune_space(study: Study | TuneStudy | SearchSpace) -> Callable[[Any], None]:
 
     It asks an Optuna trial for the parameters that are active, and for no others: a window size
     is suggested only under an attention that has one. Rules between parameters (such as heads
-    that divide a width) cannot be told to Optuna; a proposal that breaks one fails when it is to
-    be trained.
+    that divide a width) cannot be expressed in Optuna; a proposal that breaks one fails when it is
+    to be trained.
 
     Args:
         study: a space, or what `tune_trainable` takes.

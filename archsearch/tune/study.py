@@ -1,4 +1,4 @@
-"""What Ray Tune's trials need of a study: space, data, recipe, budgets and latency target."""
+"""The study of Ray Tune's trials: space, data, recipe, budgets and latency target."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -11,7 +11,7 @@ from archsearch.cluster.worker import Worker
 from archsearch.cost import ArchCounts, Probe, count_arch
 from archsearch.errors import TrialError
 from archsearch.record import LatencyResult
-from archsearch.run.latency.first_look import first_looks
+from archsearch.run.latency.first_measurement import first_measurements
 from archsearch.run.latency.inference_memory import inference_bytes
 from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.tune.study import Study, TuneStudy, tune_study
@@ -92,7 +92,7 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
         study = self._study
         with Probe(study.device, study.latency.threads) as probe:
             measurer = LatencyMeasurer(probe, machine_lock(), study.latency)
-            look = first_looks(measurer, [self._arch], study.budgets.latency_ms)[0]
+            look = first_measurements(measurer, [self._arch], study.budgets.latency_ms)[0]
         if isinstance(look, TrialError):
             raise look
         return look.latency
@@ -113,10 +113,10 @@ def tune_trainable(study: Study | TuneStudy) -> type[tune.Trainable]:
 
     Its ``config`` is the active parameters of the study's space, as `tune_space` draws them. After
     every epoch it reports ``accuracy`` and ``val_loss`` on the validation split, ``train_loss``,
-    ``epoch``, ``latency_ms`` (measured in quiet, batch and threads as in the study), ``macs``,
-    ``params`` and ``digest``. It saves and restores checkpoints, and its process can be used
-    again (``TuneConfig(reuse_actors=True)``). A trial takes the study's threads as CPUs, and a GPU
-    if it trains on one: see `ray.tune.with_resources` for other shares.
+    ``epoch``, ``latency_ms`` (measured on a quiet machine, batch and threads as in the study),
+    ``macs``, ``params`` and ``digest``. It saves and restores checkpoints, and its process can be
+    used again (``TuneConfig(reuse_actors=True)``). A trial takes the study's threads as CPUs, and a
+    GPU if it trains on one: see `ray.tune.with_resources` for other shares.
 
     Args:
         study: `SearchConfig`, study file or name, or folder of a run; trials, sampler, early

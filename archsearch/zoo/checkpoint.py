@@ -14,9 +14,10 @@ from torch import Tensor
 
 from archsearch.errors import InputError, Problem
 
-#: keys under which training scripts put the weights, most wanted first: averaged ones, as in timm
+#: keys under which training scripts put the weights, preferred ones first: averaged ones, as in
+#: timm
 _WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "model", "state_dict", "module")
-#: what distributed and compiled networks put ahead of every key
+#: prefixes that distributed and compiled networks add to every key
 _PREFIXES = ("module.", "_orig_mod.")
 
 

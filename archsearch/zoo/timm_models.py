@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from archsearch.errors import InputError, Problem
 from archsearch.model import Network
 from archsearch.model.network import timm_config
-from archsearch.zoo.build import build
+from archsearch.zoo.builder import build
 from archsearch.zoo.catalog import arch, names
-from archsearch.zoo.load import convert_state
+from archsearch.zoo.official_weights import convert_state
 
 PREFIX = "archsearch_"
 
@@ -75,7 +75,7 @@ def _entry(name: str) -> Callable[..., nn.Module]:
         return model
 
     create.__name__ = create.__qualname__ = PREFIX + name
-    create.__doc__ = f"Build {name}; see `archsearch.zoo.build`."
+    create.__doc__ = f"Build {name}; see `archsearch.zoo.builder`."
     return create
 
 

@@ -44,7 +44,7 @@ def written() -> str:
     """Return all commands as Markdown."""
     parts = [_plain(HELP), "## archsearch", _tables(list(parameters(archsearch)))]
     for name in COMMANDS:
-        function = getattr(import_module(f"archsearch.cli.{name}"), name)
+        function = import_module(f"archsearch.cli.{name}").command
         known = list(parameters(function))
         usage = [f"archsearch {name}", *(p.name for p in known if p.panel == "Arguments")]
         parts += [f"## {name}", f"```text\n{' '.join(usage)} [OPTIONS]\n```"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.ablation.test_run import STUDY
+from tests.ablation.test_session import STUDY
 from tests.brief_measurements import COMMAND
 
 

@@ -98,7 +98,7 @@ def test_nothing_to_change_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (
             {"atention.sampler": "max"},
@@ -114,13 +114,13 @@ def test_nothing_to_change_changes_nothing() -> None:
         ({"attention": {"sampler": "max", "rate": 3}}, "attention.rate: is an unknown key"),
     ],
 )
-def test_an_override_that_cannot_be_is_refused(changes: dict[str, Any], told: str) -> None:
+def test_an_override_that_cannot_be_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         overridden(zoo.arch("edgevit_xxs"), changes)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_every_wrong_path_is_told_at_once() -> None:
+def test_every_wrong_path_is_reported_at_once() -> None:
     with pytest.raises(InputError) as caught:
         overridden(zoo.arch("edgevit_xxs"), {"a.b": 1, "c": 2})
     assert len(caught.value.problems) == 2

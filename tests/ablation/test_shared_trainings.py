@@ -12,7 +12,7 @@ from archsearch.cluster import EXECUTORS, InlineExecutor, Job, Trainings
 from archsearch.record import RunRecord
 from archsearch.run import Execution, Place, SearchConfig, load_run, run_search
 from archsearch.train import Recipe
-from tests.ablation.test_run import unmeasured
+from tests.ablation.test_session import unmeasured
 from tests.brief_measurements import make_brief
 
 RECIPE = Recipe(epochs=2, batch_size=50, warmup_epochs=0)
@@ -75,7 +75,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
             super().submit(job)
 
     monkeypatch.setitem(EXECUTORS, "inline", Watched)
-    monkeypatch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
+    monkeypatch.setattr("archsearch.ablation.session.measure_latencies", unmeasured)
     make_brief(monkeypatch)
     return made
 

@@ -129,12 +129,12 @@ def test_the_base_may_be_a_trial_of_a_run(tmp_path: Path, monkeypatch: pytest.Mo
     trial = TrialRecord(number=7, digest=arch.digest, arch=arch, state="complete")
     found = RunRecord(name="r", config={}, environment=current_environment(), trials=(trial,))
     (tmp_path / "r").mkdir()
-    monkeypatch.setattr("archsearch.ablation.base.load_run", lambda folder: found)
+    monkeypatch.setattr("archsearch.ablation.base_architecture.load_run", lambda folder: found)
     text = HEAD.replace("zoo:edgevit_xxs", "run:r#7")
     _, networks = opened(tmp_path, text + "variants: {a: {overrides: {sampler: max}}}\n")
     assert networks.base.arch.digest == arch.digest
-    told = refused(tmp_path, text.replace("#7", "#8") + "variants: {a: {}}\n")
-    assert "s.yaml:4: base.arch: must be a trial of run 'r' (0 to 7), but got 8" in told
+    message = refused(tmp_path, text.replace("#7", "#8") + "variants: {a: {}}\n")
+    assert "s.yaml:4: base.arch: must be a trial of run 'r' (0 to 7), but got 8" in message
 
 
 def test_a_variant_may_have_an_architecture_of_its_own(tmp_path: Path) -> None:
@@ -215,19 +215,19 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_with_its_line(tmp_path: Path, mistake: str) -> None:
-    text, told = MISTAKES[mistake]
-    assert told in refused(tmp_path, text)
+def test_a_mistake_is_reported_with_its_line(tmp_path: Path, mistake: str) -> None:
+    text, message = MISTAKES[mistake]
+    assert message in refused(tmp_path, text)
 
 
-def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     text = (
         "variants:\n  a: {overrides: {sampler: top_left}}\n  b: {overrides: {smpler: max}}\n"
         "seeds: 1\nrecipe: lightvi\n"
     )
-    told = refused(tmp_path, text)
+    message = refused(tmp_path, text)
     for part in ("variants.a:", "variants.b.overrides", "seeds:", "recipe:"):
-        assert part in told
+        assert part in message
 
 
 def test_one_seed_is_enough_without_intervals(tmp_path: Path) -> None:
@@ -237,8 +237,8 @@ def test_one_seed_is_enough_without_intervals(tmp_path: Path) -> None:
 
 def test_an_unknown_scale_is_refused(tmp_path: Path) -> None:
     text = "variants: {a: {overrides: {sampler: max}}}\nscales: {small: {image_size: 32}}\n"
-    told = refused(tmp_path, text, "smal")
-    assert told == "--scale: the study has no scale 'smal'; did you mean 'small'?"
+    message = refused(tmp_path, text, "smal")
+    assert message == "--scale: the study has no scale 'smal'; did you mean 'small'?"
 
 
 def test_a_search_is_sent_to_its_command() -> None:

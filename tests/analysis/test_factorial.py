@@ -84,7 +84,7 @@ def test_a_fraction_names_what_it_confounds():
     rows = [{n: "+" if s > 0 else "-" for n, s in zip(names, row, strict=True)} for row in signs]
     found = factorial_effects(factors, rows, np.arange(8.0))
     assert len(found.main) == 8
-    assert any("a x b and c x d cannot be told apart" in text for text in found.unclear)
+    assert any("a x b and c x d cannot be distinguished" in text for text in found.unclear)
     # of resolution III: each main effect looks like an interaction
     half = [row for row in rows if row["a"] == "+" or row["b"] == "+"][:4]
     with pytest.raises(InputError, match="main effects of 4 factors need at least 5"):

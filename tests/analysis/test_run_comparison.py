@@ -39,7 +39,7 @@ def test_runs_of_one_machine_protocol_and_data_are_comparable():
     assert comparable([A, B]) == ((0, 1),)
 
 
-def test_other_grounds_are_told_apart():
+def test_other_grounds_are_distinguished():
     machine = moved(A, cpu="another")
     data = A.model_copy(update={"config": {**A.config, "data": {"val": 999}}})
     assert comparable([A, machine, B, data]) == ((0, 2), (1,), (3,))

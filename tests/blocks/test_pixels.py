@@ -65,7 +65,7 @@ def test_pixel_stem_pads_what_patches_do_not_tile():
 
 
 def test_sine_waves_start_with_sine_of_zero_and_are_not_trained():
-    position = blocks.sinusoid_position(6, 2, class_token=True)
+    position = blocks.sinusoid_table(6, 2, class_token=True)
     assert not any(parameter.requires_grad for parameter in position.parameters())
     torch.testing.assert_close(position.class_table[0], torch.tensor([0.0, 1, 0, 1, 0, 1]))
     angle = torch.tensor(3.0)  # of the third token after the class token

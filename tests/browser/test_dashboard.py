@@ -2,9 +2,9 @@
 
 import pytest
 
-from archsearch.live import open_dashboard
+from archsearch.dashboard import open_dashboard
 from archsearch.run import RunFolder
-from tests.live.conftest import write_run
+from tests.dashboard.conftest import write_run
 from tests.report.synthetic_run import synthetic_run
 
 pytest.importorskip("optuna_dashboard")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from archsearch.dashboard import open_dashboard
 from archsearch.errors import InputError
-from archsearch.live import open_dashboard
 from archsearch.report.front_data import front_info
 from archsearch.run import load_run
 from tests.brief_measurements import COMMAND

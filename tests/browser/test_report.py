@@ -6,8 +6,8 @@ import pytest
 
 from archsearch.analysis import best, front_trials
 from archsearch.report import write_report
-from archsearch.report.comparison_page import write_comparison
 from archsearch.report.front_data import front_info
+from archsearch.report.run_comparison_page import write_comparison
 from tests.report.drawn_marks import drawn_marks
 from tests.report.synthetic_run import synthetic_run
 

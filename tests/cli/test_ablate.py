@@ -12,7 +12,7 @@ from archsearch.analysis import answers
 from archsearch.cli.app import main
 from archsearch.cli.console import out
 from archsearch.resources import resource_dir
-from tests.ablation.test_run import STUDY, unmeasured
+from tests.ablation.test_session import STUDY, unmeasured
 from tests.report.synthetic_ablation import synthetic_ablation
 
 
@@ -20,7 +20,7 @@ from tests.report.synthetic_ablation import synthetic_ablation
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(out, "width", 400)
-    monkeypatch.setattr("archsearch.ablation.run.measure_latencies", unmeasured)
+    monkeypatch.setattr("archsearch.ablation.session.measure_latencies", unmeasured)
     (tmp_path / "s.yaml").write_text(STUDY)
     return tmp_path
 
@@ -84,11 +84,11 @@ def test_the_shipped_studies_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert "digits_5ms" not in printed, "a search is no ablation"
 
 
-def test_every_wrong_option_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    told = refused(capsys, "ablate", "s.yaml", "--format", "cvs", "--until-clear", "--limit", "0")
-    assert len(told) == 3
-    assert "--format: must be one of table, md, latex, csv, json, but got 'cvs'" in told[0]
-    assert "did you mean 'csv'?" in told[0]
+def test_every_wrong_option_is_reported_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    output = refused(capsys, "ablate", "s.yaml", "--format", "cvs", "--until-clear", "--limit", "0")
+    assert len(output) == 3
+    assert "--format: must be one of table, md, latex, csv, json, but got 'cvs'" in output[0]
+    assert "did you mean 'csv'?" in output[0]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_each_command_has_help_and_its_module(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    function = getattr(importlib.import_module(f"archsearch.cli.{name}"), name)
+    function = importlib.import_module(f"archsearch.cli.{name}").command
     assert inspect.getdoc(function)
     text = run(capsys, name, "--help")
     assert text.count("--") >= 2

@@ -13,14 +13,14 @@ import typer
 
 from archsearch.cli import completion
 from archsearch.cli.app import COMMANDS, build_app
+from archsearch.cli.command_signature import parameters_of, stand_in
 from archsearch.cli.completion import completer_of, rejoined
-from archsearch.cli.signature import parameters_of, stand_in
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.data import DATA_NAMES
 from archsearch.export import Format
 from archsearch.report.plain_table import FORMATS
 from archsearch.resources import resource_names
-from archsearch.run.config import Execution
+from archsearch.run.execution_options import Execution
 from archsearch.search import SAMPLERS
 from archsearch.zoo import names as zoo_names
 
@@ -56,7 +56,7 @@ def offered(line: str, folder: Path | None = None, **environment: str) -> list[s
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_stand_in_has_the_parameters_of_the_command(command: str) -> None:
-    function = getattr(importlib.import_module(f"archsearch.cli.{command}"), command)
+    function = importlib.import_module(f"archsearch.cli.{command}").command
 
     def shape(target: Any) -> list[tuple[Any, ...]]:
         app = typer.Typer(add_completion=False)

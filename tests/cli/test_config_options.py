@@ -10,9 +10,9 @@ from pydantic import Field
 from archsearch.ablation import Study
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
-from archsearch.cli.ablate import ablate
+from archsearch.cli.ablate import command as ablate
 from archsearch.cli.config_options import given_values, options_of
-from archsearch.cli.run import run
+from archsearch.cli.run import command as run
 from archsearch.option import BUDGET, SEARCH, Option, options_in
 from archsearch.run import Execution, SearchConfig
 from archsearch.settings import nested

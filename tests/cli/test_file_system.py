@@ -16,9 +16,9 @@ from archsearch.errors import InputError
 from archsearch.run import RunFolder, load_run
 from archsearch.run.config import SearchConfig
 from archsearch.run.execution import log_to
-from archsearch.run.latency.table import keep_table
-from archsearch.run.prepare import Place, prepare
-from tests.live.conftest import write_run
+from archsearch.run.latency.run_table import keep_table
+from archsearch.run.preparation import Place, prepare
+from tests.dashboard.conftest import write_run
 from tests.report.synthetic_run import synthetic_run
 from tests.run.conftest import Recorder
 
@@ -78,17 +78,17 @@ def test_an_impossible_output_is_a_problem(
     words, option = WRITERS[command]
     before = sorted(place.rglob("*"))
     assert ended(*words, output) == 2
-    told = capsys.readouterr().err
-    assert f"{option}: " in told
-    assert IMPOSSIBLE[output] in told
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert f"{option}: " in output
+    assert IMPOSSIBLE[output] in output
+    assert "Traceback" not in output
     assert sorted(place.rglob("*")) == before
 
 
-def test_it_is_told_with_the_other_problems(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_reported_with_the_other_problems(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["run", "tiny", "--runs-dir", "taken", "--data", "digit", "--storage", "what"]
     assert ended(*words, "--sampler", "evolutoin") == 2
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     for part in (
         "4 problems",
         "--runs-dir: ",
@@ -96,7 +96,7 @@ def test_it_is_told_with_the_other_problems(capsys: pytest.CaptureFixture[str]) 
         "--storage: ",
         "must be a known sampler",
     ):
-        assert part in told
+        assert part in output
 
 
 @pytest.mark.parametrize("command", ["report", "export"])
@@ -115,9 +115,9 @@ def test_what_cannot_be_read_is_a_problem(
     command: str, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ended(command, target) == 2
-    told = capsys.readouterr().err
-    assert "error: " in told
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert "error: " in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, 9999])
@@ -129,9 +129,9 @@ def test_what_nobody_foresaw_is_a_sentence(
 
     monkeypatch.setattr("archsearch.cli.front.load_run", refuse)
     assert ended("front", "first") == 1
-    told = capsys.readouterr().err
-    assert told.startswith("failed: some/file: ")
-    assert told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("failed: some/file: ")
+    assert output.count("\n") == 1
 
 
 def test_a_full_disk_under_the_page(
@@ -142,8 +142,10 @@ def test_a_full_disk_under_the_page(
 
     monkeypatch.setattr("archsearch.files.Path.write_bytes", full)
     assert ended("report", "first") == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"failed: {Path('runs/first/report.html')}: the disk is full; free some")
+    output = capsys.readouterr().err
+    assert output.startswith(
+        f"failed: {Path('runs/first/report.html')}: the disk is full; free some"
+    )
     assert not list((place / "runs" / "first").glob(".*"))
 
 
@@ -203,8 +205,8 @@ def test_a_log_on_a_full_disk_prints_no_traceback(capfd: pytest.CaptureFixture[s
 
     with log_to(Path("/dev/full")):
         logging.getLogger("archsearch.test").warning("x" * 100_000)
-    told = capfd.readouterr()
-    assert told.err == ""
+    output = capfd.readouterr()
+    assert output.err == ""
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "study.db"])

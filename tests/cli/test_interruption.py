@@ -102,9 +102,9 @@ def test_a_lost_interruption_ends_by_force_and_still_says_how_to_go_on() -> None
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=30)
+        _, output = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert told.strip() == "interrupted; go on with X"
+    assert output.strip() == "interrupted; go on with X"
 
 
 def test_a_second_signal_ends_at_once() -> None:
@@ -115,6 +115,6 @@ def test_a_second_signal_ends_at_once() -> None:
         os.kill(process.pid, signal.SIGTERM)
         time.sleep(0.3)
         os.kill(process.pid, signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, output = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert told.strip() == "interrupted; go on with X"
+    assert output.strip() == "interrupted; go on with X"

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from archsearch.cli.app import main
-from archsearch.live.server import build_application
+from archsearch.dashboard.server import build_application
 from archsearch.record import RunRecord
 from archsearch.run import RunFolder, SilentListener, load_run
-from archsearch.run.prepare import Place, locate
+from archsearch.run.preparation import Place, locate
 from archsearch.run.session import _go_on
-from tests.live.conftest import write_run
+from tests.dashboard.conftest import write_run
 from tests.odd_names import ODD_NAMES
 from tests.report.synthetic_run import synthetic_run
 
@@ -101,14 +101,14 @@ def test_every_command_reads_it(
                 for word in COMMANDS[command]
             ]
         )
-    told = capsys.readouterr()
-    assert ended.value.code == 0, told.err
+    output = capsys.readouterr()
+    assert ended.value.code == 0, output.err
     for path in [*(tmp_path / "out").rglob("*"), folder.report]:
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             for private in ("/home/author", str(tmp_path), "secret-project"):
                 assert private not in text, f"{path.name} tells where its author keeps things"
-    assert "/home/author" not in told.out
+    assert "/home/author" not in output.out
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -187,10 +187,10 @@ def test_any_name_of_its_folder(
     ):
         with pytest.raises(SystemExit) as ended:
             main(words)
-        told = capsys.readouterr()
-        assert ended.value.code == 0, told.err
+        output = capsys.readouterr()
+        assert ended.value.code == 0, output.err
         if "--json" in words:
-            assert json.loads(told.out)
-    assert f"report: {output}" in told.out.replace("\n", ""), "the path is printed as it is"
+            assert json.loads(output.out)
+    assert f"report: {output}" in output.out.replace("\n", ""), "the path is printed as it is"
     page = output.read_text(encoding="utf-8")
     assert "<b>&amp;" not in page.partition("<script")[0].replace("&lt;b&gt;&amp;amp;", "")

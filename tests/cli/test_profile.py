@@ -60,9 +60,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def profiled(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
     with pytest.raises(SystemExit) as ended:
         main(["profile", *arguments, "--no-latency", "--json"])
-    told = capsys.readouterr()
-    assert ended.value.code == 0, told.err
-    found: dict[str, object] = json.loads(told.out)
+    output = capsys.readouterr()
+    assert ended.value.code == 0, output.err
+    found: dict[str, object] = json.loads(output.out)
     return found
 
 
@@ -174,7 +174,7 @@ def test_fvcore_stands_beside_our_count_of_networks_of_others(
 def test_what_fvcore_counts_otherwise_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["profile", "model.py:training", "--input", "3,8,8", "--no-latency"])
-    told = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     # 1 x 1 convolution of 3 to 8 channels on 64 pixels, and 2 operations a value in the norm
-    assert "MACs 1,536 " in told
-    assert "MACs, fvcore 2,560; 1,024 of them for batch norm, which hold no MACs here" in told
+    assert "MACs 1,536 " in output
+    assert "MACs, fvcore 2,560; 1,024 of them for batch norm, which hold no MACs here" in output

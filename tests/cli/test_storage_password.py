@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from archsearch.cli.app import main
-from archsearch.cli.password import without_password
+from archsearch.cli.storage_password import without_password
 from archsearch.report import write_report
 from archsearch.run import Place, SearchConfig, load_run, prepare
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 from tests.search.test_storage import PASSWORD, URL, VaultDialect
 
 SHOWN = "vault://user@host/db"
@@ -75,10 +75,10 @@ def test_a_run_does_not_change_its_storage(
     words = ["run", "tiny", "--limit", "100", "--name", "mine"]
     with pytest.raises(SystemExit) as ended:
         main([*words, "--storage", URL])
-    told = capfd.readouterr()
+    output = capfd.readouterr()
     assert ended.value.code == 2
-    assert f"run 'mine' was begun with study.db (got '{SHOWN}'" in told.err
-    check_clean(vault, *told)
+    assert f"run 'mine' was started with study.db (got '{SHOWN}'" in output.err
+    check_clean(vault, *output)
     # the environment is for new runs, and for the passwords of old ones
     monkeypatch.setenv("ARCHSEARCH_STORAGE", URL)
     assert prepare(CONFIG, Place(name="mine")).storage == prepared.folder.own_storage
@@ -95,12 +95,13 @@ def test_a_database_without_an_answer(
     monkeypatch.setattr(VaultDialect, "file", "")
     with pytest.raises(SystemExit) as ended:
         main([*words, "run", "tiny", "--limit", "100", "--storage", URL, "--name", "mine"])
-    told = capfd.readouterr()
+    output = capfd.readouterr()
     assert ended.value.code == 2
     assert (
-        f"--storage: cannot be reached: no answer from {SHOWN.split('user')[0]}user:***" in told.err
+        f"--storage: cannot be reached: no answer from {SHOWN.split('user')[0]}user:***"
+        in output.err
     )
-    check_clean(vault, *told)
+    check_clean(vault, *output)
     assert not (vault / "runs").exists(), "nothing is written"
 
 
@@ -114,10 +115,10 @@ def test_reading_without_an_answer(
     monkeypatch.setattr(VaultDialect, "file", "")
     with pytest.raises(SystemExit) as ended:
         main([command, "mine"])
-    told = capfd.readouterr()
+    output = capfd.readouterr()
     assert ended.value.code == 2
-    assert "cannot be read" in told.err
-    check_clean(vault, *told)
+    assert "cannot be read" in output.err
+    check_clean(vault, *output)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_no_process_shows_it() -> None:
     """The program replaces itself before it imports or starts anything."""
     code = (
         "import sys, os\n"
-        "from archsearch.cli.password import hide_password\n"
+        "from archsearch.cli.storage_password import hide_password\n"
         "hide_password()\n"
         "print(open('/proc/self/cmdline').read().replace(chr(0), ' '))\n"
         "print(os.environ['ARCHSEARCH_STORAGE'])"

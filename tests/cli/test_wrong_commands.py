@@ -176,12 +176,12 @@ def test_wrong_command(command: str, folder: Path, capsys: pytest.CaptureFixture
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(SystemExit) as ended:
         main(words_of(command))
-    told = capsys.readouterr()
-    assert ended.value.code == 2, told.err
-    assert (told.out, "Traceback" in told.err) == ("", False)
+    output = capsys.readouterr()
+    assert ended.value.code == 2, output.err
+    assert (output.out, "Traceback" in output.err) == ("", False)
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     assert after == before, "wrong input must leave nothing behind"
-    lines = [line for line in told.err.splitlines() if line.startswith("error: ")]
+    lines = [line for line in output.err.splitlines() if line.startswith("error: ")]
     said = sorted(line.removeprefix("error: ") for line in lines)
     expected = sorted(COMMANDS[command])
     assert len(said) == len(expected), said

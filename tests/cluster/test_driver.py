@@ -87,7 +87,7 @@ def test_equal_jobs_are_trained_once_and_each_is_answered(tmp_path: Path) -> Non
     assert epochs == [0, 0, 1, 1]
 
 
-def test_a_failure_is_told_and_not_kept(tmp_path: Path) -> None:
+def test_a_failure_is_reported_and_not_kept(tmp_path: Path) -> None:
     failing = FakeExecutor(fail=lambda job: "boom" if job.seed == 1 else "")
     found = Outcomes()
     with driver_of(failing, tmp_path / "a") as driver:

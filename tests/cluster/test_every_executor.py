@@ -26,7 +26,7 @@ from archsearch.cluster import (
 from archsearch.cluster.job import build_network
 from archsearch.errors import TrialError
 from archsearch.record import EpochMetrics
-from archsearch.run.config import Execution
+from archsearch.run.execution_options import Execution
 from archsearch.train import Recipe, Trainer
 from tests.cluster.drivers import few_digits, small_archs
 
@@ -72,7 +72,7 @@ def executor(
 
 
 @dataclass
-class Told:
+class Outcome:
     """Everything that was said about one job."""
 
     epochs: list[EpochMetrics] = field(default_factory=list)
@@ -102,20 +102,20 @@ def events(executor: Executor, jobs: int) -> Iterator[Event]:
             yield event
 
 
-def trained(executor: Executor, *jobs: Job) -> list[Told]:
+def trained(executor: Executor, *jobs: Job) -> list[Outcome]:
     """Train ``jobs``; return for each what was said about it."""
-    told = {id(job): Told() for job in jobs}
+    outcomes = {id(job): Outcome() for job in jobs}
     for job in jobs:
         executor.submit(job)
     for event in events(executor, len(jobs)):
         # an event carries the job that was submitted, not a copy
-        own = told[id(event.job)]
+        own = outcomes[id(event.job)]
         assert not own.ends, "after its end nothing is said of a job"
         if isinstance(event, EpochEvent):
             own.epochs.append(event.metrics)
         else:
             own.ends.append(event)
-    return list(told.values())
+    return list(outcomes.values())
 
 
 def plain(curve: tuple[EpochMetrics, ...] | list[EpochMetrics]) -> list[tuple[int, float, float]]:
@@ -136,12 +136,12 @@ def alone(network: Arch | Own, seed: int) -> tuple[Trainer, list[EpochMetrics]]:
 
 def test_each_job_is_reported_epoch_by_epoch_and_ends_once(executor: Executor) -> None:
     jobs = [Job(number, arch, RECIPE, number) for number, arch in enumerate(ARCHS)]
-    for job, told in zip(jobs, trained(executor, *jobs), strict=True):
-        end = told.finished
+    for job, outcome in zip(jobs, trained(executor, *jobs), strict=True):
+        end = outcome.finished
         assert end.job is job
         assert end.is_whole
         assert end.precision == "float32"
-        assert plain(told.epochs) == plain(end.curve)
+        assert plain(outcome.epochs) == plain(end.curve)
         assert [each.epoch for each in end.curve] == [1, 2, 3]
     assert (executor.waiting, executor.running) == (0, 0)
     assert executor.next_event(0) is None
@@ -149,10 +149,10 @@ def test_each_job_is_reported_epoch_by_epoch_and_ends_once(executor: Executor) -
 
 @pytest.mark.parametrize("network", [ARCHS[1], Own()], ids=["architecture", "own"])
 def test_a_network_is_trained_as_it_is_alone(executor: Executor, network: Arch | Own) -> None:
-    (told,) = trained(executor, Job(0, network, RECIPE, 7))
+    (outcomes,) = trained(executor, Job(0, network, RECIPE, 7))
     expected, curve = alone(network, 7)
-    assert plain(told.finished.curve) == plain(curve)
-    weights = load(told.finished.saved())
+    assert plain(outcomes.finished.curve) == plain(curve)
+    weights = load(outcomes.finished.saved())
     assert weights.keys() == expected.model.state_dict().keys()
     for name, value in expected.model.state_dict().items():
         assert weights[name].equal(value), name
@@ -205,8 +205,8 @@ def test_a_paused_training_ends_as_one_that_never_rested(executor: Executor) -> 
 
 def test_time_is_accounted_for(executor: Executor) -> None:
     before = executor.time.training
-    (told,) = trained(executor, Job(0, ARCHS[0], RECIPE, 0))
-    spent = sum(each.seconds for each in told.finished.curve)
+    (outcomes,) = trained(executor, Job(0, ARCHS[0], RECIPE, 0))
+    spent = sum(each.seconds for each in outcomes.finished.curve)
     assert executor.time.training - before >= 0.9 * spent
     assert executor.time.lost == 0
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from archsearch.activity import BOARD
-from archsearch.cluster import QuietLock, quiet
-from archsearch.cluster.lock_holder import Holder, find_holders, read_note
+from archsearch.cluster import QuietLock, quiet_lock
+from archsearch.cluster.lock_holder import LockHolder, find_holders, read_note
 from archsearch.errors import NotQuietError
 
 #: what another process leaves on disk, written by hand: it starts at once, without our libraries
@@ -46,7 +46,7 @@ def hold(folder: Path, how: str, script: Path | None = None, *words: str) -> sub
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quiet, "_GRACE_S", 0.2)
+    monkeypatch.setattr(quiet_lock, "_GRACE_S", 0.2)
 
 
 @pytest.fixture(params=["measuring", "training"])
@@ -139,12 +139,15 @@ def test_the_wait_is_shown(holder: subprocess.Popen[str], tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("holder", "text"),
     [
-        (Holder(7, ""), "process 7, which has ended; one that it started keeps the lock"),
-        (Holder(7, "archsearch run x", "measuring", 65), "archsearch run x, measuring for 1:05"),
-        (Holder(7, "python"), "process 7, python"),
+        (LockHolder(7, ""), "process 7, which has ended; one that it started keeps the lock"),
+        (
+            LockHolder(7, "archsearch run x", "measuring", 65),
+            "archsearch run x, measuring for 1:05",
+        ),
+        (LockHolder(7, "python"), "process 7, python"),
     ],
 )
-def test_what_is_said_of_a_holder(holder: Holder, text: str) -> None:
+def test_what_is_said_of_a_holder(holder: LockHolder, text: str) -> None:
     assert text in str(holder)
 
 

@@ -10,9 +10,9 @@ import pytest
 import ray
 
 from archsearch.activity import BOARD
-from archsearch.cluster import InlineExecutor, PoolOptions, never_stop, ray_pool, ray_start
-from archsearch.cluster.executors import start_executor
-from archsearch.cluster.ray_pool import RayPool
+from archsearch.cluster import InlineExecutor, PoolOptions, never_stop, ray_executor, ray_start
+from archsearch.cluster.executor_registry import start_executor
+from archsearch.cluster.ray_executor import RayExecutor
 from archsearch.cluster.ray_start import start_ray, store_arguments
 from archsearch.errors import RunError
 from archsearch.machine import MachineLimits
@@ -127,19 +127,19 @@ def test_an_interruption_ends_the_wait(
     assert time.monotonic() - began < 5
 
 
-def pool_of(*phases: str) -> RayPool:
+def pool_of(*phases: str) -> RayExecutor:
     """Return a pool that has no Ray, with workers in these phases."""
-    pool = RayPool.__new__(RayPool)
+    pool = RayExecutor.__new__(RayExecutor)
     pool.num_workers = len(phases)
     pool._broken = None
     pool._ready_at = None
     pool._start_limit_s = 60.0
-    pool._slots = [ray_pool._Slot(None, None, phase) for phase in phases]
+    pool._slots = [ray_executor._Slot(None, None, phase) for phase in phases]
     return pool
 
 
 def test_training_begins_with_the_workers_that_are_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_pool, "_OTHERS_S", 0.3)
+    monkeypatch.setattr(ray_executor, "_OTHERS_S", 0.3)
     pool = pool_of("free", "loading")
     pool.wait_ready()
     assert pool._ready_at is not None
@@ -155,14 +155,14 @@ def test_a_worker_that_cannot_start_is_tried_again_and_then_left_out(
 ) -> None:
     pool = pool_of("loading", "free")
     monkeypatch.setattr(
-        pool, "_new_slot", lambda starts=1: ray_pool._Slot(None, None, starts=starts)
+        pool, "_new_slot", lambda starts=1: ray_executor._Slot(None, None, starts=starts)
     )
-    for _ in range(ray_pool._MAX_STARTS):
+    for _ in range(ray_executor._MAX_STARTS):
         assert len(pool._slots) == 2
         pool._start_again(pool._slots[0], "it died")
     assert [slot.phase for slot in pool._slots] == ["free"]
     del pool._slots[0]
-    pool._slots = [ray_pool._Slot(None, None, starts=ray_pool._MAX_STARTS)]
+    pool._slots = [ray_executor._Slot(None, None, starts=ray_executor._MAX_STARTS)]
     with pytest.raises(RunError, match="no worker could be started: it died"):
         pool._start_again(pool._slots[0], "it died")
 
@@ -184,7 +184,7 @@ def test_this_process_trains_where_ray_does_not_start(
         def close(self) -> None:
             closed.append(stage)
 
-    monkeypatch.setattr(ray_pool, "RayPool", Broken)
+    monkeypatch.setattr(ray_executor, "RayExecutor", Broken)
     lines: list[str] = []
     data = few_digits()
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from archsearch.cost import count_macs, count_macs_fvcore, count_params
-from archsearch.cost.operators import MAC_HANDLES, ZERO_MAC_NAMES
+from archsearch.cost.operator_macs import MAC_HANDLES, ZERO_MAC_NAMES
 
 
 class _Call(nn.Module):

@@ -20,8 +20,8 @@ from archsearch.cost.device import (
 from archsearch.cost.runtimes.onnx import provider_for
 from archsearch.errors import InputError
 from archsearch.run import LatencyTarget, Place, SearchConfig, prepare
-from archsearch.run.config import Execution
 from archsearch.run.execution import num_workers
+from archsearch.run.execution_options import Execution
 
 CARDS = ("Tesla T4", "NVIDIA L4")
 
@@ -159,11 +159,11 @@ def test_every_command_refuses_a_wrong_device(
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--device", device])
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
     expected = "no CUDA device can be used here" if device.startswith("cuda") else "cuda:N"
-    assert expected in told
-    assert "device: " in told
+    assert expected in output
+    assert "device: " in output
 
 
 @pytest.fixture

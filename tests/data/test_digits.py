@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from archsearch.data import load_data
-from archsearch.data.resize import resize_images
+from archsearch.data.array_resizing import resize_images
 
 
 def as_rows(split) -> set[bytes]:

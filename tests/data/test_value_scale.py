@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from archsearch.data import ValueRange, ValueScale, describe_data, load_data
-from archsearch.data import decoding as decoding_module
+from archsearch.data import folder_decoder as decoding_module
 from archsearch.data.value_scale import Extent, decide_scale
 from archsearch.errors import InputError
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from archsearch.arch import Arch
 from archsearch.export.description import Origin, module_docstring
-from archsearch.export.python_source import python_source
+from archsearch.export.python_source import network_source
 from archsearch.space import load_space
 
 
@@ -208,7 +208,7 @@ def random_archs(space: str, count: int, seed: int) -> list[Arch]:
 @cache
 def written(arch: Arch, **options: bool) -> str:
     """Return the exported file of an architecture."""
-    return python_source(arch, module_docstring(arch, Origin()), **options)
+    return network_source(arch, module_docstring(arch, Origin()), **options)
 
 
 def ruff(*arguments: str) -> str:

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from archsearch.export.proof import load_source
 from archsearch.model import build_model
-from archsearch.train.weights import load_weights, save_weights
+from archsearch.train.weight_files import load_weights, save_weights
 
 
 @pytest.fixture(scope="module", params=["lightvit", "locality", "edgevit"])

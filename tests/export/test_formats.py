@@ -13,9 +13,9 @@ from archsearch.errors import InputError
 from archsearch.export import ExportError, Format, Origin, export_model, graph_file
 from archsearch.export.graph_file import export_graph
 from archsearch.export.proof import prove_python, randomize
-from archsearch.export.python_source import python_source
+from archsearch.export.python_source import network_source
 from archsearch.model import build_model
-from archsearch.train.weights import save_weights
+from archsearch.train.weight_files import save_weights
 from tests.export.export_archs import ARCHS, WINDOW_GLOBAL, arch, random_archs, ruff, stage
 from tests.report.synthetic_run import synthetic_run
 
@@ -30,7 +30,7 @@ CONVOLUTIONS = arch(
 
 
 def timm_source(name, registered=""):
-    return python_source(ARCHS[name], name, kind="timm", name=registered or f"small_{name}")
+    return network_source(ARCHS[name], name, kind="timm", name=registered or f"small_{name}")
 
 
 def imported(path, name):
@@ -210,7 +210,7 @@ def test_weights_and_card_go_beside_the_file(origin, tmp_path):
     for expected in (
         "# digits",
         "within 5 ms",
-        "interval of this sitting",
+        "interval of this session",
         origin.run.environment.cpu,
         "minus the mean (0.3059) and divided by the deviation (0.3236)",
         "Classes in order: 0, 1, 2",

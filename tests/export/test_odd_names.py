@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from archsearch.export.description import Origin, module_docstring
-from archsearch.export.images import images_of
-from archsearch.export.model_card import model_card, with_part
+from archsearch.export.image_settings import images_of
+from archsearch.export.model_card import card_text, with_part
 from archsearch.export.selection import identifier
-from archsearch.run.shareable import shareable
-from tests.export.test_files import SMALL
+from archsearch.run.private_paths import shareable
+from tests.export.test_python_file import SMALL
 from tests.odd_names import ODD_NAMES
 from tests.report.synthetic_run import synthetic_run
 
@@ -53,7 +53,7 @@ def test_the_code_of_a_card_is_code(name: str, kind: str) -> None:
     output = Path(f"{name}.py")
     weights = Path(f"{name}.safetensors")
     known = origin(name)
-    common = model_card(SMALL, known, images_of(SMALL, known))
+    common = card_text(SMALL, known, images_of(SMALL, known))
     path, error = Path("no card is there yet"), _ERROR.get(kind)
     card = with_part(path, common, SMALL, kind, output, "model", weights, error)
     (code,) = re.findall(r"```python\n(.*?)```", card, re.S)

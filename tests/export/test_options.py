@@ -15,7 +15,7 @@ from timm.models import load_checkpoint
 from timm.optim import create_optimizer_v2
 from timm.utils import ModelEmaV3
 
-from archsearch.export.python_source import python_source
+from archsearch.export.python_source import network_source
 from archsearch.model import build_model
 from archsearch.train import open_model_file
 from tests.export.export_archs import ARCHS, written
@@ -84,7 +84,7 @@ def makers(tmp_path_factory):
         plain.write_text(written(ARCHS[name]))
         found[name, "python"] = load(plain).create_model
         own = f"options_{name}"
-        (folder / f"{own}.py").write_text(python_source(ARCHS[name], name, kind="timm", name=own))
+        (folder / f"{own}.py").write_text(network_source(ARCHS[name], name, kind="timm", name=own))
         load(folder / f"{own}.py")
         found[name, "timm"] = lambda own=own, **kwargs: timm.create_model(own, **kwargs)
     return found
@@ -178,7 +178,7 @@ def test_unknown_arguments_are_named(makers, kind):
 def test_any_size_takes_sizes(tmp_path):
     arch = ARCHS["edgevit"]
     path = tmp_path / "sizes.py"
-    source = python_source(arch, "sizes", kind="timm", name="options_any", any_size=True)
+    source = network_source(arch, "sizes", kind="timm", name="options_any", any_size=True)
     path.write_text(source)
     load(path)
     model = timm.create_model("options_any", img_size=(24, 24))

@@ -8,7 +8,7 @@ import torch
 from archsearch.arch import Arch, load_arch
 from archsearch.export import ExportError
 from archsearch.export.proof import load_source, prove_python
-from archsearch.export.python_source import python_source
+from archsearch.export.python_source import network_source
 from archsearch.model import build_model
 from tests.export.export_archs import written
 
@@ -110,4 +110,4 @@ def test_stochastic_depth_falls_where_the_specification_lets_it(tmp_path: Path) 
 )
 def test_what_no_file_can_hold_is_said(tmp_path: Path, ffn: str, message: str) -> None:
     with pytest.raises(ExportError, match=message):
-        python_source(own(tmp_path, f'"mine.py:{ffn}"'), "A network.")
+        network_source(own(tmp_path, f'"mine.py:{ffn}"'), "A network.")

@@ -36,7 +36,7 @@ def test_what_is_changed_is_found(sources):
 
 def test_nothing_is_written_without_proof(monkeypatch, tmp_path, sources):
     _, other = sources["class_token"]
-    monkeypatch.setattr(python_file, "python_source", lambda *_, **__: other)
+    monkeypatch.setattr(python_file, "network_source", lambda *_, **__: other)
     with pytest.raises(ExportError):
         export_python(ARCHS["self_attention"], tmp_path / "model.py")
     assert list(tmp_path.iterdir()) == []

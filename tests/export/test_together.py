@@ -24,7 +24,7 @@ from archsearch.export import (
     select,
 )
 from archsearch.model import build_model
-from archsearch.train.weights import save_weights
+from archsearch.train.weight_files import save_weights
 
 BLOCK = Block(attention=SelfAttention(), ffn=Mlp())
 SMALL = Arch(
@@ -77,13 +77,13 @@ def test_a_training_becomes_an_onnx_file_that_says_what_it_wants(folders, kind, 
     images = torch.randn(3, 1, 16, 16)
     logits, about = logits_of(folders / kind / "model.onnx", images)
     torch.testing.assert_close(logits, model(images).detach(), rtol=1e-4, atol=1e-4)
-    told = {key: json.loads(text) for key, text in about.items()}
+    config = {key: json.loads(text) for key, text in about.items()}
     result = json.loads((folders / kind / "result.json").read_text())
-    assert told["label_names"] == [str(digit) for digit in range(10)]
-    assert told["input_size"] == [1, 16, 16]
-    assert told["mean"] == pytest.approx(result["data"]["mean"], abs=1e-4)
-    assert told["std"] == pytest.approx(result["data"]["std"], abs=1e-4)
-    assert json.loads((folders / kind / "model.json").read_text()) == told
+    assert config["label_names"] == [str(digit) for digit in range(10)]
+    assert config["input_size"] == [1, 16, 16]
+    assert config["mean"] == pytest.approx(result["data"]["mean"], abs=1e-4)
+    assert config["std"] == pytest.approx(result["data"]["std"], abs=1e-4)
+    assert json.loads((folders / kind / "model.json").read_text()) == config
 
 
 def test_formats_share_one_folder(folders, tmp_path):

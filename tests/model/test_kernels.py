@@ -149,14 +149,19 @@ def test_saved_and_loaded_like_any_module(tmp_path):
     nn.Sequential(nn.Linear(4, 4)).load_state_dict(torch.load(tmp_path / "weights.pt"))
 
 
-def test_where_it_helps_is_told_by_the_cpu(monkeypatch):
+def test_where_it_helps_is_decided_by_the_cpu(monkeypatch):
     for name, wide, expected in (
         ("AMD EPYC", True, True),
         ("AMD EPYC", False, False),
         ("Intel(R) Xeon(R)", True, False),
     ):
-        told = {"cpu_name": name, "avx512_f": wide}
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
+        capabilities = {"cpu_name": name, "avx512_f": wide}
+        monkeypatch.setattr(
+            torch.cpu,
+            "get_capabilities",
+            lambda capabilities=capabilities: capabilities,
+            raising=False,
+        )
         assert onednn_is_faster() is expected
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert onednn_is_faster() is False

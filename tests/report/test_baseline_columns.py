@@ -7,7 +7,7 @@ from rich.console import Console
 from archsearch.analysis import accuracy_interval, front_trials, versus
 from archsearch.report import baseline_table
 from archsearch.report.baseline_columns import BaselineRow, baseline_rows, verdict
-from archsearch.report.baseline_panel import baseline_panel
+from archsearch.report.panels import baseline_panel
 from tests.report.synthetic_run import synthetic_run
 
 
@@ -29,7 +29,7 @@ def test_verdicts(usual):
     assert "points" in verdict(slow)
     assert verdict(fast) == "faster than every point of the front"
     assert verdict(failed) == "failed: ValueError: no <b>32</b> px"
-    # the accuracies of one image more or less cannot be told apart
+    # the accuracies of one image more or less cannot be distinguished
     near = slow.baseline.model_copy(update={"accuracy": slow.against.trial.accuracy})
     against = versus(front_trials(usual), near, 360)
     assert "a tie in accuracy" in verdict(BaselineRow(near, None, against))

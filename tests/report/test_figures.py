@@ -27,7 +27,7 @@ from archsearch.report.figures import (
 from archsearch.report.figures.curves import MOST_CURVES
 from archsearch.report.figures.drawing import DARK
 from archsearch.report.front_data import front_info
-from archsearch.report.importance_words import telling_parameters
+from archsearch.report.importance_findings import informative_parameters
 
 DRAW = {
     draw.__name__: draw
@@ -210,10 +210,10 @@ def test_parallel_lines_go_through_the_values_of_their_trials(usual):
 
 def test_the_parameters_that_drive_the_latency_lead(usual):
     # the made latencies are a function of depths and widths
-    first = telling_parameters(usual)[0]
+    first = informative_parameters(usual)[0]
     assert "depth" in first or "width" in first or first == "num_stages"
     few = usual.model_copy(update={"trials": usual.trials[:5]})
-    assert telling_parameters(few) == []
+    assert informative_parameters(few) == []
 
 
 def test_latency_model_is_judged_on_what_it_has_not_seen(usual):

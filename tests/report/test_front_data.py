@@ -4,7 +4,7 @@ from archsearch.report.front_data import front_info
 from tests.report.synthetic_run import synthetic_run
 
 GROUPS = ("front", "dominated", "pruned", "infeasible")
-#: groups that stand where the search saw their trials: first look, seed that chose
+#: groups that stand where the search saw their trials: first measurement, seed that chose
 SEARCHED = ("searched", "dominated", "pruned", "infeasible")
 
 

@@ -2,7 +2,7 @@
 
 from archsearch.record import Aims, TrialRecord
 from archsearch.report import front_points, front_table, headline
-from archsearch.report.front_columns import FRONT_COLUMNS, front_columns
+from archsearch.report.front_columns import FRONT_COLUMNS, columns_of
 from tests.analysis.made_records import latency, trial
 from tests.report.synthetic_run import synthetic_run
 
@@ -42,4 +42,4 @@ def test_each_form_has_the_latency_of_both_targets() -> None:
 
 
 def test_a_front_of_one_target_has_the_usual_columns() -> None:
-    assert front_columns(synthetic_run(5)) == FRONT_COLUMNS
+    assert columns_of(synthetic_run(5)) == FRONT_COLUMNS

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from archsearch.analysis import best, choose, front_trials, knee
+from archsearch.dashboard.notes import trial_note
 from archsearch.export.description import accuracy_text
-from archsearch.live.notes import trial_note
 from archsearch.percent import percent_text
 from archsearch.record import SeedResult
 from archsearch.report import FRONT_COLUMNS, front_points, front_table, headline, written
-from archsearch.report.comparison import compare_runs, comparison_points
 from archsearch.report.front_data import front_info
+from archsearch.report.run_comparison import compare_runs, comparison_points
 from tests.report.synthetic_run import synthetic_run
-from tests.report.test_page import Tree, data_of, page_of
-from tests.report.test_tables import printed
+from tests.report.test_run_page import Tree, data_of, page_of
+from tests.report.test_run_tables import printed
 
 
 def _changed(run, change):
@@ -39,7 +39,7 @@ def _failed(place, seeds):
 
 
 def _inverted(place, seeds):
-    """Other seeds say the opposite of the seed that chose: the slower, the worse."""
+    """Other seeds say the opposite of the search seed: the slower, the worse."""
     return tuple(s.model_copy(update={"accuracy": 0.95 - 0.03 * place}) for s in seeds)
 
 
@@ -53,7 +53,7 @@ RUNS = {
         synthetic_run(60, front_seeds=2), lambda place, seeds: seeds if place % 2 else ()
     ),
     "some seeds failed": lambda: _changed(synthetic_run(60, front_seeds=2), _failed),
-    "the seed that chose was wrong": lambda: _changed(synthetic_run(60, front_seeds=2), _inverted),
+    "the search seed was wrong": lambda: _changed(synthetic_run(60, front_seeds=2), _inverted),
 }
 
 
@@ -63,7 +63,7 @@ def run(request):
 
 
 def leading(trial):
-    """The slow obvious twin: the mean of the other seeds, else the seed that chose."""
+    """The slow obvious twin: the mean of the other seeds, else the search seed."""
     others = [each.accuracy for each in trial.other_seeds if each.accuracy is not None]
     return float(np.mean(others)) if others else trial.accuracy
 
@@ -124,7 +124,7 @@ def test_the_headline_is_that_of_the_row_that_is_marked_best(run):
     value, *interval = numbers(row[at["accuracy %"]])
     assert numbers(headline(run))[:1] == [value]
     assert set(interval) <= set(numbers(headline(run)))
-    said = "seeds that chose nothing" in headline(run) or "a seed that chose" in headline(run)
+    said = "independent seeds" in headline(run) or "an independent seed" in headline(run)
     assert said != ("optimistic" in headline(run))
     assert ("selected" in row[at["accuracy %"]]) == ("optimistic" in headline(run))
 
@@ -144,12 +144,12 @@ def test_best_and_knee_are_the_same_everywhere(run):
 
 def test_a_lucky_seed_does_not_compete_with_a_mean():
     run = RUNS["some seeds missing"]()
-    # until all are known, all are ranked by the seed that chose
+    # until all are known, all are ranked by the search seed
     assert best(front_trials(run)).accuracy == max(t.accuracy for t in front_trials(run))
     assert any("until every trial" in note for note in front_table(run).notes)
     failed = RUNS["some seeds failed"]()
     assert failed.front[0] != best(front_trials(failed)).number
-    wrong = RUNS["the seed that chose was wrong"]()
+    wrong = RUNS["the search seed was wrong"]()
     assert best(front_trials(wrong)).number == wrong.front[0]
     assert best(front_trials(synthetic_run(60))).number == wrong.front[-1]
 

@@ -10,7 +10,7 @@ from archsearch.analysis import best, front_trials
 from archsearch.percent import percent_text
 from archsearch.report import export_command, write_report
 from archsearch.report.front_data import front_info
-from archsearch.report.units import count_text, ms_interval_text, ms_text
+from archsearch.report.number_format import count_text, ms_interval_text, ms_text
 from tests.chromium import CHROMIUM, MISSING
 from tests.report.drawn_marks import drawn_marks
 from tests.report.synthetic_run import synthetic_run

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from archsearch.report.column import Column, tabulate
 from archsearch.report.plain_table import FORMATS, written
-from archsearch.report.table_panel import table_panel
+from archsearch.report.table_column import Column, tabulate
+from archsearch.report.table_panel import panel_of
 from tests.report.conftest import HOSTILE
 from tests.report.synthetic_ablation import synthetic_ablation
 from tests.report.synthetic_run import synthetic_run
@@ -74,7 +74,7 @@ def test_words_are_whole_where_there_is_room(width):
     assert "localvit_generalisation" in shown(table, width)
 
 
-@pytest.mark.parametrize("html", [TABLE._repr_html_(), table_panel("x", TABLE).html])
+@pytest.mark.parametrize("html", [TABLE._repr_html_(), panel_of("x", TABLE).html])
 def test_html_is_escaped_and_runs_nothing(html):
     markup = Markup(html)
     assert {tag for tag, _ in markup.tags}.isdisjoint({"script", "img", "b", "link", "style"})
@@ -84,9 +84,9 @@ def test_html_is_escaped_and_runs_nothing(html):
 
 
 def test_a_page_sorts_by_values():
-    cells = [a for tag, a in Markup(table_panel("x", TABLE).html).tags if tag == "td"]
+    cells = [a for tag, a in Markup(panel_of("x", TABLE).html).tags if tag == "td"]
     assert [a["data-value"] for a in cells if a["data-label"] == "Value"] == ["1.0", "2.0"]
-    heads = [a for tag, a in Markup(table_panel("x", TABLE).html).tags if tag == "th"]
+    heads = [a for tag, a in Markup(panel_of("x", TABLE).html).tags if tag == "th"]
     assert [a["data-kind"] for a in heads] == ["text", "number", "text", "text"]
     assert heads[1]["title"] == "it"
 
@@ -95,7 +95,7 @@ def test_an_empty_table_says_so_everywhere():
     empty = tabulate("t", COLUMNS, (), nothing="nothing here")
     assert "nothing here" in shown(empty, 80)
     assert "nothing here" in empty._repr_html_()
-    assert "nothing here" in table_panel("x", empty).html
+    assert "nothing here" in panel_of("x", empty).html
     assert all(written([empty], kind) is not None for kind in FORMATS if kind != "table")
 
 

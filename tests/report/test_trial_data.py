@@ -18,8 +18,10 @@ from archsearch.arch import (
     WindowGlobalAttention,
     summary,
 )
+from archsearch.percent import percent_text
 from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.network_view import block_view, head_words, stage_words, stem_words
+from archsearch.report.number_format import count_text, ms_text
 from archsearch.report.trial_data import compact, script_json, trial_columns
 from tests.report.synthetic_run import random_arch
 
@@ -110,3 +112,15 @@ def test_the_table_of_all_trials_has_data_and_a_form_for_each_column(usual):
     front = {each.key: each.header for each in FRONT_COLUMNS}
     assert headers["accuracy"] == front["selected_accuracy"]
     assert headers["latency"] == front["latency_ms"]
+
+
+def test_numbers_of_the_table_are_formatted_as_in_every_table(usual):
+    data = trial_columns(usual)
+    shown = {each["key"]: each for each in data["table"] if "texts" in each}
+    texts = {key: [data["texts"][place] for place in each["texts"]] for key, each in shown.items()}
+    assert set(texts) == {"accuracy", "latency", "params", "macs"}
+    for place, trial in enumerate(usual.trials):
+        latency = trial.known_latency
+        assert texts["accuracy"][place] == percent_text(trial.accuracy)
+        assert texts["latency"][place] == ms_text(latency.median_ms if latency else None)
+        assert texts["params"][place] == count_text(trial.params)

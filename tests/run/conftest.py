@@ -21,17 +21,20 @@ from archsearch.cluster import (
 from archsearch.cost import ArchCounts
 from archsearch.errors import TrialError
 from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
-from archsearch.run.config import Budgets, Execution, FurtherTarget, SearchConfig
-from archsearch.run.final import confirmation
-from archsearch.run.latency.guess import LatencyGuess
+from archsearch.run.budgets import Budgets
+from archsearch.run.config import SearchConfig
+from archsearch.run.early_stopping import DominanceRule
+from archsearch.run.execution_options import Execution
+from archsearch.run.final import latency_confirmation
+from archsearch.run.latency.latency_regression import LatencyRegression
+from archsearch.run.latency.latency_target import FurtherTarget
 from archsearch.run.network_evaluator import NetworkEvaluator
-from archsearch.run.network_sampler import network_sampler
+from archsearch.run.network_sampler import build_sampler
 from archsearch.run.network_search import search_networks
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.screening import NetworkScreening
 from archsearch.run.status import SearchStatus
-from archsearch.run.stopping import DominanceRule
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 from archsearch.space import SearchSpace, load_space
 from archsearch.train import Recipe
 
@@ -197,12 +200,12 @@ class Bench:
             targets=targets or {},
             execution=Execution(trials=trials, patience=patience, time_limit_s=time_limit_s),
         )
-        self.guess = guess = LatencyGuess(self.space)
+        self.guess = guess = LatencyRegression(self.space)
         self.opened = StudyStore(
             self.folder.storage,
             self.folder.name,
             self.space,
-            network_sampler(config, self.space, guess),
+            build_sampler(config, self.space, guess),
             constraints=tuple(config.limits),
             objectives=config.directions,
         )
@@ -262,4 +265,4 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture(autouse=True)
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeat final measurements at once: what disturbs here is no other process."""
-    monkeypatch.setattr(confirmation, "WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(latency_confirmation, "WAITS_S", (0.0, 0.0))

@@ -10,9 +10,9 @@ from archsearch.errors import InputError
 from archsearch.report import importance_table, marginals_table, write_importance, written
 from archsearch.report.figures.choices import choice_rows
 from archsearch.report.figures.importance import draw_importance
-from archsearch.report.importance_words import verdicts
+from archsearch.report.importance_findings import verdicts
 from archsearch.run import run_importance
-from archsearch.search.store import RECORD
+from archsearch.search.study_store import RECORD
 from tests.report.synthetic_run import ENVIRONMENT, synthetic_run
 
 DOMAINS = {

@@ -19,7 +19,7 @@ from archsearch.run import load_run
 from tests.brief_measurements import COMMAND
 
 TRIALS = 6
-TOLD = ("COMPLETE", "PRUNED")
+ENDED = ("COMPLETE", "PRUNED")
 
 
 class Driver:
@@ -63,25 +63,25 @@ class Driver:
     def said(self) -> str:
         return self.log.read_text()
 
-    def num_told(self) -> int:
+    def num_ended(self) -> int:
         """Return how many trials have ended; a look costs a millisecond."""
         try:
             with closing(sqlite3.connect(f"file:{self.folder}/study.db?mode=ro", uri=True)) as db:
-                (told,) = db.execute(f"SELECT COUNT(*) FROM trials WHERE state IN {TOLD}")
+                (ended,) = db.execute(f"SELECT COUNT(*) FROM trials WHERE state IN {ENDED}")
         except sqlite3.OperationalError:  # the study is being created
             return 0
-        return int(told[0])
+        return int(ended[0])
 
     def trained(self) -> dict[str, int]:
-        """Return digest to trial number of every told, trained trial."""
-        if self.num_told() == 0:
+        """Return digest to trial number of every finished, trained trial."""
+        if self.num_ended() == 0:
             return {}
         run = load_run(self.folder)
         return {trial.digest: trial.number for trial in run.trials if trial.curve}
 
     def seeds(self) -> set[tuple[int, int, float | None, float]]:
         """Return what is known of trainings with other seeds: trial, seed, accuracy, seconds."""
-        if self.num_told() < self.trials:
+        if self.num_ended() < self.trials:
             return set()
         run = load_run(self.folder)
         return {
@@ -129,7 +129,7 @@ def check_whole(driver: Driver, known_before: dict[str, int]) -> None:
 def test_a_killed_driver_goes_on(tmp_path: Path, executor: str) -> None:
     first = Driver(tmp_path, executor, trials=4)
     try:
-        first.wait_for(lambda: first.num_told() >= 1)
+        first.wait_for(lambda: first.num_ended() >= 1)
     finally:
         first.kill_all()
     before = first.trained()
@@ -177,7 +177,7 @@ def test_a_driver_killed_among_rungs_goes_on(tmp_path: Path, executor: str) -> N
 def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     driver = Driver(tmp_path, "ray")
     try:
-        driver.wait_for(lambda: driver.num_told() >= 1)
+        driver.wait_for(lambda: driver.num_ended() >= 1)
         worker = driver.find("ray::RayWorker", "ray::archsearch")
         assert worker is not None
         os.kill(worker.pid, signal.SIGKILL)
@@ -194,7 +194,7 @@ def test_a_killed_probe_is_replaced(tmp_path: Path, executor: str) -> None:
     driver = Driver(tmp_path, executor, trials=4)
     try:
         driver.wait_for(lambda: driver.find("probe_process") is not None)
-        driver.wait_for(lambda: driver.num_told() >= 1)
+        driver.wait_for(lambda: driver.num_ended() >= 1)
         probe = driver.find("probe_process")
         assert probe is not None
         os.kill(probe.pid, signal.SIGKILL)

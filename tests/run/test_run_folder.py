@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from archsearch.errors import InputError
-from archsearch.run.run_folder import RunFolder, find_run, run_folder
+from archsearch.run.run_folder import RunFolder, find_run, new_run_folder
 from tests.odd_names import ODD_NAMES
 
 IDENTITY = {"space": "tiny", "seed": 0, "budgets": {"latency_ms": 5.0}}
@@ -29,7 +29,7 @@ def test_another_configuration_is_refused_with_every_difference(folder: RunFolde
         "new",
     ]
     first = str(caught.value.problems[0])
-    assert "run 'first' was begun with 0 (got 1)" in first
+    assert "run 'first' was started with 0 (got 1)" in first
     assert "--name" in first
 
 
@@ -67,12 +67,12 @@ def test_two_drivers_are_refused(folder: RunFolder) -> None:
 )
 def test_names_that_no_folder_can_have_are_refused(tmp_path: Path, name: str, rule: str) -> None:
     with pytest.raises(InputError, match=rule):
-        run_folder(tmp_path, name)
+        new_run_folder(tmp_path, name)
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_any_other_name_works(tmp_path: Path, name: str) -> None:
-    folder = run_folder(tmp_path, name)
+    folder = new_run_folder(tmp_path, name)
     folder.create({"identity": IDENTITY})
     folder.write_weights("a" * 64, b"weights")
     folder.drop_weights_but(["b" * 64])

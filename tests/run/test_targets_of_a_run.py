@@ -9,9 +9,9 @@ from archsearch.arch import Arch
 from archsearch.errors import BudgetUnreachableError, InputError
 from archsearch.record import TrialRecord
 from archsearch.run import screening
-from archsearch.run.config import FurtherTarget
-from archsearch.run.final.finish import confirm_front
-from archsearch.run.settings import configured
+from archsearch.run.config_settings import configured
+from archsearch.run.final.front_evaluation import confirm_front
+from archsearch.run.latency.latency_target import FurtherTarget
 from tests.run.conftest import Bench, FakeMeasurer, Recorder, latency_of
 
 NAME = "onnxruntime_ms"

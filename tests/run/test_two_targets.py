@@ -7,7 +7,7 @@ from archsearch import load_space, search
 from archsearch.analysis import nondominated
 from archsearch.arch import Arch
 from archsearch.cost import GATE, LatencyTable, TableKey, current_environment
-from archsearch.cost.parts import count_parts
+from archsearch.cost.network_parts import count_parts
 
 OBJECTIVES = {"accuracy": "max", "eager_ms": "min", "onnx_ms": "min"}
 TRIALS = 24

@@ -179,7 +179,7 @@ def test_architectures_are_evaluated_as_such():
     assert len(result.trials) == 12
 
 
-def test_one_failure_fails_one_trial_and_is_told(caplog):
+def test_one_failure_fails_one_trial_and_is_reported(caplog):
     def sometimes(params):
         if params["c0"] == "b":
             raise ValueError("no b here")
@@ -222,7 +222,7 @@ def test_wrong_arguments(wrong, message):
         search(SPACE, evaluate, **{"objectives": BOTH, **wrong})
 
 
-def test_all_wrong_arguments_are_told_at_once():
+def test_all_wrong_arguments_are_reported_at_once():
     with pytest.raises(InputError) as caught:
         search(SPACE, evaluate, objectives={"error": "up"}, trials=0, workers=-1)
     assert len(caught.value.problems) == 3
@@ -233,7 +233,7 @@ def test_the_package_itself_can_be_called():
     assert len(result.trials) == 3
 
 
-def test_a_limit_that_nothing_keeps_is_told_with_the_lowest_there_is():
+def test_a_limit_that_nothing_keeps_is_reported_with_the_lowest_there_is():
     with pytest.raises(InputError, match=r"constraints.cost: no configuration of space is so low"):
         search(
             SPACE,
@@ -244,7 +244,7 @@ def test_a_limit_that_nothing_keeps_is_told_with_the_lowest_there_is():
         )
 
 
-def test_limits_that_contradict_each_other_are_told():
+def test_limits_that_contradict_each_other_are_reported():
     def rest(params):
         return 14 - cost(params)
 

@@ -92,13 +92,13 @@ def test_costs_add_up_to_the_last_fidelity():
 
 def test_everything_promoted_was_among_the_best_of_its_rung():
     rng = np.random.default_rng(1)
-    rungs, told = Rungs((1, 4), share=0.25), []
+    rungs, results = Rungs((1, 4), share=0.25), []
     for candidate in range(60):
-        told.append(rng.random(2))
-        rungs.tell(candidate, 0, told[-1])
+        results.append(rng.random(2))
+        rungs.tell(candidate, 0, results[-1])
         for _ in itertools.count():
             if (found := rungs.next()) is None:
                 break
-            best = promotion_order(np.array(told), np.ones(len(told), dtype=bool))
-            assert best.index(found[0]) < len(told) // 4
+            best = promotion_order(np.array(results), np.ones(len(results), dtype=bool))
+            assert best.index(found[0]) < len(results) // 4
             rungs.begin(*found)

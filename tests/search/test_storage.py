@@ -1,4 +1,4 @@
-"""The study of a run: found wherever its folder is, under any name, and told without secrets."""
+"""The study of a run: found wherever its folder is, under any name, and printed without secrets."""
 
 import sqlite3
 from pathlib import Path
@@ -9,11 +9,11 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from archsearch.errors import InputError, RunError
-from archsearch.run.read_run import study_name
 from archsearch.run.run_folder import RunFolder
+from archsearch.run.run_reader import study_name
 from archsearch.search import storage
 from archsearch.search.storage import Storage, own_storage, storage_at, storage_of_run
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 from archsearch.space import load_space
 from tests.odd_names import ODD_NAMES
 
@@ -59,7 +59,7 @@ def test_any_folder_and_any_study_name(tmp_path: Path, name: str) -> None:
 def test_reading_makes_no_file(tmp_path: Path) -> None:
     for place in (own_storage(tmp_path), storage_at(f"sqlite:///{tmp_path / 'other.db'}")):
         for look in (place.open_to_read, lambda place=place: place.open_to_look(driven=False)):
-            with pytest.raises(RunError, match="missing"), place.told("cannot be read"):
+            with pytest.raises(RunError, match="missing"), place.explain_errors("cannot be read"):
                 optuna.get_all_study_names(look())
     assert not list(tmp_path.iterdir())
 
@@ -180,13 +180,13 @@ def test_a_run_takes_its_password_from_the_environment(
     assert storage_of_run(tmp_path, place.kept).url == place.kept
 
 
-def test_what_a_driver_says_is_told_without_the_password() -> None:
+def test_what_a_driver_says_is_reported_without_the_password() -> None:
     place = storage_at(URL)
     with pytest.raises(RunError) as caught:
         StudyStore(place, "first", load_space("tiny"))
-    told = str(caught.value)
-    assert told.startswith("the study storage vault://user@host/db cannot be opened: no answer")
-    assert "s3cr" not in told
+    message = str(caught.value)
+    assert message.startswith("the study storage vault://user@host/db cannot be opened: no answer")
+    assert "s3cr" not in message
     assert caught.value.__suppress_context__, "a traceback would show what the driver said"
     problem = storage.reach_problem(place)
     assert problem is not None
@@ -194,7 +194,7 @@ def test_what_a_driver_says_is_told_without_the_password() -> None:
     assert problem.key == "--storage"
 
 
-def test_a_full_disk_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = begun(own_storage(tmp_path))
     connect = sqlite3.connect
 
@@ -206,16 +206,16 @@ def test_a_full_disk_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(storage.sqlite3, "connect", small)
     study = optuna.load_study(storage=place.open(), study_name="first")
-    with pytest.raises(RunError) as caught, place.told("cannot be written"):
+    with pytest.raises(RunError) as caught, place.explain_errors("cannot be written"):
         study.set_user_attr("large", "x" * 100_000)
     assert str(caught.value) == (
         f"the study storage {tmp_path / 'study.db'} cannot be written: the disk is full; free some "
         "space and try again"
     )
-    assert trials(place) == 1, "what was told before is there"
+    assert trials(place) == 1, "what was recorded before is there"
 
 
-def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "study.db").write_bytes(
         b"no database at all, but long enough to be read as one" * 9
     )

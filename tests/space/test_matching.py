@@ -40,7 +40,7 @@ def test_samples_of_shipped_spaces_find_their_way_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ARCH_SPACES)
-def test_outsiders_are_told(name: str) -> None:
+def test_outsiders_are_reported(name: str) -> None:
     space = space_of(name)
     arch = space.arch(space.sample(np.random.default_rng(1)))
     stage = arch.stages[-1]

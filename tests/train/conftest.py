@@ -7,7 +7,7 @@ from torch import nn
 
 from archsearch.arch import Arch, Block, Mlp, SelfAttention, Stage
 from archsearch.data import ArraySplit, DataSplits
-from archsearch.data.resize import channel_statistics
+from archsearch.data.array_resizing import channel_statistics
 
 
 def bars(count: int, seed: int) -> ArraySplit:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from archsearch.train import Augmentation
-from archsearch.train.feed import cut
+from archsearch.train.batch_feed import cut
 from archsearch.train.inputs import Normalization, augmented, build_mixing, plan_epoch
 
 

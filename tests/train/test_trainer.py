@@ -218,7 +218,7 @@ def test_weights_of_another_network_are_refused(make, arch, tmp_path):
         load_weights(torch.nn.Linear(2, 2), tmp_path / "weights.safetensors")
 
 
-def test_divergence_is_told_with_its_place(make):
+def test_divergence_is_reported_with_its_place(make):
     trainer = make(SGD.model_copy(update={"learning_rate": 1e12, "warmup_epochs": 0.0}))
     with pytest.raises(
         DivergedError,
@@ -250,7 +250,7 @@ def test_files_train_as_memory_does(make, arch, data, build, tmp_path):
     assert_same_weights(streamed, from_memory)
 
 
-def test_everything_that_does_not_fit_is_told_at_once(arch, data, build):
+def test_everything_that_does_not_fit_is_reported_at_once(arch, data, build):
     wrong = arch.model_copy(update={"image_size": 32, "num_classes": 10})
     recipe = Recipe(optimizer="adamv", precision="float16")
     with pytest.raises(InputError) as caught:

@@ -179,6 +179,6 @@ def test_kernels_change_the_last_bits_only(name):
         assert a.grad is None or close(a.grad, b.grad, 1e-3) or b.grad.abs().max() < 1e-6, key
 
 
-def test_unknown_kernels_are_told():
+def test_unknown_kernels_are_reported():
     with pytest.raises(InputError, match="did you mean 'onednn'"):
         zoo.build("deit_tiny", kernels="onedn")

@@ -32,8 +32,8 @@ def test_heads_are_given_one_way():
 def test_every_problem_is_listed():
     with pytest.raises(InputError) as error:
         zoo.arch("lightvit_tiny", widht=8, depth=(1, 2))
-    told = [str(problem) for problem in error.value.problems]
-    assert told == [
+    messages = [str(problem) for problem in error.value.problems]
+    assert messages == [
         "widht: no part of the architecture has this field; did you mean 'width'?",
         "depth: must be one value for each of 3 stages, but got (1, 2)",
     ]

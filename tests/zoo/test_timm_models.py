@@ -61,7 +61,7 @@ def test_official_weights_through_timm(tmp_path):
     assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
 
 
-def test_wrong_options_are_told():
+def test_wrong_options_are_reported():
     with pytest.raises(InputError, match="did you mean 'depth'"):
         timm.create_model("archsearch_deit_tiny", dept=3)
     with pytest.raises(InputError, match="must be square"):

@@ -1,4 +1,4 @@
-"""What runs a network: small adapters that turn a module and an input into one inference."""
+"""Inference runtimes: small adapters that turn a module and an input into one inference."""
 
 from archsearch.cost.runtimes.registry import RUNTIMES, WAITING, check_runtime, prepare
 

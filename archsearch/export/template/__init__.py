@@ -1,4 +1,4 @@
-"""What an exported Python file has around its blocks; `archsearch.export` copies it as it stands.
+"""The code around the blocks of an exported Python file; `archsearch.export` copies it unchanged.
 
 `network` holds what differs from file to file: an export puts its own in place of that module.
 """

@@ -9,7 +9,7 @@ from torch import nn
 
 from archsearch.model.vision_transformer import VisionTransformer
 
-#: what the network wants to see, in timm's words
+#: the images that the network expects, in timm's terms
 CONFIG: dict[str, Any] = {}
 
 NUM_STAGES = 0

@@ -14,7 +14,7 @@ function numbersOf(each) {
   };
   const share = (pair) => `${percent(pair[0])} to ${percent(pair[1])}`;
   const stopped = each.state === "pruned" && each.curve.length;
-  // the number that leads in every table first, then that of the seed that chose
+  // the number that leads in every table first, then that of the search seed
   if (each.reported && each.seeds.length) {
     const [value, low, high] = each.reported;
     const many = each.seeds.length === 1 ? "1 other seed" : `mean of ${each.seeds.length} other seeds`;
@@ -29,7 +29,7 @@ function numbersOf(each) {
   if (stopped) add("Accuracy when stopped", `${percent(each.curve.at(-1))} %`, make("small", {}, `after ${each.curve.length} epochs`));
   if (each.test !== null) add("Test accuracy", `${percent(each.test)} %`, data.num_test ? make("small", {}, `${data.num_test.toLocaleString("en")} images`) : null);
   if (each.latency !== null) {
-    add("Latency", `${ms(each.latency)} ms`, interval(each.interval, (pair) => `${intervalMs(pair)}, interval of this sitting`) ?? make("small", {}, "spread unknown"));
+    add("Latency", `${ms(each.latency)} ms`, interval(each.interval, (pair) => `${intervalMs(pair)}, interval of this session`) ?? make("small", {}, "spread unknown"));
     add("Verdict of the latency", each.verdict);
   }
   add("Parameters", count(each.params));

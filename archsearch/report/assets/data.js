@@ -72,9 +72,9 @@ const choosers = [];
 let chosen = null;
 // what the page opens with is not worth a place in its address
 let opening = true;
-/** Choose a trial; every part of the page that cares is told. */
+/** Choose a trial; every part of the page that shows it is updated. */
 function choose(number, scroll = false) {
   if (!placeOf.has(number)) return;
   chosen = number;
-  for (const told of choosers) told(number, scroll);
+  for (const update of choosers) update(number, scroll);
 }

@@ -50,18 +50,16 @@ if (trialsTable) {
   // a row of a phone is as tall as eight of a desk
   const size = narrow.matches ? 6 : 25;
   const states = columns.number.map((_, place) => data.words[columns.state[place]]);
-  // form of a column to [what it sorts and copies by, what stands in the cell]
-  const written = (key, show) => [(i) => columns[key][i], (i) => show(columns[key][i])];
+  // form of a column to [what it sorts and copies by, what stands in the cell]; Python has formatted
+  // the numbers
   const forms = {
     trial: (key) => [(i) => columns[key][i], (i) => make("button", { type: "button", class: "link", "data-trial": columns[key][i] }, String(columns[key][i]))],
     word: (key) => [(i) => data.words[columns[key][i]], (i) => data.words[columns[key][i]] || "-"],
-    percent: (key) => written(key, percent),
-    ms: (key) => written(key, ms),
-    count: (key) => written(key, count),
+    number: (key, texts) => [(i) => columns[key][i], (i) => data.texts[texts[i]]],
     length: (key) => [(i) => columns[key][i].length, (i) => String(columns[key][i].length)],
     code: () => [(i) => line(columns.number[i]), (i) => make("code", {}, line(columns.number[i]))],
   };
-  const cells = data.table.map(({ key, header, form, about }) => [header[0].toUpperCase() + header.slice(1), ...forms[form](key), about]);
+  const cells = data.table.map(({ key, header, form, about, texts }) => [header[0].toUpperCase() + header.slice(1), ...forms[form](key, texts), about]);
   const rows = () => (columns.state ? columns.number.map((_, place) => place) : []);
   let shown = rows();
   let sorted = rows();

@@ -1,4 +1,4 @@
-"""What each value of a parameter goes with at equal latency: a forest plot."""
+"""The effect of each value of a parameter at equal latency: a forest plot."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from archsearch.analysis import Marginal
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import Drawing
 from archsearch.report.figures.effects import REST, ROW, EffectRow, plot_effects
-from archsearch.report.importance_words import LEVEL, accuracy_verdict, run_marginals
-from archsearch.report.units import points_text
+from archsearch.report.importance_findings import LEVEL, accuracy_verdict, run_marginals
+from archsearch.report.number_format import points_text
 
 #: choices beyond these are left out, the least clear first
 MOST_CHOICES = 24
@@ -32,23 +32,24 @@ def choice_rows(marginals: Sequence[Marginal]) -> tuple[EffectRow, ...]:
 
 
 def draw_marginals(marginals: Sequence[Marginal]) -> Drawing | None:
-    """Draw what each value goes with at equal latency; None when nothing can be told."""
+    """Draw the effect of each value at equal latency; None with too little data."""
     rows = choice_rows(marginals)
     if not rows:
         return None
     title = accuracy_verdict(marginals)
-    told = "; ".join(f"{row.name}: {points_text(row.value / 100, 1)}" for row in rows)
+    lines = "; ".join(f"{row.name}: {points_text(row.value / 100, 1)}" for row in rows)
     note = (
         "Against the mean of the parameter's values; bars are 95 % intervals each, colours are by "
-        "p-values with Holm's correction. A search does not try values evenly: an ablation tells."
+        "p-values with Holm's correction. A search does not sample values evenly; an ablation "
+        "answers what caused a difference."
     )
     if len(rows) < len(marginals):
         note += " The clearest are shown; archsearch importance prints all."
     figure = plot_effects(rows, title, "percentage points")
-    words = f"In percentage points, {told}."
+    words = f"In percentage points, {lines}."
     return Drawing("choices", title, figure, words, note, ROW * len(rows) + REST)
 
 
 def draw_choices(run: RunRecord) -> Drawing | None:
-    """Draw what the choices of a run go with at equal latency; None when nothing can be told."""
+    """Draw the effects of a run's choices at equal latency; None with too little data."""
     return draw_marginals(run_marginals(run))

@@ -1,4 +1,4 @@
-"""How well each epoch foretold the order at the last one."""
+"""Rank correlation between each epoch and the last one."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from archsearch.analysis import RankCorrelation, epoch_correlations
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, Drawing, new_figure
-from archsearch.report.units import plural
+from archsearch.report.number_format import plural
 
 
 def correlation_title(found: tuple[RankCorrelation, ...]) -> str:
@@ -54,7 +54,7 @@ def plot_correlation(found: tuple[RankCorrelation, ...]) -> Any:
 
 
 def draw_correlation(run: RunRecord) -> Drawing | None:
-    """Draw the rank correlation between epochs; None when fewer than five trials tell."""
+    """Draw the rank correlation between epochs; None with fewer than five trials."""
     found = epoch_correlations(run.trials)
     if not found:
         return None

@@ -14,7 +14,7 @@ from archsearch.report.figures.drawing import (
     Drawing,
     new_figure,
 )
-from archsearch.report.units import plural
+from archsearch.report.number_format import plural
 
 #: more curves than this beside the front would be a solid area
 MOST_CURVES = 150

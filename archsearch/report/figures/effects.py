@@ -17,7 +17,7 @@ from archsearch.report.figures.drawing import (
     new_figure,
     plain,
 )
-from archsearch.report.units import points_text
+from archsearch.report.number_format import points_text
 
 #: pixels of one row, and of what is above and below the rows
 ROW, REST = 44, 96
@@ -84,7 +84,7 @@ def plot_effects(rows: Sequence[EffectRow], title: str, x: str) -> Any:
     figure = new_figure(title, x, "")
     ends = [end for row in rows for end in row.interval if abs(end) < 1e6]
     ends += [row.published for row in rows if row.published is not None]
-    # what seeds cannot bound is drawn to the edge
+    # an infinite interval is drawn to the edge
     edge = 1.15 * max((abs(end) for end in ends), default=1.0)
     published = [(i, row.published) for i, row in enumerate(rows) if row.published is not None]
     if published:
@@ -170,8 +170,8 @@ def draw_main_effects(view: AblationView) -> Drawing | None:
 
 
 def _words(rows: Sequence[EffectRow]) -> str:
-    told = []
+    lines = []
     for row in rows:
         low, high = (points_text(end / 100) for end in row.interval)
-        told.append(f"{row.name}: {points_text(row.value / 100)} ({low} to {high}), {row.kind}")
-    return f"In percentage points, {'; '.join(told)}."
+        lines.append(f"{row.name}: {points_text(row.value / 100)} ({low} to {high}), {row.kind}")
+    return f"In percentage points, {'; '.join(lines)}."

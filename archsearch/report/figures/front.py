@@ -1,4 +1,4 @@
-"""Accuracy against latency: the front, and everything that did not reach it."""
+"""Accuracy against latency: the front and all other trials."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ from archsearch.report.figures.drawing import (
     plain,
 )
 from archsearch.report.front_data import FrontInfo, Marks, NamedMarks, front_info
-from archsearch.report.units import ms_text, plural
-from archsearch.report.verdicts import SITTING
+from archsearch.report.latency_verdicts import SITTING
+from archsearch.report.number_format import ms_text, plural
 
 #: intervals of more dominated trials than this would only be a blur
 MOST_INTERVALS = 150
 #: how the hover texts call the scale of all but the front
-SEARCHED = "with the seed that chose"
+SEARCHED = "with the search seed"
 #: share of the height that the strip of infeasible trials takes
 STRIP = 0.045
 
@@ -128,7 +128,7 @@ def _steps(front: Marks) -> Any:
 
 
 def _moves(info: FrontInfo) -> list[dict[str, Any]]:
-    """Return thin lines from what the search saw of each trial to what is reported of it."""
+    """Return thin lines from each trial's search values to its reported values."""
     return [
         {
             "type": "line",
@@ -276,29 +276,29 @@ def _describe(info: FrontInfo) -> str:
 
 
 def _note(info: FrontInfo) -> str:
-    told = [_scales(info), f"Bars are intervals: of a latency the {SITTING}."]
+    lines = [_scales(info), f"Bars are intervals: of a latency the {SITTING}."]
     if info.pruned.numbers:
-        told.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
+        lines.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
     if info.infeasible.numbers:
-        told.append("Ticks at the foot were over the budget: measured, never trained.")
+        lines.append("Ticks at the foot were over the budget: measured, never trained.")
     if info.baselines.names:
-        told.append("Diamonds are known networks, trained and measured the same way.")
+        lines.append("Diamonds are known networks, trained and measured the same way.")
     if info.left.numbers:
-        told.append("Open circles left the front when their latency was measured again.")
+        lines.append("Open circles left the front when their latency was measured again.")
     if info.outside:
-        told.append(f"{plural(info.outside, 'mark')} outside the view that the plot opens with.")
-    return " ".join(told)
+        lines.append(f"{plural(info.outside, 'mark')} outside the view that the plot opens with.")
+    return " ".join(lines)
 
 
 def _scales(info: FrontInfo) -> str:
-    """Return which numbers the marks stand at: one scale for all small ones, one for the front."""
+    """Return the scales of the marks: one for all small ones, one for the front."""
     if not info.again:
         return (
-            "All marks are as the search saw them: first look at latency, accuracy with the seed "
+            "All marks are as the search saw them: first measured latency, accuracy with the seed "
             "that chose, which is optimistic."
         )
     return (
-        "Small marks are as the search saw them, all alike: first look at latency, accuracy with "
-        "the seed that chose. Large marks are the front as the table reports it: final latency, "
+        "Small marks are as the search saw them, all alike: first measured latency, accuracy with "
+        "the search seed. Large marks are the front as the table reports it: final latency, "
         "and the mean over other seeds where there are any. Best and knee are by the large marks."
     )

@@ -21,10 +21,10 @@ from archsearch.report.figures.drawing import (
     plain,
 )
 from archsearch.report.front_data import Marks, front_info
-from archsearch.report.units import ms_text, plural
-from archsearch.report.verdicts import SITTING
+from archsearch.report.latency_verdicts import SITTING
+from archsearch.report.number_format import ms_text, plural
 
-#: told apart by shape as well as by colour
+#: lines apart by shape as well as by colour
 _STYLES = (
     (FRONT, "circle"),
     (BUDGET, "square"),
@@ -99,22 +99,22 @@ def draw_fronts(runs: Sequence[RunRecord], key: str = "fronts") -> Drawing | Non
     info = fronts_info(runs)
     if info is None:
         return None
-    told = []
+    lines = []
     for name, marks in zip(info.names, info.fronts, strict=True):
         points = "; ".join(
             f"{percent_text(accuracy)} % at {ms_text(latency)} ms"
             for latency, accuracy in zip(marks.latency_ms, marks.accuracy, strict=True)
         )
-        told.append(f"{name}: {points or 'empty'}.")
+        lines.append(f"{name}: {points or 'empty'}.")
     scale = (
-        "Accuracies are means over other seeds than those that chose."
+        "Accuracies are means over other seeds than the search seeds."
         if by_other_seeds(runs)
-        else "Accuracies are with the seeds that chose."
+        else "Accuracies are with the search seeds."
     )
     return Drawing(
         key,
         fronts_title(info),
         plot_fronts(info),
-        f"Stepped lines of validation accuracy against latency. {' '.join(told)}",
+        f"Stepped lines of validation accuracy against latency. {' '.join(lines)}",
         f"{scale} Bars are each latency's {SITTING}.",
     )

@@ -8,7 +8,7 @@ from archsearch.percent import percent_text
 from archsearch.report.figures.choices import draw_marginals
 from archsearch.report.figures.drawing import BUDGET, FRONT, Drawing, new_figure, plain
 from archsearch.report.figures.effects import REST
-from archsearch.report.importance_words import NOTHING, clear_choices, measure_line
+from archsearch.report.importance_findings import NOTHING, clear_choices, measure_line
 from archsearch.run import ParameterImportance, RunImportance
 
 #: parameters beyond these are in the table only
@@ -96,7 +96,7 @@ def draw_importance(found: RunImportance) -> Drawing | None:
     title = "Shares of importance for accuracy and for latency"
     if not sure:
         title += f". {NOTHING} by accuracy"
-    told = "; ".join(
+    lines = "; ".join(
         f"{row.name}: {percent_text(row.accuracy_ped, 0)} % of accuracy, "
         f"{percent_text(row.latency_ped, 0)} % of latency"
         for row in rows
@@ -109,7 +109,7 @@ def draw_importance(found: RunImportance) -> Drawing | None:
     if left:
         note += f" {left} less important parameters are in the table only."
     figure = plot_importance(rows, title)
-    return Drawing("importance", title, figure, f"PED-ANOVA. {told}.", note, 46 * len(rows) + REST)
+    return Drawing("importance", title, figure, f"PED-ANOVA. {lines}.", note, 46 * len(rows) + REST)
 
 
 def _largest(row: ParameterImportance) -> float:
@@ -117,5 +117,5 @@ def _largest(row: ParameterImportance) -> float:
 
 
 def draw_found_choices(found: RunImportance) -> Drawing | None:
-    """Draw what each value goes with at equal latency; None when nothing can be told."""
+    """Draw the effect of each value at equal latency; None with too little data."""
     return draw_marginals(found.marginals)

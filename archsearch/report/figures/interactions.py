@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from archsearch.report.ablation_view import AblationView
 from archsearch.report.figures.drawing import FRONT, Drawing, new_figure, plain
-from archsearch.report.units import points_text
+from archsearch.report.number_format import points_text
 
 
 class InteractionsInfo(NamedTuple):
@@ -15,7 +15,7 @@ class InteractionsInfo(NamedTuple):
     Attributes:
         factors: in the study's order.
         size: [i][j] largest interaction of factors i and j in size, in percentage points; None on
-            the diagonal and where it cannot be told.
+            the diagonal and where it cannot be determined.
         label: [i][j] its levels and value, for reading.
         clear: [i][j] whether it differs from 0 after Holm's correction.
     """
@@ -27,7 +27,7 @@ class InteractionsInfo(NamedTuple):
 
 
 def interactions_info(view: AblationView) -> InteractionsInfo | None:
-    """Collect the interactions; None for other designs, or when none can be told."""
+    """Collect the interactions; None for other designs, or when none can be determined."""
     effects = view.answers.effects
     if effects is None or not effects.interactions:
         return None

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from archsearch.record import LatencyResult, RunRecord
 from archsearch.report.figures.drawing import FRONT, OTHER, Drawing, new_figure
-from archsearch.report.units import ms_text, plural
+from archsearch.report.number_format import ms_text, plural
 
 
 class LatencyCheckInfo(NamedTuple):
@@ -16,7 +16,7 @@ class LatencyCheckInfo(NamedTuple):
     Attributes:
         numbers: trial numbers.
         first: measurements that let the trials through.
-        final: measurements in quiet at the end.
+        final: measurements on a quiet machine at the end.
     """
 
     numbers: tuple[int, ...]

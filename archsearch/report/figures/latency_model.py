@@ -10,8 +10,8 @@ from archsearch.analysis import leave_one_out, one_hot
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, GRID, OTHER, Drawing, new_figure
-from archsearch.report.units import plural
-from archsearch.report.verdicts import SITTING
+from archsearch.report.latency_verdicts import SITTING
+from archsearch.report.number_format import plural
 
 FEWEST_TRIALS = 16
 #: more points than this are thinned for drawing; the errors are over all of them
@@ -25,7 +25,7 @@ class LatencyModelInfo(NamedTuple):
         numbers: trial numbers.
         measured: first measurement in ms.
         predicted: in ms.
-        low_ms: lower end of the measurement's interval of this sitting; NaN where it is unknown.
+        low_ms: lower end of the measurement's interval of this session; NaN where it is unknown.
         high_ms: its upper end.
         typical: median error: larger over smaller, minus 1.
         band: error that 95 % of the trials keep.

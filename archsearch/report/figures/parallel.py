@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from archsearch.analysis import front_trials
 from archsearch.record import RunRecord, TrialRecord
 from archsearch.report.figures.drawing import FRONT, LINE, OTHER, Drawing, new_figure, plain
-from archsearch.report.importance_words import telling_parameters
-from archsearch.report.units import plural
+from archsearch.report.importance_findings import informative_parameters
+from archsearch.report.number_format import plural
 
 MOST_AXES = 7
 MOST_LINES = 150
@@ -55,7 +55,7 @@ class ParallelInfo(NamedTuple):
 
 def parallel_info(run: RunRecord) -> ParallelInfo | None:
     """Choose axes and compute lines; None with too few trials whose choices are known."""
-    telling = telling_parameters(run)[:MOST_AXES]
+    telling = informative_parameters(run)[:MOST_AXES]
     front = [trial for trial in front_trials(run) if trial.choices]
     if not telling or not front:
         return None

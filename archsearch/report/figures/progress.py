@@ -1,4 +1,4 @@
-"""How the search went: best accuracy and hypervolume against time, trials and epochs."""
+"""Progress of a search: best accuracy and hypervolume against time, trials and epochs."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -10,7 +10,7 @@ from archsearch.analysis import Reference, progress, reference_point
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, SECOND, Drawing, style
-from archsearch.report.units import duration_text, plural
+from archsearch.report.number_format import duration_text, plural
 
 Against = Literal["seconds", "trials", "epochs"]
 _AXES = {
@@ -92,7 +92,7 @@ def plot_progress(info: ProgressInfo) -> Any:
         },
         showlegend=False,
     )
-    # anchor and matches came along with the copied axes
+    # the copied axes have anchor and matches
     figure.update_layout(
         xaxis={"anchor": "y", "matches": "x2"}, xaxis2={"anchor": "y2", "matches": None}
     )

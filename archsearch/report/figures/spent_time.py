@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import FRONT, Drawing, new_figure, plain
-from archsearch.report.units import duration_text
+from archsearch.report.number_format import duration_text
 
 #: what the causes that workers record are called in the figure; others keep their name
 _WORDS = {

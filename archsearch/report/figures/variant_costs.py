@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView
 from archsearch.report.figures.drawing import FRONT, OTHER, TEXT, Drawing, new_figure, plain
-from archsearch.report.units import ms_text
+from archsearch.report.number_format import ms_text
 from archsearch.report.variant_tables import mean_sd
 
 #: names of more networks than this would cover each other
@@ -20,7 +20,7 @@ class CostPoint(NamedTuple):
     Attributes:
         name: of the variant.
         latency_ms: median.
-        interval_ms: its interval of this sitting; the median twice where the spread is unknown.
+        interval_ms: its interval of this session; the median twice where the spread is unknown.
         accuracy: mean over seeds, 0 to 1.
         half: half the interval of its difference to the base; 0 for the base.
         clear: its accuracy differs from the base's.

@@ -15,10 +15,10 @@ from archsearch.report.figures.drawing import (
     new_figure,
     plain,
 )
-from archsearch.report.units import ms_interval_text, ms_text
-from archsearch.report.verdicts import verdict_text
-from archsearch.zoo.compare import Row
-from archsearch.zoo.published import SOURCES
+from archsearch.report.latency_verdicts import verdict_text
+from archsearch.report.number_format import ms_interval_text, ms_text
+from archsearch.zoo.published_comparison import Row
+from archsearch.zoo.published_figures import SOURCES
 
 _COLOURS = {"LightViT": FRONT, "EdgeViTs": BUDGET, "LocalViT": SECOND, "SepViT": THIRD}
 
@@ -53,7 +53,7 @@ def draw_zoo(rows: Sequence[Row]) -> Drawing | None:
     shown = shown_rows(rows)
     if not shown:
         return None
-    told = [
+    lines = [
         f"{row.published.label} {_top1(row):g} % at {ms_text(_latency(row))} ms"
         for row in sorted(shown, key=_latency)
     ]
@@ -61,7 +61,7 @@ def draw_zoo(rows: Sequence[Row]) -> Drawing | None:
         "zoo",
         "Published accuracy, latency measured here",
         plot_zoo(shown),
-        "; ".join(told),
+        "; ".join(lines),
         "Accuracies are the papers'; they were trained by different recipes.",
     )
 

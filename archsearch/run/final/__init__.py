@@ -1,1 +1,1 @@
-"""The end of a run: its front measured in quiet, trained with other seeds, and tested."""
+"""The end of a run: its front measured on a quiet machine, trained with other seeds, and tested."""

@@ -1,7 +1,7 @@
-"""Known networks beside the search: trained and measured as the candidates were.
+"""Baselines: known networks, trained and measured as the candidates were.
 
-They get the same recipe, data, image size, seed and probe, so that a mark on the plot of a front
-says what the search has gained, and not what another recipe would have.
+They get the same recipe, data, image size, seed and probe, so that the plot of a front shows the
+gain of the search, and not that of another recipe.
 """
 
 import logging
@@ -28,12 +28,12 @@ from archsearch.cluster import (
 )
 from archsearch.cluster.job import build_network
 from archsearch.cost import count_macs, count_params
-from archsearch.cost.target import Target
+from archsearch.cost.measured_network import Target
 from archsearch.data import DataSplits
 from archsearch.errors import ArchsearchError, InputError, Problem, TrialError, nearest
 from archsearch.model import build_model
 from archsearch.record import BaselineRecord, LatencyResult
-from archsearch.run.final.confirmation import why_not
+from archsearch.run.final.latency_confirmation import why_not
 from archsearch.run.status import Listener
 from archsearch.train import Recipe, Trainer
 
@@ -91,7 +91,7 @@ class Baseline:
             model = self._from_timm(drop_path)
         known = getattr(model, "default_cfg", None)
         facts = dict(known) if isinstance(known, Mapping) else {}
-        # who measures it asks the network what images it takes
+        # measurements read the image size from the network
         setattr(model, "default_cfg", {**facts, "input_size": self.shape})  # noqa: B010
         return model
 
@@ -115,7 +115,7 @@ class Baseline:
                 return model
             except TypeError as error:
                 refused = error
-            except Exception as error:  # timm raises what it likes for sizes that do not fit
+            except Exception as error:  # timm raises various errors for sizes that do not fit
                 refused = error
                 break
         raise TrialError(f"{self.name} cannot be built for {self.image_size} px: {refused}")
@@ -182,7 +182,7 @@ def run_baselines(
         driver: trains, or finds what another run or an ablation has trained.
         measure: takes latencies.
         keep: stores all records so far, by name; called after each.
-        listener: watches.
+        listener: receives progress.
 
     Returns:
         seconds it took.
@@ -230,7 +230,7 @@ def measure_again(
         data: ``image_size``, ``in_channels`` and ``num_classes`` of the run.
         measure: takes latencies.
         keep: stores all records, by name.
-        listener: watches.
+        listener: receives progress.
         every: measure the others again too.
     """
     fit: dict[str, Any] = {
@@ -248,7 +248,7 @@ def measure_again(
             listener.line(f"baseline {name}: {error}")
     if not targets:
         return
-    listener.line("measuring the baselines again in quiet")
+    listener.line("measuring the baselines again on a quiet machine")
     done = dict(known)
     for name, outcome in zip(targets, measure(list(targets.values())), strict=True):
         record = BaselineRecord.model_validate(known[name])

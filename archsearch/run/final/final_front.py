@@ -1,13 +1,13 @@
-"""What the end of a run adds to its study: final latencies, tests, and what there is to say."""
+"""The results that the end of a run adds to its study: final latencies, tests and notes."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from archsearch.record import Aims, TrialRecord
-from archsearch.run.final.confirmation import Publisher
-from archsearch.run.final.finish import confirm_front
+from archsearch.run.final.front_evaluation import confirm_front
+from archsearch.run.final.latency_confirmation import Publisher
 from archsearch.run.status import Listener
-from archsearch.search.store import LATENCY_NOTES, StudyStore
+from archsearch.search.study_store import LATENCY_NOTES, StudyStore
 
 _FIELDS = {"final_latency", "more_final_latencies", "test_accuracy", "checkpoint", "time_share"}
 
@@ -24,7 +24,7 @@ def confirm_and_keep(
 ) -> tuple[TrialRecord, ...]:
     """Measure the front again, keep what was measured at once, and return the front that is left.
 
-    See `archsearch.run.final.finish.confirm_front`.
+    See `archsearch.run.final.front_evaluation.confirm_front`.
     """
     done = confirm_front(
         store.records(),
@@ -36,13 +36,13 @@ def confirm_and_keep(
         every=every,
         patience_s=patience_s,
     )
-    # of a member that is confirmed now, what was open before is not said any more
+    # drop the earlier note of a member that is confirmed now
     on_front = {str(record.number) for record in done.front}
     before = store.attribute(LATENCY_NOTES, {})
     kept = {number: note for number, note in before.items() if number not in on_front}
-    told = {str(number): note for number, note in done.notes.items()}
-    store.set_attribute(LATENCY_NOTES, {**kept, **told})
-    for note in told.values():
+    texts = {str(number): note for number, note in done.notes.items()}
+    store.set_attribute(LATENCY_NOTES, {**kept, **texts})
+    for note in texts.values():
         listener.line(note)
     return done.front
 
@@ -59,7 +59,7 @@ def keep_finals(store: StudyStore, records: Sequence[TrialRecord]) -> None:
 
 
 def add_notes(store: StudyStore, notes: Sequence[str], listener: Listener) -> None:
-    """Add lines for the reader to the run, each once, and tell them."""
+    """Add notes to the run, each once, and print them."""
     known = store.attribute("notes", [])
     store.set_attribute("notes", [*known, *(note for note in notes if note not in known)])
     for note in notes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from archsearch.analysis import best_guesses
 from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
 from archsearch.record import Aims, SeedResult, TrialRecord
-from archsearch.run.plan import duration
+from archsearch.run.cost_plan import duration
 from archsearch.run.status import Listener, SearchStatus
 from archsearch.train import Recipe
 
@@ -55,7 +55,7 @@ def train_front_again(
         driver: trains, or finds what another run or an ablation has trained.
         recipe: of the run.
         keep: stores the result of one training, by trial number.
-        listener: watches.
+        listener: receives progress.
         aims: what the front trades off; None for accuracy against latency.
     """
     wanted = missing_trainings(best_guesses(front, aims), seeds)

@@ -8,18 +8,18 @@ from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe, current_environment
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, RunRecord
-from archsearch.run.config import FurtherTarget, LatencyTarget
 from archsearch.run.execution import log_to
 from archsearch.run.final.baselines import measure_again
-from archsearch.run.final.confirmation import measure_to_publish
 from archsearch.run.final.final_front import confirm_and_keep, keep_finals
-from archsearch.run.final.finish import break_down
+from archsearch.run.final.front_evaluation import break_down
+from archsearch.run.final.latency_confirmation import measure_to_publish
 from archsearch.run.latency.further_targets import open_further
+from archsearch.run.latency.latency_target import FurtherTarget, LatencyTarget
 from archsearch.run.latency.measurement import LatencyMeasurer
-from archsearch.run.read_run import load_run, run_record, study_name
 from archsearch.run.run_folder import find_run
+from archsearch.run.run_reader import load_run, run_record, study_name
 from archsearch.run.status import Listener
-from archsearch.search.store import StudyStore
+from archsearch.search.study_store import StudyStore
 from archsearch.space import space_from
 from archsearch.yaml_source import YamlSource
 
@@ -35,7 +35,7 @@ def measure_front(
     address: str = "",
     listener: Listener,
 ) -> RunRecord:
-    """Measure the members of a front that are not confirmed in quiet, and return the run.
+    """Measure the members of a front that are not confirmed on a quiet machine, and return the run.
 
     What is measured is kept at once: an interrupted call goes on where it was. Baselines without
     a latency, or with a rejected one, are measured too.
@@ -45,7 +45,7 @@ def measure_front(
         runs_dir: where runs are kept.
         every: measure those again too that were confirmed, or left the front when measured.
         address: Ray cluster of a run that measures on another node.
-        listener: watches.
+        listener: receives progress.
 
     Raises:
         InputError: there is no such run, it is going on, or its latencies belong to another
@@ -126,11 +126,11 @@ def check_environment(run: RunRecord, here: Environment) -> None:
     differing = list(_differing(there, here))
     if not differing:
         differing = [("fingerprint", ", ".join(sorted(known_at)), here.fingerprint)]
-    told = "; ".join(f"{name}: {before} there, {now} here" for name, before, now in differing)
+    listed = "; ".join(f"{name}: {before} there, {now} here" for name, before, now in differing)
     raise InputError(
         Problem(
             "--measure",
-            f"must run where the run's latencies were measured: {told}; results of different "
+            f"must run where the run's latencies were measured: {listed}; results of different "
             "environments never share a front",
             remedy="measure it there, or search here under another --name",
         )
@@ -147,7 +147,7 @@ def _differing(there: Environment, here: Environment) -> Iterator[tuple[str, str
 def _here(device: str) -> Environment:
     """Return the environment of this machine; that of its processor where the device is missing.
 
-    That differs from the environment of the run, which is what is to be told.
+    That differs from the environment of the run, which is what the message says.
     """
     try:
         return current_environment(device)

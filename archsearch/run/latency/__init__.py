@@ -1,1 +1,1 @@
-"""What a run knows of latency before it trains: guesses, a table, first measurements."""
+"""Latency before training: regression, latency table, first measurements."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from archsearch.cluster import Quiet
 from archsearch.cost import Probe
 from archsearch.cost.device import choose_device
-from archsearch.run.config import FurtherTarget
+from archsearch.run.latency.latency_target import FurtherTarget
 from archsearch.run.latency.measurement import LatencyMeasurer
 
 
@@ -18,8 +18,8 @@ def open_further(
 
     Args:
         targets: by the name of their objective.
-        quiet: agreement with the training processes of this machine.
-        say: shows a line that should stay.
+        quiet: keeps training and measurements of this machine apart.
+        say: prints a line.
 
     Yields:
         a measurer for each target, by the same names.

@@ -5,7 +5,7 @@ from functools import lru_cache
 from archsearch.arch import Arch
 from archsearch.cost import activation_memory, weight_bytes
 from archsearch.model import build_model
-from archsearch.run.config import LatencyTarget
+from archsearch.run.latency.latency_target import LatencyTarget
 
 _FLOAT32_BYTES = 4
 _ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}

@@ -1,4 +1,4 @@
-"""What is known about a candidate before it is trained: counts, predicted and measured latency."""
+"""Counts, predicted latency and measured latency of candidates."""
 
 import contextlib
 import logging
@@ -21,10 +21,10 @@ from archsearch.cost import (
     calibrate_table,
     count_arch,
 )
-from archsearch.cost.target import Target
+from archsearch.cost.measured_network import Target
 from archsearch.errors import ArchsearchError, ProbeError, RunError, TrialError
 from archsearch.record import LatencyPrediction, LatencyResult
-from archsearch.run.config import LatencyTarget
+from archsearch.run.latency.latency_target import LatencyTarget
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +56,10 @@ class LatencyMeasurer:
 
     Args:
         probe: the measuring process.
-        quiet: agreement with the training processes of this machine.
+        quiet: keeps training and measurements of this machine apart.
         target: where and how latency is measured.
         table: predicts, and learns from every measurement; None does without.
-        say: shows a line that should stay.
+        say: prints a line.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class LatencyMeasurer:
         )
 
     def measure(self, archs: Sequence[Arch]) -> list[LatencyResult | TrialError]:
-        """Take a first look at each of ``archs``, holding the machine once for all of them.
+        """Take a first measurement of each of ``archs``, holding the machine once for all of them.
 
         The networks are built before, while training goes on.
 
@@ -124,7 +124,7 @@ class LatencyMeasurer:
             ProbeError: the probe failed on several networks in a row, so the fault is not theirs.
         """
         protocol = self.protocol(GATE)
-        with doing("a first look at candidates: built", total=len(archs)) as activity:
+        with doing("a first measurement of candidates: built", total=len(archs)) as activity:
             for arch in archs:
                 # what fails here fails again below, where it is reported
                 with contextlib.suppress(TrialError, ProbeError):
@@ -132,7 +132,7 @@ class LatencyMeasurer:
                 activity.done += 1
         results = list[LatencyResult | TrialError]()
         with (
-            doing("a first look at candidates: measured", total=len(archs)) as activity,
+            doing("a first measurement of candidates: measured", total=len(archs)) as activity,
             self._held(len(archs)) as is_quiet,
         ):
             for arch in archs:

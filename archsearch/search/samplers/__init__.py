@@ -1,1 +1,1 @@
-"""Samplers: what to evaluate next."""
+"""Samplers propose the next configuration."""

@@ -85,7 +85,7 @@ def propose(
     accept: Accept = accept_all,
     choose: Choose = choose_first,
 ) -> tuple[Params, str]:
-    """Return the next parameters and how they came about.
+    """Return the next parameters and their origin.
 
     Args:
         space: what is searched.
@@ -146,7 +146,7 @@ def _best(members: Sequence[Member], count: int) -> list[_Ranked]:
 
 
 def crowding_distance(points: np.ndarray) -> np.ndarray:
-    """Return how alone each point is among its neighbours, per objective and summed.
+    """Return the crowding distance of each point, summed over objectives.
 
     Args:
         points: ``(N, M)`` objectives of one non-dominated set.
@@ -197,7 +197,7 @@ class EvolutionSampler(SpaceSampler):
         choose: see `propose`.
 
     Attributes:
-        origin: how the last proposal came about.
+        origin: how the last proposal was made.
         exhausted: every architecture has been proposed; what it proposes now are repeats.
     """
 

@@ -8,7 +8,11 @@ import optuna
 
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.samplers.evolution import Choose, EvolutionSampler, choose_first
-from archsearch.search.samplers.surrogate.model_based import Accept, ModelSampler, observe_complete
+from archsearch.search.samplers.surrogate.model_sampler import (
+    Accept,
+    ModelSampler,
+    observe_complete,
+)
 from archsearch.search.samplers.surrogate.observed_trials import Observe
 from archsearch.search.samplers.surrogate.rung_prediction import Known
 from archsearch.space import Params, SearchSpace
@@ -16,7 +20,7 @@ from archsearch.space import Params, SearchSpace
 
 @dataclass(frozen=True)
 class SamplerOptions:
-    """What a sampler knows of the problem; each takes what it can use.
+    """Options of samplers; each sampler uses those that it supports.
 
     Attributes:
         known: objectives, by position, that need no evaluation; where one returns None, it is

@@ -1,4 +1,4 @@
-"""What our samplers share: Optuna's view of a search space, and a trial's parameters."""
+"""The base of our samplers: Optuna's view of a search space, and a trial's parameters."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Official checkpoints: which family one is of, what it tells, how it is converted."""
+"""Official checkpoints: their family, architecture and conversion."""
 
 from archsearch.zoo.official.deit import DEIT
 from archsearch.zoo.official.edgevit import EDGEVIT

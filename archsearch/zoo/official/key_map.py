@@ -69,7 +69,7 @@ class KeyMap:
     def reshaped(
         self, official: str, ours: str, official_shape: Iterable[int], our_shape: Iterable[int]
     ) -> None:
-        """Add a tensor that only its shape tells apart."""
+        """Add a tensor that only its shape distinguishes."""
         theirs, mine = tuple(official_shape), tuple(our_shape)
         self.changed(official, ours, lambda x: x.reshape(mine), lambda x: x.reshape(theirs))
 

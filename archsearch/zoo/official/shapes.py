@@ -1,4 +1,4 @@
-"""What the keys and shapes of a checkpoint tell about its architecture."""
+"""The architecture of a checkpoint, from its keys and shapes."""
 
 import re
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from math import isqrt
 from typing import Any
 
 from archsearch.arch import (
+    ChannelGate,
     EfficientChannelAttention,
     Ffn,
-    LatencyMeasurer,
     LocalityFfn,
     Mlp,
     NoGate,
@@ -87,7 +87,7 @@ class Shapes:
             if self.size(f"{prefix}.3.weight", 1) == 1 and hidden > 1:
                 options |= {"depthwise": True, "kernel_size": spatial}
                 index = 6
-        gate: LatencyMeasurer = NoGate()
+        gate: ChannelGate = NoGate()
         if f"{prefix}.{index}.fc.0.weight" in self:
             gate = SqueezeExcitation(
                 reduction=max(1, hidden // self.size(f"{prefix}.{index}.fc.0.weight", 0))

@@ -1,4 +1,4 @@
-"""What is gained, on average, by evaluating a configuration: pure functions, smaller is better.
+"""Acquisition functions: the expected gain of evaluating a configuration; smaller is better.
 
 A prediction is a normal distribution for each objective, independent of the others; a standard
 deviation of 0 says that the value is known.

@@ -1,4 +1,4 @@
-"""Candidates to choose from: valid, unseen and not known to be infeasible."""
+"""The candidate pool of the acquisition: valid, unseen and not known to be infeasible."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -43,7 +43,7 @@ class CandidatePool:
         self._is_listed = space.count() <= _LISTED
 
     def mark_seen(self, params: Params) -> None:
-        """Never offer what makes the same network again."""
+        """Never offer an equal network again."""
         self._seen.add(self._space.digest_of(params))
         self._rows.pop(self._space.encode(params).tobytes(), None)
 

@@ -1,4 +1,4 @@
-"""A Gaussian process over configurations: what an objective may be where nobody has looked.
+"""A Gaussian process over configurations, for objectives of unseen ones.
 
 The covariance is the sum of a linear part, the effects of single choices, and an exponential of
 the weighted number of choices that differ, their interactions (Rasmussen and Williams 2006,
@@ -35,7 +35,7 @@ class Settings:
 
 
 class Similarity:
-    """How alike configurations are: city blocks between them, and a linear part.
+    """The similarity of configurations: city-block distance and a linear part.
 
     Args:
         encoding: of the configurations.

@@ -1,4 +1,4 @@
-"""What a sampler knows of a study: finished and running trials, by rung."""
+"""Finished and running trials of a study, by rung, as samplers read them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _MIN_LEVEL = 4
 
 @dataclass(frozen=True)
 class ObservedTrial:
-    """What is known of one trial.
+    """One trial of the study.
 
     Attributes:
         params: of its configuration.
@@ -105,7 +105,7 @@ class ObservedTrials:
             changed.append(params)
         return changed
 
-    def told(self) -> list[ObservedTrial]:
+    def finished(self) -> list[ObservedTrial]:
         """Return the trials with values, by number."""
         return [each for _, each in sorted(self._trials.items()) if each.values is not None]
 
@@ -114,13 +114,14 @@ class ObservedTrials:
         return [each for _, each in sorted(self._trials.items()) if not each.finished]
 
 
-def levels_of(told: Sequence[ObservedTrial]) -> list[list[ObservedTrial]]:
+def levels_of(finished: Sequence[ObservedTrial]) -> list[list[ObservedTrial]]:
     """Return trials by rung, from the lowest to the highest that has enough of them.
 
-    At most `_MAX_POINTS` configurations: the most telling of the highest rung, then of the next.
+    At most `_MAX_POINTS` configurations: the most informative of the highest rung, then of the
+    next.
     """
     by_rung: list[list[ObservedTrial]] = []
-    for each in told:
+    for each in finished:
         while len(by_rung) <= each.rung:
             by_rung.append([])
         by_rung[each.rung].append(each)
@@ -129,7 +130,7 @@ def levels_of(told: Sequence[ObservedTrial]) -> list[list[ObservedTrial]]:
     kept: set[bytes] = set()
     for level in reversed(by_rung):
         rest = [each for each in level if each.key not in kept]
-        kept |= {each.key for each in most_telling(rest, _MAX_POINTS - len(kept))}
+        kept |= {each.key for each in most_informative(rest, _MAX_POINTS - len(kept))}
     return [[each for each in level if each.key in kept] for level in by_rung]
 
 
@@ -143,15 +144,15 @@ def front_order(values: Floats, feasible: NDArray[np.bool_]) -> list[int]:
     return [int(i) for i in np.lexsort((ranks, ~feasible))]
 
 
-def most_telling(told: Sequence[ObservedTrial], count: int) -> list[ObservedTrial]:
+def most_informative(finished: Sequence[ObservedTrial], count: int) -> list[ObservedTrial]:
     """Return at most ``count`` trials: the best half by rank, and the latest."""
-    if len(told) <= count:
-        return list(told)
-    values = np.array([each.values for each in told])
-    order = front_order(values, np.ones(len(told), dtype=bool))
+    if len(finished) <= count:
+        return list(finished)
+    values = np.array([each.values for each in finished])
+    order = front_order(values, np.ones(len(finished), dtype=bool))
     chosen = set(order[: count // 2])
-    for index in range(len(told) - 1, -1, -1):
+    for index in range(len(finished) - 1, -1, -1):
         if len(chosen) >= count:
             break
         chosen.add(index)
-    return [told[i] for i in sorted(chosen)]
+    return [finished[i] for i in sorted(chosen)]

@@ -1,4 +1,4 @@
-"""One objective at several fidelities: learns how well the low ones predict the next.
+"""One objective at several fidelities, with the correlation between them.
 
 Each rung is a multiple of the one below plus a difference of its own (Kennedy and O'Hagan 2000,
 section 2). With one covariance over configurations for all differences, the covariance of two

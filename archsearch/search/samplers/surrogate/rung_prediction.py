@@ -1,4 +1,4 @@
-"""What an objective is expected to be at the highest rung, given results of all rungs."""
+"""Prediction of an objective at the highest rung from results of all rungs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Pending:
     """A configuration without a result at the highest rung.
 
     Attributes:
-        told: its highest result, or the running trial where there is none.
+        trial: its highest result, or the running trial where there is none.
         rung: of that result; -1 for none.
         running: whether it is being evaluated; else it is paused.
     """
 
-    told: ObservedTrial
+    trial: ObservedTrial
     rung: int
     running: bool
 
@@ -64,15 +64,17 @@ class Learner:
 
     def fit(self, x: Floats, rung: NDArray[np.int64], y: Floats) -> None:
         """Learn from results (N,) of configurations (N, C) at their rungs (N,)."""
-        self._warp, self._has_rungs = ObjectiveTransform(y, self._ideal), bool(rung.any())
+        self._transform, self._has_rungs = ObjectiveTransform(y, self._ideal), bool(rung.any())
         if self._has_rungs:
-            self._runged.fit(x, rung, self._warp.forward(y))
+            self._runged.fit(x, rung, self._transform.forward(y))
         else:
-            self._plain.fit(x, self._warp.forward(y))
+            self._plain.fit(x, self._transform.forward(y))
 
     def predict(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean (M,) and deviation (M,) at the highest rung."""
-        return self._warp.backward(*(self._runged if self._has_rungs else self._plain).predict(x))
+        return self._transform.backward(
+            *(self._runged if self._has_rungs else self._plain).predict(x)
+        )
 
 
 class RungPrediction:
@@ -100,14 +102,14 @@ class RungPrediction:
         others: Sequence[Pending],
     ) -> None:
         self._sign, self._known, self._learner = sign, known, learner
-        told = [each for level in levels for each in level]
-        self._x = np.array([each.encoded for each in told])
-        self._rung = np.array([each.rung for each in told])
-        self._y = np.array([_value(each, objective) for each in told])
+        finished = [each for level in levels for each in level]
+        self._x = np.array([each.encoded for each in finished])
+        self._rung = np.array([each.rung for each in finished])
+        self._y = np.array([_value(each, objective) for each in finished])
         self._is_fitted = False
         self.believed = np.empty(0)
         if others:
-            computed = self._computed([each.told.params for each in others])
+            computed = self._computed([each.trial.params for each in others])
             self.believed = self._believe(others) if computed is None else computed
 
     def predict(self, params: Sequence[Params], x: Floats) -> tuple[Floats, Floats]:
@@ -129,8 +131,8 @@ class RungPrediction:
         return self._sign * np.array(values, dtype=float)
 
     def _believe(self, others: Sequence[Pending]) -> Floats:
-        """Predict ``others``; have those that are running count as if it had come so."""
-        x = np.array([each.told.encoded for each in others])
+        """Predict ``others``; running ones then count with their predicted values."""
+        x = np.array([each.trial.encoded for each in others])
         self._learner.fit(self._x, self._rung, self._y)
         mean, _ = self._learner.predict(x)
         running = np.array([each.running for each in others])
@@ -142,6 +144,6 @@ class RungPrediction:
         return mean
 
 
-def _value(told: ObservedTrial, objective: int) -> float:
-    assert told.values is not None, "only told trials have a rung"
-    return float(told.values[objective])
+def _value(trial: ObservedTrial, objective: int) -> float:
+    assert trial.values is not None, "only finished trials have a rung"
+    return float(trial.values[objective])

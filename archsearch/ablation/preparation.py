@@ -1,0 +1,193 @@
+"""Check everything an ablation needs before it writes anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archsearch.ablation.network_builder import Networks
+from archsearch.ablation.study import Study
+from archsearch.ablation.study_file import FULL
+from archsearch.ablation.study_networks import open_study
+from archsearch.activity import doing
+from archsearch.cost.device import choose_device, is_cuda
+from archsearch.data import DataSplits, load_data
+from archsearch.data.label import data_label
+from archsearch.errors import InputError, ProblemList
+from archsearch.files import valid_name
+from archsearch.run.execution_options import Execution
+from archsearch.run.preparation import place_problem
+from archsearch.run.run_folder import RunFolder, new_run_folder
+from archsearch.settings import Setting
+from archsearch.train import (
+    Recipe,
+    changed_recipe,
+    default_augmentation,
+    default_recipe,
+    with_settings,
+)
+from archsearch.train.compatibility import fit_problems
+from archsearch.train.precision import half_precision
+
+_SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class AblationPlace:
+    """Which study, at which scale, and where its results live.
+
+    Attributes:
+        study: YAML file, or the name of a shipped study.
+        scale: ``full``, or one that the file declares.
+        changes: key of the study to a value in place of the file's.
+        name: of the folder; empty for one made from study, scale and data.
+        runs_dir: folder of all runs.
+        download: fetch a missing published data set.
+        only: names of the variants to train beside the base; empty for all.
+        settings: values of the recipe in place of the study's, its ``epochs`` among them.
+    """
+
+    study: str
+    scale: str = FULL
+    changes: Mapping[str, Any] | None = None
+    name: str = ""
+    runs_dir: str = "runs"
+    download: bool = False
+    only: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True)
+class PreparedAblation:
+    """An ablation that has been checked and has written nothing yet.
+
+    Attributes:
+        study: the study.
+        networks: what is trained, with the classes and channels of the data.
+        data: the data splits, the same for every seed.
+        recipe: nothing left open.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        folder: where its results live.
+        name: of the study.
+        scale: that is run.
+        execution: how the trainings are carried out.
+        left_out: variants of the study that were not asked for.
+    """
+
+    study: Study
+    networks: Networks
+    data: DataSplits
+    recipe: Recipe
+    device: str
+    folder: RunFolder
+    name: str
+    scale: str
+    execution: Execution
+    left_out: tuple[str, ...] = ()
+
+
+def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAblation:
+    """Check everything an ablation needs, and write nothing.
+
+    Args:
+        place: the study and where it lives.
+        execution: how it is carried out.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    changes = dict(place.changes or {})
+    found = ProblemList()
+    opened = None
+    with found.gathered():
+        opened = open_study(place.study, place.scale, changes, place.runs_dir)
+    named = "" if opened is None else default_name(place.study, place.scale, opened[0].data)
+    if name := place.name or named:
+        with found.gathered():
+            folder = new_run_folder(place.runs_dir, name)
+            found.add(place_problem(folder))
+    if opened is not None:
+        study, every = opened
+        with found.gathered():
+            if place.settings:
+                settled = with_settings(_recipe_of(study), place.settings)
+                study = study.model_copy(update={"recipe": settled, "epochs": None})
+        with found.gathered():
+            networks = every.only(place.only)
+        with found.gathered():
+            device = choose_device(study.latency.device, "--device")
+        with found.gathered(), doing(f"reading the data: {study.data}") as activity:
+            data = load_data(
+                study.data,
+                image_size=every.base.arch.image_size,
+                root=study.data_root,
+                download=place.download,
+                # the same images for every seed: pairs differ in nothing but the network
+                seed=_SPLIT_SEED,
+                limit=study.limit,
+                progress=activity.progress,
+            )
+    found.check()
+    asked = {network.name for network in networks.all}
+    recipe = _settled(study, data, device)
+    networks = _fitted(networks, data)
+    problems = {
+        str(problem): problem
+        for network in networks.all
+        for problem in fit_problems(network.arch, data, recipe, torch.device(device))
+    }
+    if problems:
+        raise InputError(list(problems.values()))
+    return PreparedAblation(
+        study=study,
+        networks=networks,
+        data=data,
+        recipe=recipe,
+        device=device,
+        folder=folder,
+        name=Path(place.study).stem,
+        scale=place.scale,
+        execution=execution,
+        left_out=tuple(each.name for each in every.all if each.name not in asked),
+    )
+
+
+def default_name(study: str, scale: str, data: str) -> str:
+    """Return a name made from the study, its scale and the data set; it is a valid one."""
+    parts = [Path(study).stem, *([] if scale == FULL else [scale]), data_label(data)]
+    return valid_name("-".join(parts))
+
+
+def _fitted(networks: Networks, data: DataSplits) -> Networks:
+    """Return the networks for the classes and channels of the data."""
+    fitting = {"num_classes": data.num_classes, "in_channels": data.in_channels}
+    fitted = [replace(each, arch=each.arch.model_copy(update=fitting)) for each in networks.all]
+    return replace(networks, all=tuple(fitted))
+
+
+def _recipe_of(study: Study) -> Recipe:
+    """Return the study's recipe, or its data set's with the study's epochs."""
+    if study.recipe is not None:
+        return study.recipe
+    recipe = default_recipe(study.data)
+    if study.epochs is None:
+        return recipe
+    return changed_recipe(recipe, {"epochs": study.epochs})
+
+
+def _settled(study: Study, data: DataSplits, device: str) -> Recipe:
+    """Return the recipe with nothing left open.
+
+    Precision is settled for all networks alike and without a clock: two networks in two
+    arithmetics would differ in more than what the study asks about.
+    """
+    recipe = _recipe_of(study)
+    changes: dict[str, Any] = {}
+    if recipe.augmentation is None:
+        changes["augmentation"] = default_augmentation(data)
+    if recipe.precision == "auto":
+        on_cuda = is_cuda(device)
+        changes["precision"] = half_precision(torch.device(device)) if on_cuda else "float32"
+    return recipe.model_copy(update=changes)

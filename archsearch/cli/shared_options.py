@@ -1,0 +1,77 @@
+"""Options that mean the same in several commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archsearch.errors import InputError
+from archsearch.files import file_problem
+from archsearch.option import DATA, OUTPUT
+
+
+def _device(context: typer.Context, value: str) -> str:
+    if not context.resilient_parsing:
+        # torch takes seconds, and help needs none of it
+        from archsearch.cost.device import device_kind
+
+        device_kind(value, "--device")
+    return value
+
+
+RunsDir = Annotated[Path, typer.Option(help="Folder of all runs.", rich_help_panel=OUTPUT)]
+TrialChoice = Annotated[str, typer.Option(help="best, knee, or the number of a trial; for a run.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", callback=_device)]
+Threads = Annotated[int, typer.Option(min=1, help="Intra-op threads.")]
+Batch = Annotated[int, typer.Option(min=1, help="Images of one inference.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")]
+
+#: of commands whose tables have no other form for programs
+JsonOnly = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
+PageFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File of the page. [default: in the folder of the run; comparison.html for several]",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Download = Annotated[
+    bool,
+    typer.Option("--download", help="Fetch a missing data set.", rich_help_panel=DATA),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Check everything, write and train nothing.", rich_help_panel=OUTPUT
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set one value, in YAML: recipe.learning_rate=1e-3; may be repeated.",
+        rich_help_panel=DATA,
+    ),
+]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Log to tensorboard, wandb or mlflow as well; may be repeated.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)]
+
+
+def check_output(path: Path, option: str = "--output") -> None:
+    """Check that a file can be written, before any work is done for it.
+
+    Raises:
+        InputError: the file system refuses it.
+    """
+    if problem := file_problem(option, path):
+        raise InputError(problem)

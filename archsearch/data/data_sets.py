@@ -1,0 +1,78 @@
+"""`load_data`: a data set by name."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from archsearch.data.request import IN_MEMORY_BYTES, Progress, Request
+from archsearch.data.splits import DataSplits
+from archsearch.errors import InputError, Problem, nearest
+
+# Modules by name, imported when asked for: workers unpickle splits without scikit-learn, which
+# takes 1.5 s and 150 MB.
+_LOADERS = {
+    "digits": "archsearch.data.digits",
+    "fashion-mnist": "archsearch.data.published_sets",
+    "cifar10": "archsearch.data.published_sets",
+    "cifar100": "archsearch.data.published_sets",
+    "folder": "archsearch.data.image_folder",
+}
+
+#: names that `load_data` takes, for help texts
+DATA_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder:PATH")
+
+
+def load_data(
+    name: str,
+    *,
+    image_size: int,
+    root: str | Path | None = None,
+    download: bool = False,
+    seed: int = 0,
+    limit: int | None = None,
+    channels: int | None = None,
+    in_memory_bytes: int = IN_MEMORY_BYTES,
+    progress: Progress | None = None,
+) -> DataSplits:
+    """Load a data set, adapted to ``image_size``, in three splits.
+
+    The search validates on images held out of the training data, or on a folder's val/; the test
+    split is for the final report alone, and a folder with val/ may have none. Splits are
+    stratified, and depend on ``seed`` only.
+
+    Args:
+        name: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
+        image_size: side of the square images in pixels.
+        root: folder of a published data set; None for the user's cache folder.
+        download: fetch a published data set that is not in the root.
+        seed: of the splits.
+        limit: use at most this many images for training and validation together.
+        channels: 1 or 3; None keeps what the data set has.
+        in_memory_bytes: decode from files, batch by batch, what would take more than this.
+        progress: called with (what, done, of how many) by steps that take over two seconds.
+
+    Raises:
+        InputError: with every problem found.
+    """
+    problems = []
+    kind = name.partition(":")[0]
+    if kind not in _LOADERS or (kind == "folder") != (":" in name) or name == "folder:":
+        problems.append(
+            Problem("data", "must be a known data set", name, nearest(name, DATA_NAMES))
+        )
+    if image_size < 1:
+        problems.append(Problem("image_size", "must be at least 1", image_size))
+    if limit is not None and limit < 1:
+        problems.append(Problem("limit", "must be at least 1", limit))
+    if channels not in (None, 1, 3):
+        problems.append(Problem("channels", "must be 1 (grey) or 3 (colour)", channels))
+    if problems:
+        raise InputError(problems)
+    load = cast(Callable[[Request], DataSplits], import_module(_LOADERS[kind]).load)
+    folder = Path(root).expanduser() if root is not None else None
+    return load(
+        Request(
+            name, image_size, folder, download, seed, limit, channels, in_memory_bytes, progress
+        )
+    )

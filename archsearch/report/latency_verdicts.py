@@ -1,0 +1,104 @@
+"""The verdicts on the latencies of a front, as in ``docs/latency.md``."""
+
+from collections import Counter
+
+from archsearch.analysis import front_trials
+from archsearch.record import LatencyResult, RunRecord, TrialRecord
+from archsearch.report.number_format import plural
+from archsearch.report.shell_commands import measure_command
+
+#: what the interval of a latency is called
+SITTING = "interval of this session"
+#: and what it covers, for the foot of a table or a figure
+SITTING_NOTE = "Latencies have the interval of this session: another hour may lie outside."
+NOT_CONFIRMED = "not confirmed"
+#: the budget lies in the interval of a latency, or below a guess
+MAY_BE_OVER = "over?"
+
+
+def latency_words(
+    trial: TrialRecord, budget_ms: float | None = None, *, on_front: bool = True
+) -> tuple[str, ...]:
+    """Return what is known of the latency that a trial is shown with.
+
+    Its verdict, ``steady``, ``noisy`` or ``rejected``; of one that was not confirmed on a quiet
+    machine also that, and what the final measurement said; and whether the budget lies in its
+    interval. Beside the front nothing is to be confirmed.
+    """
+    latency = trial.known_latency
+    if latency is None:
+        return ()
+    words: list[str] = []
+    if trial.is_confirmed:
+        words.append(latency.verdict)
+    else:
+        final = trial.final_latency
+        shown = "final" if latency is final else "first measurement"
+        words += [*([NOT_CONFIRMED] if on_front else []), f"{shown} {latency.verdict}"]
+        if final is not None and latency is not final:
+            words.append(f"final {final.verdict}")
+    if on_front and latency.crosses(budget_ms):
+        words.append(MAY_BE_OVER)
+    return tuple(words)
+
+
+def verdict_text(latency: LatencyResult | None) -> str:
+    """Return the verdict in brackets, to stand after a latency; empty for none."""
+    return "" if latency is None else f" ({latency.verdict})"
+
+
+def trial_verdict_text(trial: TrialRecord | None) -> str:
+    """Return in brackets how well a trial's latency is known; empty for none."""
+    words = latency_words(trial) if trial is not None else ()
+    return f" ({', '.join(words)})" if words else ""
+
+
+def verdict_counts(run: RunRecord) -> dict[str, int]:
+    """Return how many latencies of the front are known how well.
+
+    Keys: ``steady`` and ``noisy``, those that were confirmed; ``not_confirmed``, the others;
+    ``rejected``, those of the others that a rejected measurement is behind; and ``total``.
+    """
+    counts = Counter({"steady": 0, "noisy": 0, "not_confirmed": 0, "rejected": 0, "total": 0})
+    for trial in front_trials(run):
+        latency = trial.known_latency
+        counts["total"] += 1
+        if trial.is_confirmed and latency is not None:
+            counts[latency.verdict] += 1
+            continue
+        counts["not_confirmed"] += 1
+        known = (trial.final_latency, latency)
+        counts["rejected"] += any(each is not None and each.is_guess for each in known)
+    return dict(counts)
+
+
+def verdict_line(run: RunRecord) -> str:
+    """Return how many latencies of the front are to be relied on; empty for an empty front."""
+    counts = verdict_counts(run)
+    if not counts["total"]:
+        return ""
+    if counts["steady"] == counts["total"]:
+        return (
+            "The latency of the front is steady."
+            if counts["total"] == 1
+            else f"All {counts['total']} latencies of the front are steady."
+        )
+    return (
+        f"Of {plural(counts['total'], 'latency')} of the front: {counts['steady']} steady, "
+        f"{counts['noisy']} noisy, {counts['not_confirmed']} {NOT_CONFIRMED} "
+        f"({counts['rejected']} rejected)."
+    )
+
+
+def verdict_remedy(run: RunRecord, target: str = "") -> str:
+    """Return how to measure again what is not steady; empty where all is.
+
+    Args:
+        run: the run.
+        target: how the command names it; empty for its name.
+    """
+    counts = verdict_counts(run)
+    if counts["steady"] == counts["total"]:
+        return ""
+    command = measure_command(target or run.name, every=not counts["not_confirmed"])
+    return f"Measure again when the machine is quiet: {command}"

@@ -1,0 +1,252 @@
+"""The evaluation of the final front: latency on a quiet machine, then the test split, once."""
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from archsearch.analysis import pareto_front
+from archsearch.errors import ArchsearchError
+from archsearch.record import FIRST_TARGET, Aims, LatencyResult, TrialRecord
+from archsearch.run.final.latency_confirmation import (
+    Outcome,
+    Publisher,
+    measure_to_publish,
+    why_not,
+)
+from archsearch.run.latency.measurement import LatencyMeasurer
+from archsearch.run.run_folder import RunFolder
+from archsearch.run.status import Listener
+
+logger = logging.getLogger(__name__)
+
+#: test accuracy (0 to 1) of a record from its weights file
+Tester = Callable[[TrialRecord, Path], float]
+#: stores records whose final latency is new
+Keep = Callable[[Sequence[TrialRecord]], None]
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The result of measuring a front again.
+
+    Attributes:
+        records: every record, the measured ones with ``final_latency``.
+        front: those that are left on the front.
+        notes: by trial number a line on each that left the front, was not confirmed, or may be
+            over the budget.
+    """
+
+    records: tuple[TrialRecord, ...]
+    front: tuple[TrialRecord, ...]
+    notes: Mapping[int, str] = field(default_factory=dict)
+
+
+def confirm_front(
+    records: Sequence[TrialRecord],
+    measurer: Publisher,
+    aims: Aims | float | None,
+    listener: Listener,
+    keep: Keep = lambda records: None,
+    *,
+    further: Mapping[str, Publisher] | None = None,
+    every: bool = False,
+    patience_s: float = math.inf,
+) -> Confirmed:
+    """Measure every front member again on a quiet machine until the front holds by final latencies.
+
+    A member that a measurement puts over the budget is dropped, which may bring others to the
+    front: they are measured too. A measurement that failed or was rejected drops nothing: the
+    member stays with what was known before.
+
+    Args:
+        records: of the run.
+        measurer: measures at the first target.
+        aims: what the front trades off, and its budgets; a number is the budget of the first
+            target.
+        listener: shows what happens.
+        keep: stores what was measured, as soon as it is.
+        further: what measures at further targets, by the name of their objective.
+        every: measure those again too that were confirmed, or left the front, before.
+        patience_s: longest time for repetitions on a busy machine, each time.
+    """
+    aims = Aims.of(aims)
+    measurers = {FIRST_TARGET: measurer, **(further or {})}
+    by_number = {record.number: record for record in records}
+    outcomes: dict[int, dict[str, Outcome]] = {}
+    left: dict[int, str] = {}
+    members: tuple[TrialRecord, ...] = ()
+    while True:
+        front = pareto_front(by_number.values(), aims)
+        gone = {record.number for record in members} - {record.number for record in front}
+        left |= {number: _why_left(by_number[number], front, aims) for number in gone}
+        members = front
+        unknown = [
+            record.number
+            for record in (_ever_members(by_number.values(), front) if every else front)
+            if record.number not in outcomes and (every or not record.is_confirmed)
+        ]
+        if not unknown:
+            break
+        number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
+        for name, each in measurers.items():
+            at = "" if name == FIRST_TARGET else f", at {name}"
+            listener.line(f"measuring {number} again on a quiet machine{at}")
+            archs = [by_number[number].arch for number in unknown]
+            found = measure_to_publish(each, archs, listener, patience_s)
+            for known, outcome in zip(unknown, found, strict=True):
+                outcomes.setdefault(known, {})[name] = outcome
+                by_number[known] = _measured(by_number[known], name, outcome)
+            keep([by_number[number] for number in unknown])
+    on_front = {record.number for record in front}
+    notes = {number: note for number, note in left.items() if number not in on_front}
+    for record in front:
+        for name in measurers:
+            last = outcomes.get(record.number, {}).get(name)
+            if note := _why_open(record, name, last, aims.budgets_ms.get(name)):
+                notes.setdefault(record.number, note)
+    everyone = tuple(by_number[number] for number in sorted(by_number))
+    return Confirmed(everyone, front, dict(sorted(notes.items())))
+
+
+def _measured(record: TrialRecord, name: str, outcome: Outcome) -> TrialRecord:
+    """Return a record with a final measurement, unless a better one is known."""
+    if not isinstance(outcome, LatencyResult) or (outcome.is_guess and _confirmed(record, name)):
+        return record
+    if name == FIRST_TARGET:
+        return record.model_copy(update={"final_latency": outcome})
+    finals = {**record.more_final_latencies, name: outcome}
+    return record.model_copy(update={"more_final_latencies": finals})
+
+
+def _final(record: TrialRecord, name: str) -> LatencyResult | None:
+    if name == FIRST_TARGET:
+        return record.final_latency
+    return record.more_final_latencies.get(name)
+
+
+def _confirmed(record: TrialRecord, name: str) -> bool:
+    """Return whether the latency at a target was measured again, and not rejected."""
+    final = _final(record, name)
+    return final is not None and not final.is_guess
+
+
+def _ever_members(
+    records: Iterable[TrialRecord], front: Sequence[TrialRecord]
+) -> list[TrialRecord]:
+    """Return the front, and what was measured for it and has left it."""
+    on_front = {record.number for record in front}
+    left = [
+        record
+        for record in records
+        if record.final_latency is not None
+        and record.state == "complete"
+        and record.number not in on_front
+    ]
+    return [*front, *left]
+
+
+def _why_open(
+    record: TrialRecord, name: str, outcome: Outcome | None, budget_ms: float | None
+) -> str:
+    """Return what is uncertain about a member's latency at a target; empty for nothing."""
+    latency = record.latency_at(name)
+    assert latency is not None, "a member of the front has every latency"
+    at = "" if name == FIRST_TARGET else f" at {name}"
+    why = why_not(outcome) if outcome is not None else ""
+    if why and _confirmed(record, name):
+        return f"trial {record.number} keeps its latency of {latency.median_ms:.3g} ms{at}: {why}"
+    if not _confirmed(record, name):
+        shown = "final guess" if latency is _final(record, name) else "first measurement"
+        why = why or "it was not measured again"
+        return (
+            f"trial {record.number} stays on the front, not confirmed, with its {shown} of "
+            f"{latency.median_ms:.3g} ms{at} ({latency.verdict}): {why}"
+        )
+    if latency.crosses(budget_ms) and latency.interval_ms is not None:
+        low, high = latency.interval_ms
+        return (
+            f"trial {record.number} stays on the front and may be over the budget of "
+            f"{budget_ms:g} ms{at}: {latency.median_ms:.3g} ms ({low:.3g} to {high:.3g}, "
+            f"{latency.verdict})"
+        )
+    return ""
+
+
+def _why_left(record: TrialRecord, front: Sequence[TrialRecord], aims: Aims) -> str:
+    known = record.latencies
+    measured = ", ".join(
+        f"{latency.median_ms:.3g} ms" + ("" if name == FIRST_TARGET else f" at {name}")
+        for name, latency in known.items()
+    )
+    measured = f"trial {record.number} left the front: {measured} when measured again"
+    for name, limit in aims.budgets_ms.items():
+        if name in known and known[name].is_over(limit):
+            at = "" if name == FIRST_TARGET else f" at {name}"
+            return f"{measured}, over the budget of {limit:g} ms{at}"
+    own = _plain(record, aims)
+    better = [
+        each.number
+        for each in front
+        if all(theirs <= mine for theirs, mine in zip(_plain(each, aims), own, strict=True))
+    ]
+    return f"{measured}, no better than trial {better[0]}" if better else measured
+
+
+def _plain(record: TrialRecord, aims: Aims) -> list[float]:
+    """Return the plain values of the objectives, smaller is better."""
+    return [
+        -(record.accuracy or 0.0) if name == "accuracy" else record.value(name) or 0.0
+        for name in aims.objectives
+    ]
+
+
+def break_down(
+    front: Sequence[TrialRecord], measurer: LatencyMeasurer, listener: Listener
+) -> list[TrialRecord]:
+    """Return the front with ``time_share``; members that have it keep it."""
+    unknown = [record for record in front if not record.time_share]
+    if not unknown:
+        return list(front)
+    try:
+        shares = measurer.time_shares([record.arch for record in unknown])
+    except ArchsearchError as error:
+        # a drawing without shares is no reason to lose a run
+        listener.line(f"where the front's networks spend their time was not measured: {error}")
+        return list(front)
+    known = {record.number: share for record, share in zip(unknown, shares, strict=True)}
+    return [
+        record.model_copy(update={"time_share": known.get(record.number, record.time_share)})
+        for record in front
+    ]
+
+
+def evaluate_front(
+    front: Sequence[TrialRecord], folder: RunFolder, test: Tester | None
+) -> tuple[list[TrialRecord], list[str]]:
+    """Evaluate each front member once on the test split, from its kept weights.
+
+    Args:
+        front: its members.
+        folder: of the run, which keeps the weights.
+        test: evaluates one; None where there is no test split.
+
+    Returns:
+        the front with ``test_accuracy`` and ``checkpoint``; and one line for each member whose
+        weights are missing.
+    """
+    tested, notes = [], []
+    for record in front:
+        path = folder.checkpoint(record.digest)
+        if record.test_accuracy is not None and path.is_file():
+            tested.append(record)
+        elif path.is_file():
+            checkpoint = path.relative_to(folder.path).as_posix()
+            accuracy = test(record, path) if test is not None else None
+            update = {"test_accuracy": accuracy, "checkpoint": checkpoint}
+            tested.append(record.model_copy(update=update))
+        else:
+            tested.append(record.model_copy(update={"checkpoint": ""}))
+            notes.append(f"trial {record.number}: its weights were not kept, so it is not tested")
+    return tested, notes

@@ -1,0 +1,266 @@
+"""Check everything a run needs before it writes anything."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from archsearch import __version__
+from archsearch.activity import doing
+from archsearch.cluster.remote_probe import RemoteProbe
+from archsearch.cost import current_environment
+from archsearch.cost.device import choose_device
+from archsearch.cost.runtimes import check_runtime
+from archsearch.data import DataSplits, load_data
+from archsearch.errors import InputError, Problem, ProblemList
+from archsearch.files import folder_problem, valid_name
+from archsearch.record import Environment
+from archsearch.run.config import SearchConfig
+from archsearch.run.final.baselines import Baseline, find_baselines
+from archsearch.run.run_folder import RunFolder, new_run_folder
+from archsearch.search.rungs import epoch_rungs
+from archsearch.search.samplers.registry import check_sampler
+from archsearch.search.storage import (
+    LONGEST_PATH,
+    OWN_FILE,
+    VARIABLE,
+    Storage,
+    reach_problem,
+    storage_at,
+)
+from archsearch.space import SearchSpace, adapted, load_space
+from archsearch.tracking import check_sinks
+from archsearch.train import Recipe, default_augmentation, default_recipe, recipe_problems
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run lives.
+
+    Attributes:
+        name: of the run; empty for one made from space, data and budget.
+        runs_dir: folder of all runs.
+        storage: Optuna storage URL; empty for ``$ARCHSEARCH_STORAGE``, or for a SQLite file in the
+            run's folder. A run that was started keeps its own.
+        download: fetch a missing published data set.
+    """
+
+    name: str = ""
+    runs_dir: str = "runs"
+    storage: str = field(default="", repr=False)
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that has been checked and has written nothing yet."""
+
+    config: SearchConfig
+    space: SearchSpace
+    data: DataSplits
+    recipe: Recipe
+    device: str
+    folder: RunFolder
+    storage: Storage
+    environment: Environment
+    identity: dict[str, Any]
+    written: dict[str, Any]
+    baselines: tuple[Baseline, ...] = ()
+
+
+def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None) -> Prepared:
+    """Check everything a run needs, and write nothing.
+
+    Args:
+        config: what is asked for.
+        place: where the run lives.
+        space: in place of the one that ``config`` names, for a run whose space was read elsewhere.
+
+    Raises:
+        InputError: with everything that is wrong.
+    """
+    found = ProblemList()
+    with found.gathered():
+        check_sampler(config.sampler)
+    with found.gathered():
+        check_sinks(config.execution.log)
+    with found.gathered():
+        space = space or load_space(config.space, config.space_overrides)
+        found.add(_flat_problem(space, config))
+    with found.gathered():
+        recipe = _recipe(config)
+    with found.gathered():
+        wanted = "auto" if config.latency.elsewhere else config.latency.device
+        device = choose_device(wanted, "--device")
+        if not config.latency.elsewhere:
+            check_runtime(config.latency.runtime, device)
+    for target in config.targets.values():
+        with found.gathered():
+            check_runtime(target.runtime, choose_device(target.device, "targets"))
+    name = place.name or (default_name(config, space) if space is not None else "")
+    if name:
+        with found.gathered():
+            folder, storage = locate(place, name)
+    if space is not None and not space.is_flat:
+        with found.gathered():
+            image_size = config.image_size or space.to_dict().get("image_size", 224)
+            with doing(f"reading the data: {config.data}") as activity:
+                data = load_data(
+                    config.data,
+                    image_size=image_size,
+                    root=config.data_root,
+                    download=place.download,
+                    seed=config.seed,
+                    limit=config.limit,
+                    progress=activity.progress,
+                )
+            baselines = find_baselines(config.execution.baselines, data)
+            space = adapted(
+                space,
+                image_size=image_size,
+                in_channels=data.in_channels,
+                num_classes=data.num_classes,
+            )
+    found.check()
+    assert space is not None, "a space that cannot be read is a problem"
+    if recipe.augmentation is None:
+        recipe = recipe.model_copy(update={"augmentation": default_augmentation(data)})
+    elsewhere = config.latency.elsewhere
+    environment = target_environment(config) if elsewhere else current_environment(device)
+    identity = {
+        **config.identity(),
+        # where its file lies means nothing elsewhere; what it says follows
+        "space": Path(config.space).name,
+        "space_digest": space.digest,
+    }
+    written = {
+        "archsearch": __version__,
+        "identity": identity,
+        "space_name": space.name,
+        "space": space.to_dict(),
+        "recipe": recipe.model_dump(mode="json"),
+        "data": {
+            "train": len(data.train),
+            "val": len(data.val),
+            "test": len(data.test) if data.test is not None else 0,
+            "num_classes": data.num_classes,
+            "in_channels": data.in_channels,
+            "image_size": data.image_size,
+            "mean": list(data.mean),
+            "std": list(data.std),
+            "class_names": list(data.class_names),
+            "places": list(data.places),
+            "scale": data.scale.to_dict(),
+        },
+        "device": device,
+        "storage": storage.kept,
+        "study": folder.name,
+        "environment": environment.model_dump(mode="json"),
+    }
+    return Prepared(
+        config,
+        space,
+        data,
+        recipe,
+        device,
+        folder,
+        storage,
+        environment,
+        identity,
+        written,
+        tuple(baselines),
+    )
+
+
+def target_environment(config: SearchConfig) -> Environment:
+    """Ask the node where latency is to be measured what it is.
+
+    Raises:
+        InputError: no address was given, or no node of the cluster is the target.
+    """
+    address = config.execution.address
+    if not address:
+        raise InputError(
+            Problem("--target", "needs a Ray cluster", None, "say --address, e.g. auto")
+        )
+    with RemoteProbe(address, config.latency.device, config.latency.threads) as probe:
+        return probe.environment()
+
+
+def default_name(config: SearchConfig, space: SearchSpace) -> str:
+    """Return a name made from the space, the data set and the latency budget; it is a valid one."""
+    budget = f"-{config.budgets.latency_ms:g}ms" if config.budgets.latency_ms else ""
+    kind, _, path = config.data.partition(":")
+    # a folder may be named by a path such as "..", which says nothing
+    source = Path(os.path.abspath(path)).name if path else kind
+    return valid_name(f"{space.name}-{source}{budget}")
+
+
+def locate(place: Place, name: str) -> tuple[RunFolder, Storage]:
+    """Return the folder of a run and where its study is.
+
+    Raises:
+        InputError: nothing can be written there, the storage cannot be used, or the run was started
+            with another.
+    """
+    found = ProblemList()
+    with found.gathered():
+        folder = new_run_folder(place.runs_dir, name)
+        found.add(place_problem(folder))
+    with found.gathered():
+        asked = place.storage or os.environ.get(VARIABLE, "")
+        storage = storage_at(asked) if asked else None
+    found.check()
+    if storage is not None and storage.file_of_url == folder.own_storage.file:
+        storage = None
+    if folder.exists():
+        begun = folder.storage_in(folder.read_config())
+        if place.storage and (storage or folder.own_storage).kept != begun.kept:
+            rule = f"run '{name}' was started with {begun.kept}"
+            remedy = "leave it out, or give this run another --name"
+            raise InputError(Problem("--storage", rule, storage_at(place.storage).shown, remedy))
+        if storage is None or storage.kept != begun.kept:
+            storage = begun
+    storage = storage or folder.own_storage
+    found.add(reach_problem(storage))
+    found.check()
+    return folder, storage
+
+
+def place_problem(folder: RunFolder) -> Problem | None:
+    """Return why no run can be written into a folder; None if it can."""
+    path = folder.path
+    if problem := folder_problem("--runs-dir", path.parent):
+        return problem
+    if os.path.lexists(path) and (problem := folder_problem("--name", path)):
+        return problem
+    file = path.resolve() / OWN_FILE
+    if len(os.fsencode(file)) > LONGEST_PATH:
+        rule = f"SQLite opens no file whose path is longer than {LONGEST_PATH} bytes"
+        return Problem("--runs-dir", rule, str(path), "choose a shorter path")
+    return None
+
+
+def _flat_problem(space: SearchSpace, config: SearchConfig) -> Problem | None:
+    if not space.is_flat:
+        return None
+    rule = "must be a space of architectures, not a flat one"
+    return Problem(
+        "space", rule, config.space, "flat spaces are for archsearch.search as a library"
+    )
+
+
+def _recipe(config: SearchConfig) -> Recipe:
+    """Return the recipe of a run.
+
+    Raises:
+        InputError: it cannot be followed, or does not go with the rungs.
+    """
+    try:
+        recipe = config.recipe or default_recipe(config.data)
+    except InputError:  # an unknown data set, which its loader tells
+        return Recipe()
+    if broken := recipe_problems(recipe):
+        raise InputError(broken)
+    epoch_rungs(config.rungs, config.promote, recipe.epochs)
+    return recipe
