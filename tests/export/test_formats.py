@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from archsearch import zoo
 from archsearch.errors import InputError
 from archsearch.export import ExportError, Format, Origin, export_model, graph_file
-from archsearch.export.graph_file import export_graph
+from archsearch.export.onnx_pt2 import export_graph
 from archsearch.export.proof import prove_python, randomize
 from archsearch.export.python_source import network_source
 from archsearch.model import build_model
