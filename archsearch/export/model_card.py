@@ -94,7 +94,7 @@ def with_part(
 
     Args:
         path: of the card; it may be there.
-        card: `model_card` of the network.
+        card: `card_text` of the network.
         network: an architecture or a Python file.
         kind: format of the export.
         output: its file.
