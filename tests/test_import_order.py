@@ -104,7 +104,7 @@ def part_of(path: Path) -> str:
 def test_imports_go_one_way(path: Path) -> None:
     part = part_of(path)
     if path == PACKAGE / "__init__.py":
-        pytest.skip("the shop window names every part; test_import_budget says what it loads")
+        pytest.skip("the public names come from every part; test_import_budget says what it loads")
     assert part in ROW, f"{part} has no place in the import order"
     for name in imported(path):
         pieces = name.split(".")

@@ -10,10 +10,10 @@ from torch import nn
 from archsearch.arch import Arch, keep_sources
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
-from archsearch.export.graph_file import check_packages, export_graph
 from archsearch.export.hub_folder import HubFolder
 from archsearch.export.image_settings import Images, images_of
 from archsearch.export.model_card import card_text, check_card, own_card, with_part
+from archsearch.export.onnx_pt2 import check_packages, export_graph
 from archsearch.export.output_path import check_shared, check_target
 from archsearch.export.python_file import python_text, yaml_text
 from archsearch.export.selection import identifier

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from archsearch import zoo
 from archsearch.errors import InputError
-from archsearch.export import ExportError, Format, Origin, export_model, graph_file
-from archsearch.export.graph_file import export_graph
+from archsearch.export import ExportError, Format, Origin, export_model, onnx_pt2
+from archsearch.export.onnx_pt2 import export_graph
 from archsearch.export.proof import prove_python, randomize
 from archsearch.export.python_source import network_source
 from archsearch.model import build_model
@@ -105,7 +105,7 @@ def test_graph_takes_any_number_of_images(kind, tmp_path):
     model = build_model(WINDOWS, seed=0).eval()
     randomize(model, seed=0)
     error = export_graph(WINDOWS, model, kind, tmp_path / f"model.{kind}")
-    assert error <= graph_file.TOLERANCE[kind]
+    assert error <= onnx_pt2.TOLERANCE[kind]
     assert [path.name for path in tmp_path.iterdir()] == [f"model.{kind}"]
 
 
@@ -113,7 +113,7 @@ def test_fused_graph_is_within_tolerance_of_the_network(tmp_path):
     model = build_model(CONVOLUTIONS, seed=0).eval()
     randomize(model, seed=0)
     error = export_graph(CONVOLUTIONS, model, "pt2", tmp_path / "model.pt2", fused=True)
-    assert 0 < error <= graph_file.FUSED_TOLERANCE
+    assert 0 < error <= onnx_pt2.FUSED_TOLERANCE
     state = torch.export.load(tmp_path / "model.pt2").state_dict
     assert not any("running_mean" in name for name in state)
 
@@ -132,11 +132,11 @@ def test_onnx_keeps_the_epsilon_of_performers(tmp_path):
         # keys and queries so long that their features are smaller than the epsilon
         attention.kqv.weight.mul_(6 / attention.kqv.weight.std() / attention.kqv.in_features**0.5)
     error = export_graph(performer, model, "onnx", tmp_path / "model.onnx")
-    assert error <= graph_file.TOLERANCE["onnx"]
+    assert error <= onnx_pt2.TOLERANCE["onnx"]
 
 
 def test_graph_that_is_off_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setitem(graph_file.TOLERANCE, "pt2", -1.0)
+    monkeypatch.setitem(onnx_pt2.TOLERANCE, "pt2", -1.0)
     arch = ARCHS["self_attention"]
     with pytest.raises(ExportError, match="computes other logits: off by"):
         export_graph(arch, build_model(arch).eval(), "pt2", tmp_path / "model.pt2")
