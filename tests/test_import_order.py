@@ -54,6 +54,7 @@ WITHIN = {
     ("resources", "files"),
     ("activity", "errors"),
     ("user_code", "errors"),
+    ("user_code", "activity"),
 }
 
 HOME = {
