@@ -55,6 +55,7 @@ WITHIN = {
     ("resources", "files"),
     ("activity", "errors"),
     ("user_code", "errors"),
+    ("user_code", "activity"),
 }
 
 HOME = {

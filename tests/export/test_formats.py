@@ -149,9 +149,9 @@ def test_graph_without_finite_logits_is_not_written(tmp_path, monkeypatch):
     with torch.no_grad():
         model.head.classifier.bias.fill_(float("nan"))
     # a graph that computes exactly what the network computes
-    monkeypatch.setattr(graph_file, "_write_pt2", lambda *_: None)
+    monkeypatch.setattr(onnx_pt2, "_write_pt2", lambda *_: None)
     monkeypatch.setattr(
-        graph_file,
+        onnx_pt2,
         "run_isolated",
         lambda _, cases: [{"logits": [model(x).detach() for x in cases[0]["inputs"]]}],
     )
