@@ -9,4 +9,4 @@ mypy
 site=$(mktemp -d)
 trap 'rm -rf "$site"' EXIT
 NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --site-dir "$site"
-pytest -m "not slow" -n 2 --dist worksteal "$@"
+pytest -m "not slow and not release" -n 2 --dist worksteal "$@"

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from archsearch.activity import doing
 from archsearch.errors import InputError, Problem, nearest
 
 #: what a file is asked for unless the user names something else
@@ -158,6 +159,8 @@ def load_file(path: str | Path) -> ModuleType:
 def explain_errors(name: str, file: str = "", does: str = "") -> Iterator[None]:
     """Run a user's code inside; turn its errors into one sentence with the user's line.
 
+    While it runs, the board says so: a user's code may hang.
+
     Args:
         name: of what is run, as the user wrote it.
         file: where it is written.
@@ -168,7 +171,9 @@ def explain_errors(name: str, file: str = "", does: str = "") -> Iterator[None]:
     """
     write_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        is_import = does.endswith("cannot be imported: it")
+        doer = doing(f"{'importing' if is_import else 'running'} {name}")
+        with contextlib.redirect_stdout(sys.stderr), doer:
             yield
     except (InputError, KeyboardInterrupt):
         raise

@@ -22,6 +22,7 @@ from archsearch.run import Place, SearchConfig, run_search
 from archsearch.run.run_folder import RunFolder
 from archsearch.space import load_space
 from archsearch.train import Recipe
+from tests.brief_measurements import make_brief
 
 PAGE = Path(__file__).parent.parent / "docs" / "own_block.md"
 BLOCKS = Path(__file__).parent / "data" / "samples" / "toy_blocks.py"
@@ -154,7 +155,8 @@ def test_the_space_counts_labels_and_encodes(folder: Path) -> None:
     assert changed.digest != space.digest
 
 
-def test_a_run_keeps_the_file(folder: Path) -> None:
+def test_a_run_keeps_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_brief(monkeypatch)
     config = SearchConfig(
         space=str(folder / "toy.yaml"),
         recipe=Recipe(epochs=1, warmup_epochs=0),

@@ -1,4 +1,4 @@
-"""The shop window: the names are what they were, each is there, and each is documented."""
+"""The public names are what they were, each is there, and each is documented."""
 
 import importlib
 from pathlib import Path

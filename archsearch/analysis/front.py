@@ -1,12 +1,12 @@
 """Non-dominated points: the Pareto front."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from archsearch.record import Aims, TrialRecord
+from archsearch.record import Aims, LatencyResult, TrialRecord
 
 
 def nondominated(points: ArrayLike, maximise: bool | Sequence[bool] = False) -> NDArray[np.bool_]:
@@ -54,6 +54,39 @@ def eligible(
             for name, limit in aims.budgets_ms.items()
         )
     )
+
+
+def exceeds(latencies: Mapping[str, LatencyResult], aims: Aims | float | None) -> bool:
+    """Return whether a latency is over its budget by its plain number, certain or not.
+
+    Args:
+        latencies: best knowledge by the name of the objective, e.g. `TrialRecord.latencies`.
+        aims: the budgets.
+    """
+    limits = Aims.of(aims).budgets_ms
+    return any(name in latencies and latencies[name].median_ms > limits[name] for name in limits)
+
+
+def may_exceed(latencies: Mapping[str, LatencyResult], aims: Aims | float | None) -> bool:
+    """Return whether a latency is not known well enough to say that its budget is kept.
+
+    Arguments are those of `exceeds`.
+    """
+    limits = Aims.of(aims).budgets_ms
+    return any(name in latencies and latencies[name].crosses(limits[name]) for name in limits)
+
+
+def keeping(
+    trials: Iterable[TrialRecord], aims: Aims | float | None = None
+) -> tuple[TrialRecord, ...]:
+    """Return those that keep every latency budget by their plain numbers; all where none does.
+
+    What is called best or knee is one of them: a member that is on the front only because its
+    latency is not known well enough is named where there is nothing better.
+    """
+    members = tuple(trials)
+    kept = tuple(trial for trial in members if not exceeds(trial.latencies, aims))
+    return kept or members
 
 
 def objectives(

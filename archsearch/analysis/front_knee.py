@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from archsearch.analysis.front import keeping
 from archsearch.analysis.reported_accuracy import deciding_accuracies
-from archsearch.record import TrialRecord
+from archsearch.record import Aims, TrialRecord
 
 
 def knee_index(points: ArrayLike) -> int:
@@ -37,13 +38,15 @@ def knee_index(points: ArrayLike) -> int:
     return int(np.lexsort((latency, -accuracy, -above))[0])
 
 
-def knee(front: Sequence[TrialRecord]) -> TrialRecord | None:
+def knee(front: Sequence[TrialRecord], aims: Aims | float | None = None) -> TrialRecord | None:
     """Return the knee of a front of trials, None when it is empty; see `knee_index`.
 
-    Accuracy is that of `archsearch.analysis.deciding_accuracies`.
+    Accuracy is that of `archsearch.analysis.deciding_accuracies`; who counts is said by
+    `archsearch.analysis.keeping`.
     """
     accuracy = deciding_accuracies(front)
     known = [t for t in front if t.number in accuracy and t.latency_ms is not None]
+    known = list(keeping(known, aims))
     if not known:
         return None
     points = [(accuracy[trial.number], trial.latency_ms or 0.0) for trial in known]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archsearch.analysis.front import eligible, nondominated, objectives
+from archsearch.analysis.front import eligible, keeping, nondominated, objectives
 from archsearch.analysis.front_volume import Reference, hypervolume
 from archsearch.record import TrialRecord
 
@@ -19,7 +19,8 @@ class Progress(NamedTuple):
         seconds: since the start of the run; NaN where unknown.
         trials: how many trained trials had ended.
         epochs: how many epochs they took together.
-        best_accuracy: of the complete trials within the budget; NaN before the first.
+        best_accuracy: of the complete trials within the budget; NaN before the first. Who is over
+            it by an uncertain latency counts only where none keeps it (`keeping`).
         hypervolume: of the same trials, as a share of the reference's whole area.
     """
 
@@ -45,7 +46,7 @@ def progress(
         if trial.state == "complete" or (trial.curve and trial.state in ("pruned", "failed"))
     ]
     trained.sort(key=lambda trial: (trial.finished_s is None, trial.finished_s, trial.number))
-    qualified = {trial.number for trial in eligible(trained, budget_ms)}
+    qualified = {trial.number for trial in keeping(eligible(trained, budget_ms), budget_ms)}
     best, volume = np.nan, 0.0
     front = np.empty((0, 2))
     bests, volumes = [], []

@@ -2,22 +2,23 @@
 
 from collections.abc import Iterable
 
-from archsearch.analysis.front import eligible, pareto_front
+from archsearch.analysis.front import eligible, keeping, pareto_front
 from archsearch.analysis.front_knee import knee
 from archsearch.analysis.reported_accuracy import deciding_accuracies
 from archsearch.errors import InputError, Problem, nearest
-from archsearch.record import RunRecord, TrialRecord
+from archsearch.record import Aims, RunRecord, TrialRecord
 
 
-def best(trials: Iterable[TrialRecord], budget_ms: float | None = None) -> TrialRecord | None:
-    """Return the most accurate complete trial within the budget; the fastest among equals.
+def best(trials: Iterable[TrialRecord], aims: Aims | float | None = None) -> TrialRecord | None:
+    """Return the most accurate complete trial within the budgets; the fastest among equals.
 
-    Accuracy is that of `archsearch.analysis.deciding_accuracies`.
+    Accuracy is that of `archsearch.analysis.deciding_accuracies`. A trial that is over a budget by
+    its plain number, and stays because that is not certain, is best only where none keeps them.
     """
-    known = eligible(trials, budget_ms)
+    known = eligible(trials, aims)
     accuracy = deciding_accuracies(known)
     return min(
-        (trial for trial in known if trial.number in accuracy),
+        keeping((trial for trial in known if trial.number in accuracy), aims),
         key=lambda trial: (-accuracy[trial.number], trial.latency_ms, trial.number),
         default=None,
     )
@@ -67,7 +68,7 @@ def choose(run: RunRecord, which: str | int) -> TrialRecord:
             )
         )
     front = front_trials(run)
-    chosen = best(front) if word == "best" else knee(front)
+    chosen = best(front, run.aims) if word == "best" else knee(front, run.aims)
     if chosen is None:
         raise InputError(
             Problem(

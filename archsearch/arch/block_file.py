@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from archsearch.activity import doing
 from archsearch.errors import InputError, Problem
 from archsearch.files import write_text
 
@@ -180,7 +181,8 @@ def load_module(source: BlockSource) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[source.module_name] = module
     try:
-        loader.exec_module(module)
+        with doing(f"importing {source.file}"):
+            loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[source.module_name]
         rule = f"must name a Python file that can be run, but {source.file} raised {error!r}"

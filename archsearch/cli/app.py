@@ -14,7 +14,14 @@ from archsearch import __version__
 from archsearch.activity import BOARD, Activity, doing
 from archsearch.cli.argument_errors import Command, UsageError, usage_problem
 from archsearch.cli.command_signature import stand_in
-from archsearch.cli.completion import completer_of, is_completing, rejoined
+from archsearch.cli.completion import (
+    complete_zsh_at_once,
+    completer_of,
+    is_completing,
+    joined_option,
+    rejoined,
+    with_option,
+)
 from archsearch.cli.console import err, exit_codes, set_loudness
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.cli.storage_password import hide_password
@@ -42,6 +49,12 @@ COMMANDS = {
 
 #: commands that run until they are stopped, and print how to stop them
 _SERVERS = frozenset({"dashboard"})
+
+#: of the command line itself, about the shell that calls it
+_SHELL_OPTIONS = frozenset({"--install-completion", "--show-completion"})
+_SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+#: variables with which fish and zsh hand over the line, and which only fish sets
+_LINE, _FISH = "_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_FISH_ACTION"
 
 HELP = """Search light-weight vision transformers for your latency budget, on your own device.
 
@@ -96,9 +109,14 @@ def _run(words: list[str], wanted: str | None) -> int:
     # for child processes, such as a compiler's workers: no module of the working directory may
     # shadow the standard library
     os.environ["PYTHONSAFEPATH"] = "1"
+    if wanted in _SHELLS and (asked := _SHELL_OPTIONS & set(words)):
+        rule, remedy = "takes no name of a shell", f"call it in {wanted}, without the name"
+        raise InputError(Problem(min(asked), rule, wanted, remedy))
     if wanted is not None and wanted not in COMMANDS:
         remedy = nearest(wanted, COMMANDS)
         raise InputError(Problem("", f"there is no command '{wanted}'", remedy=remedy))
+    if wanted is None and _SHELL_OPTIONS & set(words):
+        complete_zsh_at_once()
     with doing("loading libraries"):
         app = build_app(wanted)
     try:
@@ -126,7 +144,7 @@ def limit_threads() -> None:
 
 def _complete(words: list[str]) -> None:
     """Answer a shell; an error on its screen would be worse than no answer."""
-    answer, kept = io.StringIO(), ""
+    answer, kept, option = io.StringIO(), "", joined_option(os.environ.get(_LINE, ""))
     if "COMP_WORDS" in os.environ:
         line = os.environ["COMP_WORDS"].split()
         with contextlib.suppress(ValueError):
@@ -138,7 +156,10 @@ def _complete(words: list[str]) -> None:
         contextlib.redirect_stdout(answer),
     ):
         build_app(None, completing=True)(words)
-    lines = [f"{each.removeprefix(kept)}\n" for each in answer.getvalue().splitlines()]
+    text = answer.getvalue()
+    if option:
+        text = with_option(text, "fish" if _FISH in os.environ else "zsh", option)
+    lines = [f"{each.removeprefix(kept)}\n" for each in text.splitlines()]
     try:
         sys.stdout.writelines(lines)
         sys.stdout.flush()

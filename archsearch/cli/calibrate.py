@@ -96,6 +96,7 @@ def command(
         "known_parts": coverage.known,
         "parts": coverage.parts,
         "known_share": table.known_share(archs),
+        "shortfall": coverage.shortfall(limit_s),
         "checked_networks": (error := table.held_out_error())[0],
         "median_error": error[1],
         "key": key.to_dict(),
@@ -112,6 +113,8 @@ def _summary(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("sub-blocks", f"{facts['known_parts']} of {facts['parts']}, {known} % of occurrences"),
         ("networks", f"{facts['networks']} in {facts['seconds']:.0f} s"),
     ]
+    if facts["shortfall"]:
+        rows.append(("missing because", facts["shortfall"]))
     if facts["checked_networks"]:
         error = percent_text(facts["median_error"])
         checked = f"{facts['checked_networks']} networks measured whole: median error {error} %"

@@ -63,6 +63,50 @@ def rejoined(words: list[str], index: int) -> tuple[list[str], int, str]:
     return whole, at, word[: word.rfind(":") + 1]
 
 
+def joined_option(line: str) -> str:
+    """Return the ``--option=`` that the last word of a line begins with; empty for none.
+
+    Fish and zsh take the whole word for what is completed, and the answer has the value alone.
+    """
+    last = line.rpartition(" ")[2]
+    name, mark, _ = last.partition("=")
+    return f"{name}=" if mark and re.fullmatch(r"--[a-z-]+", name) else ""
+
+
+def with_option(answer: str, shell: str, option: str) -> str:
+    """Return the answer to a shell with ``option``, e.g. ``--sampler=``, ahead of each value.
+
+    Args:
+        answer: as Typer writes it for ``shell``.
+        shell: ``fish`` or ``zsh``.
+        option: with its ``=``.
+    """
+    if shell == "fish":
+        return "".join(f"{option}{line}\n" for line in answer.splitlines() if line)
+    if answer.strip() == "_files":
+        # files are to be looked for behind the =
+        return f"compset -P '{option}'; _files\n"
+    return re.sub(r"""^(_arguments '\*: :\(\()?\"""", rf'\1"{option}', answer, flags=re.MULTILINE)
+
+
+def complete_zsh_at_once() -> None:
+    """Let the script for zsh complete when it is loaded, not from the second time on.
+
+    zsh loads it from the function path at the first completion of a session; Typer's then only
+    says which function completes.
+    """
+    from typer import _completion_shared as shared
+
+    registers = "compdef %(complete_func)s %(prog_name)s"
+    script = shared._completion_scripts["zsh"]
+    shared._completion_scripts["zsh"] = script.replace(
+        f"\n{registers}",
+        "\nif [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n"
+        '  %(complete_func)s "$@"\n'
+        f"else\n  {registers}\nfi",
+    )
+
+
 def completer_of(command: str, parameter: str) -> Completer | None:
     """Return the completer of a parameter; None leaves it to the shell."""
     return _COMPLETERS.get((command, parameter)) or _COMPLETERS.get(("", parameter))

@@ -18,8 +18,8 @@ from archsearch.cli.interruption import Interrupted, interruptible
 from archsearch.errors import ArchsearchError, InputError
 from archsearch.files import os_sentence
 
-#: width of tables in a file or a pipe, whose readers' width is unknown
-_PIPED_WIDTH = 400
+#: width of tables in a file or a pipe, where nobody knows how wide they will be looked at
+PIPED_WIDTH = 120
 
 
 def _console(**options: Any) -> Console:
@@ -28,8 +28,21 @@ def _console(**options: Any) -> Console:
 
 def _results() -> Console:
     piped = not sys.stdout.isatty()
-    width = _PIPED_WIDTH if piped and "COLUMNS" not in os.environ else None
-    return _console(soft_wrap=piped, width=width)
+    return _console(soft_wrap=piped, width=_piped_width() if piped else None)
+
+
+def _piped_width() -> int:
+    """Return how wide a table may be where standard output is no terminal.
+
+    That is $COLUMNS, else the width of the terminal that a pager shows it on, where there is one.
+    """
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    with contextlib.suppress(OSError, ValueError):
+        # of `| less`, standard error is the terminal
+        return os.get_terminal_size(sys.stderr.fileno()).columns or PIPED_WIDTH
+    return PIPED_WIDTH
 
 
 #: results: what a pipe should get

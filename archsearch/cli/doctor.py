@@ -54,6 +54,8 @@ def _print(title: str, findings: list[Finding]) -> None:
     if not findings:
         return
     table = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        table.add_column(overflow="fold")
     for each in findings:
         advice = "; ".join(part for part in (each.means, each.remedy) if part)
         text = Text(each.value)
@@ -61,4 +63,4 @@ def _print(title: str, findings: list[Finding]) -> None:
             text.append(f"\n{advice}", style="dim" if each.level == "ok" else "")
         table.add_row(Text(each.level, style=_STYLES[each.level]), Text(each.name), text)
     out.print(Text(title, style="bold"))
-    out.print(table)
+    out.print(table, soft_wrap=False)

@@ -6,16 +6,20 @@ from typing import Annotated
 
 import typer
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.shared_options import RunsDir, TrialChoice
 from archsearch.cost import FINAL, Probe, Target
+from archsearch.errors import InputError, Problem
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
 from archsearch.model import build_model
 from archsearch.record import LatencyResult
 from archsearch.report.number_format import ms_interval_text
 from archsearch.train import ModelFile
 
+#: what ``--output`` names for standard output
+_STDOUT = Path("-")
 _RUNTIMES = {Format.ONNX: "onnxruntime"}
 
 
@@ -28,14 +32,21 @@ def command(
         ),
     ],
     trial: TrialChoice = "best",
-    form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.PYTHON,
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="What to write. python, timm and yaml are text, printed unless --output names a "
+            "file; onnx, pt2 and hub are written to files.",
+        ),
+    ] = Format.PYTHON,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="File; of hub a folder. [default: standard output for text; else the folder of "
-            "the training, or here]",
+            help="File; of hub a folder; - prints a text. [default: of python, timm and yaml "
+            "standard output; of onnx, pt2 and hub the folder of the training, or here]",
         ),
     ] = None,
     weights: Annotated[
@@ -61,9 +72,18 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Export a model that runs without archsearch; it is checked first."""
-    chosen = select(source, trial, runs_dir)
-    if output is None and not form.holds_weights:
+    """Export a model that runs without archsearch; it is checked first.
+
+    Text (python, timm, yaml) is printed unless --output names a file; onnx, pt2 and hub are
+    written to files, with weights and model card.
+    """
+    with doing(f"finding the model: {source}"):
+        chosen = select(source, trial, runs_dir)
+    is_printed = output == _STDOUT if output is not None else not form.holds_weights
+    if is_printed and form.holds_weights:
+        rule = f"must be a {'folder' if form is Format.HUB else 'file'} for {form.value}"
+        raise InputError(Problem("--output", rule, "-", "leave it out, or name one"))
+    if is_printed:
         print(_text(chosen, form, any_size), end="")
         return
     measured = _latency(chosen, form, fused) if form is Format.HUB and latency else None

@@ -63,6 +63,8 @@ def interruptible(
     grace_s = GRACE_S if grace_s is None else grace_s
 
     def force() -> None:
+        # that takes its time, in which another thread may print what goes on: the last line is ours
+        _end_children()
         if not ending.is_said:
             ending.is_said = True
             say(BOARD.how_to_go_on())
@@ -94,8 +96,12 @@ def _end_now() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
+    _end_children()
+    os._exit(130)
+
+
+def _end_children() -> None:
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 child.kill()
-    os._exit(130)

@@ -81,7 +81,8 @@ def describe(status: SearchStatus) -> str:
     parts.append(f"front {status.front_size}")
     if status.best_accuracy is not None and status.best_latency_ms is not None:
         best = f"{percent_text(status.best_accuracy)} % at {ms_text(status.best_latency_ms)} ms"
-        parts.append(f"best {best}")
+        doubt = " (may be over budget)" if status.best_may_be_over else ""
+        parts.append(f"best {best}{doubt}")
     if status.remaining_s is not None:
         parts.append(f"{clock(status.remaining_s)} left")
     return f"{status.phase}: " + ", ".join(parts)

@@ -81,8 +81,15 @@ def print_tables(tables: Sequence[PlainTable], kind: str, data: Any = None) -> N
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:
-    """Print names and values, one pair a line."""
+    """Print names and values, one pair a line; in a pipe no line is broken."""
+    if not out.is_terminal:
+        longest = max((len(name) for name, _ in facts), default=0)
+        for name, value in facts:
+            out.print(f"{name:<{longest}}  {value}", soft_wrap=True)
+        return
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold")
     for name, value in facts:
         grid.add_row(name, Text(value))
     out.print(grid)

@@ -20,7 +20,8 @@ from archsearch.cluster.job import (
     never_stop,
 )
 from archsearch.cluster.quiet_lock import OtherMachine, Quiet, QuietLock, machine_lock, quiet_or_not
-from archsearch.cluster.training_store import Training, TrainingKey, Trainings, TrainingStore
+from archsearch.cluster.training_key import TrainingKey
+from archsearch.cluster.training_store import Training, Trainings, TrainingStore
 
 __all__ = [
     "EXECUTORS",

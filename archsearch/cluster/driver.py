@@ -127,6 +127,8 @@ class Driver:
             for job in same:
                 ended(Trained(job, known))
         if waiting and not is_late():
+            if why := self.trainings.unused(same[0] for same in waiting):
+                self._say(why)
             begin([same[0] for same in waiting])
         training: dict[int, list[Job]] = {}
         while True:

@@ -2,17 +2,17 @@
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from archsearch import __version__
 from archsearch.arch import Arch, Spec
+from archsearch.cluster.earlier_trainings import EarlierTrainings
 from archsearch.cluster.job import FinishedEvent, Job
+from archsearch.cluster.training_key import TRAINS_AS, TrainingKey
 from archsearch.data import ArraySplit, DataSplits, FileSplit, Split
 from archsearch.data.label import data_label
 from archsearch.errors import ArchsearchError
@@ -35,35 +35,6 @@ _READ_FILES = 200
 _PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float16")
 
 
-@dataclass(frozen=True)
-class TrainingKey:
-    """Everything that the outcome of a training depends on.
-
-    Attributes:
-        arch: digest of the network, classes and channels of the data included.
-        recipe: nothing left open.
-        data: digest of the data splits.
-        seed: of initialisation and data order.
-    """
-
-    arch: str
-    recipe: Recipe
-    data: str
-    seed: int
-
-    @property
-    def digest(self) -> str:
-        """Identity of the training: sha256 (64 hex digits)."""
-        parts = {
-            "archsearch": __version__,
-            "arch": self.arch,
-            "recipe": self.recipe.model_dump(mode="json"),
-            "data": self.data,
-            "seed": self.seed,
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
 class Training(Spec):
     """A finished training.
 
@@ -73,6 +44,8 @@ class Training(Spec):
         data: name of the data set.
         seed: of initialisation and data order.
         archsearch: version that trained it.
+        trains_as: `TRAINS_AS` of that version; empty where it had none.
+        images: digest of the training and validation images; empty where it was not noted.
         curve: one entry an epoch.
         test_accuracy: of the weights after the last epoch, 0 to 1; None if not evaluated.
         test_data: digest of the test images that it was counted on.
@@ -83,6 +56,8 @@ class Training(Spec):
     data: str
     seed: int
     archsearch: str = __version__
+    trains_as: str = ""
+    images: str = ""
     curve: tuple[EpochMetrics, ...]
     test_accuracy: float | None = None
     test_data: str = ""
@@ -116,18 +91,31 @@ class TrainingStore:
 
     def find(self, key: TrainingKey) -> Training | None:
         """Return a finished training, None if there is none; copy it into the own folder."""
-        name = _file_name(key)
+        name = key.file_name
         for place in self._places:
             training = _read(place / name)
             if training is not None:
                 if place != self.own:
                     _write(self.own / name, training)
                 return training
+        return self._earlier(key)
+
+    @cached_property
+    def earlier(self) -> EarlierTrainings:
+        """What lies in the own folder, by its content."""
+        return EarlierTrainings(self.own)
+
+    def _earlier(self, key: TrainingKey) -> Training | None:
+        """Return a training that an earlier version kept under another name."""
+        for file in self.earlier.of(key):
+            if file.is_of(key) and (training := _read(file.path)) is not None:
+                _write(self.own / key.file_name, training)
+                return training
         return None
 
     def add(self, key: TrainingKey, training: Training) -> None:
         """Write a training so that a reader never sees half of it."""
-        name = _file_name(key)
+        name = key.file_name
         _write(self.own / name, training)
         try:
             _write(self.shared / name, training, durable=False)
@@ -176,6 +164,10 @@ class Trainings:
             return training
         return None
 
+    def unused(self, jobs: Iterable[Job]) -> str:
+        """Return why trainings in the own folder are none of ``jobs``; empty for none of these."""
+        return self._store.earlier.unused(self.key(job) for job in jobs)
+
     def made(self, event: FinishedEvent) -> Training:
         """Return the training of a job that ran to its last epoch."""
         return Training(
@@ -183,6 +175,8 @@ class Trainings:
             recipe=self._made_by(event).recipe,
             data=data_label(self._data.name),
             seed=event.job.seed,
+            trains_as=TRAINS_AS,
+            images=self._data_digest,
             curve=event.curve,
         )
 
@@ -246,10 +240,6 @@ def _places(folder: Path) -> tuple[Path, Path]:
     """Return where a run's trainings are: inside its folder, and beside it."""
     path = Path(os.path.abspath(folder))
     return path / OWN, path.parent / SHARED
-
-
-def _file_name(key: TrainingKey) -> str:
-    return f"{key.digest[:32]}.json"
 
 
 def _read(path: Path) -> Training | None:

@@ -42,12 +42,44 @@ class Coverage:
         known: parts of the space that were measured.
         parts: parts of the space, as far as its sample shows them.
         seconds: spent.
+        disturbed: networks that gave no parts, because the machine was busy beside each try.
+        failed: networks that could not be measured.
+        failure: why the last of these could not.
+        is_late: the time was over before the parts were known.
     """
 
     networks: int
     known: int
     parts: int
     seconds: float
+    disturbed: int = 0
+    failed: int = 0
+    failure: str = ""
+    is_late: bool = False
+
+    def shortfall(self, limit_s: float) -> str:
+        """Return why parts are missing, as a clause; empty where none is.
+
+        Args:
+            limit_s: longest calibration that was allowed.
+        """
+        if self.known >= self.parts:
+            return ""
+        reasons = []
+        if self.disturbed:
+            reasons.append(
+                f"the machine was busy beside {self.disturbed} of {self.networks} networks, which "
+                "tell nothing then"
+            )
+        if self.failed:
+            reasons.append(
+                f"{self.failed} of {self.networks} networks could not be measured, the last "
+                f"because {self.failure}"
+            )
+        if self.is_late:
+            many = "1 network" if self.networks == 1 else f"{self.networks} networks"
+            reasons.append(f"{limit_s:.0f} s were enough for {many}")
+        return "; ".join(reasons)
 
 
 def calibrate_table(
@@ -84,20 +116,25 @@ def calibrate_table(
     seen: Counter[str] = Counter(dict.fromkeys(table.known, samples_per_part))
     unused = set(range(len(pool)))
     begun = time.monotonic()
-    networks = held_out = 0
+    networks = held_out = disturbed = failed = 0
+    failure, is_late = "", False
     longest_s = 0.0
     every = _HELD_OUT_EVERY.get(protocol.runtime, _HELD_OUT_EVERY_ELSE)
     clocked = protocol.model_copy(update={"time_limit_s": _CLOCKED_S, "runtime": "eager"})
 
     def coverage() -> Coverage:
-        return Coverage(networks, len(keys & table.known), len(keys), time.monotonic() - begun)
+        known = len(keys & table.known)
+        return Coverage(networks, known, len(keys), seconds(), disturbed, failed, failure, is_late)
 
     def seconds() -> float:
         return time.monotonic() - begun
 
     with doing("calibrating latency, sub-blocks known", time_limit_s, total=len(keys)) as activity:
-        # one that takes as long as the longest so far would end after the limit
-        while unused and seconds() + longest_s < time_limit_s:
+        while unused:
+            # one that takes as long as the longest so far would end after the limit
+            if seconds() + longest_s >= time_limit_s:
+                is_late = True
+                break
             gains = {
                 index: sum(max(0, samples_per_part - seen[key]) for key in counts[index])
                 for index in unused
@@ -119,7 +156,10 @@ def calibrate_table(
                     held_out += 1
                 elif _measure_parts(table, probe, pool[index], clocked, begun + time_limit_s):
                     seen.update(counts[index].keys())
+                else:
+                    disturbed += 1
             except TrialError as error:
+                failed, failure = failed + 1, str(error)
                 logger.warning("left out of the latency table: %s", error)
             networks += 1
             longest_s = max(longest_s, seconds() - before)

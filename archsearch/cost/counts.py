@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.network_units import hooked
 from archsearch.cost.operator_macs import MAC_HANDLES, has_no_macs
@@ -82,7 +83,8 @@ def count_macs(
         enter=lambda name, args: counter.open_modules.append(name),
         leave=lambda name, output: counter.open_modules.remove(name),
     )
-    with evaluating(model), torch.no_grad(), inside, counter:
+    what = "counting multiply-adds: one inference"
+    with doing(what), evaluating(model), torch.no_grad(), inside, counter:
         model(example_input(model, input_shape))
     return MacCount(
         total=sum(counter.by_operator.values()),

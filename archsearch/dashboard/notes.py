@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from archsearch.analysis import may_exceed
 from archsearch.arch import Arch, summary
 from archsearch.percent import percent_text
-from archsearch.record import LatencyResult, better_known
+from archsearch.record import FIRST_TARGET, Aims, LatencyResult, better_known
 from archsearch.report.number_format import count_text, ms_interval_text, ms_text, plural
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
@@ -56,7 +57,8 @@ A search of the space **{plain(config.get("space_name", ""))}** for the most acc
   The *verdict* says how wide its 95 % interval is: steady, noisy, or rejected, which is a guess.
 - **Pruned** trials were over a budget and never trained (*state: infeasible*), or stopped early
   because others were clearly better (*state: pruned*). A constraint above 0 says by which share a
-  budget is exceeded; such a trial is never among the best.
+  budget is exceeded; such a trial is never among the best. One that is over a budget by a latency
+  that is not known well enough is among them only where no trial keeps the budget.
 - Each trial has its network as a note, and files: the architecture, its learning curve and, once
   the run has ended, the model as one Python file.
 - Our own figures stand on the first page, below *History*.
@@ -100,12 +102,27 @@ def measurements(record: Mapping[str, Any]) -> tuple[LatencyResult | None, Laten
     return first, final
 
 
-def trial_note(number: int, record: Mapping[str, Any]) -> str:
+def known_latencies(record: Mapping[str, Any]) -> dict[str, LatencyResult]:
+    """Return what `TrialRecord.latencies` holds, of a record that is plain data."""
+    first = better_known(*measurements(record))
+    found = {FIRST_TARGET: first} if first is not None else {}
+    more, finals = record.get("more_latencies") or {}, record.get("more_final_latencies") or {}
+    for name in {**more, **finals}:
+        both = (
+            LatencyResult.model_validate(e[name]) if name in e else None for e in (more, finals)
+        )
+        if (known := better_known(*both)) is not None:
+            found[name] = known
+    return found
+
+
+def trial_note(number: int, record: Mapping[str, Any], aims: Aims) -> str:
     """Return a trial's network stage by stage, with what is known about it.
 
     Args:
         number: of the trial.
         record: its `TrialRecord` as plain data.
+        aims: the budgets of its run.
     """
     arch = Arch.model_validate(record["arch"])
     head, *stages = summary(arch).split(" | ")
@@ -122,6 +139,8 @@ def trial_note(number: int, record: Mapping[str, Any]) -> str:
         words = [ms_interval_text(latency.interval_ms), f"{which} {latency.verdict}"]
         if final is not None and latency is not final:
             words.append(f"final {final.verdict}, so not confirmed")
+        if may_exceed(known_latencies(record), aims):
+            words.append("may be over budget")
         facts.append(f"{ms_text(latency.median_ms)} ms ({', '.join(words)})")
     facts += accuracy_facts(record)
     if record.get("test_accuracy") is not None:

@@ -4,10 +4,17 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from archsearch.analysis import exceeds
 from archsearch.dashboard.figures import FigureBook
 from archsearch.dashboard.files import TrialFiles, file_entries
-from archsearch.dashboard.notes import measurements, other_seeds, study_note, trial_note
-from archsearch.dashboard.package import NotedAttrs
+from archsearch.dashboard.notes import (
+    known_latencies,
+    measurements,
+    other_seeds,
+    study_note,
+    trial_note,
+)
+from archsearch.dashboard.package import OVER_BY_NUMBER, NotedAttrs
 from archsearch.record import FIRST_TARGET, RunRecord, TrialRecord, better_known
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.run_reader import aims_of, run_record
@@ -100,12 +107,16 @@ class RunOverlay:
                 system_attrs=system,
                 intermediate_values=trial.intermediate_values,
             )
+        aims = aims_of(self._config["identity"])
+        own[OVER_BY_NUMBER] = record["state"] == "complete" and exceeds(
+            known_latencies(record), aims
+        )
         values = list(trial.values) if trial.values is not None else None
         first, final = measurements(record)
         known = better_known(first, final)
         if final is not None and known is final:
             # the front counts by the final measurement, and so must these pages
-            names = aims_of(self._config["identity"]).objectives
+            names = aims.objectives
             if values is not None and len(values) == len(names) and FIRST_TARGET in names:
                 values[names.index(FIRST_TARGET)] = known.median_ms
             limit = self._config["identity"]["budgets"].get("latency_ms")
@@ -170,7 +181,7 @@ class RunOverlay:
             record = self._raw.get(number) if number is not None else None
         if known is not None or number is None or record is None:
             return known or ""
-        text = trial_note(number, record)
+        text = trial_note(number, record, aims_of(self._config["identity"]))
         with self._lock:
             self._notes[trial_id] = text
         return text

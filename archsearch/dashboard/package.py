@@ -20,6 +20,9 @@ from archsearch.errors import InputError, Problem
 
 logger = logging.getLogger(__name__)
 
+#: system attribute of a shown trial: a latency is over its budget by its plain number
+OVER_BY_NUMBER = "archsearch:over_by_number"
+
 
 class Trial(Protocol):
     """The attributes of Optuna's trials that are used here."""
@@ -27,6 +30,7 @@ class Trial(Protocol):
     state: Any
     values: Any
     constraints: Any
+    system_attrs: Any
 
 
 def load_dashboard() -> Any:
@@ -53,7 +57,10 @@ def load_dashboard() -> Any:
 
 
 def best_trials(trials: Sequence[Trial], directions: Sequence[Any]) -> list[Any]:
-    """Return the non-dominated trials among the complete ones that keep every constraint."""
+    """Return the non-dominated trials among the complete ones that keep every constraint.
+
+    Who is over a budget by an uncertain latency counts only where the others leave none.
+    """
     known = [
         trial
         for trial in trials
@@ -63,7 +70,8 @@ def best_trials(trials: Sequence[Trial], directions: Sequence[Any]) -> list[Any]
     if not known:
         return []
     mask = nondominated(points, tuple(each.name == "MAXIMIZE" for each in directions))
-    return [trial for trial, kept in zip(known, mask, strict=True) if kept]
+    front = [trial for trial, kept in zip(known, mask, strict=True) if kept]
+    return [each for each in front if not each.system_attrs.get(OVER_BY_NUMBER)] or front
 
 
 class NotedAttrs(dict[str, Any]):

@@ -124,6 +124,18 @@ def is_grey(path: str) -> bool:
         return True
 
 
+def upright_size(path: str) -> tuple[int, int]:
+    """Return width and height of the image at ``path`` as a person sees it, from its header.
+
+    Raises:
+        InputError: the file is missing or is no readable image.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        # orientations from 5 on lie on their side
+        return (height, width) if _orientation(image) >= 5 else (width, height)
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong with it becomes an `InputError` that names it."""

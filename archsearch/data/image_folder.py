@@ -13,6 +13,7 @@ from archsearch.data.array_splits import (
     splits_from_arrays,
 )
 from archsearch.data.constant_images import constant_problems
+from archsearch.data.file_sizes import size_note
 from archsearch.data.folder_decoder import count_channels, decode_images, survey_images
 from archsearch.data.folder_scan import Files, FolderFiles, scan_folder
 from archsearch.data.idx_files import find_idx_folder, load_idx_folder
@@ -73,8 +74,7 @@ def load(request: Request) -> DataSplits:
         train_labels = parts.files["train"].labels
         chosen = draw(train_labels, min(_STATISTICS_SAMPLE, len(train_labels)), request.rng())
         sample = splits["train"].batch(chosen)
-    if line := scale.describe():
-        notes.append(line)
+    notes += filter(None, (size_note(every.paths, request.image_size), scale.describe()))
     if num_broken:
         notes.append(f"warning: {num_broken:,} images hold values that are no numbers: black")
     mean, std = channel_statistics(sample)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from torch import nn
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem
@@ -106,9 +107,10 @@ class HubFolder:
             "README.md": self._card(name),
         }
         try:
-            for file in reversed(self.files):
-                data = texts[file.name]
-                write_bytes(file, data if isinstance(data, bytes) else data.encode())
+            with doing(f"writing {self.path}"):
+                for file in reversed(self.files):
+                    data = texts[file.name]
+                    write_bytes(file, data if isinstance(data, bytes) else data.encode())
         except OSError:
             if made:
                 shutil.rmtree(self.path, ignore_errors=True)

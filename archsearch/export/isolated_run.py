@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.errors import RunError
 from archsearch.train import ModelFile
@@ -35,13 +36,14 @@ def run_isolated(folder: Path, cases: list[dict[str, Any]]) -> list[dict[str, An
     """
     request, answer = folder / "request.pt", folder / "answer.pt"
     torch.save({"threads": torch.get_num_threads(), "cases": cases}, request)
-    done = subprocess.run(
-        [sys.executable, "-I", str(_SCRIPT), str(request), str(answer)],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
+    with doing("comparing outputs: a fresh process without archsearch runs the exported file"):
+        done = subprocess.run(
+            [sys.executable, "-I", str(_SCRIPT), str(request), str(answer)],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            check=False,
+        )
     if done.returncode:
         raise ExportError(f"the check of the exported file failed: {done.stderr.strip()[-2000:]}")
     answers: list[dict[str, Any]] = torch.load(answer, weights_only=True)

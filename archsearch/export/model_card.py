@@ -11,8 +11,8 @@ from archsearch.arch import Arch
 from archsearch.cost.runtimes.onnx_graph import OPSET
 from archsearch.data.label import data_label
 from archsearch.export.description import Origin, data_name, facts_of
-from archsearch.export.graph_file import FUSED_TOLERANCE, TOLERANCE
 from archsearch.export.image_settings import Images
+from archsearch.export.onnx_pt2 import FUSED_TOLERANCE, TOLERANCE
 from archsearch.export.output_path import check_shared
 from archsearch.record import Environment
 from archsearch.train import ModelFile
@@ -94,7 +94,7 @@ def with_part(
 
     Args:
         path: of the card; it may be there.
-        card: `model_card` of the network.
+        card: `card_text` of the network.
         network: an architecture or a Python file.
         kind: format of the export.
         output: its file.

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from torch import nn
 
+from archsearch.activity import doing
 from archsearch.arch import Arch, keep_sources
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
-from archsearch.export.graph_file import check_packages, export_graph
 from archsearch.export.hub_folder import HubFolder
 from archsearch.export.image_settings import Images, images_of
 from archsearch.export.model_card import card_text, check_card, own_card, with_part
+from archsearch.export.onnx_pt2 import check_packages, export_graph
 from archsearch.export.output_path import check_shared, check_target
 from archsearch.export.python_file import python_text, yaml_text
 from archsearch.export.selection import identifier
@@ -112,18 +113,19 @@ def export_model(
     output = Path(output)
     if problems := _problems(network, form, origin, weights, initial_weights, fused):
         raise InputError(problems)
-    check_packages(form.value)
+    with doing(f"loading what {form.value} needs"):
+        check_packages(form.value)
     images = images_of(network, origin)
     if form is Format.HUB:
         folder = HubFolder(output, network, origin, images)
         folder.check(force=force)
-        trained = trained_model(network, weights, _zoo_name(origin))
+        trained = _built(network, weights, origin)
         return Exported(folder.write(trained, _name(origin, output, Format.TIMM)))
     check_target(output, force=force)
     beside = _Companions.beside(output)
     model = None
     if weights or form.is_graph:
-        model = trained_model(network, weights, _zoo_name(origin))
+        model = _built(network, weights, origin)
     state = weights_bytes(model) if model is not None and weights and companions else None
     name = _name(origin, output, form)
     card = own_card(network, beside.card) or card_text(network, origin, images, output.stem)
@@ -132,18 +134,24 @@ def export_model(
 
     error = _write(network, form, output, origin, model, name, images, any_size, fused)
     files = [output]
-    if state is not None:
-        write_bytes(beside.weights, state)
-        files.append(beside.weights)
-    if companions:
-        own = beside.weights if state is not None else None
-        text = with_part(
-            beside.card, card, network, form.value, output, name, own, error, fused=fused
-        )
-        write_text(beside.card, text)
-        write_text(beside.images, _json(images))
-        files += [beside.card, beside.images]
+    with doing("writing weights, model card and JSON of the images"):
+        if state is not None:
+            write_bytes(beside.weights, state)
+            files.append(beside.weights)
+        if companions:
+            own = beside.weights if state is not None else None
+            text = with_part(
+                beside.card, card, network, form.value, output, name, own, error, fused=fused
+            )
+            write_text(beside.card, text)
+            write_text(beside.images, _json(images))
+            files += [beside.card, beside.images]
     return Exported(tuple(files), error)
+
+
+def _built(network: Arch | ModelFile, weights: Path | None, origin: Origin) -> nn.Module:
+    with doing("building the model" + (f" with the weights of {weights}" if weights else "")):
+        return trained_model(network, weights, _zoo_name(origin))
 
 
 def _write(

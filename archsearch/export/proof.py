@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost import count_macs
 from archsearch.export.isolated_run import ExportError, random_images, run_isolated
@@ -52,27 +53,29 @@ def differences(
     found: list[str] = []
     with tempfile.TemporaryDirectory(prefix="archsearch-") as place:
         folder = Path(place)
-        for index, (arch, text) in enumerate(sources):
-            model = build_model(arch, seed=index).eval()
-            initial = {key: value.clone() for key, value in model.state_dict().items()}
-            randomize(model, seed=index)
-            found.append(_other_macs(arch, model, text) if kind == "python" else "")
-            inputs = random_images(arch, seed=index)
-            path = folder / f"model_{index}.py"
-            path.write_text(text, encoding="utf-8")
-            cases.append(
-                {
-                    "kind": kind,
-                    "name": name,
-                    "file": str(path),
-                    "seed": index,
-                    "initial": initial,
-                    "weights": model.state_dict(),
-                    "inputs": inputs,
-                    "parameters": _shapes(model),
-                }
-            )
-            expected.append(_expected(model, inputs, kind))
+        with doing("checking the model: built and counted", total=len(sources)) as activity:
+            for index, (arch, text) in enumerate(sources):
+                model = build_model(arch, seed=index).eval()
+                initial = {key: value.clone() for key, value in model.state_dict().items()}
+                randomize(model, seed=index)
+                found.append(_other_macs(arch, model, text) if kind == "python" else "")
+                inputs = random_images(arch, seed=index)
+                path = folder / f"model_{index}.py"
+                path.write_text(text, encoding="utf-8")
+                cases.append(
+                    {
+                        "kind": kind,
+                        "name": name,
+                        "file": str(path),
+                        "seed": index,
+                        "initial": initial,
+                        "weights": model.state_dict(),
+                        "inputs": inputs,
+                        "parameters": _shapes(model),
+                    }
+                )
+                expected.append(_expected(model, inputs, kind))
+                activity.done = index + 1
         answers = run_isolated(folder, cases)
     checked = zip(cases, answers, expected, found, strict=True)
     return [_difference(case, answer, logits) or macs for case, answer, logits, macs in checked]

@@ -116,10 +116,16 @@ class Library:
             raise ExportError(f"{module} does not define {name} at its top level")
         self._names[place] = self._free(name)
         definition = source.definitions[name]
-        renamed: dict[cst.CSTNode, str] = {definition.name: self._names[place]}
+        names: dict[cst.CSTNode, str] = {definition.name: self._names[place]}
         for other, occurrences in definition.reads.items():
-            renamed |= dict.fromkeys(occurrences, self._collect((module, other)))
-        node = definition.node.visit(_Rename(renamed))
+            names |= dict.fromkeys(occurrences, self._collect((module, other)))
+        renamed: dict[cst.CSTNode, str] = {
+            node: name
+            for node, name in names.items()
+            if isinstance(node, cst.Name) and node.value != name
+        }
+        # most definitions keep all names; to rewrite them would take most of an export's time
+        node = definition.node.visit(_Rename(renamed)) if renamed else definition.node
         assert isinstance(node, cst.BaseStatement)
         self._definitions[place] = node
         return self._names[place]

@@ -8,6 +8,7 @@ from torch import nn
 
 from archsearch import arch as spec
 from archsearch import blocks
+from archsearch.activity import doing
 from archsearch.arch import Arch, Block, Builder, MixerSpec, Stage, StageContext, TokenCount
 from archsearch.errors import InputError, Problem
 from archsearch.model.extra_tokens import carried_tokens
@@ -213,9 +214,14 @@ def _block(
 def _made(
     mixer: MixerSpec, context: StageContext, builders: Mapping[type[Any], Builder]
 ) -> nn.Module:
-    """Build an attention or FFN; a type from elsewhere builds itself."""
+    """Build an attention or FFN; a type from elsewhere builds itself, and may take its time."""
     builder = builders.get(type(mixer))
-    module = mixer.build(context) if builder is None else builder(mixer, context)
+    if builder is not None:
+        module = builder(mixer, context)
+    else:
+        name = str(getattr(mixer, "type", spec.type_name(mixer)))
+        with doing(f"building {name.partition('@')[0]}"):
+            module = mixer.build(context)
     if not isinstance(module, nn.Module):
         rule = f"must have a build() that returns a torch.nn.Module, not {type(module).__name__}"
         raise InputError(Problem("type", rule, spec.type_name(mixer)))

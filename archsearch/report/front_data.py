@@ -115,7 +115,7 @@ def front_info(run: RunRecord) -> FrontInfo:
     for trial in run.trials:
         if trial.state in groups and trial.number not in on_front and trial.latency_ms is not None:
             groups[trial.state].append(trial)
-    chosen, at_knee = best(front), knee(front)
+    chosen, at_knee = best(front, run.aims), knee(front, run.aims)
     dominated, pruned = _searched(groups["complete"]), _searched(groups["pruned"])
     left = [trial for trial in groups["complete"] if trial.final_latency is not None]
     shown, searched = _reported(front, run), _searched(front)

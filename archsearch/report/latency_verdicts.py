@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from archsearch.analysis import front_trials
-from archsearch.record import LatencyResult, RunRecord, TrialRecord
+from archsearch.analysis import front_trials, may_exceed
+from archsearch.record import Aims, LatencyResult, RunRecord, TrialRecord
 from archsearch.report.number_format import plural
 from archsearch.report.shell_commands import measure_command
 
@@ -25,13 +25,13 @@ MAY_BE_OVER = "over?"
 
 
 def latency_words(
-    trial: TrialRecord, budget_ms: float | None = None, *, on_front: bool = True
+    trial: TrialRecord, aims: Aims | float | None = None, *, on_front: bool = True
 ) -> tuple[str, ...]:
     """Return what is known of the latency that a trial is shown with.
 
     Its verdict, ``steady``, ``noisy`` or ``rejected``; of one that was not confirmed on a quiet
-    machine also that, and what the final measurement said; and whether the budget lies in its
-    interval. Beside the front nothing is to be confirmed.
+    machine also that, and what the final measurement said; and whether a budget lies in an
+    interval, at any target. Beside the front nothing is to be confirmed.
     """
     latency = trial.known_latency
     if latency is None:
@@ -45,7 +45,7 @@ def latency_words(
         words += [*([NOT_CONFIRMED] if on_front else []), f"{shown} {latency.verdict}"]
         if final is not None and latency is not final:
             words.append(f"final {final.verdict}")
-    if on_front and latency.crosses(budget_ms):
+    if on_front and may_exceed(trial.latencies, aims):
         words.append(MAY_BE_OVER)
     return tuple(words)
 
@@ -55,9 +55,9 @@ def verdict_text(latency: LatencyResult | None) -> str:
     return "" if latency is None else f" ({latency.verdict})"
 
 
-def trial_verdict_text(trial: TrialRecord | None) -> str:
+def trial_verdict_text(trial: TrialRecord | None, aims: Aims | float | None = None) -> str:
     """Return in brackets how well a trial's latency is known; empty for none."""
-    words = latency_words(trial) if trial is not None else ()
+    words = latency_words(trial, aims) if trial is not None else ()
     return f" ({', '.join(words)})" if words else ""
 
 

@@ -31,7 +31,7 @@ class RunRow(NamedTuple):
     @property
     def top(self) -> TrialRecord | None:
         """The best of its front."""
-        return best(front_trials(self.run))
+        return best(front_trials(self.run), self.run.aims)
 
     @property
     def reported(self) -> Reported | None:
@@ -70,7 +70,10 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
         "best_latency_ms",
         lambda row: row.top.latency_ms if row.top else None,
         "at ms",
-        lambda row: ms_text(row.top.latency_ms if row.top else None) + trial_verdict_text(row.top),
+        lambda row: (
+            ms_text(row.top.latency_ms if row.top else None)
+            + trial_verdict_text(row.top, row.run.aims)
+        ),
     ),
     Column(
         "best_latency_verdict",

@@ -46,7 +46,7 @@ def render_page(run: RunRecord, layout: Layout) -> str:
 def _data(run: RunRecord) -> dict[str, Any]:
     """Return the data that the page's scripts read."""
     front = front_trials(run)
-    top, bend = best(front), knee(front)
+    top, bend = best(front, run.aims), knee(front, run.aims)
     return {
         "name": run.name,
         "budget": run.budget_ms,

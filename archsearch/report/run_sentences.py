@@ -7,6 +7,7 @@ from archsearch.analysis import (
     best,
     front_trials,
     knee,
+    may_exceed,
     num_images,
     run_accuracies,
     ties_with,
@@ -19,7 +20,7 @@ from archsearch.report.number_format import duration_text, ms_interval_text, ms_
 def headline(run: RunRecord) -> str:
     """Return the outcome in one sentence."""
     front = front_trials(run)
-    top = best(front)
+    top = best(front, run.aims)
     limit = _limits(run)
     if top is None:
         return f"No architecture has been trained to the end{limit} yet."
@@ -33,20 +34,13 @@ def headline(run: RunRecord) -> str:
     doubt = _doubt(run, front)
     if len(front) == 1:
         return f"One architecture on the front{limit}{doubt}: {reach}."
-    return f"{count} on the front{limit}{doubt}; the best reaches {reach}."
+    also = ", which may be over budget" if may_exceed(top.latencies, run.aims) else ""
+    return f"{count} on the front{limit}{doubt}; the best reaches {reach}{also}."
 
 
 def _doubt(run: RunRecord, front: Sequence[TrialRecord]) -> str:
     """Return how many of the front may be over a latency budget, in brackets; empty for none."""
-    over = [
-        trial
-        for trial in front
-        if any(
-            latency is not None and latency.crosses(limit)
-            for name, limit in run.aims.budgets_ms.items()
-            for latency in [trial.latency_at(name)]
-        )
-    ]
+    over = [trial for trial in front if may_exceed(trial.latencies, run.aims)]
     if not over:
         return ""
     return (
@@ -67,7 +61,7 @@ def sentences(run: RunRecord) -> list[str]:
     """Return the summary of a run in a few sentences."""
     parts = [_tried(run)]
     front = front_trials(run)
-    top, bend = best(front), knee(front)
+    top, bend = best(front, run.aims), knee(front, run.aims)
     if top is not None and bend is not None:
         parts.append(_ends(run, front, top, bend))
         parts.append(_certainty(run, front, top))
@@ -101,13 +95,15 @@ def _ends(
         accuracy = percent_text(reported[trial.number].value)
         return f"trial {trial.number} ({accuracy} %, {ms_text(trial.latency_ms)} ms)"
 
-    fast = front[0]
-    if fast.number == top.number:
+    fast, last = front[0], best(front) or top
+    if fast.number == last.number:
         return f"The fastest of the front is the most accurate too: {named(top)}."
-    text = f"The front runs from {named(fast)} to {named(top)}"
-    if bend.number in (fast.number, top.number):
-        return text + "."
-    return f"{text}, with its knee at {named(bend)}."
+    text = f"The front runs from {named(fast)} to {named(last)}"
+    if last.number != top.number:
+        text += ", which may be over budget, and the best within it is " + named(top)
+    if bend.number not in (fast.number, last.number, top.number):
+        text += f", with its knee at {named(bend)}"
+    return f"{text}."
 
 
 def _certainty(run: RunRecord, front: tuple[TrialRecord, ...], top: TrialRecord) -> str:

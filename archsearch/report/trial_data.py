@@ -101,7 +101,7 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
     on_front = {trial.number for trial in front_trials(run)}
     rows = []
     for trial in run.trials:
-        known = latency_words(trial, run.budget_ms, on_front=trial.number in on_front)
+        known = latency_words(trial, run.aims, on_front=trial.number in on_front)
         found = reported.get(trial.number)
         rows.append(_row(trial, n, found, ", ".join(known), words, parts, blocks))
     columns = {key: [row[key] for row in rows] for key in rows[0]} if rows else {"number": []}

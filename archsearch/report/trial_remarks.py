@@ -20,7 +20,7 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     latency is known, see `archsearch.report.latency_verdicts.latency_words`.
     """
     front, n = front_trials(run), num_images(run)
-    top, bend = best(front), knee(front)
+    top, bend = best(front, run.aims), knee(front, run.aims)
     tied = {trial.number for trial in ties_with(top, front, n)} if top else set()
     found = {}
     for trial in front:
@@ -30,7 +30,7 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
             "tie": trial.number in tied,
         }
         words = tuple(word for word, true in holds.items() if true)
-        found[trial.number] = (*words, *latency_words(trial, run.budget_ms))
+        found[trial.number] = (*words, *latency_words(trial, run.aims))
     return found
 
 

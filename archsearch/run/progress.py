@@ -2,7 +2,7 @@
 
 import time
 
-from archsearch.analysis import pareto_front
+from archsearch.analysis import best, may_exceed, pareto_front
 from archsearch.run.config import SearchConfig
 from archsearch.run.network_evaluator import NetworkEvaluator
 from archsearch.run.network_values import record_of
@@ -47,7 +47,7 @@ class RunProgress:
         self._last = now
         records = [record_of(each) for each in log.latest]
         front = pareto_front(records, self._config.aims)
-        best = max(front, key=lambda each: each.accuracy or 0.0, default=None)
+        top = best(front, self._config.aims)
         executor, counts = self._evaluator.executor, log.counts
         self._listener.status(
             SearchStatus(
@@ -60,8 +60,9 @@ class RunProgress:
                 infeasible=counts["infeasible"],
                 failed=counts["failed"],
                 front_size=len(front),
-                best_accuracy=best.accuracy if best else None,
-                best_latency_ms=best.latency_ms if best else None,
+                best_accuracy=top.accuracy if top else None,
+                best_latency_ms=top.latency_ms if top else None,
+                best_may_be_over=top is not None and may_exceed(top.latencies, self._config.aims),
                 epochs=self._evaluator.epochs,
                 elapsed_s=now - self._began,
                 remaining_s=self._remaining_s(now - self._began, log, self._before),

@@ -145,7 +145,7 @@ def _session(
         try:
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
-                prepare_table(
+                note = prepare_table(
                     table,
                     prepared.space,
                     measurer,
@@ -154,6 +154,7 @@ def _session(
                     config.seed,
                     listener,
                 )
+                add_notes(store, [note] if note else [], listener)
 
             def start() -> Driver:
                 with doing("timing some training steps of a median candidate"):

@@ -18,8 +18,10 @@ class SearchStatus:
         infeasible: over a budget, never trained.
         failed: failed.
         front_size: points on the front.
-        best_accuracy: of the front; None before there is one.
-        best_latency_ms: latency of the most accurate point.
+        best_accuracy: of the best of the front (`archsearch.analysis.best`); None before there is
+            one.
+        best_latency_ms: its latency.
+        best_may_be_over: its latency is not known well enough to say that it keeps the budget.
         epochs: epochs trained.
         elapsed_s: of this session.
         remaining_s: estimate; None while there is too little to judge by.
@@ -36,6 +38,7 @@ class SearchStatus:
     front_size: int = 0
     best_accuracy: float | None = None
     best_latency_ms: float | None = None
+    best_may_be_over: bool = False
     epochs: int = 0
     elapsed_s: float = 0.0
     remaining_s: float | None = None

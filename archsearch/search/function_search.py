@@ -10,14 +10,16 @@ import logging
 import math
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import Any
 
+from archsearch.activity import doing
 from archsearch.errors import InputError, Problem
 from archsearch.search.argument_checks import Evaluate, check_arguments, check_evaluator
 from archsearch.search.engine import Engine, Limits, Policy
 from archsearch.search.evaluation import Direction, Evaluation
+from archsearch.search.evaluation_threads import EvaluationThreads
 from archsearch.search.result import SearchResult
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
@@ -140,7 +142,7 @@ def search(
         objectives=task.objectives,
     )
     rungs = Rungs(fidelities, promote) if fidelities else Rungs((1.0,))
-    with ThreadPoolExecutor(workers, thread_name_prefix="evaluate") as pool:
+    with EvaluationThreads(workers) as pool:
         evaluator = _FunctionEvaluator(
             task, evaluate, store, rungs if fidelities else None, pool, workers, listener
         )
@@ -229,7 +231,7 @@ class _FunctionEvaluator:
         evaluate: Evaluate,
         store: StudyStore,
         rungs: Rungs | None,
-        pool: ThreadPoolExecutor,
+        pool: EvaluationThreads,
         workers: int,
         listener: Callable[[Evaluation], object] | None,
     ) -> None:
@@ -272,12 +274,12 @@ class _FunctionEvaluator:
         configuration = self._task.configuration(trial.params)
         cost = 1.0
         trial = replace(trial, fidelity=self._fidelity(trial.rung))
-        if self._rungs is None:
-            future = self._pool.submit(self._evaluate, configuration)
-        else:
+        given: tuple[Any, ...] = (configuration,)
+        if self._rungs is not None:
             cost = self._rungs.cost(trial.rung)
-            state = self._states.get(trial.candidate)
-            future = self._pool.submit(self._evaluate, configuration, trial.fidelity, state)
+            given = (configuration, trial.fidelity, self._states.get(trial.candidate))
+        what = f"evaluating trial {trial.number} with {_name(self._evaluate)}"
+        future = self._pool.submit(lambda: _called(what, self._evaluate, *given))
         if paused is not None:
             trial = replace(trial, origin="promoted")
         heapq.heappush(self._pending, (self._now + cost, trial.number, trial, future))
@@ -380,7 +382,11 @@ class _FunctionEvaluator:
             self._states[evaluation.candidate] = evaluation.detail
         else:
             self._states.pop(evaluation.candidate, None)
-        self._listener(evaluation)
+        _called(
+            f"telling {_name(self._listener)} of trial {evaluation.number}",
+            self._listener,
+            evaluation,
+        )
 
     def restored(self) -> Iterable[Evaluation]:
         """Yield the trials of earlier sessions that were evaluated."""
@@ -409,3 +415,15 @@ class _FunctionEvaluator:
             )
             self._note(evaluation)
             yield evaluation
+
+
+def _called(what: str, function: Callable[..., Any], *given: Any) -> Any:
+    """Call a user's function, and say so: it may hang."""
+    with doing(what):
+        return function(*given)
+
+
+def _name(function: object) -> str:
+    """Return what a user calls a function."""
+    inner = function.func if isinstance(function, functools.partial) else function
+    return str(getattr(inner, "__qualname__", type(inner).__qualname__))

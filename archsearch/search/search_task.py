@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import optuna
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.evaluation import Direction
@@ -45,12 +46,16 @@ class Task:
 
     def known_value(self, name: str, params: Params) -> float:
         """Return one value that needs no evaluation."""
-        return float(self.known[name](self.configuration(params)))
+        return self._known(name, self.configuration(params))
 
     def known_values(self, params: Params) -> dict[str, float]:
         """Return all of them."""
         configuration = self.configuration(params)
-        return {key: float(function(configuration)) for key, function in self.known.items()}
+        return {key: self._known(key, configuration) for key in self.known}
+
+    def _known(self, name: str, configuration: Configuration) -> float:
+        with doing(f"computing {name}"):  # by a user's function, which may hang
+            return float(self.known[name](configuration))
 
     @property
     def known_limits(self) -> dict[str, float]:
@@ -62,7 +67,7 @@ class Task:
         if not (limits := self.known_limits):
             return True
         configuration = self.configuration(params)
-        return all(float(self.known[key](configuration)) <= limits[key] for key in limits)
+        return all(self._known(key, configuration) <= limits[key] for key in limits)
 
     def is_feasible(self, values: Mapping[str, float]) -> bool:
         """Tell whether every constraint is met; what is missing is not."""

@@ -17,9 +17,11 @@ import optuna
 import sqlalchemy
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from archsearch.activity import doing
 from archsearch.errors import ArchsearchError, InputError, Problem, RunError
+from archsearch.search.storage_driver import url_problem, way_out, with_driver
 from archsearch.secrets import hidden, split_secrets
 
 #: name of a run's own study in its folder, and what ``config.yaml`` says of it
@@ -36,7 +38,9 @@ STORAGE_ERRORS: tuple[type[Exception], ...] = (
     sqlite3.Error,
 )
 _SQLITE = "sqlite:///"
+#: longest wait for a server that does not answer; drivers themselves wait minutes
 _CONNECT_S = 10
+_TIMED = ("postgresql", "mysql", "mariadb")
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,14 @@ class Storage:
     def open(self) -> BaseStorage:
         """Open the storage to read and write; a SQLite file is made where there is none."""
         if self.file is None:
-            return get_storage(self.url)
+            return get_storage(with_driver(self.url))
         return get_storage(_sqlite(self.file, "rwc"))
 
     def open_to_read(self) -> BaseStorage:
         """Open the storage; a SQLite file in a way that cannot write to it, and makes none."""
         file = self.file_of_url
         if file is None:
-            return get_storage(self.url)
+            return get_storage(with_driver(self.url))
         return get_storage(_sqlite(file, "ro", skip_table_creation=True))
 
     def open_to_look(self, driven: bool) -> BaseStorage:
@@ -91,7 +95,7 @@ class Storage:
         """
         file = self.file_of_url
         if file is None:
-            return get_storage(self.url)
+            return get_storage(with_driver(self.url))
         is_writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
         if driven or not is_writable:
             return self.open_to_read()
@@ -124,7 +128,8 @@ class Storage:
         for sign, (rule, remedy) in _REASONS.items():
             if sign in reason:
                 return f"{place} {what}: {rule}; {remedy}"
-        return f"{place} {what}: {reason}"
+        remedy = way_out(reason) if self.file_of_url is None else ""
+        return f"{place} {what}: {reason}" + (f"; {remedy}" if remedy else "")
 
 
 _REASONS = {
@@ -154,7 +159,7 @@ def storage_at(url: str) -> Storage:
     Raises:
         InputError: it is no such URL, or the package that it needs is missing.
     """
-    if problem := _url_problem(url):
+    if problem := url_problem(url):
         raise InputError(problem)
     kept = os.environ.get(VARIABLE, "")
     if kept and split_secrets(kept)[0] == url:
@@ -196,37 +201,19 @@ def reach_problem(storage: Storage) -> Problem | None:
         return None
     engine = None
     try:
-        engine = sqlalchemy.create_engine(storage.url)
-        with engine.connect():
+        url = make_url(with_driver(storage.url))
+        limit = {"connect_timeout": _CONNECT_S} if url.get_backend_name() in _TIMED else {}
+        engine = sqlalchemy.create_engine(url, connect_args=limit)
+        # a host may have several addresses, each with its own time
+        with doing(f"reaching the study storage {storage.shown}"), engine.connect():
             return None
     except Exception as error:  # drivers raise what they like
-        rule = f"cannot be reached: {storage.hide(_innermost(error))}"
-        return Problem("--storage", rule, storage.shown, "check host, name and password")
+        reason = storage.hide(_innermost(error))
+        remedy = way_out(reason) or "check host, name and password"
+        return Problem("--storage", f"cannot be reached: {reason}", storage.shown, remedy)
     finally:
         if engine is not None:
             engine.dispose()
-
-
-def _url_problem(url: str) -> Problem | None:
-    shown, _ = split_secrets(url)
-    examples = "e.g. sqlite:///study.db or postgresql://user@host/name"
-    try:
-        dialect = make_url(url).get_dialect()
-    except NoSuchModuleError:
-        kind = url.partition(":")[0]
-        return Problem("--storage", f"knows no database of the kind '{kind}'", shown, examples)
-    except (ArgumentError, ValueError):
-        return Problem("--storage", "must be an Optuna storage URL", shown, examples)
-    try:
-        dialect.import_dbapi()
-    except ImportError as error:
-        name = (error.name or str(error)).partition(".")[0]
-        rule = f"needs the package {name}, which is not installed"
-        return Problem("--storage", rule, shown, f"pip install {_PACKAGES.get(name, name)}")
-    return None
-
-
-_PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 
 
 def _file_of(url: str) -> Path | None:
@@ -254,4 +241,4 @@ def _innermost(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     text = getattr(error, "orig", None) or error
-    return " ".join(str(text).split()) or type(error).__name__
+    return " ".join(str(text).split()).rstrip(".") or type(error).__name__

@@ -15,7 +15,7 @@ from archsearch.errors import InputError, Problem, nearest
 from archsearch.space.counting import count_configurations
 from archsearch.space.encoding import Encoding
 from archsearch.space.matching import matches
-from archsearch.space.moves import Moves
+from archsearch.space.mutation_crossover import Moves
 from archsearch.space.nodes import Choice, Node, resolve
 from archsearch.space.parameter import Parameter, Params, Value
 from archsearch.space.parameter_plan import plan_of

@@ -98,6 +98,18 @@ def space_from(source: YamlSource, name: str) -> SearchSpace:
     return space
 
 
+def adapted(
+    space: SearchSpace, *, image_size: int, in_channels: int, num_classes: int
+) -> SearchSpace:
+    """Return ``space`` for images of another size, number of channels and number of classes.
+
+    Raises:
+        InputError: the choices of the space do not fit that image size.
+    """
+    wanted = {"image_size": image_size, "in_channels": in_channels, "num_classes": num_classes}
+    return space_from(YamlSource(space.name, {**space.to_dict(), **wanted}), space.name)
+
+
 def _read(source: YamlSource, name: str) -> tuple[SearchSpace, list[Problem]]:
     top = with_places(source.data)
     references = BlockReferences(source)

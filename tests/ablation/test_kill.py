@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,13 @@ from typing import Any
 import pytest
 
 from tests.ablation.test_session import STUDY
+from tests.brief_measurements import COMMAND
 
 
 def command(runs: Path, name: str, executor: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "archsearch", "ablate", str(runs / "s.yaml"), "--seeds", "3"),
-        *(
-            "--executor",
-            executor,
-            "--name",
-            name,
-            "--runs-dir",
-            str(runs / name),
-            "--format",
-            "csv",
-        ),
+        *(*COMMAND, "ablate", str(runs / "s.yaml"), "--seeds", "3", "--executor", executor),
+        *("--name", name, "--runs-dir", str(runs / name), "--format", "csv"),
     ]
 
 
@@ -53,13 +44,15 @@ def test_a_killed_ablation_goes_on(tmp_path: Path, executor: str) -> None:
     process = subprocess.Popen(
         command(tmp_path, "killed", executor), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 120
-    while trained(tmp_path, "killed") < 3:
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.kill()
-    process.wait(30)
+    try:
+        deadline = time.monotonic() + 600
+        while trained(tmp_path, "killed") < 3:
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait(30)
     before = trained(tmp_path, "killed")
     assert before < 9
     subprocess.run(command(tmp_path, "killed", executor), check=True, capture_output=True)

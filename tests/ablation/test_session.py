@@ -16,11 +16,12 @@ from archsearch.ablation import (
 )
 from archsearch.ablation_record import AblationRecord
 from archsearch.cluster import EXECUTORS, FailedEvent, InlineExecutor, Job
-from archsearch.cost import GATE, current_environment
+from archsearch.cost import current_environment
 from archsearch.errors import InputError, RunError
 from archsearch.record import Environment, LatencyResult
 from archsearch.run import Execution
 from archsearch.train import Trainer
+from tests.brief_measurements import make_brief
 
 STUDY = """\
 question: does the sampler matter?
@@ -79,7 +80,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         if not is_measured:
             patch.setattr("archsearch.ablation.session.measure_latencies", unmeasured)
-        patch.setattr("archsearch.run.latency.measurement.FINAL", GATE)
+        make_brief(patch)
         return run_ablation(prepare_ablation(place, execution), watcher, more), watcher
 
 

@@ -9,11 +9,11 @@ import pytest
 from archsearch.ablation import AblationPlace, prepare_ablation, run_ablation
 from archsearch.ablation_record import AblationRecord
 from archsearch.cluster import EXECUTORS, InlineExecutor, Job, Trainings
-from archsearch.cost import GATE
 from archsearch.record import RunRecord
 from archsearch.run import Execution, Place, SearchConfig, load_run, run_search
 from archsearch.train import Recipe
 from tests.ablation.test_session import unmeasured
+from tests.brief_measurements import make_brief
 
 RECIPE = Recipe(epochs=2, batch_size=50, warmup_epochs=0)
 STUDY = """\
@@ -76,8 +76,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
     monkeypatch.setitem(EXECUTORS, "inline", Watched)
     monkeypatch.setattr("archsearch.ablation.session.measure_latencies", unmeasured)
-    monkeypatch.setattr("archsearch.run.latency.measurement.FINAL", GATE)
-    monkeypatch.setattr("archsearch.run.final.latency_confirmation.WAITS_S", ())
+    make_brief(monkeypatch)
     return made
 
 

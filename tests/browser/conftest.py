@@ -1,6 +1,5 @@
 """A real browser: the installed Chromium, driven by Playwright; skipped where either is missing."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +7,7 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
+from tests.chromium import CHROMIUM, MISSING
 
 
 @dataclass
@@ -33,7 +30,7 @@ class Watched:
 def chromium() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM:
-        pytest.skip("no Chromium on this machine")
+        pytest.skip(MISSING)
     with api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

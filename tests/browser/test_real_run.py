@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from archsearch.dashboard import open_dashboard
 from archsearch.errors import InputError
 from archsearch.report.front_data import front_info
 from archsearch.run import load_run
+from tests.brief_measurements import COMMAND
+from tests.report.drawn_marks import drawn_marks
 
 pytest.importorskip("optuna_dashboard")
 pytestmark = [
@@ -20,15 +21,15 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Some regimes"),
 ]
 TRIALS = 6
-COMMAND = "run tiny --name real --budget-ms 50 --epochs 2 --executor inline --calibration 0 --quiet"
+WORDS = "run tiny --name real --budget-ms 50 --epochs 2 --executor inline --calibration 0 --quiet"
 
 
 @pytest.fixture(scope="module")
 def going_on(tmp_path_factory, chromium):
     """A run in a process of its own."""
     runs = tmp_path_factory.mktemp("runs")
-    program = [sys.executable, "-m", "archsearch", *COMMAND.split(), "--trials", str(TRIALS)]
-    process = subprocess.Popen([*program, "--runs-dir", str(runs)], stdout=subprocess.DEVNULL)
+    words = [*WORDS.split(), "--trials", str(TRIALS), "--runs-dir", str(runs)]
+    process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL)
     yield runs, process
     process.kill()
     process.wait()
@@ -66,9 +67,7 @@ def test_the_report_shows_what_the_run_found(visit, going_on):
     watched = visit(runs / "real" / "report.html")
     page = watched.page
     page.wait_for_selector('[data-figure="front"] .point')
-    info = front_info(run)
-    groups = (info.front, info.dominated, info.pruned, info.infeasible)
-    marks = sum(len(group.numbers) for group in groups)
+    marks = drawn_marks(front_info(run))
     assert marks >= TRIALS
     assert page.locator('[data-figure="front"] path.point').count() == marks
     assert page.locator("#front-rows tbody tr").count() == len(run.front) == len(listed)

@@ -8,6 +8,7 @@ from archsearch.analysis import best, front_trials
 from archsearch.report import write_report
 from archsearch.report.front_data import front_info
 from archsearch.report.run_comparison_page import write_comparison
+from tests.report.drawn_marks import drawn_marks
 from tests.report.synthetic_run import synthetic_run
 
 pytestmark = pytest.mark.slow
@@ -48,10 +49,8 @@ def test_nothing_fails_and_nothing_overflows(visit, report, width, dark):
 def test_front_has_as_many_marks_as_the_data(visit, report):
     page = visit(report).page
     page.wait_for_selector('[data-figure="front"] .point')
-    info = front_info(RUN)
-    groups = (info.front, info.searched, info.left, info.dominated, info.pruned, info.infeasible)
-    marks = sum(len(group.numbers) for group in groups) + len(info.baselines.names)
-    assert page.locator('[data-figure="front"] path.point').count() == marks
+    marks = page.locator('[data-figure="front"] path.point').count()
+    assert marks == drawn_marks(front_info(RUN))
 
 
 def test_slider_leaves_the_front_of_a_tighter_budget(visit, report):

@@ -74,6 +74,13 @@ def test_what_trains_and_what_validates_is_said(
     ) in printed.out + printed.err
 
 
+@pytest.fixture
+def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the proof of an export, which takes seconds: what its card says is the point."""
+    monkeypatch.setattr("archsearch.export.python_file.prove_python", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unproved")
 def test_a_training_without_test_images(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended([*COMMANDS["train"], "--data", "folder:photos"]) == 0
     assert "- (no test images)" in capsys.readouterr().out
@@ -87,6 +94,7 @@ def test_a_training_without_test_images(folder: Path, capsys: pytest.CaptureFixt
     assert "(test)" not in written
 
 
+@pytest.mark.usefixtures("unproved")
 def test_a_training_says_how_deep_values_became_bytes(folder: Path) -> None:
     for path in (folder / "photos").rglob("*.png"):
         with Image.open(path) as image:

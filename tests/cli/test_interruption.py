@@ -1,5 +1,6 @@
 """One signal ends a command in any phase, and the last line says how to go on."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -43,6 +44,19 @@ def wait_for(process: subprocess.Popen[str], folder: Path, text: str) -> None:
         time.sleep(0.05)
 
 
+def wait_for_probe(process: subprocess.Popen[str], folder: Path) -> None:
+    """Wait for the process that measures; the line that names it comes seconds later, or never."""
+    until = time.monotonic() + 180
+    while True:
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < until, (folder / "log").read_text()
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if any("probe_process" in word for word in child.cmdline()):
+                    return
+        time.sleep(0.05)
+
+
 def end(process: subprocess.Popen[str], folder: Path, number: int) -> tuple[int, str]:
     """Send one signal; return the exit code and the last line. Nothing may be left behind."""
     children = psutil.Process(process.pid).children(recursive=True)
@@ -57,7 +71,9 @@ def end(process: subprocess.Popen[str], folder: Path, number: int) -> tuple[int,
     ("words", "sign", "number"),
     [
         ((*RUN, *QUICK), "one epoch of a median candidate", signal.SIGINT),
-        ((*RUN, *QUICK[2:], "-q"), "one epoch", signal.SIGTERM),
+        pytest.param(
+            *((*RUN, *QUICK[2:], "-q"), "one epoch", signal.SIGTERM), marks=pytest.mark.slow
+        ),
     ],
     ids=["SIGINT", "SIGTERM of a quiet run"],
 )
@@ -71,9 +87,10 @@ def test_one_signal_ends_a_run_in_training(
     assert last == "interrupted; the same command goes on from here: runs/long"
 
 
+@pytest.mark.slow
 def test_one_signal_ends_a_calibration(tmp_path: Path) -> None:
     process = start(tmp_path, "calibrate", "lightweight", "--fresh", "--time-limit", "3m")
-    wait_for(process, tmp_path, "the probe")
+    wait_for_probe(process, tmp_path)
     code, last = end(process, tmp_path, signal.SIGTERM)
     assert code == 130
     assert last.startswith("interrupted; ")

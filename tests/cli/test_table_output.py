@@ -125,3 +125,44 @@ def test_every_format_is_of_the_same_rows(folder, capsys, command, kind):
     name = next(line.split()[0] for line in plain.splitlines() if "─" in plain.splitlines()[
         plain.splitlines().index(line) - 1])  # fmt: skip
     assert name.replace("_", "\\_" if kind == "latex" else "_") in text
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [("", 120), ("90", 90), ("200", 200), ("0", 120), ("many", 120)]
+)
+@pytest.mark.parametrize("command", ["front", "space", "zoo"])
+def test_a_table_in_a_pipe_has_a_sane_width(folder, command, columns, width):
+    words = {"front": (str(folder.path),), "space": ("tiny",), "zoo": ()}[command]
+    if command != "front" and columns not in ("", "90"):
+        pytest.skip("one command is enough")
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    if columns:
+        environment["COLUMNS"] = columns
+    line = [sys.executable, "-m", "archsearch", command, *words]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, check=True)
+    in_table = False
+    for each in done.stdout.splitlines():
+        # a table begins with the rule below its head; text around it is not broken in a pipe
+        in_table = each.startswith("─") or (in_table and bool(each.strip()))
+        if in_table:
+            assert len(each) <= width
+    assert in_table or "─" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["csv", "md", "json", "latex"])
+def test_data_has_every_column_at_any_width(folder, capsys, monkeypatch, kind):
+    texts = []
+    for width in ("40", "500"):
+        monkeypatch.setenv("COLUMNS", width)
+        texts.append(printed(capsys, "front", str(folder.path), "--format", kind))
+    assert texts[0] == texts[1]
+
+
+def test_a_narrow_pipe_drops_no_value(folder):
+    line = [sys.executable, "-m", "archsearch", "front", str(folder.path)]
+    words = []
+    for columns in ("120", "500"):
+        environment = os.environ | {"COLUMNS": columns}
+        done = subprocess.run(line, capture_output=True, text=True, env=environment, check=True)
+        words.append(set(done.stdout.split()))
+    assert not {word for word in words[1] - words[0] if not word.startswith("─")}

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load
 from torch import nn
 
+from archsearch.arch import Arch
 from archsearch.cluster import (
     EXECUTORS,
     EpochEvent,
@@ -22,6 +23,7 @@ from archsearch.cluster import (
     Paused,
     PoolOptions,
 )
+from archsearch.cluster.job import build_network
 from archsearch.errors import TrialError
 from archsearch.record import EpochMetrics
 from archsearch.run.execution_options import Execution
@@ -57,7 +59,9 @@ class Own:
 
 
 @pytest.fixture(scope="module", params=sorted(EXECUTORS))
-def executor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+def executor(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Executor]:
     """Return an executor of two workers that all tests share, as the phases of a session do."""
     quiet = tmp_path_factory.mktemp("quiet")
     options = PoolOptions(num_workers=2, quiet_folder=str(quiet))
@@ -119,14 +123,15 @@ def plain(curve: tuple[EpochMetrics, ...] | list[EpochMetrics]) -> list[tuple[in
     return [(each.epoch, each.accuracy, each.train_loss) for each in curve]
 
 
-def alone(arch: object, seed: int) -> Trainer:
-    """Train without an executor."""
-    build = {} if not isinstance(arch, Own) else {"build": lambda each, **how: each.build(**how)}
-    trainer = Trainer(arch, few_digits(), RECIPE, seed=seed, **build)  # type: ignore[arg-type]
-    trainer.curve = []  # type: ignore[attr-defined]
+def alone(network: Arch | Own, seed: int) -> tuple[Trainer, list[EpochMetrics]]:
+    """Train without an executor; return the trainer and its learning curve."""
+    trainer = Trainer(network, few_digits(), RECIPE, seed=seed, build=build_network)
+    curve = []
     while not trainer.done:
-        trainer.curve.append(trainer.run())  # type: ignore[attr-defined]
-    return trainer
+        metrics = trainer.run()
+        assert metrics is not None
+        curve.append(metrics)
+    return trainer, curve
 
 
 def test_each_job_is_reported_epoch_by_epoch_and_ends_once(executor: Executor) -> None:
@@ -143,10 +148,10 @@ def test_each_job_is_reported_epoch_by_epoch_and_ends_once(executor: Executor) -
 
 
 @pytest.mark.parametrize("network", [ARCHS[1], Own()], ids=["architecture", "own"])
-def test_a_network_is_trained_as_it_is_alone(executor: Executor, network: object) -> None:
-    (outcomes,) = trained(executor, Job(0, network, RECIPE, 7))  # type: ignore[arg-type]
-    expected = alone(network, 7)
-    assert plain(outcomes.finished.curve) == plain(expected.curve)  # type: ignore[attr-defined]
+def test_a_network_is_trained_as_it_is_alone(executor: Executor, network: Arch | Own) -> None:
+    (outcomes,) = trained(executor, Job(0, network, RECIPE, 7))
+    expected, curve = alone(network, 7)
+    assert plain(outcomes.finished.curve) == plain(curve)
     weights = load(outcomes.finished.saved())
     assert weights.keys() == expected.model.state_dict().keys()
     for name, value in expected.model.state_dict().items():
@@ -191,8 +196,8 @@ def test_a_paused_training_ends_as_one_that_never_rested(executor: Executor) -> 
     (second,) = trained(executor, Job(2, ARCHS[2], RECIPE, 1, until=3, paused=rest))
     assert [each.epoch for each in second.epochs] == [2, 3]
     assert second.finished.is_whole
-    expected = alone(ARCHS[2], 1)
-    assert plain(second.finished.curve) == plain(expected.curve)  # type: ignore[attr-defined]
+    expected, curve = alone(ARCHS[2], 1)
+    assert plain(second.finished.curve) == plain(curve)
     weights = load(second.finished.saved())
     for name, value in expected.model.state_dict().items():
         assert weights[name].equal(value), name

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from archsearch.cluster import FinishedEvent, Job, Training, Trainings, TrainingStore
+from archsearch.cluster.training_key import TRAINS_AS
 from archsearch.cluster.training_store import data_digest
 from archsearch.data import DataSplits, FileSplit
 from archsearch.record import EpochMetrics
@@ -45,6 +46,8 @@ def test_a_training_is_found_by_its_run_its_neighbours_and_a_copy_of_its_run(
         recipe=trainings(tmp_path / "x").key(JOB).recipe,
         data="digits",
         seed=3,
+        trains_as=TRAINS_AS,
+        images=data_digest(few_digits()),
         curve=CURVE,
     )
     assert own.find(JOB) == expected

@@ -70,7 +70,8 @@ def frozen(trial) -> optuna.trial.FrozenTrial:
     )
     states = {"complete": "COMPLETE", "failed": "FAIL"}
     complete = trial.state == "complete"
-    excess = (trial.latency.median_ms - BUDGET_MS) / BUDGET_MS
+    claimed = trial.latency.claimed_ms
+    excess = 0.0 if claimed is None else (claimed - BUDGET_MS) / BUDGET_MS
     made = optuna.trial.create_trial(
         state=optuna.trial.TrialState[states.get(trial.state, "PRUNED")],
         values=[trial.accuracy, trial.latency.median_ms] if complete else None,

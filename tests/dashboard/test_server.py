@@ -100,6 +100,30 @@ def test_a_trial_over_budget_in_the_final_measurement_is_not_among_the_best(own_
     assert front == sorted(load_run(own_folder).front)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_trial_over_budget_by_a_guess_is_among_the_best_only_where_none_keeps_it(tmp_path, kept):
+    made = synthetic_run(40)
+    guess = {"verdict": "rejected", "interval_ms": None}
+    changed = []
+    for trial in made.trials:
+        if trial.number in (made.front[-1:] if kept else made.front):
+            slow = trial.latency.model_copy(update={**guess, "median_ms": 38.3})
+            trial = trial.model_copy(update={"latency": slow, "final_latency": None})
+        elif trial.state == "complete" and not kept:
+            trial = trial.model_copy(update={"state": "failed", "accuracy": None})
+        changed.append(trial)
+    guessed = made.model_copy(update={"trials": tuple(changed), "front": ()})
+    folder = write_run(RunFolder(tmp_path / "guessed"), guessed)
+    with open_dashboard(folder.path, port=0) as live:
+        shown = detail(live)
+    best = {each["number"] for each in shown["best_trials"]}
+    uncertain = set(made.front[-1:] if kept else made.front)
+    assert best
+    assert best.isdisjoint(uncertain) if kept else best <= uncertain
+    for number in uncertain:
+        assert "may be over budget" in shown["trials"][number]["note"]["body"]
+
+
 def test_notes_say_what_is_shown(live, run):
     shown = detail(live)
     note = shown["note"]["body"]

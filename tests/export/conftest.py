@@ -1,21 +1,31 @@
-import pytest
-import torch
+"""What the tests of exports share: small architectures, each with its file."""
 
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from archsearch.arch import Arch
 from tests.export.export_archs import ARCHS, random_archs, written
 
 
-@pytest.fixture(autouse=True, scope="package")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+class Sources(Mapping[str, tuple[Arch, str]]):
+    """Architectures with their exported files; a test that reads one waits for no other."""
+
+    def __init__(self, archs: Mapping[str, Arch]) -> None:
+        self._archs = archs
+
+    def __getitem__(self, name: str) -> tuple[Arch, str]:
+        return self._archs[name], written(self._archs[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._archs)
+
+    def __len__(self) -> int:
+        return len(self._archs)
 
 
-@pytest.fixture(scope="package")
-def sources():
-    """Every small architecture and a few of the main space, each with its exported file."""
-    archs = {**ARCHS}
-    for index, arch in enumerate(random_archs("lightweight", 3, seed=1)):
-        archs[f"random_{index}"] = arch
-    return {name: (arch, written(arch)) for name, arch in archs.items()}
+@pytest.fixture(scope="session")
+def sources() -> Sources:
+    """Return every small architecture and a few of the main space."""
+    drawn = random_archs("lightweight", 3, seed=1)
+    return Sources(ARCHS | {f"random_{index}": arch for index, arch in enumerate(drawn)})

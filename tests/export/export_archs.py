@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,7 @@ def random_archs(space: str, count: int, seed: int) -> list[Arch]:
     return [loaded.arch(loaded.sample(rng)).canonical() for _ in range(count)]
 
 
+@cache
 def written(arch: Arch, **options: bool) -> str:
     """Return the exported file of an architecture."""
     return network_source(arch, module_docstring(arch, Origin()), **options)

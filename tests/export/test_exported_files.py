@@ -102,7 +102,7 @@ def test_every_zoo_model(name):
     prove_python([(each, written(each))])
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("space", resource_names("spaces"))
 def test_random_architectures(space, tmp_path):
     cases = [(each, written(each)) for each in random_archs(space, 50, seed=2)]

@@ -19,7 +19,7 @@ from archsearch.export import (
     Format,
     export_model,
     export_python,
-    graph_file,
+    onnx_pt2,
     python_file,
     select,
 )
@@ -227,9 +227,9 @@ def test_weights_of_every_kind_are_taken(tmp_path):
 def test_files_have_the_permissions_of_the_umask(tmp_path, monkeypatch, mask):
     # who may read a file does not depend on the proofs, which take seconds
     monkeypatch.setattr(python_file, "prove_python", lambda *_: None)
-    monkeypatch.setattr(graph_file, "run_isolated", lambda *_: [{}])
-    monkeypatch.setattr(graph_file, "_write_onnx", lambda _, __, file, ___: file.touch(0o600))
-    monkeypatch.setattr(graph_file, "_error", lambda *_: 0.0)
+    monkeypatch.setattr(onnx_pt2, "run_isolated", lambda *_: [{}])
+    monkeypatch.setattr(onnx_pt2, "_write_onnx", lambda _, __, file, ___: file.touch(0o600))
+    monkeypatch.setattr(onnx_pt2, "_error", lambda *_: 0.0)
     before = os.umask(mask)
     try:
         save_weights(build_model(SMALL), tmp_path / "kept.safetensors")

@@ -298,7 +298,7 @@ def test_one_graph_without_breaks(name):
     torch.testing.assert_close(captured(x), model(x), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", PAPERS)
 @torch.no_grad()
 def test_compile(name):

@@ -181,7 +181,7 @@ def test_marks_of_one_scale_and_marks_as_reported(run):
 
 def test_cards_and_notes_lead_with_it(run):
     trial = best(front_trials(run))
-    note = trial_note(trial.number, trial.model_dump(mode="json"))
+    note = trial_note(trial.number, trial.model_dump(mode="json"), run.aims)
     for text in (accuracy_text(trial, run), note):
         shown = [float(each) for each in re.findall(r"(\d+\.\d) %", text)]
         assert shown[0] == float(percent_text(leading(trial)))

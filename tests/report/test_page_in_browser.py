@@ -1,7 +1,6 @@
 """The page in a real browser: skipped where there is no Chromium."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,15 +11,13 @@ from archsearch.percent import percent_text
 from archsearch.report import export_command, write_report
 from archsearch.report.front_data import front_info
 from archsearch.report.number_format import count_text, ms_interval_text, ms_text
+from tests.chromium import CHROMIUM, MISSING
+from tests.report.drawn_marks import drawn_marks
 from tests.report.synthetic_run import synthetic_run
-
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine"),
+    pytest.mark.skipif(not CHROMIUM, reason=MISSING),
 ]
 
 
@@ -28,7 +25,7 @@ def opened(path: Path, *options: str, part: str = "") -> tuple[str, str]:
     """Return the page's elements after its scripts ran, and what it said on the console."""
     done = subprocess.run(
         [
-            BROWSER,
+            CHROMIUM,
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -59,13 +56,8 @@ def card_of(page: str) -> str:
 def test_page_draws_what_the_data_says(usual, tmp_path):
     page, console = opened(write_report(usual, tmp_path / "report.html"))
     assert console == ""
-    info = front_info(usual)
     drawn = page.split('id="figure-front"')[1].split("<figcaption")[0]
-    groups = (
-        info.front, info.searched, info.dominated, info.left, info.pruned, info.infeasible
-    )  # fmt: skip
-    marks = sum(len(group.numbers) for group in groups) + len(info.baselines.names)
-    assert drawn.count('class="point plotly-customdata"') == marks
+    assert drawn.count('class="point plotly-customdata"') == drawn_marks(front_info(usual))
     assert page.count('class="plot js-plotly-plot"') == page.count('<figure id="')
 
 

@@ -10,14 +10,6 @@ from archsearch.data import ArraySplit, DataSplits
 from archsearch.data.array_resizing import channel_statistics
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def bars(count: int, seed: int) -> ArraySplit:
     """Four classes: a bright bar at one of four heights, in noise."""
     rng = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ def test_isolated_rng():
 
 
 def test_limited_threads_come_back():
-    torch.set_num_threads(1)
-    with limited_threads(2):
-        assert torch.get_num_threads() == 2
-    assert torch.get_num_threads() == 1
+    before = torch.get_num_threads()
+    with limited_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before

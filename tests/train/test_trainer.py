@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from archsearch.data import DataSplits, FileSplit
 from archsearch.errors import DivergedError, InputError
 from archsearch.train import Augmentation, Recipe, Trainer, load_weights
+from archsearch.train.seeding import limited_threads
 
 PLAIN = Recipe(
     epochs=2,
@@ -121,9 +122,9 @@ def test_the_random_state_is_left_alone(make):
 
 
 def test_the_thread_count_is_left_alone(make):
-    torch.set_num_threads(2)
-    make(threads=1).run()
-    assert torch.get_num_threads() == 2
+    with limited_threads(2):
+        make(threads=1).run()
+        assert torch.get_num_threads() == 2
 
 
 def test_a_slice_is_at_least_a_step_and_at_most_an_epoch(make):

@@ -8,11 +8,19 @@ from archsearch.arch import load_arch
 from archsearch.arch.parts import SinusoidPosition
 from archsearch.errors import InputError
 
-EVERY = pytest.mark.parametrize("name", zoo.names())
 #: wider or deeper siblings of models that are tested every time
 LARGE = {"edgevit_s", "lightvit_base", "lightvit_small", "localvit_small", "localvit_tiny_se4"}
 LARGE |= {"sepvit_base", "sepvit_small", "sepvit_tiny"}
 SIZE = 64
+EVERY = pytest.mark.parametrize("name", zoo.names())
+#: the same, where a model takes seconds
+EVERY_SLOWLY = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.release if name in LARGE else pytest.mark.slow)
+        for name in zoo.names()
+    ],
+)
 
 
 @pytest.fixture(
@@ -130,14 +138,12 @@ def check_export(network, x):
         assert close(exported(x), network(x), 1e-5)
 
 
-@pytest.mark.slow
-@EVERY
+@EVERY_SLOWLY
 def test_export_at_full_size(name):
     check_export(zoo.build(name, seed=0).eval(), images(size=224))
 
 
-@pytest.mark.slow
-@EVERY
+@EVERY_SLOWLY
 @pytest.mark.filterwarnings("ignore")
 def test_compile_without_graph_breaks(name):
     torch._dynamo.reset()
@@ -149,7 +155,7 @@ def test_compile_without_graph_breaks(name):
         assert close(compiled(x).detach(), network(x).detach(), 1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", ["lightvit_tiny", "edgevit_xxs", "sepvit_lite", "localvit_tnt"])
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_code_agrees(name):

@@ -33,7 +33,7 @@ def test_new_networks(name, size):
     assert torch.isfinite(out).all()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", zoo.names())
 @pytest.mark.parametrize("size", [32, 48, 72, 100, 160, 192, 256, 288, 384, 448, 512])
 def test_every_model_at_many_sizes(name, size):

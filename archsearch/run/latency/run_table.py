@@ -54,10 +54,13 @@ def prepare_table(
     limit_s: float,
     seed: int,
     listener: Listener,
-) -> None:
+) -> str:
     """Calibrate ``table`` for ``space`` where it does not know enough, and start ``guess`` with it.
 
     Says how long that may take before it begins; a table that is interrupted keeps what it has.
+
+    Returns:
+        for the record of the run, why a calibration came to nothing and what follows; else empty.
     """
     rng = np.random.default_rng(seed)
     with doing("drawing a sample of the space"):
@@ -70,16 +73,25 @@ def prepare_table(
             f"{limit_s:.0f} s, once (it knows {known:.0%} of the sub-blocks; --calibration 0 "
             "goes without)"
         )
-
         try:
             coverage = measurer.calibrate(archs, limit_s)
-            listener.line(_what_it_knows(table, archs, coverage))
+            why = coverage.shortfall(limit_s)
+            listener.line(_what_it_knows(table, archs, coverage, why))
         except (NotQuietError, ProbeError) as error:
-            listener.line(f"the latency table stays incomplete: {error}")
+            why = str(error)
+            if _trusted(table, archs):
+                listener.line(f"the latency table stays incomplete: {why}")
         finally:
             keep_table(table, listener)
     with doing("predicting a sample of the space", total=len(pool)) as activity:
         _start_guess(guess, measurer, pool, archs, activity)
+    if known >= _ENOUGH or _trusted(table, archs):
+        return ""
+    return (
+        f"the calibration of the latency table came to nothing: {why}; so every candidate is "
+        "measured, and none is refused by prediction; the next run on a quiet machine, or "
+        "archsearch calibrate, completes the table"
+    )
 
 
 def _start_guess(
@@ -97,11 +109,18 @@ def _start_guess(
             guess.observe(params, expected.ms)
 
 
-def _what_it_knows(table: LatencyTable, archs: Sequence[Arch], coverage: Coverage) -> str:
+def _trusted(table: LatencyTable, archs: Sequence[Arch]) -> int:
+    """Return how many of ``archs`` the table may refuse by prediction."""
+    if not len(table):
+        return 0
+    return sum(table.predict(arch).known_share >= ENOUGH_KNOWN for arch in archs)
+
+
+def _what_it_knows(table: LatencyTable, archs: Sequence[Arch], coverage: Coverage, why: str) -> str:
     """Return one line on the result of a calibration and its effect on the search."""
-    trusted = sum(table.predict(arch).known_share >= ENOUGH_KNOWN for arch in archs if len(table))
     return (
         f"calibrated: {coverage.known} of {coverage.parts} sub-blocks from {coverage.networks} "
-        f"networks in {coverage.seconds:.0f} s; it can predict {trusted / len(archs):.0%} of the "
-        "space, the rest is measured"
+        f"networks in {coverage.seconds:.0f} s; it can predict "
+        f"{_trusted(table, archs) / len(archs):.0%} of the space, the rest is measured"
+        + (f" ({why})" if why else "")
     )

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from optuna.trial import TrialState
 
@@ -17,8 +19,10 @@ SEEDS = range(1, 3)
 class Watched(FakeExecutor):
     """Remembers trial and seed of every job it trains."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+    def __init__(
+        self, fail: Callable[[Job], str] = lambda job: "", stop_after: int | None = None
+    ) -> None:
+        super().__init__(fail=fail, stop_after=stop_after)
         self.jobs: list[tuple[int, int]] = []
 
     def _train(self, job: Job) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from archsearch.arch import Arch
 from archsearch.cli.app import main
 from archsearch.cost import current_environment
 from archsearch.cost.measured_network import Target
@@ -45,9 +46,9 @@ class MadeProbe:
     def compare(self, targets: Sequence[Target], protocol: object) -> Any:
         found = []
         for target in targets:
-            digest = target.digest  # type: ignore[union-attr]
-            self.measured.append(digest)
-            answer = self.answers[digest][0]
+            assert isinstance(target, Arch)
+            self.measured.append(target.digest)
+            answer = self.answers[target.digest][0]
             if isinstance(answer, ProbeError):
                 raise answer
             found.append(answer)

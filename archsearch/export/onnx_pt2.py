@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.runtimes.extra import load_extra
 from archsearch.cost.runtimes.onnx_graph import named_operator, write_onnx
@@ -56,21 +57,23 @@ def export_graph(
     with tempfile.TemporaryDirectory(prefix="archsearch-") as place:
         file = Path(place) / f"model.{kind}"
         images = random_images(network, seed=0)
-        written = fuse(model) if fused else model
-        if kind == "onnx":
-            _write_onnx(written, images[-1], file, about or {})
-        else:
-            _write_pt2(written, images[-1], file, about or {})
+        with doing(f"making the {kind} graph"):
+            written = fuse(model) if fused else model
+            if kind == "onnx":
+                _write_onnx(written, images[-1], file, about or {})
+            else:
+                _write_pt2(written, images[-1], file, about or {})
         case = {"kind": kind, "file": str(file), "inputs": images}
         (answer,) = run_isolated(Path(place), [case])
-        error = _error(model, images, answer)
+        with doing("comparing outputs"):
+            error = _error(model, images, answer)
         tolerance = FUSED_TOLERANCE if fused else TOLERANCE[kind]
         if not error <= tolerance:
             raise ExportError(
                 f"the {kind} file computes other logits: off by {error:.3g} of the largest, "
                 f"more than {tolerance:g}"
             )
-        with replacing(output) as draft:
+        with doing(f"writing {output}"), replacing(output) as draft:
             shutil.copyfile(file, draft)
     return error
 
