@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from math import log
+from statistics import fmean, median
 
 from archsearch.cost.latency_interval import (
     FEWEST_VALUES,
@@ -13,6 +14,7 @@ from archsearch.cost.latency_interval import (
     sensitivity,
 )
 from archsearch.cost.protocol import LatencyProtocol
+from archsearch.cost.ratios import Levels, levels_of
 from archsearch.record import Verdict
 
 #: share of its time that a block must have spent on the processor
@@ -187,20 +189,27 @@ class Measurement:
             "verdict": self.verdict(index),
         }
 
-    def ratio(self, index: int, base: int = 0) -> tuple[float, tuple[float, float] | None]:
-        """Return the paired ratio of two networks' latencies and its interval, None if unknown."""
-        quiet = [set(map(id, self.believed(i))) for i in (index, base)]
-        pairs = [
-            (each[index], each[base])
-            for each in self.rounds
-            if id(each[index]) in quiet[0] and id(each[base]) in quiet[1]
-        ]
-        ratios = [
-            one.corrected_ms(1.0) / other.corrected_ms(1.0)
-            for one, other in pairs or [(each[index], each[base]) for each in self.rounds]
-        ]
-        known = len(ratios) >= FEWEST_VALUES
-        return median(ratios), median_interval(ratios) if known else None
+    def levels(self, threads: int) -> Levels:
+        """Return how the networks stand to one another, by every round.
+
+        Args:
+            threads: that a network runs with. Of a single one the processor time of a block
+                counts: it leaves out the time for which others had the processor, which the
+                networks of a round share by chance. Of several threads, and of a device, the
+                median inference.
+        """
+        return levels_of(
+            [
+                [log(_undisturbed_ms(each.block, threads)) for each in round_]
+                for round_ in self.rounds
+            ]
+        )
+
+
+def _undisturbed_ms(block: TimedBlock, threads: int) -> float:
+    if threads > 1 or block.busy is None:
+        return block.median_ms
+    return fmean(block.times_ms) * min(1.0, block.busy)
 
 
 def measure(

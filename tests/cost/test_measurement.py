@@ -1,5 +1,6 @@
 """The measuring loop on a machine made of a clock and a load."""
 
+import math
 from random import Random
 
 import pytest
@@ -202,10 +203,28 @@ def test_networks_are_interleaved_and_paired():
     protocol = QUICK.model_copy(update={"interval_share": 0.05})
     pair = [machine.network(2.0), machine.network(3.0)]
     result = measure(pair, machine.network(0.4), 0.404, protocol, machine.clock)
-    ratio, (lower, upper) = result.ratio(1)
-    assert ratio == pytest.approx(1.5, rel=0.005)
-    assert lower <= 1.5 <= upper
-    assert result.ratio(0) == (1.0, (1.0, 1.0))
+    found = result.levels(threads=1)
+    assert math.exp(found.logs[1] - found.logs[0]) == pytest.approx(1.5, rel=0.005)
+    assert found.rounds == len(result.rounds)
+    assert max(found.errors) < 0.002
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 1.5), (2, None)])
+def test_ratios_leave_out_the_time_that_others_had_the_processor(threads, expected):
+    # only blocks of the second network are preempted, by 5 ms an inference
+    machine = Machine()
+    first, second = machine.network(2.0), machine.network(3.0)
+
+    def preempted(count, lead):
+        machine.preempted = lambda t: 5.0
+        block = second(count, lead)
+        machine.preempted = lambda t: 0.0
+        return block
+
+    result = measure([first, preempted], machine.network(0.4), 0.4, QUICK, machine.clock)
+    low, high = result.levels(threads).logs
+    # of several threads the processor time says nothing of how long an inference takes
+    assert math.exp(high - low) == pytest.approx(expected or 4.0, rel=0.01)
 
 
 def test_warm_up_waits_for_the_first_slow_run():
@@ -253,7 +272,6 @@ def test_few_blocks_do_not_know_their_spread(blocks):
     assert summary["verdict"] == "rejected"
     if blocks < 6:
         assert summary["interval_ms"] is None
-        assert result.ratio(1)[1] is None
     else:
         low, high = summary["interval_ms"]
         assert low < high
