@@ -205,6 +205,31 @@ def better_known(first: LatencyResult | None, final: LatencyResult | None) -> La
     return first if final.is_guess else final
 
 
+class LatencyRatio(Spec):
+    """Latency of one network over that of another, measured together by turns.
+
+    Attributes:
+        value: by paired blocks.
+        interval: holds the ratio that another sitting finds in 95 % of cases; None where the
+            blocks were too few to know it.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the two can be told apart: the interval is known and does not hold 1."""
+        return self.interval is not None and not self.interval[0] <= 1.0 <= self.interval[1]
+
+    def inverse(self) -> "LatencyRatio":
+        """Return the ratio the other way round."""
+        ends = self.interval
+        return LatencyRatio(
+            value=1 / self.value, interval=(1 / ends[1], 1 / ends[0]) if ends is not None else None
+        )
+
+
 class LatencyPrediction(Spec):
     """Latency that the table predicted before any measurement.
 
@@ -274,6 +299,8 @@ class TrialRecord(Spec):
             It may be a guess: see ``known_latency``.
         more_latencies: as ``latency``, at further targets, by the name of their objective.
         more_final_latencies: as ``final_latency``, at further targets.
+        final_ratios: by the name of a latency, and by the number of another trial whose final
+            latency was measured together with this one's: this one's over the other's.
         accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
         test_accuracy: from the final report; front members only.
         curve: one entry an epoch.
@@ -301,6 +328,7 @@ class TrialRecord(Spec):
     final_latency: LatencyResult | None = None
     more_latencies: dict[str, LatencyResult] = Field(default_factory=dict)
     more_final_latencies: dict[str, LatencyResult] = Field(default_factory=dict)
+    final_ratios: dict[str, dict[int, LatencyRatio]] = Field(default_factory=dict)
     accuracy: float | None = None
     test_accuracy: float | None = None
     curve: tuple[EpochMetrics, ...] = ()

@@ -56,7 +56,7 @@ def measure_latencies(
         measurer = LatencyMeasurer(probe, quiet, target, say=listener.line)
         for start in range(0, len(missing), _TURNS):
             turn = missing[start : start + _TURNS]
-            outcomes = measure_to_publish(measurer, turn, listener, _PATIENCE_S)
+            outcomes = measure_to_publish(measurer, turn, listener, _PATIENCE_S).outcomes
             results = {}
             for arch, outcome in zip(turn, outcomes, strict=True):
                 if isinstance(outcome, LatencyResult):

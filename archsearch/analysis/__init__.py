@@ -16,6 +16,7 @@ from archsearch.analysis.front import (
 from archsearch.analysis.front_knee import knee, knee_index
 from archsearch.analysis.front_seeds import FrontSeeds, Neighbour, SeedMean, compare_seeds
 from archsearch.analysis.front_volume import Reference, hypervolume, reference_point
+from archsearch.analysis.latency_neighbours import LatencyNeighbour, latency_neighbours
 from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.analysis.rank_agreement import (
     RankCorrelation,
@@ -70,6 +71,7 @@ __all__ = [
     "Estimate",
     "FrontSeeds",
     "Ground",
+    "LatencyNeighbour",
     "Marginal",
     "Neighbour",
     "Progress",
@@ -111,6 +113,7 @@ __all__ = [
     "kendall_tau",
     "knee",
     "knee_index",
+    "latency_neighbours",
     "leave_one_out",
     "may_exceed",
     "nondominated",

@@ -276,7 +276,7 @@ _COMPLETERS: dict[tuple[str, str], Completer] = {
     ("export", "weights"): _all(_files(".safetensors")),
     ("train", "target"): _RUN_OR_NETWORK,
     ("train", "recipe"): _all(_shipped("recipes"), _files(".yaml", ".yml")),
-    ("profile", "target"): _RUN_OR_NETWORK,
+    ("profile", "targets"): _RUN_OR_NETWORK,
     ("zoo", "names"): _all(_zoo()),
     ("run", "recipe"): _all(_files(".yaml", ".yml")),
     ("run", "baseline"): _all(_zoo("zoo:")),

@@ -1,7 +1,5 @@
 """``archsearch profile``: what a network costs, whole and by part."""
 
-import difflib
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from archsearch import zoo
-from archsearch.analysis import choose
-from archsearch.arch import load_arch, summary, value_from
+from archsearch.arch import summary, value_from
 from archsearch.arch.architecture import Arch
 from archsearch.cli.console import out, say
+from archsearch.cli.profile_comparison import compare as compare_networks
+from archsearch.cli.profile_facts import facts_of
+from archsearch.cli.profile_targets import chosen as chosen_target
 from archsearch.cli.shared_options import (
     Device,
     Dtype,
@@ -31,29 +30,34 @@ from archsearch.cli.table_output import (
     table_format,
 )
 from archsearch.cluster import machine_lock, quiet_or_not
-from archsearch.cost import FINAL, LatencyProtocol, Probe, Profile, Target, profile_target
-from archsearch.cost.fvcore_counts import PRODUCTS
+from archsearch.cost import COMPARE, FINAL, LatencyProtocol, Probe, Target, profile_target
 from archsearch.cost.measured_network import fitted
 from archsearch.cost.profile import UnitProfile
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
-from archsearch.files import is_file
 from archsearch.model import build_model
 from archsearch.percent import percent_text
-from archsearch.report.latency_verdicts import INTERVAL
 from archsearch.report.table_column import Column, tabulate
-from archsearch.run import load_run
 from archsearch.yaml_source import YamlSource
 
 
 def command(
-    target: Annotated[
-        str,
+    targets: Annotated[
+        list[str],
         typer.Argument(
-            help="Arch file, run (with --trial), zoo:NAME, timm:NAME, package.module:function, "
-            "or a Python file (model.py, model.py:FUNCTION) whose function returns a network."
+            metavar="TARGET...",
+            help="Arch file, run (with --trial) or RUN/TRIAL, zoo:NAME, timm:NAME, "
+            "package.module:function, or a Python file (model.py, model.py:FUNCTION) whose "
+            "function returns a network; two or more with --compare.",
         ),
     ],
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Measure two or more networks by turns, and print the ratios of their latencies.",
+        ),
+    ] = False,
     trial: TrialChoice = "best",
     device: Device = "cpu",
     threads: Threads = 1,
@@ -88,15 +92,31 @@ def command(
     as_csv: AsCsv = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Print parameters, multiply-adds, memory and latency of a network, whole and by part."""
+    """Print parameters, multiply-adds, memory and latency of a network, whole and by part.
+
+    With --compare: latencies of several networks, measured by turns, and their ratios.
+    """
     kind = table_format(format_, as_json, as_csv)
     size, batch_size = _size(image_size, shape, batch)
-    named = _chosen(target, trial, runs_dir)
-    if isinstance(named, Arch):
-        named, size = fitted(named, size), None
-    chosen = _fused(named) if fused else named
     wanted: dict[str, Any] = {"batch_size": batch_size, "dtype": dtype, "runtime": runtime}
-    protocol = value_from(LatencyProtocol, YamlSource("", {**FINAL.to_dict(), **wanted}))
+    preset = COMPARE if compare else FINAL
+    protocol = value_from(LatencyProtocol, YamlSource("", {**preset.to_dict(), **wanted}))
+
+    def named(name: str) -> Target:
+        found = chosen_target(name, trial, runs_dir)
+        return fitted(found, size) if isinstance(found, Arch) else found
+
+    if compare:
+
+        def prepared(name: str) -> Target:
+            return _fused(named(name)) if fused else named(name)
+
+        compare_networks(targets, prepared, size, protocol, device, threads, kind)
+        return
+    network = named(targets[0])
+    chosen = _fused(network) if fused else network
+    if isinstance(network, Arch):
+        size = None
     if latency:
         with Probe(device, threads) as probe:
             result = profile_target(
@@ -112,11 +132,27 @@ def command(
     if kind != "table":
         print_tables([table], kind, result.model_dump(mode="json"))
         return
-    if isinstance(named, Arch):
-        out.print(summary(named), soft_wrap=True)
-    print_facts(_whole(result))
+    if isinstance(network, Arch):
+        out.print(summary(network), soft_wrap=True)
+    print_facts(facts_of(result))
     if parts:
         print_tables([table], kind)
+
+
+def check(values: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the values by themselves."""
+    count, compares = len(values["targets"] or ()), values["compare"]
+    problems = []
+    if compares and count == 1:
+        rule = "needs two networks or more"
+        problems.append(Problem("--compare", rule, remedy="name another one to compare with"))
+    if not compares and count > 1:
+        rule = f"takes one network, but got {count}"
+        remedy = "add --compare to measure them by turns"
+        problems.append(Problem("profile", rule, remedy=remedy))
+    if compares and not values["latency"]:
+        problems.append(Problem("--no-latency", "cannot go with --compare"))
+    return problems
 
 
 def _size(
@@ -146,110 +182,11 @@ def _size(
     return sizes[-3:], own_batch
 
 
-def _chosen(target: str, trial: str, runs_dir: Path) -> Target:
-    if target.startswith("zoo:"):
-        return zoo.arch(target.removeprefix("zoo:"))
-    if target.endswith((".yaml", ".yml")):
-        return load_arch(target)
-    if target.endswith(".py") or (":" in target and not Path(target).is_dir()):
-        return target
-    try:
-        return choose(load_run(target, runs_dir), trial).arch
-    except InputError as error:
-        if _exists(target) or _exists(runs_dir / target):
-            raise
-        raise InputError(_unknown(target, error)) from None
-
-
-def _exists(path: str | Path) -> bool:
-    # what no file system takes as a name is not there
-    return is_file(path) or os.path.isdir(path)
-
-
-def _unknown(target: str, error: InputError) -> Problem:
-    """Say what a name may have stood for: a network of timm's or of the zoo's, or a run."""
-    import timm  # takes as long as torch
-
-    known = {name: f"zoo:{name}" for name in zoo.names()}
-    known |= {name: f"timm:{name}" for name in timm.list_models() if name not in known}
-    close = difflib.get_close_matches(target, known, n=3, cutoff=0.75)
-    close = [target] if target in known else close
-    if is_file(f"{target}.py"):
-        remedy = f"did you mean {target}.py?"
-    elif close:
-        remedy = f"did you mean {' or '.join(known[name] for name in close)}?"
-    else:
-        remedy = error.problems[0].remedy or "name zoo:NAME, timm:NAME, a file or a run"
-    rule = "is no run, and neither zoo:NAME, timm:NAME nor a file (.yaml, .py)"
-    return Problem(target, rule, remedy=remedy)
-
-
 def _fused(target: Target) -> Target:
     if not isinstance(target, Arch):
         rule = f"folds archsearch's own blocks, which {target} does not have"
         raise InputError(Problem("--fuse", rule, None, "name an Arch file, a run or zoo:NAME"))
     return fuse(build_model(target, seed=0))
-
-
-def _whole(profile: Profile) -> list[tuple[str, str]]:
-    facts = []
-    facts.append(("params", f"{profile.params:,}"))
-    facts.append(("MACs", f"{profile.macs:,}"))
-    if profile.fvcore_by_operator is not None:
-        facts.append(("MACs, fvcore", _beside(profile.fvcore_by_operator, profile.macs)))
-    for name, calls in profile.unsupported.items():
-        facts.append(("not counted", f"{name} ({calls} calls)"))
-    for dtype, size in profile.weight_bytes.items():
-        facts.append((f"weights, {dtype}", f"{size / 2**20:.2f} MiB"))
-    facts.append(("activations, inference", _mebibytes(profile.inference_bytes)))
-    facts.append(("activations, training", _mebibytes(profile.training_bytes)))
-    known = profile.latency
-    if known is not None:
-        ends = known.interval_ms
-        spread = f"{INTERVAL} {ends[0]:.3f} to {ends[1]:.3f}" if ends else "spread unknown"
-        facts.append(
-            (
-                "latency",
-                f"{known.median_ms:.3f} ms ({spread}, p90 "
-                f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
-            )
-        )
-        facts.append(
-            (
-                "protocol",
-                f"{known.runtime}, {known.dtype}, batch {known.batch_size}, {known.threads} "
-                f"{'thread' if known.threads == 1 else 'threads'}, {known.memory_format}, "
-                f"{known.device}",
-            )
-        )
-    if profile.bound_ms is not None and profile.macs_per_s and profile.bytes_per_s:
-        facts.append(
-            (
-                "floor of this machine",
-                f"{profile.bound_ms:.3f} ms at {profile.macs_per_s / 1e9:.0f} GMAC/s and "
-                f"{profile.bytes_per_s / 1e9:.0f} GB/s",
-            )
-        )
-    return facts
-
-
-def _beside(theirs: Mapping[str, int], ours: int) -> str:
-    """Return fvcore's count, and what it counts otherwise than we do."""
-    total = sum(theirs.values())
-    others = {name: macs for name, macs in theirs.items() if name not in PRODUCTS}
-    parts = []
-    if others:
-        named = ", ".join(name.replace("_", " ") for name in sorted(others, key=others.__getitem__))
-        parts.append(f"{sum(others.values()):,} of them for {named}, which hold no MACs here")
-    if gap := total - sum(others.values()) - ours:
-        parts.append(f"{abs(gap):,} {'more' if gap > 0 else 'fewer'} in products")
-    return "; ".join([f"{total:,}", *parts])
-
-
-def _mebibytes(size: int | None) -> str:
-    if size is None:
-        return "not known: the network looks at the values of its images"
-    return f"{size / 2**20:.2f} MiB"
 
 
 def _number(name: str, digits: int = 3) -> Callable[[UnitProfile], str]:

@@ -4,17 +4,22 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 import torch
 from torch import nn
 
+from archsearch.cost.latency_interval import is_narrow
 from archsearch.cost.network_units import hooked
 
 #: of the product that shows the matrix rate: a card needs larger ones to be filled
 _MATRIX_SIDE = {"cpu": 768, "cuda": 8192}
 _REPEATS = 5
+#: pairs of inferences, with clocks and without, that a breakdown needs; fewer where its time is up
+_ENOUGH = 15
+#: width of the interval of both medians, over the median, from which more pairs say nothing new
+_KNOWN_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,15 @@ class MachineRates:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Time of submodules inside whole inferences; medians over the faster half of them.
+    """Time of submodules inside whole inferences; means over the faster half of them.
+
+    Means, not medians: what is inside an inference never adds up to more than the inference.
 
     Attributes:
         whole_ms: inference without clocks inside.
         clocked_ms: inference with them.
         unit_ms: submodule name to its time in an inference, parts included.
-        num_inferences: that the clocked medians are over.
+        num_inferences: that the clocked means are over.
         drift: latency of the reference around it over its calibration, minus 1; the larger of
             before and after.
         slowdown: mean of before and after over the calibration.
@@ -68,27 +75,48 @@ def measure_units(
     names: Sequence[str],
     time_limit_s: float,
 ) -> Breakdown:
-    """Time submodules by clocks around their calls, alternating with inferences without."""
+    """Time submodules by clocks around their calls, alternating with inferences without.
+
+    On the host with one thread the clocks are those of the process: they stand still while others
+    have the processor. It ends when the median inference is known to 2 % with clocks and without,
+    or the time is up.
+    """
     plain: list[float] = []
     clocked: list[tuple[float, dict[str, float]]] = []
     on_cuda = inputs.device.type == "cuda"
-    clocks = _CudaClocks() if on_cuda else _HostClocks()
+    now_ns = time.process_time_ns if torch.get_num_threads() == 1 else time.perf_counter_ns
+    clocks = _CudaClocks() if on_cuda else _HostClocks(now_ns)
+
+    def timed_ms() -> float:
+        if on_cuda:
+            return _timed_ms(lambda: model(inputs), on_cuda)
+        begun = now_ns()
+        model(inputs)
+        return (now_ns() - begun) / 1e6
+
     for _ in range(3):
         model(inputs)
     deadline = time.perf_counter() + time_limit_s
-    while len(clocked) < 5 or time.perf_counter() < deadline:
-        plain.append(_timed_ms(lambda: model(inputs), on_cuda))
+    while len(clocked) < 5 or (time.perf_counter() < deadline and not _is_known(plain, clocked)):
+        plain.append(timed_ms())
         with hooked(model, names, clocks.enter, clocks.leave):
-            total_ms = _timed_ms(lambda: model(inputs), on_cuda)
+            total_ms = timed_ms()
         clocked.append((total_ms, clocks.collect()))
     # the same inferences for the parts and the whole, so that the parts add up
     quiet = sorted(clocked, key=lambda each: each[0])[: (len(clocked) + 1) // 2]
     return Breakdown(
-        whole_ms=median(sorted(plain)[: (len(plain) + 1) // 2]),
-        clocked_ms=median(total_ms for total_ms, _ in quiet),
-        unit_ms={name: median(spent.get(name, 0.0) for _, spent in quiet) for name in names},
+        whole_ms=fmean(sorted(plain)[: (len(plain) + 1) // 2]),
+        clocked_ms=fmean(total_ms for total_ms, _ in quiet),
+        unit_ms={name: fmean(spent.get(name, 0.0) for _, spent in quiet) for name in names},
         num_inferences=len(quiet),
     )
+
+
+def _is_known(plain: list[float], clocked: list[tuple[float, dict[str, float]]]) -> bool:
+    if len(plain) < _ENOUGH:
+        return False
+    whole = [total_ms for total_ms, _ in clocked]
+    return is_narrow(plain, _KNOWN_SHARE) and is_narrow(whole, _KNOWN_SHARE)
 
 
 def measure_rates(device: torch.device, dtype: torch.dtype, working_bytes: int) -> MachineRates:
@@ -129,17 +157,18 @@ def _timed_ms(action: Callable[[], object], on_cuda: bool) -> float:
 
 
 class _HostClocks:
-    """Clocks that read the host's time."""
+    """Clocks that read the host's time, in nanoseconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
         self._open: list[int] = []
         self._spent: dict[str, float] = defaultdict(float)
 
     def enter(self, name: str, args: Any) -> None:
-        self._open.append(time.perf_counter_ns())
+        self._open.append(self._now_ns())
 
     def leave(self, name: str, output: Any) -> None:
-        self._spent[name] += (time.perf_counter_ns() - self._open.pop()) / 1e6
+        self._spent[name] += (self._now_ns() - self._open.pop()) / 1e6
 
     def collect(self) -> dict[str, float]:
         spent, self._spent = self._spent, defaultdict(float)

@@ -14,6 +14,7 @@ from archsearch.cost.latency_interval import (
     sensitivity,
 )
 from archsearch.cost.protocol import LatencyProtocol
+from archsearch.cost.ratios import Levels, levels_of
 from archsearch.cost.sittings import MachineSpread, expected_spread
 from archsearch.record import Verdict
 
@@ -220,20 +221,9 @@ class Measurement:
             "verdict": _verdict(middle, interval),
         }
 
-    def ratio(self, index: int, base: int = 0) -> tuple[float, tuple[float, float] | None]:
-        """Return the paired ratio of two networks' latencies and its interval, None if unknown."""
-        quiet = [set(map(id, self.believed(i))) for i in (index, base)]
-        pairs = [
-            (each[index], each[base])
-            for each in self.rounds
-            if id(each[index]) in quiet[0] and id(each[base]) in quiet[1]
-        ]
-        ratios = [
-            one.corrected_ms(1.0) / other.corrected_ms(1.0)
-            for one, other in pairs or [(each[index], each[base]) for each in self.rounds]
-        ]
-        known = len(ratios) >= FEWEST_VALUES
-        return median(ratios), median_interval(ratios) if known else None
+    def levels(self) -> Levels:
+        """Return how the networks stand to one another, by every round."""
+        return levels_of([[math.log(each.block.median_ms) for each in row] for row in self.rounds])
 
 
 def _verdict(ms: float, interval: tuple[float, float] | None) -> Verdict:

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.comparison import Comparison
 from archsearch.cost.measured_network import Target
-from archsearch.cost.probe import Comparison
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.record import LatencyResult
 
@@ -28,4 +28,8 @@ class Measurer(Protocol):
 
     def breakdown(self, target: Arch, names: Sequence[str], protocol: LatencyProtocol) -> Breakdown:
         """Time the named submodules inside inferences."""
+        ...
+
+    def close(self) -> None:
+        """End the measuring process; the next call starts a fresh one."""
         ...

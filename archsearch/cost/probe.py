@@ -9,17 +9,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.breakdown import Breakdown, MachineRates
+from archsearch.cost.comparison import Comparison
 from archsearch.cost.device import device_kind
 from archsearch.cost.measured_network import Target, pack
 from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import FINAL, GATE, LatencyProtocol
+from archsearch.cost.ratios import Levels
 from archsearch.errors import ArchsearchError, InputError, ProbeError, Problem, TrialError
 from archsearch.record import LatencyResult
 
@@ -40,27 +41,6 @@ _BUILD_LIMIT_S = {"eager": 60.0, "cuda_graph": 120.0}
 _SLOW_BUILD_LIMIT_S = 600.0
 _INFERENCE_ALLOWANCE = 20.0
 _RATES_LIMIT_S = 60.0
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Latency of one network over that of the first, in paired blocks.
-
-    Attributes:
-        value: median of the ratios of neighbouring blocks.
-        interval: its 95 % interval; None where the pairs were too few to know it.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Networks measured interleaved in one run; ``ratios`` are to the first."""
-
-    results: tuple[LatencyResult, ...]
-    ratios: tuple[Ratio, ...]
 
 
 class Probe:
@@ -185,7 +165,7 @@ class Probe:
             TrialError: this network cannot be built or run.
             ProbeError: the process died or hangs.
         """
-        return self.compare([target], protocol, input_shape=input_shape).results[0]
+        return self.compare([target], protocol, input_shapes=[input_shape]).results[0]
 
     def prepare(
         self,
@@ -217,14 +197,26 @@ class Probe:
         targets: Sequence[Target],
         protocol: LatencyProtocol = FINAL,
         *,
-        input_shape: Sequence[int] | None = None,
+        input_shapes: Sequence[Sequence[int] | None] | None = None,
     ) -> Comparison:
-        """Measure networks interleaved, so that a disturbance affects all alike; see `measure`."""
+        """Measure networks interleaved, so that what disturbs one disturbs all; see `measure`.
+
+        This is one pass; `archsearch.cost.joined` joins several.
+
+        Args:
+            targets: at least one.
+            protocol: how.
+            input_shapes: ``(C, H, W)`` of each; None takes the networks' own.
+        """
         if not targets:
             raise InputError(Problem("", "there must be a network to measure"))
+        shapes = input_shapes or [None] * len(targets)
         self._check(protocol)
         with tempfile.TemporaryDirectory(prefix="archsearch-") as folder:
-            packed = [pack(target, input_shape, Path(folder)) for target in targets]
+            packed = [
+                pack(target, shape, Path(folder))
+                for target, shape in zip(targets, shapes, strict=True)
+            ]
             request = {
                 "operation": "measure",
                 "targets": packed,
@@ -233,12 +225,10 @@ class Probe:
             limit_s = self._limit_s(protocol, len(targets))
             with doing(f"the probe measures {_named(targets)}", limit_s):
                 reply = self._ask(request, limit_s)
-        ratios = [
-            Ratio(each["ratio"], tuple(each["interval"]) if each["interval"] else None)
-            for each in reply["ratios"]
-        ]
         results = [LatencyResult.model_validate(result) for result in reply["results"]]
-        return Comparison(tuple(results), tuple(ratios))
+        levels = reply["levels"]
+        found = Levels(tuple(levels["logs"]), tuple(levels["errors"]), levels["rounds"])
+        return Comparison(tuple(results), (found,))
 
     def breakdown(
         self,

@@ -1,11 +1,13 @@
 """The costs of a network, whole and by part."""
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import torch
 from torch import nn
 
+from archsearch.activity import doing
 from archsearch.arch import Arch, Spec
 from archsearch.cost.breakdown import Breakdown, MachineRates
 from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
@@ -31,7 +33,8 @@ class UnitProfile(Spec):
         params: parameters inside.
         macs: multiply-adds of one image inside.
         moved_bytes: weights, inputs and outputs of one image.
-        time_ms: time inside whole inferences of the protocol's batch; None when not measured.
+        time_ms: time inside whole inferences of the protocol's batch, scaled so that the units
+            and what lies between them add up to the whole; None when not measured.
         share: of the inference; None when not measured.
         predicted_ms: time that a latency table expects; None without one.
         bound_ms: the most of MACs over the machine's matrix rate and bytes over its bandwidth;
@@ -73,7 +76,12 @@ class Profile(Spec):
         predicted_interval_ms: range expected of a first measurement.
         units: parts of the network in order.
         units_ms: sum of the units' times (parts of units not counted twice).
-        clocked_ms: inference with the clocks inside, to be compared with ``units_ms``.
+        units_of_ms: inference that they are parts of: the latency where it was measured in eager
+            mode, else an inference in eager mode.
+        units_runtime: what ran the network when its units were timed, ``eager``; empty when they
+            were not.
+        clocks_share: by how much the clocks around the units slow an inference, as a share; the
+            times of the units are without it.
         macs_per_s: matrix rate of this machine.
         bytes_per_s: bandwidth of this machine at the network's working set.
         bound_ms: sum of the units' bounds.
@@ -95,7 +103,9 @@ class Profile(Spec):
     predicted_interval_ms: tuple[float, float] | None = None
     units: tuple[UnitProfile, ...] = ()
     units_ms: float | None = None
-    clocked_ms: float | None = None
+    units_of_ms: float | None = None
+    units_runtime: str = ""
+    clocks_share: float | None = None
     macs_per_s: float | None = None
     bytes_per_s: float | None = None
     bound_ms: float | None = None
@@ -127,14 +137,19 @@ def profile_target(
         TrialError: the network cannot be built or run.
         ProbeError: the probe died.
     """
-    built = build_target(target, input_shape, batch_size=protocol.batch_size)
-    model, shape = built.model, built.input_shape
-    units = find_units(model)
-    names = [unit.name for unit in units]
-    counted = count_macs(model, (1, *shape), modules=names)
-    with evaluating(model):
-        moved = unit_bytes(model, names, example_input(model, (1, *shape)))
-    memory = _memory(target, model, (protocol.batch_size, *shape))
+    # one thread: on a busy machine several wait for one another longer than they compute
+    with _one_thread():
+        with doing(f"building {_name(target)}"):
+            built = build_target(target, input_shape, batch_size=protocol.batch_size)
+        model, shape = built.model, built.input_shape
+        units = find_units(model)
+        names = [unit.name for unit in units]
+        with doing("counting multiply-adds"):
+            counted = count_macs(model, (1, *shape), modules=names)
+        with doing("counting bytes that are moved"), evaluating(model):
+            moved = unit_bytes(model, names, example_input(model, (1, *shape)))
+        with doing("finding the memory of activations"):
+            memory = _memory(target, model, (protocol.batch_size, *shape))
     weights = weight_bytes(model)
     latency = breakdown = rates = None
     if probe is not None:
@@ -145,6 +160,7 @@ def profile_target(
             latency = probe.measure(target, protocol, input_shape=shape)
             breakdown = probe.breakdown(target, names, protocol, input_shape=shape)
             rates = probe.rates(protocol, working)
+    parts_of_ms = _parts_of_ms(latency, breakdown)
     prediction, expected = None, dict[str, float]()
     if table is not None and len(table) and isinstance(target, Arch):
         prediction, expected = table.predict(target), table.predict_units(target)
@@ -161,11 +177,14 @@ def profile_target(
             ),
             protocol.batch_size,
             breakdown,
+            parts_of_ms,
             rates,
         )
         for unit in units
     )
     whole = [unit for unit in profiles if not unit.parent]
+    with doing("counting as fvcore does"), _one_thread():
+        fvcore = _by_fvcore(target, model, shape)
     return Profile(
         name=_name(target),
         input_shape=shape,
@@ -173,7 +192,7 @@ def profile_target(
         macs=counted.total,
         macs_by_operator=counted.by_operator,
         unsupported=counted.unsupported,
-        fvcore_by_operator=_by_fvcore(target, model, shape),
+        fvcore_by_operator=fvcore,
         weight_bytes=weights,
         batch_size=protocol.batch_size,
         inference_bytes=memory.inference_bytes if memory else None,
@@ -183,7 +202,9 @@ def profile_target(
         predicted_interval_ms=prediction.interval_ms if prediction else None,
         units=profiles,
         units_ms=sum(unit.time_ms or 0.0 for unit in whole) if breakdown else None,
-        clocked_ms=breakdown.clocked_ms if breakdown else None,
+        units_of_ms=parts_of_ms,
+        units_runtime="eager" if breakdown else "",
+        clocks_share=breakdown.clocked_ms / breakdown.whole_ms - 1 if breakdown else None,
         macs_per_s=rates.macs_per_s if rates else None,
         bytes_per_s=rates.bytes_per_s if rates else None,
         bound_ms=sum(unit.bound_ms or 0.0 for unit in whole) if breakdown else None,
@@ -212,20 +233,41 @@ def _memory(target: Target, model: nn.Module, shape: tuple[int, ...]) -> Activat
         return None
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _parts_of_ms(latency: LatencyResult | None, breakdown: Breakdown | None) -> float | None:
+    """Return the inference that the units are parts of; they are timed in eager mode."""
+    if latency is None or breakdown is None:
+        return None
+    return latency.median_ms if latency.runtime == "eager" else breakdown.whole_ms
+
+
 def _measured(
-    unit: UnitProfile, batch: int, breakdown: Breakdown | None, rates: MachineRates | None
+    unit: UnitProfile,
+    batch: int,
+    breakdown: Breakdown | None,
+    parts_of_ms: float | None,
+    rates: MachineRates | None,
 ) -> UnitProfile:
-    """Add the measurements to the counts."""
-    if breakdown is None or rates is None:
+    """Add what was measured to what was counted; times scaled to the inference without clocks."""
+    if breakdown is None or parts_of_ms is None or rates is None:
         return unit
     weights = 4 * unit.params
     compute_s = batch * unit.macs / rates.macs_per_s
     memory_s = (batch * (unit.moved_bytes - weights) + weights) / rates.bytes_per_s
-    time_ms = breakdown.unit_ms[unit.name]
+    share = breakdown.unit_ms[unit.name] / breakdown.clocked_ms
     return unit.model_copy(
         update={
-            "time_ms": time_ms,
-            "share": time_ms / breakdown.clocked_ms,
+            "time_ms": share * parts_of_ms,
+            "share": share,
             "bound_ms": 1000 * max(compute_s, memory_s),
         }
     )

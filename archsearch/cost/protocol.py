@@ -66,3 +66,5 @@ GATE = LatencyProtocol(
 )
 #: a number to publish: one to two seconds
 FINAL = LatencyProtocol(min_blocks=30, block_ms=20.0, time_limit_s=4.0)
+#: one pass of a comparison, of which there are several
+COMPARE = LatencyProtocol(min_blocks=30, block_ms=20.0, time_limit_s=1.5)

@@ -2,17 +2,19 @@
 
 from archsearch.analysis import (
     FrontSeeds,
+    LatencyNeighbour,
     Neighbour,
     RankCorrelation,
     compare_seeds,
     epoch_correlations,
     front_trials,
+    latency_neighbours,
     num_images,
     rung_correlations,
 )
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
-from archsearch.report.number_format import plural, points_text
+from archsearch.report.number_format import change_text, plural, points_text
 
 
 def look_at(run: RunRecord) -> FrontSeeds | None:
@@ -47,6 +49,26 @@ def seed_lines(run: RunRecord) -> list[str]:
         lines.append(f"each against the next faster, over these seeds ({sure}):")
         lines += [f"  {neighbour_text(each)}" for each in look.neighbours]
     return lines
+
+
+def speed_lines(run: RunRecord) -> list[str]:
+    """Return how each latency of the front stands to the next faster one, line by line.
+
+    By paired ratios of networks that were measured together; empty where there are none.
+    """
+    found = latency_neighbours(front_trials(run))
+    if not found:
+        return []
+    return [
+        "latency against the next faster, measured by turns (95 % for another sitting):",
+        *(f"  {_speed_text(each)}" for each in found),
+    ]
+
+
+def _speed_text(each: LatencyNeighbour) -> str:
+    words = "not distinguishable from" if each.verdict[0] == "n" else "slower than"
+    gap, low, high = (change_text(end - 1, 1) for end in (each.ratio, *each.interval))
+    return f"trial {each.trial}: {words} trial {each.faster} ({gap}, {low} to {high})"
 
 
 def correlation_line(run: RunRecord) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from archsearch.analysis import (
+    LatencyNeighbour,
     Neighbour,
     Reported,
     SeedMean,
     accuracy_interval,
     front_trials,
+    latency_neighbours,
     num_images,
     run_accuracies,
 )
@@ -31,6 +33,7 @@ class FrontRow(NamedTuple):
         selected_interval: 95 %, over images, of the accuracy with the search seed.
         mean: over other seeds; None without any.
         faster: against the next faster trial over other seeds; None where that is not known.
+        speed: latency against the next faster trial's; None where both were not measured together.
         remarks: best, knee, ...
     """
 
@@ -39,6 +42,7 @@ class FrontRow(NamedTuple):
     selected_interval: tuple[float, float] | None
     mean: SeedMean | None
     faster: Neighbour | None
+    speed: LatencyNeighbour | None
     remarks: tuple[str, ...]
 
     @property
@@ -53,6 +57,7 @@ def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
     reported, words = run_accuracies(run), remarks(run)
     means = {each.trial: each for each in look.means} if look else {}
     faster = {each.trial: each for each in look.neighbours} if look else {}
+    speed = {each.trial: each for each in latency_neighbours(front)}
     return tuple(
         FrontRow(
             trial,
@@ -60,6 +65,7 @@ def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
             accuracy_interval(trial.accuracy, n) if n and trial.accuracy is not None else None,
             means.get(trial.number),
             faster.get(trial.number),
+            speed.get(trial.number),
             words[trial.number],
         )
         for trial in front
@@ -157,6 +163,10 @@ def _against(row: FrontRow, name: str) -> Any:
     return None if row.faster is None else getattr(row.faster, name)
 
 
+def _speed(row: FrontRow, name: str) -> Any:
+    return None if row.speed is None else getattr(row.speed, name)
+
+
 ACCURACY = (
     "validation accuracy: mean over independent seeds; where there are none, "
     "with the search seed (marked selected), which is optimistic"
@@ -218,6 +228,10 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         lambda row: row.trial.final_latency.verdict if row.trial.final_latency else None,
     ),
     Column("latency_crosses_budget", lambda row: MAY_BE_OVER in row.remarks),
+    Column("latency_faster_trial", lambda row: _speed(row, "faster")),
+    Column("latency_ratio", lambda row: _speed(row, "ratio")),
+    Column("latency_ratio_interval", lambda row: _ends(row.speed.interval if row.speed else None)),
+    Column("latency_ratio_verdict", lambda row: _speed(row, "verdict")),
     Column("latency_environment", lambda row: row.latency.environment if row.latency else None),
     Column(
         "params",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from archsearch.analysis import decided_by_others, front_trials, num_images
 from archsearch.record import Aims, RunRecord
 from archsearch.report.empty_front import empty_front_lines
-from archsearch.report.front_certainty import seed_lines
+from archsearch.report.front_certainty import seed_lines, speed_lines
 from archsearch.report.front_columns import FrontRow, columns_of, front_rows
 from archsearch.report.latency_verdicts import (
     INTERVAL_NOTE,
@@ -15,7 +15,7 @@ from archsearch.report.latency_verdicts import (
 )
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.table_column import tabulate
-from archsearch.report.trial_remarks import tie_note
+from archsearch.report.trial_remarks import SPEED_TIE, tie_note
 
 
 def front_table(run: RunRecord, target: str = "") -> PlainTable:
@@ -31,6 +31,7 @@ def front_table(run: RunRecord, target: str = "") -> PlainTable:
         *_accuracy_notes(run),
         *([note] if (note := tie_note(run)) else []),
         *_latency_notes(run, rows, target),
+        *speed_lines(run),
         *seed_lines(run),
     ]
     return tabulate(
@@ -59,6 +60,8 @@ def _latency_notes(run: RunRecord, rows: Sequence[FrontRow], target: str) -> lis
         lines.append(
             f"{MAY_BE_OVER}: the latency is not known well enough to say that it is within budget"
         )
+    if any(SPEED_TIE in row.remarks for row in rows):
+        lines.append(f"{SPEED_TIE}: latency not distinguishable from that of the next faster trial")
     return [line for line in (*lines, INTERVAL_NOTE) if line]
 
 

@@ -5,29 +5,38 @@ from archsearch.analysis import (
     decided_by_others,
     front_trials,
     knee,
+    latency_neighbours,
     num_images,
     ties_with,
 )
 from archsearch.record import RunRecord
 from archsearch.report.latency_verdicts import latency_words
 
+#: a latency that cannot be told from the next faster trial's
+SPEED_TIE = "speed tie"
+
 
 def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     """Return the remarks on each trial of the front, by trial number.
 
     ``best``: highest accuracy; ``knee``: see `archsearch.analysis.front_knee`; ``tie``: accuracy
-    that cannot be distinguished from the best's, by what is reported of both; then how well its
-    latency is known, see `archsearch.report.latency_verdicts.latency_words`.
+    that cannot be distinguished from the best's, by what is reported of both; ``speed tie``:
+    latency that cannot be distinguished from the next faster trial's, by their paired ratio; then
+    how well its latency is known, see `archsearch.report.latency_verdicts.latency_words`.
     """
     front, n = front_trials(run), num_images(run)
     top, bend = best(front, run.aims), knee(front, run.aims)
     tied = {trial.number for trial in ties_with(top, front, n)} if top else set()
+    alike = {
+        each.trial for each in latency_neighbours(front) if each.verdict == "not distinguishable"
+    }
     found = {}
     for trial in front:
         holds = {
             "best": top is not None and trial.number == top.number,
             "knee": bend is not None and trial.number == bend.number,
             "tie": trial.number in tied,
+            SPEED_TIE: trial.number in alike,
         }
         words = tuple(word for word, true in holds.items() if true)
         found[trial.number] = (*words, *latency_words(trial, run.aims))

@@ -258,7 +258,9 @@ def _run_baselines(
         seed=prepared.config.seed,
         device=prepared.device,
         driver=driver,
-        measure=lambda targets: measure_to_publish(measurer, targets, listener, patience_s),
+        measure=lambda targets: (
+            measure_to_publish(measurer, targets, listener, patience_s).outcomes
+        ),
         keep=lambda records: store.set_attribute("baselines", dict(records)),
         listener=listener,
     )

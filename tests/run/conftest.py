@@ -1,5 +1,6 @@
 """A search whose candidates cost nothing: latency and accuracy are functions of the network."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from archsearch.cluster import (
     WorkerTime,
     never_stop,
 )
-from archsearch.cost import ArchCounts
+from archsearch.cost import ArchCounts, Comparison, Levels
 from archsearch.errors import TrialError
 from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
 from archsearch.run.budgets import Budgets
@@ -50,6 +51,13 @@ def accuracy_of(arch: Arch) -> float:
     size = sum(stage.depth * stage.width for stage in arch.stages)
     windows = sum(stage.blocks[0].attention.type == "window" for stage in arch.stages)
     return min(0.99, 0.5 + size / 400 + 0.02 * windows)
+
+
+def compared(*results: LatencyResult) -> Comparison:
+    """Return one pass over networks whose paired ratios are those of their latencies."""
+    logs = [math.log(each.median_ms) for each in results]
+    levels = tuple(log - sum(logs) / len(logs) for log in logs)
+    return Comparison(results, (Levels(levels, (0.0,) * len(logs), 12),))
 
 
 def result(median_ms: float) -> LatencyResult:

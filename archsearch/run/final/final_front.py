@@ -9,7 +9,14 @@ from archsearch.run.final.latency_confirmation import Publisher
 from archsearch.run.status import Listener
 from archsearch.search.study_store import LATENCY_NOTES, StudyStore
 
-_FIELDS = {"final_latency", "more_final_latencies", "test_accuracy", "checkpoint", "time_share"}
+_FIELDS = {
+    "final_latency",
+    "more_final_latencies",
+    "final_ratios",
+    "test_accuracy",
+    "checkpoint",
+    "time_share",
+}
 
 
 def confirm_and_keep(

@@ -2,20 +2,16 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
-from archsearch.record import FIRST_TARGET, Aims, LatencyResult, TrialRecord
-from archsearch.run.final.latency_confirmation import (
-    Outcome,
-    Publisher,
-    measure_to_publish,
-    why_not,
-)
+from archsearch.record import FIRST_TARGET, Aims, LatencyRatio, LatencyResult, TrialRecord
+from archsearch.run.final.latency_confirmation import Publisher, measure_to_publish, why_not
 from archsearch.run.latency.measurement import LatencyMeasurer
+from archsearch.run.latency.sitting import Outcome
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.status import Listener
 
@@ -95,10 +91,19 @@ def confirm_front(
             listener.line(f"measuring {number} again on a quiet machine{at}")
             archs = [by_number[number].arch for number in unknown]
             found = measure_to_publish(each, archs, listener, patience_s)
-            for known, outcome in zip(unknown, found, strict=True):
+            before = dict(by_number)
+            for known, outcome in zip(unknown, found.outcomes, strict=True):
                 outcomes.setdefault(known, {})[name] = outcome
                 by_number[known] = _measured(by_number[known], name, outcome)
-            keep([by_number[number] for number in unknown])
+            replaced = {number for number in unknown if by_number[number] is not before[number]}
+            by_number |= _with_ratios(by_number, name, replaced, unknown, found.ratios)
+            keep(
+                [
+                    record
+                    for number, record in by_number.items()
+                    if number in unknown or record is not before[number]
+                ]
+            )
     on_front = {record.number for record in front}
     notes = {number: note for number, note in left.items() if number not in on_front}
     for record in front:
@@ -118,6 +123,42 @@ def _measured(record: TrialRecord, name: str, outcome: Outcome) -> TrialRecord:
         return record.model_copy(update={"final_latency": outcome})
     finals = {**record.more_final_latencies, name: outcome}
     return record.model_copy(update={"more_final_latencies": finals})
+
+
+def _with_ratios(
+    records: Mapping[int, TrialRecord],
+    name: str,
+    replaced: Collection[int],
+    numbers: Sequence[int],
+    ratios: Mapping[tuple[int, int], LatencyRatio],
+) -> dict[int, TrialRecord]:
+    """Return the records whose ratios at a target change by new final latencies.
+
+    Ratios to a latency that is replaced belong to another sitting: they go. New ones come where
+    both latencies of a pair are new.
+
+    Args:
+        records: by number.
+        name: of the latency.
+        replaced: numbers of the trials whose final latency is new.
+        numbers: of the trials that were measured.
+        ratios: by places in ``numbers``.
+    """
+    new: dict[int, dict[int, LatencyRatio]] = {number: {} for number in replaced}
+    for (index, base), ratio in ratios.items():
+        one, other = numbers[index], numbers[base]
+        if one in replaced and other in replaced:
+            new[one][other], new[other][one] = ratio, ratio.inverse()
+    changed = {}
+    for number, record in records.items():
+        known = record.final_ratios.get(name, {})
+        kept = new.get(number, {each: known[each] for each in known if each not in replaced})
+        if kept != known:
+            found = {**record.final_ratios, name: kept}
+            changed[number] = record.model_copy(
+                update={"final_ratios": {key: each for key, each in found.items() if each}}
+            )
+    return changed
 
 
 def _final(record: TrialRecord, name: str) -> LatencyResult | None:

@@ -11,13 +11,12 @@ from typing import Protocol
 
 from archsearch.activity import clock, doing
 from archsearch.cost.measured_network import Target
-from archsearch.errors import ArchsearchError, ProbeError, TrialError
+from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyResult
+from archsearch.run.latency.sitting import Outcome, Sitting
 
 #: seconds of waiting before each repetition, in which a disturbance often ends
 WAITS_S = (5.0, 15.0)
-
-Outcome = LatencyResult | ArchsearchError
 
 
 class LineListener(Protocol):
@@ -31,8 +30,8 @@ class LineListener(Protocol):
 class Publisher(Protocol):
     """Measures networks once for publication; see `LatencyMeasurer.confirm`."""
 
-    def confirm(self, archs: Sequence[Target]) -> Sequence[Outcome]:
-        """Return for each a result, or why there is none."""
+    def confirm(self, archs: Sequence[Target]) -> Sitting:
+        """Return for each a result, or why there is none; and their ratios."""
         ...
 
 
@@ -41,7 +40,7 @@ def measure_to_publish(
     targets: Sequence[Target],
     listener: LineListener,
     patience_s: float = math.inf,
-) -> list[Outcome]:
+) -> Sitting:
     """Measure ``targets`` by turns, and repeat what was rejected or failed.
 
     Args:
@@ -53,28 +52,32 @@ def measure_to_publish(
 
     Returns:
         for each the best that was found: a measurement, else a rejected one, else why there is
-        none.
+        none; with the ratios of those that were measured together.
     """
     began = time.perf_counter()
-    found = list(measurer.confirm(targets))
+    found = measurer.confirm(targets)
     first_s = time.perf_counter() - began
     tries = 1 + len(WAITS_S)
     spent_s = 0.0
     for attempt, wait_s in enumerate(WAITS_S, 2):
-        again = [at for at, outcome in enumerate(found) if _may_change(outcome)]
+        again = [at for at, outcome in enumerate(found.outcomes) if _may_change(outcome)]
         if not again:
             break
+        busy = _what_was([found.outcomes[at] for at in again])
         spent_s += wait_s + first_s * len(again) / len(targets)
         if spent_s > patience_s:
             listener.line(
-                f"{_what_was([found[at] for at in again])}: the machine is busy, and another try "
+                f"{busy}: the machine is busy, and another try "
                 f"would take {clock(wait_s + first_s)}; archsearch front --measure tries later"
             )
             break
-        what = f"try {attempt} of {tries} for {_what_was([found[at] for at in again])}"
-        _wait(wait_s, what, listener)
-        for at, outcome in zip(again, measurer.confirm([targets[at] for at in again]), strict=True):
-            found[at] = min((outcome, found[at]), key=_rank)
+        _wait(wait_s, f"try {attempt} of {tries} for {busy}", listener)
+        new = measurer.confirm([targets[at] for at in again])
+        better = [
+            at if _rank(outcome) < _rank(found.outcomes[at]) else -1
+            for at, outcome in zip(again, new.outcomes, strict=True)
+        ]
+        found = found.replaced(better, new)
     return found
 
 

@@ -98,7 +98,7 @@ def measure_front(
             measure_again(
                 store.attribute("baselines", {}),
                 config["data"],
-                lambda targets: measure_to_publish(measurer, targets, listener),
+                lambda targets: measure_to_publish(measurer, targets, listener).outcomes,
                 lambda records: store.set_attribute("baselines", dict(records)),
                 listener,
                 every=every,

@@ -11,20 +11,25 @@ from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cluster import Quiet, quiet_or_not
 from archsearch.cost import (
+    COMPARE,
     FINAL,
     GATE,
+    PASSES,
     ArchCounts,
+    Comparison,
     Coverage,
     LatencyProtocol,
     LatencyTable,
     Measurer,
     calibrate_table,
     count_arch,
+    joined,
 )
 from archsearch.cost.measured_network import Target
-from archsearch.errors import ArchsearchError, ProbeError, RunError, TrialError
+from archsearch.errors import ProbeError, RunError, TrialError
 from archsearch.record import LatencyPrediction, LatencyResult
 from archsearch.run.latency.latency_target import LatencyTarget
+from archsearch.run.latency.sitting import Sitting
 
 logger = logging.getLogger(__name__)
 
@@ -145,31 +150,42 @@ class LatencyMeasurer:
                     self._table.observe(arch, result)
         return results
 
-    def confirm(self, archs: Sequence[Target]) -> list[LatencyResult | ArchsearchError]:
+    def confirm(self, archs: Sequence[Target]) -> Sitting:
         """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.
 
-        Where they cannot be measured together, each is measured alone: one that cannot be built,
-        or that ends the probe, keeps no other from its latency.
-
-        Returns:
-            for each a result, or why there is none.
+        Several networks are measured in several passes, each by a fresh process: what its memory
+        layout does to a ratio differs from process to process. Where networks cannot be measured
+        together, each is measured alone: one that cannot be built, or that ends the probe, keeps
+        no other from its latency.
         """
         try:
-            return list(self._together(archs))
+            return self._together(archs)
         except (RunError, TrialError) as error:
             # where it is not the networks that fail, asking for each is no use
             if len(archs) == 1 or not isinstance(error, ProbeError | TrialError):
                 logger.warning("latency for publication: %s", error)
-                return [error for _ in archs]
-        return [found for arch in archs for found in self.confirm([arch])]
+                return Sitting(tuple(error for _ in archs))
+        return Sitting(tuple(found for arch in archs for found in self.confirm([arch]).outcomes))
 
-    def _together(self, archs: Sequence[Target]) -> Sequence[LatencyResult]:
+    def _together(self, archs: Sequence[Target]) -> Sitting:
         if not archs:
-            return ()
-        protocol = self.protocol(FINAL)
-        with doing("measuring for publication"), self._held(len(archs)) as is_quiet:
-            results = _retry(lambda: self._probe.compare(archs, protocol).results)
-        return [result if is_quiet else _not_steady(result) for result in results]
+            return Sitting(())
+        # passes share the time that one network alone has
+        protocol = self.protocol(COMPARE if len(archs) > 1 else FINAL)
+        passes = list[Comparison]()
+        count = PASSES if len(archs) > 1 else 1
+        with (
+            doing("measuring for publication, in passes", total=count) as activity,
+            self._held(len(archs)) as is_quiet,
+        ):
+            while len(passes) < count:
+                if passes:
+                    self._probe.close()
+                passes.append(_retry(lambda: self._probe.compare(archs, protocol)))
+                activity.done = len(passes)
+        found = joined(passes)
+        outcomes = [result if is_quiet else _not_steady(result) for result in found.results]
+        return Sitting.of(outcomes, found.ratio)
 
     def protocol(self, preset: LatencyProtocol) -> LatencyProtocol:
         """Return ``preset`` with the batch, threads, type and runtime of the target."""

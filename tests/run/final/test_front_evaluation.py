@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.analysis import pareto_front
+from archsearch.analysis import latency_neighbours, pareto_front
 from archsearch.arch import Arch
 from archsearch.cost.measured_network import Target
 from archsearch.errors import ProbeError, RunError, TrialError
-from archsearch.record import LatencyResult, TrialRecord
+from archsearch.record import FIRST_TARGET, LatencyRatio, LatencyResult, TrialRecord
 from archsearch.run.final import latency_confirmation
 from archsearch.run.final.front_evaluation import Confirmed, confirm_front, evaluate_front
-from archsearch.run.final.latency_confirmation import WAITS_S, Outcome
+from archsearch.run.final.latency_confirmation import WAITS_S
+from archsearch.run.latency.sitting import Outcome, Sitting
 from archsearch.run.run_folder import RunFolder
 from tests.report.synthetic_run import synthetic_run
 from tests.run.conftest import Recorder, result
@@ -50,15 +51,22 @@ class SecondGate:
         own = {number: [result(each[2])] for number, each in MEASURED.items()}
         self.finals = {number: list(each) for number, each in (finals or own).items()}
 
-    def confirm(self, archs: Sequence[Target]) -> list[Outcome]:
-        found = []
+    def confirm(self, archs: Sequence[Target]) -> Sitting:
+        """Every ratio is that of the latencies, known to 5 %."""
+        found: list[Outcome] = []
         for arch in archs:
             assert isinstance(arch, Arch)
             number = self.number_of[arch.digest]
             self.measured.append(number)
             queue = self.finals[number]
             found.append(queue.pop(0) if len(queue) > 1 else queue[0])
-        return found
+        known = [each.median_ms if isinstance(each, LatencyResult) else 1.0 for each in found]
+
+        def ratio(index: int, base: int) -> LatencyRatio:
+            value = known[index] / known[base]
+            return LatencyRatio(value=value, interval=(value / 1.05, value * 1.05))
+
+        return Sitting.of(found, ratio)
 
 
 def numbers(found: Sequence[TrialRecord]) -> list[int]:
@@ -284,7 +292,7 @@ def test_repetitions_are_bounded_by_the_time_they_take(
 
         def confirm(self, archs):
             self.calls += 1
-            return [TrialError("beside a busy machine") for _ in archs]
+            return Sitting(tuple(TrialError("beside a busy machine") for _ in archs))
 
     monkeypatch.setattr(latency_confirmation.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(latency_confirmation, "WAITS_S", (5.0, 15.0))
@@ -292,3 +300,51 @@ def test_repetitions_are_bounded_by_the_time_they_take(
     latency_confirmation.measure_to_publish(measurer, ["timm:resnet18"], listener, patience_s)
     assert measurer.calls == tries
     assert any("tries later" in line for line in listener.lines) == (tries < 3)
+
+
+def ratios(record: TrialRecord) -> dict[int, float]:
+    found = record.final_ratios.get(FIRST_TARGET, {})
+    return {number: round(ratio.value, 3) for number, ratio in found.items()}
+
+
+def test_members_keep_their_ratios_to_those_measured_with_them() -> None:
+    trials = records({0: MEASURED[0], 1: (0.92, 2.0, 2.0), 2: MEASURED[2]})
+    again = {0: [result(1.0), result(1.2)], 1: [result(2.0)], 2: [result(3.0)]}
+    measurer = SecondGate(trials, again)
+    done = confirm_front(trials, measurer, None, Recorder())
+    by_number = {record.number: record for record in done.records}
+    assert [ratios(by_number[number]) for number in range(3)] == [
+        {1: 0.5, 2: 0.333},
+        {0: 2.0, 2: 0.667},
+        {0: 3.0, 1: 1.5},
+    ]
+    neighbours = latency_neighbours(done.front)
+    assert [(each.trial, each.faster, each.verdict) for each in neighbours] == [
+        (1, 0, "slower"),
+        (2, 1, "slower"),
+    ]
+    # one of them in a sitting of its own: ratios to its former latency are no more
+    open_again = [
+        record.model_copy(update={"final_latency": None, "final_ratios": {}})
+        if record.number == 0
+        else record
+        for record in done.records
+    ]
+    kept: list[list[int]] = []
+    later = confirm_front(
+        open_again, measurer, None, Recorder(), lambda each: kept.append(numbers(each))
+    )
+    by_number = {record.number: record for record in later.records}
+    assert [ratios(by_number[number]) for number in range(3)] == [{}, {2: 0.667}, {1: 1.5}]
+    assert kept == [[0, 1, 2]]
+    assert [each.trial for each in latency_neighbours(later.front)] == [2]
+
+
+def test_of_what_was_measured_again_only_pairs_of_one_sitting_have_ratios() -> None:
+    """The second of three is rejected at first: its ratios go with its latency."""
+    trials = records({0: MEASURED[0], 1: (0.92, 2.0, 2.0), 2: MEASURED[2]})
+    finals = {0: [result(1.0)], 1: [guess(50.0), result(2.0)], 2: [result(3.0)]}
+    done = confirm_front(trials, SecondGate(trials, finals), None, Recorder())
+    by_number = {record.number: record for record in done.records}
+    assert [ratios(by_number[number]) for number in range(3)] == [{2: 0.333}, {}, {0: 3.0}]
+    assert TrialRecord.model_validate_json(by_number[0].model_dump_json()) == by_number[0]

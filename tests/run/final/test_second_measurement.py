@@ -22,7 +22,7 @@ from archsearch.run.preparation import Place
 from archsearch.run.status import SilentListener
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.study_store import RECORD, StudyStore
-from tests.run.conftest import Recorder, result
+from tests.run.conftest import Recorder, compared, result
 from tests.run.final.test_front_evaluation import guess
 
 FIRST_MS, BUDGET_MS = (1.0, 2.0, 3.0), 5.0
@@ -52,7 +52,10 @@ class MadeProbe:
             if isinstance(answer, ProbeError):
                 raise answer
             found.append(answer)
-        return SimpleNamespace(results=tuple(found))
+        return compared(*found)
+
+    def close(self) -> None:
+        """Nothing runs."""
 
     def breakdown(self, target: object, names: Sequence[str], protocol: object) -> Any:
         return SimpleNamespace(unit_ms=dict.fromkeys(names, 0.1), clocked_ms=1.0)

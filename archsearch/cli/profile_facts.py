@@ -1,0 +1,85 @@
+"""What ``archsearch profile`` says of a network as a whole."""
+
+from collections.abc import Mapping
+
+from archsearch.cost import Profile
+from archsearch.cost.fvcore_counts import PRODUCTS
+from archsearch.report.latency_verdicts import INTERVAL
+
+
+def facts_of(profile: Profile) -> list[tuple[str, str]]:
+    """Return names and values of what a network costs as a whole."""
+    facts = []
+    facts.append(("params", f"{profile.params:,}"))
+    facts.append(("MACs", f"{profile.macs:,}"))
+    if profile.fvcore_by_operator is not None:
+        facts.append(("MACs, fvcore", _beside(profile.fvcore_by_operator, profile.macs)))
+    for name, calls in profile.unsupported.items():
+        facts.append(("not counted", f"{name} ({calls} calls)"))
+    for dtype, size in profile.weight_bytes.items():
+        facts.append((f"weights, {dtype}", f"{size / 2**20:.2f} MiB"))
+    facts.append(("activations, inference", _mebibytes(profile.inference_bytes)))
+    facts.append(("activations, training", _mebibytes(profile.training_bytes)))
+    known = profile.latency
+    if known is not None:
+        ends = known.interval_ms
+        spread = f"{INTERVAL} {ends[0]:.3f} to {ends[1]:.3f}" if ends else "spread unknown"
+        facts.append(
+            (
+                "latency",
+                f"{known.median_ms:.3f} ms ({spread}, p90 "
+                f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
+            )
+        )
+        facts.append(
+            (
+                "protocol",
+                f"{known.runtime}, {known.dtype}, batch {known.batch_size}, {known.threads} "
+                f"{'thread' if known.threads == 1 else 'threads'}, {known.memory_format}, "
+                f"{known.device}",
+            )
+        )
+    if (parts := _parts_text(profile)) is not None:
+        facts.append(("parts", parts))
+    if profile.bound_ms is not None and profile.macs_per_s and profile.bytes_per_s:
+        facts.append(
+            (
+                "floor of this machine",
+                f"{profile.bound_ms:.3f} ms at {profile.macs_per_s / 1e9:.0f} GMAC/s and "
+                f"{profile.bytes_per_s / 1e9:.0f} GB/s",
+            )
+        )
+    return facts
+
+
+def _parts_text(profile: Profile) -> str | None:
+    """Return what the parts add up to, and how they were timed; None where they were not."""
+    sums = (profile.units_ms, profile.units_of_ms, profile.clocks_share)
+    if None in sums:
+        return None
+    units, whole, clocks = (each or 0.0 for each in sums)
+    text = f"{units:.3f} of {whole:.3f} ms, the rest lies between them"
+    other = profile.latency is not None and profile.latency.runtime != profile.units_runtime
+    where = f"timed in {profile.units_runtime} mode" if other else "timed with clocks inside"
+    return (
+        f"{text}; {where}, scaled to the inference without clocks (with them {100 * clocks:+.0f} %)"
+    )
+
+
+def _beside(theirs: Mapping[str, int], ours: int) -> str:
+    """Return fvcore's count, and what it counts otherwise than we do."""
+    total = sum(theirs.values())
+    others = {name: macs for name, macs in theirs.items() if name not in PRODUCTS}
+    parts = []
+    if others:
+        named = ", ".join(name.replace("_", " ") for name in sorted(others, key=others.__getitem__))
+        parts.append(f"{sum(others.values()):,} of them for {named}, which hold no MACs here")
+    if gap := total - sum(others.values()) - ours:
+        parts.append(f"{abs(gap):,} {'more' if gap > 0 else 'fewer'} in products")
+    return "; ".join([f"{total:,}", *parts])
+
+
+def _mebibytes(size: int | None) -> str:
+    if size is None:
+        return "not known: the network looks at the values of its images"
+    return f"{size / 2**20:.2f} MiB"
