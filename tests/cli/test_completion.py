@@ -119,7 +119,7 @@ def test_fixed_and_shipped_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "localvit_placement" in words("ablate", "study")
     assert words("zoo", "names") == zoo_names()
     assert words("train", "recipe") == resource_names("recipes")
-    assert words("profile", "target", "zoo:lightvit_t") == ["zoo:lightvit_tiny"]
+    assert words("profile", "targets", "zoo:lightvit_t") == ["zoo:lightvit_tiny"]
     assert words("ablate", "scale", "s", study="localvit_placement") == ["small"]
     assert words("train", "device", "cu")[0] == "cuda"
 
