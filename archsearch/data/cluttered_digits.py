@@ -37,12 +37,12 @@ class Clutter:
         piece_scales: as ``scales``.
     """
 
-    images: tuple[int, int, int] = (4000, 1000, 1000)
+    images: tuple[int, int, int] = (2000, 600, 1000)
     canvas: int = 32
     scales: tuple[int, int] = (40, 52)
     turn: int = 12
     shift: int = 3
-    pieces: int = 8
+    pieces: int = 5
     piece: int = 4
     piece_scales: tuple[int, int] = (28, 40)
 
