@@ -63,7 +63,11 @@ def load(request: Request) -> DataSplits:
         request,
         (train, val, test),
         CLASS_NAMES,
-        ("drawn images", f"of other digits, seed {request.seed}", "of other digits again"),
+        (
+            "drawn",
+            f"of other digits, seed {request.seed}",
+            "of others again, the same for every seed",
+        ),
     )
 
 
