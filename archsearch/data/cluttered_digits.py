@@ -8,12 +8,12 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from archsearch.data.assemble import Labelled, splits_from_parts
-from archsearch.data.cache import Kept, read_cache, write_cache
+from archsearch.data.array_splits import Labelled, splits_from_parts
 from archsearch.data.digits import CLASS_NAMES, read_digits
+from archsearch.data.image_cache import Kept, read_cache, write_cache
 from archsearch.data.request import Request
 from archsearch.data.splits import DataSplits, Indices, Labels, Pixels
-from archsearch.data.stratified import hold_out
+from archsearch.data.stratification import hold_out
 from archsearch.data.warp import SCALE_STEPS, TURN_STEPS, warp
 
 # part of the fingerprint: add one when the same numbers make other images

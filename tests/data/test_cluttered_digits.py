@@ -12,9 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from archsearch.data import describe_data, load_data
-from archsearch.data.assemble import Labelled
+from archsearch.data.array_resizing import resize_images
+from archsearch.data.array_splits import Labelled
 from archsearch.data.cluttered_digits import CLUTTER, Clutter, draw_scenes, split_sources
-from archsearch.data.resize import resize_images
 from archsearch.errors import InputError
 from archsearch.resources import cache_dir
 
