@@ -4,6 +4,7 @@ A harder data set of the same source, after the cluttered MNIST of Mnih et al. 2
 models of visual attention"): nothing to download, and enough to learn that a slower network pays.
 """
 
+import math
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -151,21 +152,26 @@ def _draw(digits: Pixels, chosen: Indices, rng: np.random.Generator, how: Clutte
 
 def _cut(digits: Pixels, side: int, rng: np.random.Generator) -> Pixels:
     """Return a square of ``side`` pixels of each digit, from anywhere in it."""
-    count, height, width = digits.shape
+    count = len(digits)
+    height, width = digits.shape[1:]
     top = rng.integers(0, height - side + 1, count)
     left = rng.integers(0, width - side + 1, count)
     places = np.arange(side)
     image = np.arange(count)[:, None, None]
-    return digits[image, (top[:, None] + places)[:, :, None], (left[:, None] + places)[:, None, :]]
+    rows, columns = (top[:, None] + places)[:, :, None], (left[:, None] + places)[:, None, :]
+    cut: Pixels = digits[image, rows, columns]
+    return cut
 
 
 def _warped(
     sprites: Pixels, scales: tuple[int, int], turn: int, rng: np.random.Generator
 ) -> Pixels:
     """Scale and turn each sprite at random; the result is large enough for all of it."""
-    count, height, width = sprites.shape
+    count = len(sprites)
+    height, width = sprites.shape[1:]
     # the diagonal, with the border that fades
-    side = int(np.ceil(np.hypot(height + 1, width + 1) * scales[1] / SCALE_STEPS))
+    squared = ((height + 1) ** 2 + (width + 1) ** 2) * scales[1] ** 2 // SCALE_STEPS**2
+    side = math.isqrt(squared) + 1
     drawn_scales = rng.integers(scales[0], scales[1] + 1, count)
     return warp(sprites, side, drawn_scales, rng.integers(-turn, turn + 1, count))
 
