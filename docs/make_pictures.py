@@ -5,6 +5,7 @@
 
 Makes two small searches and an ablation on the digits first (some ten minutes; the same command
 goes on where it was stopped), then writes docs/images. Look at every picture before you commit it.
+`python docs/make_pictures.py --data` takes the picture of the data alone.
 """
 
 import argparse
@@ -16,11 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from archsearch.ablation import load_ablation
 from archsearch.dashboard import open_dashboard
+from archsearch.data import load_data
 from archsearch.report import write_ablation, write_report
 from archsearch.report.run_comparison_page import write_comparison
 from archsearch.run import load_run
@@ -53,12 +56,17 @@ def main() -> None:
     """Make what is missing, and take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs-dir", type=Path, default=Path("runs-for-pictures"))
-    runs_dir = parser.parse_args().runs_dir
+    parser.add_argument("--data", action="store_true", help="take the picture of the data alone")
+    options = parser.parse_args()
+    IMAGES.mkdir(exist_ok=True)
+    take_cluttered_digits()
+    if options.data:
+        return
+    runs_dir = options.runs_dir
     for name, command in RUNS.items():
         if not (runs_dir / name / "report.html").exists():
             program = [sys.executable, "-m", "archsearch", *command]
             subprocess.run([*program, "--runs-dir", str(runs_dir)], check=True)
-    IMAGES.mkdir(exist_ok=True)
     program = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -91,6 +99,24 @@ def _take_all(browser: Browser, runs_dir: Path, folder: Path) -> None:
                     page.wait_for_timeout(1500)
                     ending = f"{width}-{'dark' if dark else 'light'}.png"
                     _save(page.screenshot(), f"dashboard-{ending}")
+
+
+def take_cluttered_digits(rows: int = 3) -> None:
+    """Show the first images of each class, one class a column."""
+    side = 32
+    val = load_data("cluttered-digits", image_size=side).val
+    gap, zoom = 2, 3
+    page = np.full((rows * (side + gap) - gap, 10 * (side + gap) - gap), 255, np.uint8)
+    for label in range(10):
+        images = val.batch(np.flatnonzero(val.labels == label)[:rows])[:, 0]
+        for row, image in enumerate(images):
+            top, left = row * (side + gap), label * (side + gap)
+            page[top : top + side, left : left + side] = image
+    picture = Image.fromarray(page)
+    larger = picture.resize((zoom * picture.width, zoom * picture.height), Image.Resampling.NEAREST)
+    larger.quantize(16, dither=Image.Dither.NONE).save(
+        IMAGES / "cluttered-digits.png", optimize=True
+    )
 
 
 @contextmanager

@@ -121,7 +121,8 @@ class Study(Spec):
         leave_one_out: component to the change that removes it.
         one_factor: factors, each varied alone.
         factorial: factors, varied together.
-        data: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
+        data: ``digits``, ``cluttered-digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or
+            ``folder:PATH``.
         data_root: folder of a torchvision data set; None for its default.
         image_size: side of the images in pixels; None takes the base's.
         limit: use at most this many images of the data set; None for all.
@@ -145,7 +146,8 @@ class Study(Spec):
         str,
         Option(
             "--data",
-            "digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/.",
+            "digits, cluttered-digits, fashion-mnist, cifar10, cifar100, or folder:PATH with "
+            "train/ and val/.",
             DATA,
             default="the study's",
         ),

@@ -20,7 +20,7 @@ from archsearch.resources import find_yaml, resource_dir, resource_names
 Offer = tuple[str, str]
 Completer = Callable[[typer.Context, str], list[Offer]]
 
-DATA = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder:")
+DATA = ("digits", "cluttered-digits", "fashion-mnist", "cifar10", "cifar100", "folder:")
 DTYPES = ("float32", "bfloat16", "float16")
 RUNTIMES = ("eager", "compiled", "cuda_graph", "onnxruntime", "openvino")
 SAMPLERS = ("model", "evolution", "random", "nsga2", "tpe", "gp")

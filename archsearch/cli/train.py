@@ -52,7 +52,8 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            help="digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/. "
+            help="digits, cluttered-digits, fashion-mnist, cifar10, cifar100, or folder:PATH with "
+            "train/ and val/. "
             "[default: that of the run, else digits]"
         ),
     ] = None,

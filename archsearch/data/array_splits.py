@@ -22,6 +22,10 @@ class Labelled:
     pixels: Pixels
     labels: Labels
 
+    def take(self, indices: Indices) -> "Labelled":
+        """Return the images at ``indices``."""
+        return Labelled(self.pixels[indices], self.labels[indices])
+
 
 def splits_from_arrays(
     request: Request, train: Labelled, test: Labelled, class_names: tuple[str, ...]
@@ -32,25 +36,52 @@ def splits_from_arrays(
         InputError: a class or the limit is too small.
     """
     kept, held = choose_validation(request, train.labels, class_names)
-    fitted = _fit(request, train.pixels[kept], train.labels[kept])
-    mean, std = channel_statistics(fitted.pixels)
-    return DataSplits(
-        train=fitted,
-        val=_fit(request, train.pixels[held], train.labels[held]),
-        test=_fit(request, test.pixels, test.labels),
-        num_classes=len(class_names),
-        in_channels=fitted.pixels.shape[1],
-        image_size=request.image_size,
-        name=request.name,
-        class_names=class_names,
-        places=(
-            "training images",
-            held_out(request, "of them", len(kept), len(held)),
-            "test images",
-        ),
-        mean=mean,
-        std=std,
+    places = (
+        "training images",
+        held_out(request, "of them", len(kept), len(held)),
+        "test images",
     )
+    return _assembled(request, (train.take(kept), train.take(held), test), class_names, places)
+
+
+def splits_from_parts(
+    request: Request,
+    parts: tuple[Labelled, Labelled, Labelled],
+    class_names: tuple[str, ...],
+    places: tuple[str, str, str],
+) -> DataSplits:
+    """Adapt images that come in three splits to the request.
+
+    Args:
+        request: its limit counts the images to train and to validate on together.
+        parts: images to train on, to validate on, and to test on.
+        class_names: by class index.
+        places: where each of them comes from.
+
+    Raises:
+        InputError: the limit is too small.
+    """
+    train, val, test = parts
+    kept, held = limit_both(request, train.labels, val.labels)
+    return _assembled(request, (train.take(kept), val.take(held), test), class_names, places)
+
+
+def limit_both(request: Request, train: Labels, val: Labels) -> tuple[Indices, Indices]:
+    """Return the indices of as many images as the limit allows, of both splits in proportion.
+
+    Raises:
+        InputError: the limit is less than one a class in each.
+    """
+    total, limit = len(train) + len(val), request.limit
+    if limit is None or limit >= total:
+        return np.arange(len(train), dtype=np.int64), np.arange(len(val), dtype=np.int64)
+    least = [len(np.unique(labels)) for labels in (train, val)]
+    if limit < sum(least):
+        raise InputError(limit_problem(limit, least[0]))
+    share = round(limit * len(train) / total)
+    count = min(max(share, least[0], limit - len(val)), limit - least[1], len(train))
+    rng = request.rng()
+    return draw(train, count, rng), draw(val, limit - count, rng)
 
 
 def choose_validation(
@@ -90,11 +121,34 @@ def limit_problem(limit: int, num_classes: int) -> Problem:
     )
 
 
-def _fit(request: Request, pixels: Pixels, labels: Labels) -> ArraySplit:
-    converted = convert_channels(pixels, request.channels or pixels.shape[1])
+def _assembled(
+    request: Request,
+    parts: tuple[Labelled, Labelled, Labelled],
+    class_names: tuple[str, ...],
+    places: tuple[str, str, str],
+) -> DataSplits:
+    train, val, test = (_fit(request, part) for part in parts)
+    mean, std = channel_statistics(train.pixels)
+    return DataSplits(
+        train=train,
+        val=val,
+        test=test,
+        num_classes=len(class_names),
+        in_channels=train.pixels.shape[1],
+        image_size=request.image_size,
+        name=request.name,
+        class_names=class_names,
+        places=places,
+        mean=mean,
+        std=std,
+    )
+
+
+def _fit(request: Request, images: Labelled) -> ArraySplit:
+    converted = convert_channels(images.pixels, request.channels or images.pixels.shape[1])
     return ArraySplit(
         np.ascontiguousarray(resize_images(converted, request.image_size)),
-        labels.astype(np.int64),
+        images.labels.astype(np.int64),
     )
 
 

@@ -13,6 +13,7 @@ from archsearch.errors import InputError, Problem, nearest
 # takes 1.5 s and 150 MB.
 _LOADERS = {
     "digits": "archsearch.data.digits",
+    "cluttered-digits": "archsearch.data.cluttered_digits",
     "fashion-mnist": "archsearch.data.published_sets",
     "cifar10": "archsearch.data.published_sets",
     "cifar100": "archsearch.data.published_sets",
@@ -20,7 +21,14 @@ _LOADERS = {
 }
 
 #: names that `load_data` takes, for help texts
-DATA_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder:PATH")
+DATA_NAMES = (
+    "digits",
+    "cluttered-digits",
+    "fashion-mnist",
+    "cifar10",
+    "cifar100",
+    "folder:PATH",
+)
 
 
 def load_data(
@@ -42,7 +50,8 @@ def load_data(
     stratified, and depend on ``seed`` only.
 
     Args:
-        name: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
+        name: ``digits``, ``cluttered-digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or
+            ``folder:PATH``.
         image_size: side of the square images in pixels.
         root: folder of a published data set; None for the user's cache folder.
         download: fetch a published data set that is not in the root.

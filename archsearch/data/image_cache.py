@@ -1,4 +1,4 @@
-"""A cache of decoded images between runs; without write access runs are only slower."""
+"""A cache of decoded or drawn images between runs; without write access runs are only slower."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ class Kept:
     """An entry of the cache.
 
     Attributes:
-        pixels: decoded images.
-        about: how they were decoded, plain data.
+        pixels: of the images.
+        about: what else there is to know of them, plain data.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,13 +40,13 @@ def read_cache(key: str, fingerprint: str) -> Kept | None:
             if str(kept["fingerprint"]) != fingerprint:
                 return None
             return Kept(kept["pixels"], json.loads(str(kept["about"])))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         logger.warning("cache %s is unreadable and will be rebuilt (%s)", path, error)
         return None
 
 
 def write_cache(key: str, fingerprint: str, kept: Kept) -> None:
-    """Keep decoded images under ``key``, replacing what was there."""
+    """Keep images under ``key``, replacing what was there."""
     try:
         with replacing(_path(key)) as draft, draft.open("wb") as file:
             np.savez(
@@ -56,7 +56,7 @@ def write_cache(key: str, fingerprint: str, kept: Kept) -> None:
                 pixels=kept.pixels,
             )
     except OSError as error:
-        logger.warning("decoded images are not kept for the next run (%s)", error)
+        logger.warning("images are not kept for the next run (%s)", error)
 
 
 def _path(key: str) -> Path:

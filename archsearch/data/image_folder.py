@@ -9,7 +9,7 @@ from archsearch.data.array_resizing import channel_statistics
 from archsearch.data.array_splits import (
     choose_validation,
     held_out,
-    limit_problem,
+    limit_both,
     splits_from_arrays,
 )
 from archsearch.data.constant_images import constant_problems
@@ -105,7 +105,8 @@ def _parts(request: Request, found: FolderFiles) -> _Parts:
     train, val, test, places = found.train, found.val, found.test, found.places
     own = places["train"] or "class folders"
     if val is not None:
-        train, val = _limited(request, train, val)
+        kept, held = limit_both(request, train.labels, val.labels)
+        train, val = _take(train, kept), _take(val, held)
         files = {"train": train, "val": val}
         if test is not None:
             files["test"] = test
@@ -122,23 +123,6 @@ def _parts(request: Request, found: FolderFiles) -> _Parts:
     validated = held_out(request, rest, len(kept), len(held))
     files = {"train": _take(train, kept), "val": _take(train, held), "test": test}
     return _Parts(files, (own, validated, tested))
-
-
-def _limited(request: Request, train: Files, val: Files) -> tuple[Files, Files]:
-    """Draw as many images as the limit allows from both, in proportion."""
-    total, limit = len(train) + len(val), request.limit
-    if limit is None or limit >= total:
-        return train, val
-    least = [len(np.unique(part.labels)) for part in (train, val)]
-    if limit < sum(least):
-        raise InputError(limit_problem(limit, least[0]))
-    share = round(limit * len(train) / total)
-    count = min(max(share, least[0], limit - len(val)), limit - least[1], len(train))
-    rng = request.rng()
-    return (
-        _take(train, draw(train.labels, count, rng)),
-        _take(val, draw(val.labels, limit - count, rng)),
-    )
 
 
 def _refuse_small(found: FolderFiles) -> None:

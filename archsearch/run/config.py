@@ -64,7 +64,8 @@ class SearchConfig(Spec):
     Attributes:
         space: path or name of a search space.
         space_overrides: dotted path in the space to a value or domain in place of the file's.
-        data: ``digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or ``folder:PATH``.
+        data: ``digits``, ``cluttered-digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or
+            ``folder:PATH``.
         data_root: folder of a torchvision data set; None for its default.
         image_size: side of the images in pixels; None takes the space's.
         limit: use at most this many images of the data set; None for all.
@@ -93,7 +94,8 @@ class SearchConfig(Spec):
         str,
         Option(
             "--data",
-            "digits, fashion-mnist, cifar10, cifar100, or folder:PATH with train/ and val/.",
+            "digits, cluttered-digits, fashion-mnist, cifar10, cifar100, or folder:PATH with "
+            "train/ and val/.",
             DATA,
         ),
     ] = "digits"

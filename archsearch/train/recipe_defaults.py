@@ -31,12 +31,15 @@ def default_augmentation(data: DataSplits) -> Augmentation:
     """Return the augmentation for a data set.
 
     Photographs and clothes move by an eighth of the side (4 px of 32), digits, which fill their
-    frame, by a sixteenth. Colour photographs and clothes may be mirrored; characters may not, and
-    a grey folder may well hold characters.
+    frame, by a sixteenth, cluttered digits, which are shifted already, by half of that. Colour
+    photographs and clothes may be mirrored; characters may not, and a grey folder may well hold
+    characters.
     """
     name = data.name.partition(":")[0]
     if name == "digits":
         return Augmentation(translate=max(1, data.image_size // 16))
+    if name == "cluttered-digits":
+        return Augmentation(translate=max(1, data.image_size // 32))
     may_flip = name == "fashion-mnist" or data.in_channels == 3
     return Augmentation(translate=max(1, data.image_size // 8), flip=may_flip)
 

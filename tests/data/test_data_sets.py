@@ -15,7 +15,8 @@ from archsearch.errors import InputError
         ("folder", "did you mean 'folder:PATH'?"),
         ("folder:", "did you mean 'folder:PATH'?"),
         ("digits:here", "did you mean 'digits'?"),
-        ("x", "known: cifar10, cifar100, digits, fashion-mnist, folder:PATH"),
+        ("cluttered", "did you mean 'cluttered-digits'?"),
+        ("x", "known: cifar10, cifar100, cluttered-digits, digits, fashion-mnist, folder:PATH"),
     ],
 )
 def test_unknown_name(name, remedy):
@@ -38,6 +39,7 @@ def test_all_wrong_arguments_at_once():
 def test_names_are_loadable():
     assert [name.partition(":")[0] for name in DATA_NAMES] == [
         "digits",
+        "cluttered-digits",
         "fashion-mnist",
         "cifar10",
         "cifar100",
