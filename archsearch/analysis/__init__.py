@@ -16,7 +16,7 @@ from archsearch.analysis.front import (
 from archsearch.analysis.front_knee import knee, knee_index
 from archsearch.analysis.front_seeds import FrontSeeds, Neighbour, SeedMean, compare_seeds
 from archsearch.analysis.front_volume import Reference, hypervolume, reference_point
-from archsearch.analysis.latency_neighbours import LatencyNeighbour, latency_neighbours
+from archsearch.analysis.latency_ties import LatencyNeighbour, latency_neighbours
 from archsearch.analysis.marginals import Marginal, choice_marginals
 from archsearch.analysis.rank_agreement import (
     RankCorrelation,

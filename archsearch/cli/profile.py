@@ -147,7 +147,7 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
         rule = "needs two networks or more"
         problems.append(Problem("--compare", rule, remedy="name another one to compare with"))
     if not compares and count > 1:
-        rule = f"takes one network, but got {count}"
+        rule = "takes one network without --compare"
         remedy = "add --compare to measure them by turns"
         problems.append(Problem("profile", rule, remedy=remedy))
     if compares and not values["latency"]:

@@ -84,7 +84,7 @@ def accuracy_facts(record: Mapping[str, Any]) -> list[str]:
         return [f"{selected} validation accuracy with the selected seed"]
     mean = percent_text(sum(found) / len(found))
     return [
-        f"{mean} % validation accuracy (mean of {plural(len(found), 'seed')} that chose nothing)",
+        f"{mean} % validation accuracy (mean of {plural(len(found), 'independent seed')})",
         f"{selected} with the selected seed",
     ]
 

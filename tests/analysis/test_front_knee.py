@@ -68,8 +68,8 @@ RUN = run(
 
 def test_best_is_the_fastest_of_the_most_accurate():
     assert best(RUN.trials).number == 3
-    assert best(RUN.trials, budget_ms=3.0).number == 1
-    assert best(RUN.trials, budget_ms=0.5) is None
+    assert best(RUN.trials, 3.0).number == 1
+    assert best(RUN.trials, 0.5) is None
     assert knee(()) is None
 
 

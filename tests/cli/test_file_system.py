@@ -78,10 +78,10 @@ def test_an_impossible_output_is_a_problem(
     words, option = WRITERS[command]
     before = sorted(place.rglob("*"))
     assert ended(*words, output) == 2
-    output = capsys.readouterr().err
-    assert f"{option}: " in output
-    assert IMPOSSIBLE[output] in output
-    assert "Traceback" not in output
+    shown = capsys.readouterr().err
+    assert f"{option}: " in shown
+    assert IMPOSSIBLE[output] in shown
+    assert "Traceback" not in shown
     assert sorted(place.rglob("*")) == before
 
 

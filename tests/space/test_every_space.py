@@ -85,12 +85,12 @@ def test_plain_data_read_back_as_the_same_space(name: str) -> None:
         assert other.count() == space.count()
 
 
-@pytest.mark.parametrize(("name", "num_stages"), [("lightweight", {2, 3, 4}), ("imagenet", {3, 4})])
-def test_mixing_spaces_vary_everything(name: str, num_stages: set[int]) -> None:
+@pytest.mark.parametrize("name", ["lightweight", "imagenet"])
+def test_mixing_spaces_vary_everything(name: str) -> None:
     space, rng = load_space(name), np.random.default_rng(3)
     assert space.count() > 10**6
     archs = [space.arch(space.sample(rng)) for _ in range(200)]
-    assert {len(arch.stages) for arch in archs} == num_stages
+    assert {len(arch.stages) for arch in archs} == {3, 4}
     blocks = [block for arch in archs for stage in arch.stages for block in stage.blocks]
     assert {block.attention.type for block in blocks} == FAMILIES
     assert {block.ffn.type for block in blocks} == {"mlp", "bi_dimensional", "locality"}
