@@ -1,16 +1,13 @@
 """From timed blocks to a median with its interval: pure functions."""
 
 from collections.abc import Sequence
-from math import comb, log
+from math import comb
 from statistics import median
 
 #: fewest values that carry an interval of 95 % for their median
 FEWEST_VALUES = 6
 
 _CONFIDENCE = 0.95
-_ALIKE, _DECLINE = 10.0, 0.6
-_SLOPE_VARIANCE = 2e-3
-_MAX_SLOPE = 1.2
 
 
 def median_interval(
@@ -49,37 +46,6 @@ def percentile(values: Sequence[float], percent: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
-
-
-def sensitivity(
-    slowdowns: Sequence[float], latencies: Sequence[float], reference_ms: float
-) -> float:
-    """Return the exponent by which a network's latency follows the reference's slowdown, 0 to 1.2.
-
-    A straight line through the logarithms, outliers drawn in, and the slope drawn towards what is
-    usual for a network so much slower than the reference: by as much as the data count when the
-    slowdown spreads by 4 %. Usual is 1 up to 10 times the reference, where operators' overhead
-    counts, and less for slower ones, which are bound by arithmetic.
-
-    Args:
-        slowdowns: of the reference beside each block, 1 on a quiet machine.
-        latencies: of the blocks.
-        reference_ms: latency of the reference on a quiet machine.
-    """
-    usual = min(1.0, float((_ALIKE * reference_ms / median(latencies)) ** _DECLINE))
-    x, y = (_centred([log(value) for value in values]) for values in (slowdowns, latencies))
-    prior = _SLOPE_VARIANCE * len(x)
-    slope = (sum(a * b for a, b in zip(x, y, strict=True)) + usual * prior) / (
-        sum(a * a for a in x) + prior
-    )
-    return min(_MAX_SLOPE, max(0.0, slope))
-
-
-def _centred(values: Sequence[float]) -> list[float]:
-    """Return distances from the median, none beyond the 5th and 95th percentile."""
-    middle = median(values)
-    low, high = percentile(values, 5), percentile(values, 95)
-    return [min(high, max(low, value)) - middle for value in values]
 
 
 def is_narrow(values: Sequence[float], share: float) -> bool:

@@ -163,21 +163,29 @@ class ProbeServer:
     def _measure_quietly(
         self, timers: list[Timer], protocol: LatencyProtocol, threads: int
     ) -> Measurement:
-        """Measure; once more if the reference shows that it was calibrated on a loaded machine."""
+        """Measure, and let the day's reference learn from it."""
         clock = time.perf_counter
-        known = self._calibrations.get(threads) or self._calibrate(threads)
-        result = measure(timers, self._reference, known, protocol, clock)
-        if not result.settled and result.drift() < -protocol.max_drift:
-            again = self._calibrate(threads)
-            result = measure(timers, self._reference, again, protocol, clock)
+        result = measure(timers, self._reference, self._quiet_ms(threads), protocol, clock)
+        if result.ran_undisturbed:
+            self._cache(threads).add(result.reference_ms)
         return result
 
     def _calibrate(self, threads: int) -> float:
         with torch.inference_mode():
             now = calibrate(self._reference, self._disturb, time.perf_counter)
-        cache = ReferenceCache(self.environment.fingerprint, threads)
-        self._calibrations[threads] = cache.quiet_ms(now)
-        return self._calibrations[threads]
+        self._cache(threads).add(now)
+        self._calibrations[threads] = now
+        return self._quiet_ms(threads)
+
+    def _quiet_ms(self, threads: int) -> float:
+        """Return the reference's latency on a quiet machine; time it first in a new process."""
+        if threads not in self._calibrations:
+            return self._calibrate(threads)
+        # a cache that cannot be kept leaves what this process has seen
+        return self._cache(threads).quiet_ms() or self._calibrations[threads]
+
+    def _cache(self, threads: int) -> ReferenceCache:
+        return ReferenceCache(self.environment.fingerprint, threads)
 
     def _disturb(self) -> None:
         """Stream through more memory than a core's own caches hold."""
@@ -188,7 +196,7 @@ class ProbeServer:
         torch.set_num_threads(protocol.threads or self.threads)
         threads = protocol.threads or self.threads
         model, inputs = self._latest_placed(request["target"], protocol)
-        known = self._calibrations.get(threads) or self._calibrate(threads)
+        known = self._quiet_ms(threads)
         with torch.inference_mode():
             before = self._reference_now()
             result = measure_units(model, inputs, request["names"], protocol.time_limit_s)

@@ -1,24 +1,22 @@
-"""A cache of the reference network's latency on a quiet machine, shared by the probes of a day.
+"""What the reference network took lately, shared by the probes of a day.
 
-A probe that starts beside a busy neighbour calibrates its reference there. Every later block would
-agree with that calibration, and slow numbers would be called steady. So calibrations are kept for a
-day: a calibration slower than the fastest of the day shows that the machine is not quiet.
+A probe that starts beside a busy neighbour times its reference there, and on a machine that shares
+its caches with others the reference is not the same from minute to minute. So its latency on a
+quiet machine is taken from all that was seen within a day.
 """
 
 import contextlib
 import time
 from pathlib import Path
-from statistics import median
 
 from pydantic import TypeAdapter, ValidationError
 
+from archsearch.cost.latency_interval import percentile
 from archsearch.cost.reference_network import REFERENCE_VERSION
 from archsearch.files import write_json
 from archsearch.resources import cache_dir
 
-#: how much slower than the day's fastest a calibration on a quiet machine may be; fresh processes
-#: differ by their memory layout
-MARGIN = 0.05
+_QUIET_PERCENT = 25
 _DAY_S = 24 * 3600.0
 _MOST = 256
 
@@ -40,21 +38,19 @@ class ReferenceCache:
         kept = folder if folder is not None else cache_dir() / "latency"
         self._path = kept / f"reference{REFERENCE_VERSION}-{environment}-t{threads}.json"
 
-    def fastest(self, now: float | None = None) -> float | None:
-        """Return the fastest calibration of the last day, in milliseconds; None for none."""
-        return min((ms for _, ms in self._read(now)), default=None)
+    def add(self, ms: float, now: float | None = None) -> None:
+        """Keep what the reference took, in milliseconds."""
+        kept = self._read(now)[1 - _MOST :]
+        self._write([*kept, (time.time() if now is None else now, ms)])
 
-    def quiet_ms(self, calibration_ms: float, now: float | None = None) -> float:
-        """Add a calibration; return the reference's latency on a quiet machine.
+    def quiet_ms(self, now: float | None = None) -> float | None:
+        """Return the reference's latency on a quiet machine, in milliseconds; None for no day.
 
-        That is the median of the day's calibrations that are about as fast as the fastest: one
-        value for all processes, so that the memory layout of one does not move its results.
+        That is the lower quartile of the day: one value for all processes, which one that started
+        beside a busy neighbour moves little.
         """
-        kept = self._read(now)
-        kept = [*kept[1 - _MOST :], (time.time() if now is None else now, calibration_ms)]
-        self._write(kept)
-        fastest = min(ms for _, ms in kept)
-        return median(ms for _, ms in kept if ms <= fastest * (1 + MARGIN))
+        kept = [ms for _, ms in self._read(now)]
+        return percentile(kept, _QUIET_PERCENT) if kept else None
 
     def _read(self, now: float | None) -> list[tuple[float, float]]:
         now = time.time() if now is None else now

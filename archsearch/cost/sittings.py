@@ -23,10 +23,10 @@ from archsearch.files import write_json
 from archsearch.resources import cache_dir
 
 #: standard deviations, of the logarithm: of a sitting on a machine that does nothing else, ...
-_QUIET = 0.025
+_QUIET = 0.027
 #: ... per logarithm of the reference's slowdown, and per share of the time spent off the processor
-_PER_SLOWDOWN = 0.35
-_PER_SHARE_LOST = 0.08
+_PER_SLOWDOWN = 0.06
+_PER_SHARE_LOST = 0.14
 _CONFIDENCE = 0.95
 #: repeated measurements that the constants above count as
 _PRIOR_FREEDOM = 8.0

@@ -8,7 +8,6 @@ from archsearch.cost.latency_interval import (
     is_steady,
     median_interval,
     percentile,
-    sensitivity,
 )
 
 
@@ -74,34 +73,3 @@ def test_narrow_and_wide():
 )
 def test_steady(times, steady):
     assert is_steady(times) is steady
-
-
-@pytest.mark.parametrize("power", [0.0, 0.3, 1.0])
-def test_sensitivity_is_the_slope_of_the_logarithms(power):
-    rng = np.random.default_rng(0)
-    slowdowns = rng.uniform(1.0, 2.0, size=60)
-    latencies = 5.0 * slowdowns**power * np.exp(0.005 * rng.standard_normal(60))
-    slope = np.polyfit(np.log(slowdowns), np.log(latencies), 1)[0]
-    found = sensitivity(slowdowns.tolist(), latencies.tolist(), 0.1)
-    assert found == pytest.approx(slope, abs=0.03)
-
-
-@pytest.mark.parametrize(("ratio", "usual"), [(3, 1.0), (10, 1.0), (80, 8**-0.6)])
-def test_sensitivity_that_cannot_be_known_is_the_usual_one(ratio, usual):
-    assert sensitivity([1.3] * 8, [5.0] * 8, 5.0 / ratio) == pytest.approx(usual)
-    assert sensitivity([1.3], [5.0], 5.0 / ratio) == pytest.approx(usual)
-
-
-def test_one_outlier_does_not_turn_the_sensitivity():
-    rng = np.random.default_rng(0)
-    slowdowns = rng.uniform(1.0, 1.5, size=40)
-    latencies = 5.0 * slowdowns
-    latencies[7] *= 30
-    found = sensitivity(slowdowns.tolist(), latencies.tolist(), 0.1)
-    assert found == pytest.approx(1.0, abs=0.15)
-
-
-def test_sensitivity_has_bounds():
-    slowdowns = np.linspace(1.0, 2.0, 20)
-    assert sensitivity(slowdowns.tolist(), (slowdowns**3).tolist(), 1.0) == 1.2
-    assert sensitivity(slowdowns.tolist(), (1 / slowdowns).tolist(), 1.0) == 0.0

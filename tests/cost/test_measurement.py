@@ -129,7 +129,6 @@ def test_disturbed_rounds_are_counted():
     machine = Machine(load=lambda t: 1.4 if int(t / 0.1) % 2 else 1.0)
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
     assert 0.2 < result.disturbed_share(0) < 0.8
-    assert result.summary(0)["median_ms"] == pytest.approx(4.0, rel=0.01)
 
 
 def test_a_loaded_machine_widens_the_interval():
@@ -144,24 +143,15 @@ def test_a_loaded_machine_widens_the_interval():
     assert widths[0] < widths[1] < widths[2]
 
 
-def test_on_a_loaded_machine_the_reference_is_divided_out():
-    machine = Machine(load=lambda t: 1.05 if int(t / 0.1) % 2 == 0 else 1.6)
-    result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
+@pytest.mark.parametrize("load", [1.1, 1.6, 2.5])
+def test_the_square_root_of_the_references_slowdown_is_divided_out(load):
+    machine = Machine(load=lambda t: load)
+    network, reference = machine.network(4.0, power=0.5), machine.network(0.4)
+    result = measure([network], reference, 0.4, QUICK, machine.clock)
     summary = result.summary(0)
     assert summary["median_ms"] == pytest.approx(4.0, rel=0.01)
-    assert summary["p90_ms"] > 6
     lower, upper = summary["interval_ms"]
     assert lower <= summary["median_ms"] <= upper
-
-
-@pytest.mark.parametrize("power", [0.0, 0.3, 1.0])
-def test_how_strongly_a_network_follows_the_reference_is_learnt(power):
-    machine = Machine(load=lambda t: (1.1, 1.25, 1.4, 1.6)[int(t / 0.2) % 4])
-    protocol = QUICK.model_copy(update={"time_limit_s": 2.0, "interval_share": 1e-6})
-    network, reference = machine.network(4.0, power=power), machine.network(0.4)
-    result = measure([network], reference, 0.4, protocol, machine.clock)
-    # what is usual for a network of this size, 1, counts a little
-    assert result.summary(0)["median_ms"] == pytest.approx(4.0, rel=0.05)
 
 
 @pytest.mark.parametrize("share", [0.6, 1.0])
@@ -302,8 +292,8 @@ def test_few_blocks_do_not_know_their_spread(blocks):
         rounds.append((PairedBlock(TimedBlock((ms, ms), 0.5), 0.6, 0.6),) * 2)
     result = Measurement(QUICK, 0.4, (1, 1), rounds)
     summary = result.summary(0)
-    assert summary["verdict"] == "rejected"
     if blocks < 6:
+        assert summary["verdict"] == "rejected"
         assert summary["interval_ms"] is None
     else:
         low, high = summary["interval_ms"]
