@@ -66,9 +66,9 @@ class LatencyResult(Spec):
         median_ms: estimate of an inference on a machine that does nothing else: median over blocks.
         p10_ms: 10th percentile of single inferences.
         p90_ms: 90th percentile of single inferences.
-        interval_ms: holds the estimate of an independent measurement of the same network, in
-            another process at another hour, in 95 % of cases (``docs/latency.md``). None where the
-            blocks were too few to know their spread.
+        interval_ms: made to hold the estimate of an independent measurement of the same network,
+            in another process at another hour, in 95 % of cases (``docs/latency.md`` says what was
+            counted). None where the blocks were too few to know their spread.
         num_inferences: timed inferences behind it.
         num_warmup: inferences before the clock started.
         batch_size: images per inference.

@@ -15,7 +15,7 @@ class LatencyProtocol(Spec):
 
     Inferences are timed in blocks of ``block_ms``. A small reference network runs before and
     after each block; a block beside which the reference was off its calibration by more than
-    ``max_drift`` is rejected and repeated. Measuring ends when the 95 % interval, for
+    ``max_drift`` is rejected and repeated. Measuring ends when the interval, for
     the median of block medians, is narrower than ``interval_share`` of the median, or when
     ``time_limit_s`` is over.
 
@@ -28,7 +28,7 @@ class LatencyProtocol(Spec):
         runtime: what runs the network.
         mode: ``latency`` waits for each inference to end before the next begins;
             ``throughput`` starts them back to back and divides (the two differ on CUDA).
-        interval_share: width of the 95 % interval, over the median, that is good
+        interval_share: width of the interval, over the median, that is good
             enough.
         min_blocks: accepted blocks needed; 6 is the fewest that carry an interval.
         block_ms: length of one block.

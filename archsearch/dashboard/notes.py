@@ -54,7 +54,7 @@ A search of the space **{plain(config.get("space_name", ""))}** for the most acc
   Differences smaller than an interval are ties; `archsearch front` says which.
 - **latency\\_ms** is the median of one inference. Of trials on the front it is the final
   measurement, taken in quiet at the end, unless that was rejected; of all others the first look.
-  The *verdict* says how wide its 95 % interval is: steady, noisy, or rejected, which is a guess.
+  The *verdict* says how wide its interval is: steady, noisy, or rejected, which is a guess.
 - **Pruned** trials were over a budget and never trained (*state: infeasible*), or stopped early
   because others were clearly better (*state: pruned*). A constraint above 0 says by which share a
   budget is exceeded; such a trial is never among the best. One that is over a budget by a latency

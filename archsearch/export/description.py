@@ -109,7 +109,7 @@ def latency_text(latency: LatencyResult) -> str:
     ends = latency.interval_ms
     spread = "spread unknown"
     if ends is not None:
-        spread = f"95 % interval {ends[0]:.3g} to {ends[1]:.3g}"
+        spread = f"interval {ends[0]:.3g} to {ends[1]:.3g}"
     plural = "s" if latency.threads != 1 else ""
     return (
         f"{latency.median_ms:.3g} ms ({spread}), {latency.verdict}, "

@@ -216,7 +216,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "latency ms",
         _latency_text,
         about="the final measurement where there is one that was not rejected, else the first; "
-        "with its 95 % interval",
+        "with its interval",
     ),
     Column(
         "latency_interval_ms", lambda row: _ends(row.latency.interval_ms if row.latency else None)

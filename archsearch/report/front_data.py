@@ -17,7 +17,7 @@ class Marks(NamedTuple):
         numbers: trial numbers.
         latency_ms: x.
         accuracy: y, 0 to 1.
-        low_ms: lower end of the latency's 95 % interval; NaN where it is unknown.
+        low_ms: lower end of the latency's interval; NaN where it is unknown.
         high_ms: its upper end.
         low: lower end of the interval of the accuracy; its value where none is known or drawn.
         high: its upper end.
@@ -39,7 +39,7 @@ class NamedMarks(NamedTuple):
         names: without ``timm:`` or ``zoo:``.
         latency_ms: x.
         accuracy: y, 0 to 1.
-        low_ms: lower end of the latency's 95 % interval; NaN where it is unknown.
+        low_ms: lower end of the latency's interval; NaN where it is unknown.
         high_ms: its upper end.
     """
 

@@ -15,6 +15,6 @@ def front_points(run: RunRecord) -> list[dict[str, Any]]:
     that of the search seed. Intervals of accuracies are pairs and
     cover 95 %, that of ``faster_difference``
     (against the next faster trial, over other seeds) for all trials together. That of a latency is
-    the 95 % interval, None where the spread is unknown.
+    the interval, None where the spread is unknown.
     """
     return list(front_table(run).values)

@@ -9,11 +9,11 @@ from archsearch.report.number_format import plural
 from archsearch.report.shell_commands import measure_command
 
 #: what the interval of a latency is called
-INTERVAL = "95 % interval"
+INTERVAL = "interval"
 #: and what it covers, for the foot of a table or a figure
 INTERVAL_NOTE = (
-    "The interval of a latency holds what another measurement of the network gives, in another "
-    "process at another hour, in 95 of 100 cases."
+    "The interval of a latency is for what another measurement of the network gives, in another "
+    "process at another hour; it becomes truer the more is measured on this machine."
 )
 #: what others took of the machine before it is named as the reason of a wide interval
 _BUSY_CORES = 0.3

@@ -18,7 +18,7 @@ def run_frame(run: RunRecord) -> Any:
     the mean over ``accuracy_seeds`` independent seeds, with 0 of them that of the seed that
     chose) with ``accuracy_low`` and ``accuracy_high`` (95 %), ``selected_accuracy`` (with the seed
     that chose), ``test_accuracy``, ``latency_ms`` with ``latency_low_ms`` and ``latency_high_ms``
-    (95 %), ``latency_verdict`` and ``latency_confirmed`` (measured again in
+    (its interval), ``latency_verdict`` and ``latency_confirmed`` (measured again in
     quiet at the end of the run), ``params``, ``macs``, ``epochs``, ``seconds`` in training,
     ``origin``, ``seed``, ``reason``, ``digest``, ``summary``; then one column for each choice of
     the space, under its own name.

@@ -210,7 +210,7 @@ def test_weights_and_card_go_beside_the_file(origin, tmp_path):
     for expected in (
         "# digits",
         "within 5 ms",
-        "95 % interval",
+        "interval",
         origin.run.environment.cpu,
         "minus the mean (0.3059) and divided by the deviation (0.3236)",
         "Classes in order: 0, 1, 2",

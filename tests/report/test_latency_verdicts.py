@@ -93,6 +93,13 @@ def test_every_renderer_of_a_front_has_the_three_words(name: str, mixed: RunReco
     assert "confirmed" in text
 
 
+@pytest.mark.parametrize("name", RENDERERS)
+def test_no_latency_interval_is_called_95(name: str, mixed: RunRecord) -> None:
+    for line in RENDERERS[name](mixed).splitlines():
+        if "95 %" in line and len(line) < 400:
+            assert "laten" not in line.lower()
+
+
 def test_the_notebook_and_exports_say_the_verdict(mixed: RunRecord) -> None:
     pytest.importorskip("pandas")
     frame = run_frame(mixed).loc[list(mixed.front)]

@@ -25,7 +25,7 @@ class LatencyModelInfo(NamedTuple):
         numbers: trial numbers.
         measured: first measurement in ms.
         predicted: in ms.
-        low_ms: lower end of the measurement's 95 % interval; NaN where it is unknown.
+        low_ms: lower end of the measurement's interval; NaN where it is unknown.
         high_ms: its upper end.
         typical: median error: larger over smaller, minus 1.
         band: error that 95 % of the trials keep.

@@ -20,7 +20,7 @@ class CostPoint(NamedTuple):
     Attributes:
         name: of the variant.
         latency_ms: median.
-        interval_ms: its 95 % interval; the median twice where the spread is unknown.
+        interval_ms: its interval; the median twice where the spread is unknown.
         accuracy: mean over seeds, 0 to 1.
         half: half the interval of its difference to the base; 0 for the base.
         clear: its accuracy differs from the base's.
