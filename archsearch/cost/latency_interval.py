@@ -20,7 +20,7 @@ def median_interval(
     than 6 values cannot carry 95 %: their range is returned.
 
     ``confidence`` holds for independent values. Blocks of one session share what the machine does
-    in that hour, so for the latency of a network this is the interval and no more.
+    in that hour, so this is how well they know their median, and no more.
     """
     ordered = sorted(values)
     count = len(ordered)

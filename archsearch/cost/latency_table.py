@@ -32,7 +32,7 @@ from archsearch.record import Environment, LatencyResult
 from archsearch.resources import cache_dir
 
 _FORMAT: Final = 2
-#: half width of a interval over its standard error
+#: half width of a 95 % interval over its standard error
 _NORMAL_95 = 1.96
 #: networks that a table remembers, the latest; predicting needs the inverse of a matrix this size
 _MAX_NETWORKS = 500

@@ -15,9 +15,8 @@ class LatencyProtocol(Spec):
 
     Inferences are timed in blocks of ``block_ms``. A small reference network runs before and
     after each block; a block beside which the reference was off its calibration by more than
-    ``max_drift`` is rejected and repeated. Measuring ends when the interval, for
-    the median of block medians, is narrower than ``interval_share`` of the median, or when
-    ``time_limit_s`` is over.
+    ``max_drift`` counts as disturbed. Measuring ends when the blocks know their median to
+    ``interval_share`` of it, or when ``time_limit_s`` is over.
 
     Attributes:
         device: ``cpu``, ``cuda`` or ``cuda:N``; None means the probe's.
@@ -28,12 +27,11 @@ class LatencyProtocol(Spec):
         runtime: what runs the network.
         mode: ``latency`` waits for each inference to end before the next begins;
             ``throughput`` starts them back to back and divides (the two differ on CUDA).
-        interval_share: width of the interval, over the median, that is good
-            enough.
+        interval_share: width of the interval of the median over blocks, as a share of the median,
+            that is good enough.
         min_blocks: accepted blocks needed; 6 is the fewest that carry an interval.
         block_ms: length of one block.
-        time_limit_s: longest measuring after warm-up; then the verdict is ``noisy``, or
-            ``rejected`` when not one block was quiet.
+        time_limit_s: longest measuring after warm-up.
         warmup_limit_s: longest warm-up.
         max_drift: how far the reference may be off its calibration.
     """
