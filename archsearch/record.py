@@ -210,7 +210,7 @@ class LatencyRatio(Spec):
 
     Attributes:
         value: by paired blocks.
-        interval: holds the ratio that another sitting finds in 95 % of cases; None where the
+        interval: made to hold the ratio that another measurement finds; None where the
             blocks were too few to know it.
     """
 

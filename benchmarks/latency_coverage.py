@@ -14,18 +14,16 @@ the idle median, and the bias against it, network by network.
 
 import argparse
 import json
-import multiprocessing
 import os
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from latency_repeatability import neighbour
 
 from archsearch import load_space
 from archsearch.arch import Arch
@@ -58,29 +56,6 @@ def networks() -> dict[str, Arch | str]:
         space = load_space(space_name)
         found |= {f"{space_name} {n}": space.arch(space.sample(rng)) for n in range(count)}
     return found
-
-
-@contextmanager
-def neighbour(cores: int) -> Iterator[None]:
-    """Keep every core busy with other processes."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_burn, daemon=True) for _ in range(cores)]
-    for process in processes:
-        process.start()
-    time.sleep(8.0)  # until they have imported what they need
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.join()
-
-
-def _burn() -> None:
-    torch.set_num_threads(1)
-    square = torch.randn(512, 512)
-    while True:
-        square = (square @ square).tanh()
 
 
 def sit(table: Path, condition: str) -> None:

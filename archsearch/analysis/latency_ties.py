@@ -16,7 +16,7 @@ class LatencyNeighbour(NamedTuple):
         trial: its number.
         faster: number of the next faster trial.
         ratio: latency of trial over that of faster.
-        interval: of the ratio, 95 % for another sitting.
+        interval: of the ratio, for another measurement.
         verdict: what the interval says.
     """
 

@@ -73,7 +73,7 @@ def compare(
     ]
     notes = [
         f"{found.passes} passes, each by a fresh process, in {duration_text(found.seconds)}",
-        "95 %: holds the ratio that another sitting finds in 95 % of cases",
+        "interval: for the ratio that another measurement finds (docs/latency.md)",
     ]
     if len({each.input_shape for each in counted}) > 1:
         notes.append("the networks take inputs of different sizes, each its own")

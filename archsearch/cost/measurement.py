@@ -12,9 +12,9 @@ from archsearch.cost.latency_interval import (
     median_interval,
     percentile,
 )
+from archsearch.cost.measurement_history import MachineSpread, expected_spread
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.ratios import Levels, levels_of
-from archsearch.cost.sittings import MachineSpread, expected_spread
 from archsearch.record import Verdict
 
 #: share of its time that a block must have spent on the processor to count as undisturbed
@@ -108,10 +108,6 @@ class PairedBlock:
         """Return the reference's latency beside the block over that on a quiet machine."""
         return (self.before_ms + self.after_ms) / (2 * calibration_ms)
 
-    def corrected_ms(self, calibration_ms: float) -> float:
-        """Return the block's latency with the reference's slowdown divided out."""
-        return self.block.median_ms / self.slowdown(calibration_ms)
-
 
 @dataclass
 class Measurement:
@@ -176,7 +172,7 @@ class Measurement:
         return median(each.slowdown(self.calibration_ms) for each in self.believed(index))
 
     @property
-    def reference_ms(self) -> float:
+    def median_reference_ms(self) -> float:
         """Latency of the reference, median over all blocks."""
         return median(each.after_ms for row in self.rounds for each in row)
 
@@ -295,7 +291,7 @@ def calibrate(
     """Return the reference's latency on a quiet machine, in milliseconds.
 
     When blocks do not agree within the time limit the machine is loaded, and the fastest block
-    stands for quiet: later blocks are then rejected rather than believed.
+    stands for quiet.
 
     Args:
         reference: the reference network.

@@ -33,6 +33,7 @@ from archsearch.cost.measurement import (
     measure,
     reference_ms,
 )
+from archsearch.cost.measurement_history import MeasurementHistory, PastMeasurement
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.neighbours import NeighbourWatch
 from archsearch.cost.pipe_messages import receive, send
@@ -40,7 +41,6 @@ from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.reference_cache import ReferenceCache
 from archsearch.cost.reference_network import ReferenceNetwork, build_reference
 from archsearch.cost.runtimes import WAITING, prepare
-from archsearch.cost.sittings import Sitting, SittingHistory
 from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
 from archsearch.errors import InputError, Problem, TrialError
 
@@ -70,7 +70,6 @@ class ProbeServer:
         self._reference = self._reference_timer()
         self._ballast = torch.zeros(2, _BALLAST_BYTES // 8, device=self.device)
         self._prepared: dict[str, Timer] = {}
-        self._process = f"{os.getpid()}-{time.time():.0f}"
         #: the network that was built last, and for what
         self._latest: tuple[str, nn.Module, torch.Tensor] | None = None
         gc.freeze()  # what was imported stays: collecting ahead of a measurement is then quick
@@ -126,24 +125,23 @@ class ProbeServer:
             "others_cores": others and others.cores,
             "steal_share": others and others.steal_share,
         }
-        history = SittingHistory(self.environment.fingerprint, threads)
+        history = MeasurementHistory(self.environment.fingerprint, threads)
         machine = history.spread()
         results = [result.summary(index, machine) for index in range(len(timers))]
-        history.add(self._sittings(request["targets"], protocol, result))
+        history.add(self._to_keep(request["targets"], protocol, result))
         return {
             "results": [each | fixed for each in results],
             "levels": dataclasses.asdict(result.levels()),
         }
 
-    def _sittings(
+    def _to_keep(
         self, targets: list[dict[str, Any]], protocol: LatencyProtocol, result: Measurement
-    ) -> list[Sitting]:
+    ) -> list[PastMeasurement]:
         """Return what the history keeps of a measurement; networks without a name leave nothing."""
         now = time.time()
         return [
-            Sitting(
+            PastMeasurement(
                 network=key,
-                process=self._process,
                 at=now,
                 ms=median(result.corrected(index)),
                 spread=spread,
@@ -167,7 +165,7 @@ class ProbeServer:
         clock = time.perf_counter
         result = measure(timers, self._reference, self._quiet_ms(threads), protocol, clock)
         if result.ran_undisturbed:
-            self._cache(threads).add(result.reference_ms)
+            self._cache(threads).add(result.median_reference_ms)
         return result
 
     def _calibrate(self, threads: int) -> float:

@@ -12,10 +12,10 @@ import numpy as np
 from archsearch.data.array_splits import Labelled, splits_from_parts
 from archsearch.data.digits import CLASS_NAMES, read_digits
 from archsearch.data.image_cache import Kept, read_cache, write_cache
+from archsearch.data.image_warp import SCALE_STEPS, TURN_STEPS, warp
 from archsearch.data.request import Request
 from archsearch.data.splits import DataSplits, Indices, Labels, Pixels
 from archsearch.data.stratification import hold_out
-from archsearch.data.warp import SCALE_STEPS, TURN_STEPS, warp
 
 # part of the fingerprint: add one when the same numbers make other images
 _VERSION = 1

@@ -60,7 +60,7 @@ def speed_lines(run: RunRecord) -> list[str]:
     if not found:
         return []
     return [
-        "latency against the next faster, measured by turns (95 % for another sitting):",
+        "latency against the next faster, measured by turns (interval: another measurement):",
         *(f"  {_speed_text(each)}" for each in found),
     ]
 

@@ -110,7 +110,7 @@ _PAIR_COLUMNS: tuple[Column[ComparedPair], ...] = (
     Column("base", lambda row: row.base, "against", words=True),
     Column("ratio", lambda row: row.ratio.value, "ratio", lambda row: f"{row.ratio.value:.3f}"),
     Column(
-        "ratio_interval", lambda row: _ends(row.ratio.interval), "95 %", lambda row: _range(row)
+        "ratio_interval", lambda row: _ends(row.ratio.interval), "interval", lambda row: _range(row)
     ),
     Column("verdict", lambda row: row.verdict, "verdict", words=True),
 )

@@ -34,6 +34,7 @@ class TuneStudy:
         data: what they are trained on.
         recipe: how they are trained.
         budgets: upper limits; a candidate above one of them is not trained.
+        budget_confidence: with which the latency budget is to be kept.
         latency: where and how latency is measured.
         device: ``cpu``, or ``cuda``: Ray numbers the GPUs that it gives to a trial from 0.
         threads: intra-op threads of a training.
@@ -44,6 +45,7 @@ class TuneStudy:
     data: DataSplits
     recipe: Recipe
     budgets: Budgets
+    budget_confidence: float
     latency: LatencyTarget
     device: str
     threads: int
@@ -67,6 +69,7 @@ def tune_study(study: Study) -> TuneStudy:
         data=prepared.data,
         recipe=prepared.recipe,
         budgets=config.budgets,
+        budget_confidence=config.budget_confidence,
         latency=config.latency,
         device=device_kind(prepared.device),
         threads=config.execution.threads_per_worker,

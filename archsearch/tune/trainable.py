@@ -48,7 +48,7 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
         if self._latency_ms is None:
             self._check_budgets(None)
             latency = self._measured()
-            self._check_budgets(latency.claimed_ms)
+            self._check_budgets(latency.budgeted_ms(self._study.budget_confidence))
             self._latency_ms = float(latency.median_ms)
         report = self._worker.run_epoch()
         metrics = report.metrics

@@ -14,10 +14,14 @@ from archsearch.cost.measurement import (
     measure,
     warm_up,
 )
+from archsearch.cost.measurement_history import MachineSpread
 from archsearch.cost.protocol import LatencyProtocol
-from archsearch.cost.sittings import MachineSpread
 
 QUICK = LatencyProtocol(min_blocks=6, time_limit_s=0.5, interval_share=0.02)
+
+
+#: a machine whose sittings were seen to differ little
+CALM = MachineSpread(0.3, 40.0)
 
 
 class Machine:
@@ -69,7 +73,9 @@ class Machine:
 def test_quiet_machine_is_steady_and_right():
     machine = Machine()
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    summary = result.summary(0)
+    # what a machine's own history makes of it; without one nobody knows how far sittings lie apart
+    assert result.summary(0)["verdict"] == "noisy"
+    summary = result.summary(0, CALM)
     assert summary["verdict"] == "steady"
     assert summary["median_ms"] == pytest.approx(4.0, rel=0.005)
     lower, upper = summary["interval_ms"]
@@ -91,13 +97,13 @@ def test_a_wider_spread_between_sittings_is_a_wider_interval():
     machine = Machine()
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
     widths = []
-    for factor in (0.5, 1.0, 3.0, 10.0):
+    for factor in (0.3, 1.0, 3.0, 10.0):
         low, high = result.summary(0, MachineSpread(factor, 30.0))["interval_ms"]
         widths.append(math.log(high / low))
-    assert widths[1] / widths[0] == pytest.approx(2.0)
+    assert widths[1] / widths[0] == pytest.approx(1 / 0.3)
     assert widths[2] / widths[1] == pytest.approx(3.0)
     verdicts = [
-        result.summary(0, MachineSpread(factor, 30.0))["verdict"] for factor in (0.5, 3.0, 10.0)
+        result.summary(0, MachineSpread(factor, 30.0))["verdict"] for factor in (0.3, 2.0, 10.0)
     ]
     assert verdicts == ["steady", "noisy", "rejected"]
 
@@ -190,13 +196,13 @@ def test_networks_measured_together_have_a_reference_of_their_own():
 
 def test_noise_that_the_reference_does_not_see_widens_the_interval():
     widths = []
-    for noise in (0.002, 0.5):
+    for noise in (0.002, 0.8):
         machine = Machine(noise=noise)
         reference = Machine(noise=0.0).network(0.4)
         result = measure([machine.network(4.0)], reference, 0.4, QUICK, machine.clock)
         low, high = result.summary(0)["interval_ms"]
         widths.append(high - low)
-    assert widths[1] > 1.5 * widths[0]
+    assert widths[1] > 1.2 * widths[0]
 
 
 def test_time_limit_ends_it():
@@ -209,7 +215,7 @@ def test_time_limit_ends_it():
 def test_a_slow_network_gets_the_time_that_its_blocks_need():
     machine = Machine()
     result = measure([machine.network(700.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    assert result.summary(0)["verdict"] == "steady"
+    assert result.summary(0, CALM)["verdict"] == "steady"
     assert len(result.rounds) >= QUICK.min_blocks
 
 

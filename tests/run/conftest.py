@@ -27,9 +27,9 @@ from archsearch.run.config import SearchConfig
 from archsearch.run.early_stopping import DominanceRule
 from archsearch.run.execution_options import Execution
 from archsearch.run.final import latency_confirmation
+from archsearch.run.latency.joint_measurement import JointMeasurement
 from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.latency.latency_target import FurtherTarget
-from archsearch.run.latency.sitting import Sitting
 from archsearch.run.network_evaluator import NetworkEvaluator
 from archsearch.run.network_sampler import build_sampler
 from archsearch.run.network_search import search_networks
@@ -86,8 +86,8 @@ class FakeMeasurer:
         self.measured += [arch.digest for arch in archs]
         return [result(self.latency(arch)) for arch in archs]
 
-    def confirm(self, archs: Sequence[Arch]) -> Sitting:
-        return Sitting(tuple(self.measure(archs)))
+    def confirm(self, archs: Sequence[Arch]) -> JointMeasurement:
+        return JointMeasurement(tuple(self.measure(archs)))
 
     def predict(self, arch: Arch) -> LatencyPrediction | None:
         if self.expected is None:

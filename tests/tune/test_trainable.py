@@ -116,6 +116,21 @@ def test_what_is_over_budget_is_not_trained(two_ms, budgets):
         candidate.step()
 
 
+def test_a_budget_is_kept_with_the_confidence_of_the_study(two_ms, monkeypatch):
+    wide = {"median_ms": 2.0, "p10_ms": 2.0, "p90_ms": 2.0, "interval_ms": (1.6, 2.5)}
+    found = LatencyResult(**wide, num_inferences=10, num_warmup=1, verdict="noisy")
+    monkeypatch.setattr(LatencyMeasurer, "measure", lambda self, archs: [found for _ in archs])
+    budgets = Budgets(latency_ms=2.2)
+    for confidence in (0.5, 0.95):
+        update = {"budgets": budgets, "budget_confidence": confidence}
+        candidate = trial_of(tune_study(CONFIG.model_copy(update=update)), WINDOW)
+        if confidence == 0.5:
+            candidate.step()
+            continue
+        with pytest.raises(TrialError, match="over budget: latency_ms by"):
+            candidate.step()
+
+
 def test_a_study_file_and_the_folder_of_a_run_name_a_study(study, tmp_path):
     assert tune_study("digits_5ms").budgets.latency_ms == 5
     prepared = prepare(CONFIG, Place("r", str(tmp_path)))

@@ -10,8 +10,8 @@ from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
 from archsearch.record import FIRST_TARGET, Aims, LatencyRatio, LatencyResult, TrialRecord
 from archsearch.run.final.latency_confirmation import Publisher, measure_to_publish, why_not
+from archsearch.run.latency.joint_measurement import Outcome
 from archsearch.run.latency.measurement import LatencyMeasurer
-from archsearch.run.latency.sitting import Outcome
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.status import Listener
 

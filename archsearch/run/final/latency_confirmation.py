@@ -13,7 +13,7 @@ from archsearch.activity import clock, doing
 from archsearch.cost.measured_network import Target
 from archsearch.errors import ProbeError, TrialError
 from archsearch.record import LatencyResult
-from archsearch.run.latency.sitting import Outcome, Sitting
+from archsearch.run.latency.joint_measurement import JointMeasurement, Outcome
 
 #: seconds of waiting before each repetition, in which a disturbance often ends
 WAITS_S = (5.0, 15.0)
@@ -30,7 +30,7 @@ class LineListener(Protocol):
 class Publisher(Protocol):
     """Measures networks once for publication; see `LatencyMeasurer.confirm`."""
 
-    def confirm(self, archs: Sequence[Target]) -> Sitting:
+    def confirm(self, archs: Sequence[Target]) -> JointMeasurement:
         """Return for each a result, or why there is none; and their ratios."""
         ...
 
@@ -40,7 +40,7 @@ def measure_to_publish(
     targets: Sequence[Target],
     listener: LineListener,
     patience_s: float = math.inf,
-) -> Sitting:
+) -> JointMeasurement:
     """Measure ``targets`` by turns, and repeat what was rejected or failed.
 
     Args:

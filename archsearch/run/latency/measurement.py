@@ -28,8 +28,8 @@ from archsearch.cost import (
 from archsearch.cost.measured_network import Target
 from archsearch.errors import ProbeError, RunError, TrialError
 from archsearch.record import LatencyPrediction, LatencyResult
+from archsearch.run.latency.joint_measurement import JointMeasurement
 from archsearch.run.latency.latency_target import LatencyTarget
-from archsearch.run.latency.sitting import Sitting
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class LatencyMeasurer:
                     self._table.observe(arch, result)
         return results
 
-    def confirm(self, archs: Sequence[Target]) -> Sitting:
+    def confirm(self, archs: Sequence[Target]) -> JointMeasurement:
         """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.
 
         Several networks are measured in several passes, each by a fresh process: what its memory
@@ -164,12 +164,14 @@ class LatencyMeasurer:
             # where it is not the networks that fail, asking for each is no use
             if len(archs) == 1 or not isinstance(error, ProbeError | TrialError):
                 logger.warning("latency for publication: %s", error)
-                return Sitting(tuple(error for _ in archs))
-        return Sitting(tuple(found for arch in archs for found in self.confirm([arch]).outcomes))
+                return JointMeasurement(tuple(error for _ in archs))
+        return JointMeasurement(
+            tuple(found for arch in archs for found in self.confirm([arch]).outcomes)
+        )
 
-    def _together(self, archs: Sequence[Target]) -> Sitting:
+    def _together(self, archs: Sequence[Target]) -> JointMeasurement:
         if not archs:
-            return Sitting(())
+            return JointMeasurement(())
         # passes share the time that one network alone has
         protocol = self.protocol(COMPARE if len(archs) > 1 else FINAL)
         passes = list[Comparison]()
@@ -185,7 +187,7 @@ class LatencyMeasurer:
                 activity.done = len(passes)
         found = joined(passes)
         outcomes = [result if is_quiet else _not_steady(result) for result in found.results]
-        return Sitting.of(outcomes, found.ratio)
+        return JointMeasurement.of(outcomes, found.ratio)
 
     def protocol(self, preset: LatencyProtocol) -> LatencyProtocol:
         """Return ``preset`` with the batch, threads, type and runtime of the target."""

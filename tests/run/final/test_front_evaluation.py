@@ -14,7 +14,7 @@ from archsearch.record import FIRST_TARGET, LatencyRatio, LatencyResult, TrialRe
 from archsearch.run.final import latency_confirmation
 from archsearch.run.final.front_evaluation import Confirmed, confirm_front, evaluate_front
 from archsearch.run.final.latency_confirmation import WAITS_S
-from archsearch.run.latency.sitting import Outcome, Sitting
+from archsearch.run.latency.joint_measurement import JointMeasurement, Outcome
 from archsearch.run.run_folder import RunFolder
 from tests.report.synthetic_run import synthetic_run
 from tests.run.conftest import Recorder, result
@@ -51,7 +51,7 @@ class SecondGate:
         own = {number: [result(each[2])] for number, each in MEASURED.items()}
         self.finals = {number: list(each) for number, each in (finals or own).items()}
 
-    def confirm(self, archs: Sequence[Target]) -> Sitting:
+    def confirm(self, archs: Sequence[Target]) -> JointMeasurement:
         """Every ratio is that of the latencies, known to 5 %."""
         found: list[Outcome] = []
         for arch in archs:
@@ -66,7 +66,7 @@ class SecondGate:
             value = known[index] / known[base]
             return LatencyRatio(value=value, interval=(value / 1.05, value * 1.05))
 
-        return Sitting.of(found, ratio)
+        return JointMeasurement.of(found, ratio)
 
 
 def numbers(found: Sequence[TrialRecord]) -> list[int]:
@@ -292,7 +292,7 @@ def test_repetitions_are_bounded_by_the_time_they_take(
 
         def confirm(self, archs):
             self.calls += 1
-            return Sitting(tuple(TrialError("beside a busy machine") for _ in archs))
+            return JointMeasurement(tuple(TrialError("beside a busy machine") for _ in archs))
 
     monkeypatch.setattr(latency_confirmation.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(latency_confirmation, "WAITS_S", (5.0, 15.0))

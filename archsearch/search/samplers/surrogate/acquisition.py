@@ -73,7 +73,7 @@ def scalarized_improvement(
     scaled to the range seen; its mean is taken over random draws, the same for every candidate.
 
     Args:
-        values: (N, D) what was seen.
+        values: (N, D) objectives of evaluated configurations.
         mean: (M, D).
         deviation: (M, D).
         rng: draws the trade-off and the samples.

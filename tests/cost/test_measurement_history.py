@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsearch.cost.sittings import (
+from archsearch.cost.measurement_history import (
     MachineSpread,
-    Sitting,
-    SittingHistory,
+    MeasurementHistory,
+    PastMeasurement,
     expected_spread,
     machine_spread,
 )
@@ -19,7 +19,9 @@ QUIET = expected_spread(0.0, 1.0, 0.0)
 HOUR = 3600.0
 
 
-def sittings(rng: np.random.Generator, networks: int, each: int, times: float) -> list[Sitting]:
+def sittings(
+    rng: np.random.Generator, networks: int, each: int, times: float
+) -> list[PastMeasurement]:
     """Sittings of a machine whose spread is ``times`` the expected one."""
     found = []
     for network in range(networks):
@@ -29,9 +31,8 @@ def sittings(rng: np.random.Generator, networks: int, each: int, times: float) -
             spread = expected_spread(0.01, slowdown, float(rng.random()))
             ms = truth * float(np.exp(times * spread * rng.standard_normal()))
             found.append(
-                Sitting(
+                PastMeasurement(
                     network=str(network),
-                    process=str(sitting),
                     at=HOUR * sitting,
                     ms=ms,
                     spread=spread,
@@ -68,17 +69,23 @@ def test_without_a_history_the_constants_count() -> None:
     assert machine_spread(once) == MachineSpread()
 
 
-def test_sittings_of_one_minute_in_one_process_are_no_repetition() -> None:
-    one = Sitting(network="a", process="p", at=0.0, ms=1.0, spread=0.03)
-    many = [one.model_copy(update={"at": float(second)}) for second in range(50)]
-    assert machine_spread(many) == MachineSpread()
-    assert machine_spread([one, one.model_copy(update={"at": HOUR})]).freedom == 5
-    assert machine_spread([one, one.model_copy(update={"process": "q"})]).freedom == 5
+def test_sittings_within_minutes_are_no_repetition() -> None:
+    one = PastMeasurement(network="a", at=0.0, ms=1.0, spread=0.03)
+    # three passes of a final measurement, by three processes
+    passes = [one.model_copy(update={"at": 20.0 * at}) for at in range(3)]
+    assert machine_spread(passes) == MachineSpread()
+    later = [each.model_copy(update={"at": each.at + HOUR}) for each in passes]
+    assert machine_spread([*passes, *later]).freedom == 5
+
+
+def test_a_network_that_is_visited_all_the_time_counts_once_in_five_minutes() -> None:
+    visits = [PastMeasurement(network="a", at=30.0 * at, ms=1.0, spread=0.03) for at in range(41)]
+    assert machine_spread(visits).freedom == 4 + 4
 
 
 def test_one_day_on_which_all_was_different_does_not_count_without_end() -> None:
-    one = Sitting(network="a", process="p", at=0.0, ms=1.0, spread=0.03)
-    far = one.model_copy(update={"process": "q", "ms": 50.0})
+    one = PastMeasurement(network="a", at=0.0, ms=1.0, spread=0.03)
+    far = one.model_copy(update={"at": HOUR, "ms": 50.0})
     assert machine_spread([one, far]).factor < 4
 
 
@@ -92,23 +99,23 @@ def test_disturbed_sittings_are_less_certain() -> None:
 
 
 def test_the_history_is_kept_between_processes(tmp_path: Path) -> None:
-    history = SittingHistory("abc", 1, tmp_path)
+    history = MeasurementHistory("abc", 1, tmp_path)
     assert history.spread(now=0.0) == MachineSpread()
-    history = SittingHistory("abc", 1, tmp_path)
+    history = MeasurementHistory("abc", 1, tmp_path)
     rng = np.random.default_rng(0)
     found = sittings(rng, 4, 5, 2.0)
     now = time.time()
     history.add([each.model_copy(update={"at": now - each.at}) for each in found])
-    assert SittingHistory("abc", 1, tmp_path).spread().freedom == 4 + 16
-    assert SittingHistory("abc", 2, tmp_path).spread() == MachineSpread()
+    assert MeasurementHistory("abc", 1, tmp_path).spread().freedom == 4 + 16
+    assert MeasurementHistory("abc", 2, tmp_path).spread() == MachineSpread()
     # a month later it is forgotten
     assert history.spread(now=now + 40 * 24 * HOUR) == MachineSpread()
 
 
 def test_a_history_that_cannot_be_read_or_written_is_empty(tmp_path: Path) -> None:
-    (tmp_path / "sittings-abc-t1.json").write_text("{")
-    assert SittingHistory("abc", 1, tmp_path).spread() == MachineSpread()
+    (tmp_path / "history-abc-t1.json").write_text("{")
+    assert MeasurementHistory("abc", 1, tmp_path).spread() == MachineSpread()
     (tmp_path / "file").write_text("")
-    unwritable = SittingHistory("abc", 1, tmp_path / "file" / "below")
+    unwritable = MeasurementHistory("abc", 1, tmp_path / "file" / "below")
     unwritable.add(sittings(np.random.default_rng(0), 2, 2, 1.0))
     assert unwritable.spread() == MachineSpread()

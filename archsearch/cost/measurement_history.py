@@ -1,10 +1,10 @@
 """How far measurements of one network lie apart, and the interval that follows from it.
 
-The blocks of one sitting share a process, its memory layout and what the machine does in these
-seconds. They cannot tell how far another sitting would lie away. Two things can: what was seen
-beside the blocks (`expected_spread`), with constants that were counted over many sittings
-(``benchmarks/latency_coverage.py``), and every network that this machine has measured more than
-once (`SittingHistory`), which says by how much these constants are wrong here.
+A sitting is one measurement of a network by one process. Its blocks share the process, its memory
+layout and what the machine does in these seconds, so they cannot tell how far another sitting lies
+away. Two things can: how disturbed the machine was beside the blocks (`expected_spread`), with
+constants from one machine (``docs/decisions.md``), and every network that this machine has measured
+more than once (`MeasurementHistory`), which corrects these constants.
 """
 
 import contextlib
@@ -32,25 +32,23 @@ _CONFIDENCE = 0.95
 _PRIOR_FREEDOM = 4.0
 #: largest square that one sitting adds: a day on which all was different must not count for a month
 _MOST_OF_ONE = 25.0
-#: sittings nearer to each other, in one process, see the same machine
-_APART_S = 60.0
+#: sittings nearer to each other see the same machine, in one process or several
+_APART_S = 300.0
 _KEPT_S = 30 * 24 * 3600.0
 _MOST = 1024
 
 
-class Sitting(Spec):
+class PastMeasurement(Spec):
     """One measurement of a network.
 
     Attributes:
         network: key of network and protocol.
-        process: of the probe that measured.
         at: when, seconds since 1970.
         ms: estimate.
         spread: its standard deviation, of the logarithm, as `expected_spread` has it.
     """
 
     network: str
-    process: str
     at: float
     ms: float
     spread: float
@@ -69,7 +67,7 @@ class MachineSpread:
     freedom: float = _PRIOR_FREEDOM
 
     def interval(self, ms: float, spread: float) -> tuple[float, float]:
-        """Return the interval that holds another sitting's estimate in 95 % of cases.
+        """Return the interval that is to hold another sitting's estimate in 95 % of cases.
 
         Args:
             ms: this sitting's estimate.
@@ -92,7 +90,7 @@ def expected_spread(of_blocks: float, slowdown: float, share_lost: float) -> flo
     return math.hypot(of_blocks, _QUIET, *disturbed)
 
 
-class SittingHistory:
+class MeasurementHistory:
     """The sittings of one environment and number of threads, over a month.
 
     A history that cannot be read or written is empty, and raises nothing. Of two processes that
@@ -106,19 +104,19 @@ class SittingHistory:
 
     def __init__(self, environment: str, threads: int, folder: Path | None = None) -> None:
         kept = folder if folder is not None else cache_dir() / "latency"
-        self._path = kept / f"sittings-{environment}-t{threads}.json"
+        self._path = kept / f"history-{environment}-t{threads}.json"
 
     def spread(self, now: float | None = None) -> MachineSpread:
         """Return by how much sittings have differed so far."""
         return machine_spread(self._read(time.time() if now is None else now))
 
-    def add(self, sittings: Sequence[Sitting]) -> None:
+    def add(self, sittings: Sequence[PastMeasurement]) -> None:
         """Keep what was measured."""
         kept = [*self._read(time.time()), *sittings][-_MOST:]
         with contextlib.suppress(OSError):
             write_json(self._path, [each.model_dump(mode="json") for each in kept])
 
-    def _read(self, now: float) -> list[Sitting]:
+    def _read(self, now: float) -> list[PastMeasurement]:
         try:
             kept = _Kept.validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
@@ -126,17 +124,17 @@ class SittingHistory:
         return [each for each in kept if 0 <= now - each.at <= _KEPT_S and each.ms > 0]
 
 
-_Kept = TypeAdapter(list[Sitting])
+_Kept = TypeAdapter(list[PastMeasurement])
 
 
-def machine_spread(sittings: Iterable[Sitting]) -> MachineSpread:
+def machine_spread(sittings: Iterable[PastMeasurement]) -> MachineSpread:
     """Return by how much repeated measurements differ, over what was expected.
 
     The sums of squares of all networks about their means, in units of the expected variance, are
     pooled; the constants count as so many repetitions more (a scaled inverse chi-squared prior,
     Gelman et al. 2013, section 2.6).
     """
-    of_network: dict[str, list[Sitting]] = defaultdict(list)
+    of_network: dict[str, list[PastMeasurement]] = defaultdict(list)
     for each in sittings:
         of_network[each.network].append(each)
     squares, freedom = _PRIOR_FREEDOM, _PRIOR_FREEDOM
@@ -151,14 +149,12 @@ def machine_spread(sittings: Iterable[Sitting]) -> MachineSpread:
     return MachineSpread(math.sqrt(squares / freedom), freedom)
 
 
-def _apart(sittings: Sequence[Sitting]) -> list[Sitting]:
-    """Return sittings that saw different moments: the first of each process and minute."""
-    found: list[Sitting] = []
-    last: dict[str, float] = {}
+def _apart(sittings: Sequence[PastMeasurement]) -> list[PastMeasurement]:
+    """Return sittings that saw different moments: each so long after the one before it."""
+    found: list[PastMeasurement] = []
     for each in sorted(sittings, key=lambda sitting: sitting.at):
-        if each.at - last.get(each.process, -math.inf) >= _APART_S:
+        if not found or each.at - found[-1].at >= _APART_S:
             found.append(each)
-        last[each.process] = each.at
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from archsearch.data.warp import SCALE_STEPS, TURN_STEPS, warp
+from archsearch.data.image_warp import SCALE_STEPS, TURN_STEPS, warp
 
 
 def in_floats(source: np.ndarray, side: int, scale: int, turn: int) -> np.ndarray:

@@ -12,7 +12,7 @@ Outcome = LatencyResult | ArchsearchError
 
 
 @dataclass(frozen=True)
-class Sitting:
+class JointMeasurement:
     """What measuring networks has brought, in their order.
 
     Attributes:
@@ -27,12 +27,12 @@ class Sitting:
     @classmethod
     def of(
         cls, outcomes: Sequence[Outcome], ratio: Callable[[int, int], LatencyRatio]
-    ) -> "Sitting":
+    ) -> "JointMeasurement":
         """Return outcomes of one comparison, whose ratios ``ratio(index, base)`` tells."""
         pairs = combinations(range(len(outcomes)), 2)
         return cls(tuple(outcomes), {(later, base): ratio(later, base) for base, later in pairs})
 
-    def replaced(self, places: Sequence[int], again: "Sitting") -> "Sitting":
+    def replaced(self, places: Sequence[int], again: "JointMeasurement") -> "JointMeasurement":
         """Return this with some networks from another sitting.
 
         A ratio stays where both networks do; those of the other sitting are among its own.
@@ -52,4 +52,4 @@ class Sitting:
             for (index, base), each in again.ratios.items()
             if places[index] >= 0 and places[base] >= 0
         }
-        return Sitting(tuple(outcomes), kept | new)
+        return JointMeasurement(tuple(outcomes), kept | new)
