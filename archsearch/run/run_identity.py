@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from archsearch.run.config import SearchConfig
 from archsearch.settings import leaves
 from archsearch.yaml_source import KeyPath, dotted
 
@@ -37,10 +38,12 @@ def differences_from(
         passed.add(("space_digest",))
     if data and _same_images(config.get("data"), data):
         passed |= {("data",), ("data_root",)}
+    # an option that a run of an earlier version did not know had its default
+    defaults = leaves(SearchConfig.model_validate({"space": ""}).identity())
+    before = {key: value for key, value in defaults.items() if key not in passed} | before
     return [
         (dotted(key), before.get(key, _MISSING), now.get(key, _MISSING))
         for key in dict.fromkeys([*before, *now])
-        # an option that a run of an earlier version did not know was not used by it
         if key not in passed and (before.get(key) or None) != (now.get(key) or None)
     ]
 

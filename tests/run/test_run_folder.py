@@ -108,3 +108,22 @@ def test_an_equal_space_may_come_from_another_file(tmp_path: Path) -> None:
 def test_options_that_an_earlier_version_did_not_know_may_be_left_out(folder: RunFolder) -> None:
     folder.check_same({**IDENTITY, "budgets": {"latency_ms": 5.0, "memory_bytes": None}})
     folder.check_same({**IDENTITY, "elsewhere": False})
+
+
+@pytest.mark.parametrize("field", [*SearchConfig.model_validate({"space": "s"}).identity()])
+def test_a_field_that_an_earlier_version_did_not_have_had_its_default(
+    tmp_path: Path, field: str
+) -> None:
+    now = SearchConfig.model_validate({"space": "s"}).identity()
+    folder = RunFolder(tmp_path / "runs" / "earlier")
+    folder.create({"identity": {key: value for key, value in now.items() if key != field}})
+    if field != "space":  # the one without a default
+        folder.check_same(now)
+
+
+def test_a_field_that_was_not_there_may_not_be_another_than_its_default(tmp_path: Path) -> None:
+    now = SearchConfig.model_validate({"space": "s"}).identity()
+    folder = RunFolder(tmp_path / "runs" / "earlier")
+    folder.create({"identity": {k: v for k, v in now.items() if k != "budget_confidence"}})
+    with pytest.raises(InputError, match=r"budget_confidence.*0\.5.*0\.9"):
+        folder.check_same({**now, "budget_confidence": 0.9})
