@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from archsearch.errors import InputError
+from archsearch.run import SearchConfig
 from archsearch.run.run_folder import RunFolder, find_run, new_run_folder
 from tests.odd_names import ODD_NAMES
 
