@@ -40,7 +40,7 @@ def differences_from(
         passed |= {("data",), ("data_root",)}
     # an option that a run of an earlier version did not know had its default
     defaults = leaves(SearchConfig.model_validate({"space": ""}).identity())
-    before = {key: value for key, value in defaults.items() if key not in passed} | before
+    before = {key: defaults[key] for key in now if key in defaults} | before
     return [
         (dotted(key), before.get(key, _MISSING), now.get(key, _MISSING))
         for key in dict.fromkeys([*before, *now])
