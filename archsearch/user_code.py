@@ -138,7 +138,7 @@ def load_file(path: str | Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     _reach([full.parent, folder, Path.cwd()])
-    with explain_errors(str(path), str(path), "cannot be imported: it"):
+    with explain_errors(str(path), str(path), "cannot be imported: it", activity="importing"):
         if package:
             importlib.import_module(package)
         spec = importlib.util.spec_from_file_location(name, full)
@@ -156,7 +156,9 @@ def load_file(path: str | Path) -> ModuleType:
 
 
 @contextlib.contextmanager
-def explain_errors(name: str, file: str = "", does: str = "") -> Iterator[None]:
+def explain_errors(
+    name: str, file: str = "", does: str = "", *, activity: str = "running"
+) -> Iterator[None]:
     """Run a user's code inside; turn its errors into one sentence with the user's line.
 
     While it runs, the board says so: a user's code may hang.
@@ -165,15 +167,14 @@ def explain_errors(name: str, file: str = "", does: str = "") -> Iterator[None]:
         name: of what is run, as the user wrote it.
         file: where it is written.
         does: words before ``raises``; the name of the function where there are none.
+        activity: what the board says of it, before its name.
 
     Raises:
         InputError: with what it raised, `SystemExit` included.
     """
     write_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        is_import = does.endswith("cannot be imported: it")
-        doer = doing(f"{'importing' if is_import else 'running'} {name}")
-        with contextlib.redirect_stdout(sys.stderr), doer:
+        with contextlib.redirect_stdout(sys.stderr), doing(f"{activity} {name}"):
             yield
     except (InputError, KeyboardInterrupt):
         raise
@@ -246,7 +247,7 @@ def _no_function(module: ModuleType, place: str, wanted: str) -> Problem:
 
 def _load_module(name: str) -> ModuleType:
     _reach([Path.cwd()])
-    with explain_errors(name, "", f"{name} cannot be imported: it"):
+    with explain_errors(name, "", f"{name} cannot be imported: it", activity="importing"):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:

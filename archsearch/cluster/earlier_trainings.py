@@ -1,9 +1,9 @@
 """Trainings of a folder by their content: those of earlier versions, and those of no use now.
 
-A training is found by the name of its file, which is a digest of all that it depends on. A version
-in which a recipe has more fields, or that tells training apart otherwise, computes other names. So
-what is not found by its name is looked for by network, recipe and seed, and counts where the name
-that it has is what its own version gave to the same network, recipe, images and seed.
+The name of a training's file is a digest of all that it depends on. A version in which a recipe has
+more fields, or that identifies trainings in another way, computes other names. So a training that is
+not found by its name is looked for by network, recipe and seed. It counts where its name is the one
+that its own version gave to the same network, recipe, images and seed.
 """
 
 import json
@@ -56,7 +56,7 @@ class EarlierFile:
             return f"by archsearch {version}, which may train differently"
         if self.data.get("images"):
             return "on other images"
-        return "on other images, or on images that its version told apart otherwise"
+        return "on other images, or on images that its version identified in another way"
 
     def _has_recipe(self, key: TrainingKey) -> bool:
         asked = key.recipe
@@ -93,8 +93,8 @@ class EarlierTrainings:
             reasons.update({each.why_not(key) for each in self.of(key)})
         if not reasons:
             return ""
-        told = ", ".join(f"{count} {why}" for why, count in reasons.most_common())
-        return f"trained again, since what lies in {self._folder} is another training: {told}"
+        listed = ", ".join(f"{count} {why}" for why, count in reasons.most_common())
+        return f"trained again, since what lies in {self._folder} is another training: {listed}"
 
     @cached_property
     def _files(self) -> dict[tuple[str, int], list[EarlierFile]]:

@@ -95,8 +95,8 @@ class PairedLatencies:
         #: (N) log latency of each, their mean 0
         self.levels: Floats = weights @ logs / weights.sum()
         squares = float(weights @ ((logs - self.levels) ** 2).sum(axis=1))
-        told = (len(passes) - 1) * (logs.shape[1] - 1)
-        self._df = _USUAL_DF + told
+        observed = (len(passes) - 1) * (logs.shape[1] - 1)
+        self._df = _USUAL_DF + observed
         self._error = math.sqrt((_USUAL_DF + squares) / self._df / weights.sum())
         self._rounds = sum(each.rounds for each in passes)
 

@@ -45,8 +45,8 @@ def compare_repeatedly(
 ) -> RepeatedComparison:
     """Measure networks in passes, each by a fresh process, until nothing more is learnt.
 
-    That is after `PASSES` passes, once every two networks are told apart or the interval of their
-    ratio is as narrow as ``protocol.interval_share``; or after ``most``.
+    That is after `PASSES` passes, once every two networks are distinguished, or the interval of
+    their ratio is as narrow as ``protocol.interval_share``; or after ``most``.
 
     Args:
         probe: measures; its process is started afresh for each pass.
@@ -79,7 +79,7 @@ def compare_repeatedly(
 
 
 def _is_known(found: Comparison, share: float) -> bool:
-    """Return whether every ratio is told from 1, or known to ``share`` of it."""
+    """Return whether every ratio differs clearly from 1, or is known to ``share`` of it."""
     ratios = [found.ratio(*pair) for pair in combinations(range(len(found.results)), 2)]
     return all(
         each.is_clear

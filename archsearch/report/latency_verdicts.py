@@ -120,14 +120,14 @@ def verdict_remedy(run: RunRecord, target: str = "") -> str:
 
 def disturbances(latencies: Sequence[LatencyResult]) -> str:
     """Return what the machine was doing while latencies were measured; empty for nothing."""
-    told = []
+    causes = []
     if (cores := _most(each.others_cores for each in latencies)) > _BUSY_CORES:
-        told.append(f"other processes kept {cores:.1f} cores busy")
+        causes.append(f"other processes kept {cores:.1f} cores busy")
     if (steal := _most(each.steal_share for each in latencies)) > _STEAL_SHARE:
-        told.append(f"the host of this virtual machine gave {steal:.0%} of its time to others")
+        causes.append(f"the host of this virtual machine gave {steal:.0%} of its time to others")
     if (drift := _most(each.reference_drift for each in latencies)) > _SLOWER:
-        told.append(f"the processor ran {drift:.0%} slower than at its best today")
-    return ", ".join(told[:-1]) + (" and " if len(told) > 1 else "") + "".join(told[-1:])
+        causes.append(f"the processor ran {drift:.0%} slower than in quiet today")
+    return ", ".join(causes[:-1]) + (" and " if len(causes) > 1 else "") + "".join(causes[-1:])
 
 
 def _most(values: Iterable[float | None]) -> float:

@@ -104,7 +104,7 @@ def test_other_images_are_told(tmp_path: Path, noted: bool) -> None:
     assert own.find(JOB) is None
     told = own.unused([JOB])
     assert "on other images" in told
-    assert ("told apart otherwise" in told) != noted
+    assert ("identified in another way" in told) != noted
 
 
 def test_a_change_of_training_makes_every_training_another(
