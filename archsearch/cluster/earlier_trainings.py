@@ -1,9 +1,9 @@
 """Trainings of a folder by their content: those of earlier versions, and those of no use now.
 
-The name of a training's file is a digest of all that it depends on. A version in which a recipe has
-more fields, or that identifies trainings in another way, computes other names. So a training that is
-not found by its name is looked for by network, recipe and seed. It counts where its name is the one
-that its own version gave to the same network, recipe, images and seed.
+The name of a training's file is a digest of all that it depends on. A version in which a recipe
+has more fields, or that identifies trainings in another way, computes other names. So a training
+that is not found by its name is looked for by network, recipe and seed. It counts where its name is
+the one that its own version gave to the same network, recipe, images and seed.
 """
 
 import json
