@@ -37,12 +37,13 @@ def seed_lines(run: RunRecord) -> list[str]:
         return []
     counts = [each.num_seeds for each in look.means]
     fewest, most = min(counts), max(counts)
-    number = plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    number = plural(most, "independent seed")
+    if fewest != most:
+        number = f"{fewest} to {number}"
     way = "lower" if look.optimism >= 0 else "higher"
     gap = percent_text(abs(look.optimism))
     lines = [
-        f"over {number} that chose nothing, accuracy is {gap} points {way} on average than with "
-        "the selected seed"
+        f"over {number}, accuracy is {gap} points {way} on average than with the selected seed"
     ]
     if look.neighbours:
         sure = f"{100 * look.confidence:g} % for all together; {look.method}"
