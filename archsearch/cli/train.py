@@ -209,7 +209,7 @@ def _finish(
     tracker.log(result_entry(trainer, result))
     print_facts(_facts(result, trainer, folder))
     command = f"archsearch export {shell_word(folder.path)} --format onnx"
-    out.print(f"take it away: {command}", soft_wrap=True, markup=False, highlight=False)
+    out.print(f"export it: {command}", soft_wrap=True, markup=False, highlight=False)
 
 
 @dataclass(frozen=True)

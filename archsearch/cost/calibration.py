@@ -68,8 +68,8 @@ class Coverage:
         reasons = []
         if self.disturbed:
             reasons.append(
-                f"the machine was busy beside {self.disturbed} of {self.networks} networks, which "
-                "tell nothing then"
+                f"the machine was busy beside {self.disturbed} of {self.networks} networks; "
+                "those times were not used"
             )
         if self.failed:
             reasons.append(

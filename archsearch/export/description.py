@@ -94,7 +94,12 @@ def facts_of(network: Arch | ModelFile, origin: Origin) -> list[tuple[str, str]]
         facts.append(("Accuracy", ", ".join(shown)))
     if origin.normalization:
         mean, std = (", ".join(map(str, each)) for each in origin.normalization.values())
-        facts.append(("Images", f"scaled to 0..1, then mean {mean} and deviation {std} taken out"))
+        facts.append(
+            (
+                "Images",
+                f"scaled to 0..1, then normalized by mean {mean} and standard deviation {std}",
+            )
+        )
     if run is not None and trial is not None:
         epochs = f", {len(trial.curve)} epochs" if trial.curve else ""
         facts.append(("Run", f"{run.name}, trial {trial.number}, seed {trial.seed}{epochs}"))

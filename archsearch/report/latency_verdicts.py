@@ -13,12 +13,13 @@ INTERVAL = "interval"
 #: and what it covers, for the foot of a table or a figure
 INTERVAL_NOTE = (
     "The interval of a latency is for what another measurement of the network gives, in another "
-    "process at another hour; it becomes truer the more is measured on this machine."
+    "process at another hour. Every repeated measurement on this machine improves it."
 )
 #: what others took of the machine before it is named as the reason of a wide interval
 _BUSY_CORES = 0.3
 _STEAL_SHARE = 0.05
-_SLOWER = 0.05
+#: the reference shares its caches with others and moves by a third on an idle virtual machine
+_SLOWER = 0.5
 NOT_CONFIRMED = "not confirmed"
 #: the budget lies in the interval of a latency, or below a guess
 MAY_BE_OVER = "over?"
@@ -115,7 +116,7 @@ def verdict_remedy(run: RunRecord, target: str = "") -> str:
         return (
             f"While they were measured, {why}. Measure again when the machine is quiet: {command}"
         )
-    return f"Each further measurement makes the intervals truer: {command}"
+    return f"Every repeated measurement improves the intervals: {command}"
 
 
 def disturbances(latencies: Sequence[LatencyResult]) -> str:

@@ -13,7 +13,7 @@ from archsearch.analysis import (
     ties_with,
 )
 from archsearch.percent import percent_interval_text, percent_text
-from archsearch.record import FIRST_TARGET, RunRecord, TrialRecord
+from archsearch.record import EVEN_CHANCE, FIRST_TARGET, RunRecord, TrialRecord
 from archsearch.report.number_format import duration_text, ms_interval_text, ms_text, plural
 
 
@@ -54,7 +54,11 @@ def _limits(run: RunRecord) -> str:
         f"{limit:g} ms" + ("" if name == FIRST_TARGET else f" at {name.removesuffix('_ms')}")
         for name, limit in run.aims.budgets_ms.items()
     ]
-    return f" within {' and '.join(limits)}" if limits else ""
+    if not limits:
+        return ""
+    asked = run.aims.confidence
+    sure = f" (with a confidence of {asked:g})" if asked > EVEN_CHANCE else ""
+    return f" within {' and '.join(limits)}{sure}"
 
 
 def sentences(run: RunRecord) -> list[str]:

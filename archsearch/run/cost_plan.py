@@ -10,6 +10,8 @@ import numpy as np
 
 from archsearch.cost import count_arch
 from archsearch.data import describe_data
+from archsearch.record import EVEN_CHANCE
+from archsearch.run.config import SearchConfig
 from archsearch.run.preparation import Prepared
 from archsearch.search.rungs import epoch_rungs
 from archsearch.train import Trainer
@@ -95,6 +97,14 @@ def epochs_each(prepared: Prepared) -> float:
     return total
 
 
+def _confidence(config: SearchConfig) -> str:
+    """Return with which confidence latency budgets are kept; empty for an even chance."""
+    asked = config.budget_confidence
+    if asked == EVEN_CHANCE or not config.aims.budgets_ms:
+        return ""
+    return f"; latency with a confidence of {asked:g}"
+
+
 def describe_plan(prepared: Prepared) -> list[str]:
     """Return what a run would do, line by line; nothing is trained."""
     config, space, data = prepared.config, prepared.space, prepared.data
@@ -120,7 +130,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
         f"recipe: {prepared.recipe.epochs} epochs, batch {prepared.recipe.batch_size}, "
         f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}"
         + (f"; rungs: {_rungs(prepared)}" if config.rungs else ""),
-        f"budget: {kept or 'none'}",
+        f"budget: {kept or 'none'}{_confidence(config)}",
         f"search: {config.execution.trials} candidates, sampler {config.sampler}, seed "
         f"{config.seed}, latency on {prepared.device}; other seeds of the front: "
         f"{config.execution.front_seeds}",

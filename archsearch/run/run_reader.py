@@ -11,7 +11,14 @@ from pydantic import ValidationError
 from archsearch import __version__
 from archsearch.analysis import pareto_front
 from archsearch.errors import InputError, Problem
-from archsearch.record import FIRST_TARGET, Aims, BaselineRecord, Environment, RunRecord
+from archsearch.record import (
+    EVEN_CHANCE,
+    FIRST_TARGET,
+    Aims,
+    BaselineRecord,
+    Environment,
+    RunRecord,
+)
 from archsearch.run.private_paths import shareable
 from archsearch.run.run_folder import RunFolder, find_run
 from archsearch.search.storage import STORAGE_ERRORS, Storage
@@ -102,7 +109,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 def aims_of(identity: Mapping[str, Any]) -> Aims:
     """Return the objectives of a run's front, from the configuration in its folder.
 
-    Runs of earlier versions name neither objectives nor further targets.
+    Runs of earlier versions name neither objectives, further targets nor a confidence.
     """
     targets = identity.get("targets") or {}
     names = identity.get("objectives") or ("accuracy", FIRST_TARGET, *(f"{n}_ms" for n in targets))
@@ -111,6 +118,7 @@ def aims_of(identity: Mapping[str, Any]) -> Aims:
     return Aims(
         objectives=tuple(dict.fromkeys(("accuracy", *names))),
         budgets_ms={name: limit for name, limit in budgets.items() if limit is not None},
+        confidence=identity.get("budget_confidence", EVEN_CHANCE),
     )
 
 

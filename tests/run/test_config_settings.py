@@ -7,6 +7,7 @@ import pytest
 
 from archsearch.errors import InputError
 from archsearch.run import Place, SearchConfig, configured, prepare
+from archsearch.run.run_reader import aims_of
 from archsearch.settings import settings_from
 from archsearch.train import default_recipe
 
@@ -130,3 +131,18 @@ def test_only_what_differs_is_named_where_one_recipe_is_a_default(tmp_path: Path
     assert problem.rule == "run 'r' was started with 0.1"
     same = prepare(made("recipe.weight_decay=0.1", "recipe.epochs=5"), place)
     begun.folder.check_same(same.identity, recipe=same.written["recipe"])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"budgets": {"latency_ms": 3.0}},
+        {"budgets": {"latency_ms": 3.0}, "budget_confidence": 0.9},
+        {"objectives": ["accuracy", "params"], "budget_confidence": 0.7},
+        {"targets": {"onnxruntime": {"runtime": "onnxruntime", "budget_ms": 2.0}}},
+    ],
+)
+def test_a_run_is_read_back_with_the_aims_it_was_started_with(asked: dict[str, Any]) -> None:
+    config = SearchConfig.model_validate({"space": "tiny", **asked})
+    assert aims_of(config.identity()) == config.aims

@@ -29,7 +29,7 @@ function numbersOf(each) {
   if (stopped) add("Accuracy when stopped", `${percent(each.curve.at(-1))} %`, make("small", {}, `after ${each.curve.length} epochs`));
   if (each.test !== null) add("Test accuracy", `${percent(each.test)} %`, data.num_test ? make("small", {}, `${data.num_test.toLocaleString("en")} images`) : null);
   if (each.latency !== null) {
-    add("Latency", `${ms(each.latency)} ms`, interval(each.interval, (pair) => `${intervalMs(pair)}, interval of this session`) ?? make("small", {}, "spread unknown"));
+    add("Latency", `${ms(each.latency)} ms`, interval(each.interval, (pair) => `interval ${intervalMs(pair)}`) ?? make("small", {}, "spread unknown"));
     add("Verdict of the latency", each.verdict);
   }
   add("Parameters", count(each.params));

@@ -19,7 +19,6 @@ from archsearch.report.figures.drawing import (
     plain,
 )
 from archsearch.report.front_data import FrontInfo, Marks, NamedMarks, front_info
-from archsearch.report.latency_verdicts import INTERVAL
 from archsearch.report.number_format import ms_text, plural
 
 #: intervals of more dominated trials than this would only be a blur
@@ -276,7 +275,7 @@ def _describe(info: FrontInfo) -> str:
 
 
 def _note(info: FrontInfo) -> str:
-    lines = [_scales(info), f"Bars are intervals: of a latency the {INTERVAL}."]
+    lines = [_scales(info), "Bars are intervals."]
     if info.pruned.numbers:
         lines.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
     if info.infeasible.numbers:

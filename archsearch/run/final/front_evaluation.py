@@ -88,7 +88,7 @@ def confirm_front(
         number = "1 front member" if len(unknown) == 1 else f"{len(unknown)} front members"
         for name, each in measurers.items():
             at = "" if name == FIRST_TARGET else f", at {name}"
-            listener.line(f"measuring {number} again on a quiet machine{at}")
+            listener.line(f"measuring {number} again while nothing trains{at}")
             archs = [by_number[number].arch for number in unknown]
             found = measure_to_publish(each, archs, listener, patience_s)
             before = dict(by_number)

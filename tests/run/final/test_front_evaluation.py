@@ -83,7 +83,7 @@ def test_who_leaves_the_front_is_reported_with_the_reason() -> None:
         1: "trial 1 left the front: 3.6 ms when measured again, no better than trial 2",
         3: "trial 3 left the front: 5.2 ms when measured again, over the budget of 5 ms",
     }
-    assert listener.lines == ["measuring 4 front members again on a quiet machine"]
+    assert listener.lines == ["measuring 4 front members again while nothing trains"]
 
 
 def test_who_comes_to_the_front_by_that_is_measured_too() -> None:
