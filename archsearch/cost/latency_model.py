@@ -3,8 +3,8 @@
 A network takes the sum of its parts, each as often as it stands there. The measured time of a
 part is the mean of its prior, and measured whole networks correct it: Bayesian linear regression,
 in closed form. An overall scale and a constant absorb the common error of clocks inside a network.
-Times taken on a disturbed machine rank networks, but do not show their latency on a quiet machine:
-such observations have a scale of their own.
+Inferences with clocks inside, in one state of the machine, rank networks, but do not show their
+latency: such observations have a scale of their own, and whole networks alone give the level.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _MEASURED_SHARE = 0.1
 _INFERRED_SHARE = 0.4
 _SMALLEST_MS = 0.002
 SAME_SCALE, OTHER_SCALE = 0.15, 1.0
-_DISTURBED_SCALE = 0.3
+_CLOCKED_SCALE = 0.3
 _CONSTANT_MS = 0.1
 #: noise of one network that was measured on a quiet machine, as a share of its latency
 NOISE_SHARE = 0.015
@@ -69,9 +69,9 @@ class Observation:
     noise_share: float = NOISE_SHARE
 
     @property
-    def disturbed(self) -> bool:
-        """Whether it was timed beside clocks while the machine was not quiet."""
-        return not self.held_out and self.noise_share > NOISE_SHARE
+    def clocked(self) -> bool:
+        """Whether it was timed beside clocks around its parts."""
+        return not self.held_out
 
 
 class LatencyModel:
@@ -104,7 +104,7 @@ class LatencyModel:
     def _fit(self) -> None:
         """Solve for the corrections, in units of each network's latency."""
         known = np.array([o.ms for o in self._observations])
-        rows = np.stack([self._row(o.parts, disturbed=o.disturbed)[0] for o in self._observations])
+        rows = np.stack([self._row(o.parts, clocked=o.clocked)[0] for o in self._observations])
         rows /= known[:, None]
         sums = np.array([self._sum(o.parts) for o in self._observations])
         residual = (known - sums) / known
@@ -159,12 +159,12 @@ class LatencyModel:
         self,
         parts: Mapping[str, int],
         extra: Mapping[str, PartTime] | None = None,
-        disturbed: bool = False,
+        clocked: bool = False,
     ) -> tuple[Vector, float]:
         """Return the features in prior standard deviations, and the variance of unseen parts."""
         row = np.zeros(len(self._index) + 3)
         row[-1] = _CONSTANT_MS
-        row[-3] = _DISTURBED_SCALE * self._sum(parts, extra) if disturbed else 0.0
+        row[-3] = _CLOCKED_SCALE * self._sum(parts, extra) if clocked else 0.0
         row[-2] = self._scale_share * self._sum(parts, extra)
         unseen = 0.0
         for key, count in parts.items():

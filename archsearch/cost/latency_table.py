@@ -1,6 +1,7 @@
 """A table of measured parts that predicts whole networks, kept on disk by environment."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -32,8 +33,8 @@ from archsearch.record import Environment, LatencyResult
 from archsearch.resources import cache_dir
 
 _FORMAT: Final = 2
-#: half width of a 95 % interval over its standard error
-_NORMAL_95 = 1.96
+#: half width of an interval over the standard error of a sitting: it is for the difference of two
+_TWO_SITTINGS_95 = 1.96 * math.sqrt(2)
 #: networks that a table remembers, the latest; predicting needs the inverse of a matrix this size
 _MAX_NETWORKS = 500
 _SIZES = re.compile(r"[CSTPK>](\d+)")
@@ -202,7 +203,7 @@ class LatencyTable:
         if result.interval_ms is None:
             return
         low, high = result.interval_ms
-        noise = max(NOISE_SHARE, (high - low) / (2 * _NORMAL_95 * result.median_ms))
+        noise = max(NOISE_SHARE, (high - low) / (2 * _TWO_SITTINGS_95 * result.median_ms))
         self.add_network(count_parts(arch), result.median_ms, noise_share=noise)
 
     def add_network(

@@ -10,12 +10,10 @@ from archsearch.cost.latency_interval import (
     is_narrow,
     is_steady,
     median_interval,
-    percentile,
 )
-from archsearch.cost.measurement_history import MachineSpread, expected_spread
+from archsearch.cost.measurement_history import expected_spread
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.ratios import Levels, levels_of
-from archsearch.record import Verdict
 
 #: share of its time that a block must have spent on the processor to count as undisturbed
 _MIN_BUSY = 0.97
@@ -31,9 +29,6 @@ _MAX_CHANGE = 0.1
 #: a reference slower than this many times was descheduled for most of its block;
 #: the network beside it was not, and dividing would make nonsense of it
 _MAX_SLOWDOWN = 3.0
-#: half widths of the interval, over the latency, up to which a result is steady, or no guess
-_STEADY_SHARE = 0.1
-_NOISY_SHARE = 0.35
 _NORMAL_95 = 1.96
 #: of the reference's slowdown that a network's latency goes with: over networks of 0.7 to 130 ms
 #: this left 2.7 % between sittings on an idle virtual machine, where no correction left 7 %, a
@@ -205,41 +200,9 @@ class Measurement:
         """Return the reference over its calibration, minus 1."""
         return self.slowdown(index) - 1
 
-    def summary(self, index: int, machine: MachineSpread | None = None) -> dict[str, object]:
-        """Return the fields of a `LatencyResult` that come from the clock.
-
-        Args:
-            index: of the network.
-            machine: how far sittings lie apart on this machine.
-        """
-        singles = [ms for each in self.believed(index) for ms in each.block.undisturbed_ms]
-        middle, spread = median(self.corrected(index)), self.spread(index)
-        machine = machine or MachineSpread()
-        interval = None if spread is None else machine.interval(middle, spread)
-        return {
-            "median_ms": middle,
-            "p10_ms": percentile(singles, 10),
-            "p90_ms": percentile(singles, 90),
-            "interval_ms": interval,
-            "num_inferences": len(singles),
-            "num_warmup": self.warmups[index],
-            "reference_ratio": middle / self.calibration_ms,
-            "reference_drift": self.drift(index),
-            "disturbed_share": self.disturbed_share(index),
-            "verdict": _verdict(middle, interval),
-        }
-
     def levels(self) -> Levels:
         """Return how the networks stand to one another, by every round."""
         return levels_of([[math.log(each.block.median_ms) for each in row] for row in self.rounds])
-
-
-def _verdict(ms: float, interval: tuple[float, float] | None) -> Verdict:
-    """Return in a word how well a latency is known: by the width of its interval alone."""
-    if interval is None:
-        return "rejected"
-    half = (interval[1] - interval[0]) / (2 * ms)
-    return "steady" if half <= _STEADY_SHARE else "noisy" if half <= _NOISY_SHARE else "rejected"
 
 
 def measure(

@@ -4,7 +4,8 @@ A sitting is one measurement of a network by one process. Its blocks share the p
 layout and what the machine does in these seconds, so they cannot tell how far another sitting lies
 away. Two things can: how disturbed the machine was beside the blocks (`expected_spread`), with
 constants from one machine (``docs/decisions.md``), and every network that this machine has measured
-more than once (`MeasurementHistory`), which corrects these constants.
+more than once (`MeasurementHistory`), which corrects these constants. Sittings of a network within
+a day are joined into one estimate, where they agree (`join_sittings`).
 """
 
 import contextlib
@@ -35,6 +36,10 @@ _MOST_OF_ONE = 25.0
 #: sittings nearer to each other see the same machine, in one process or several
 _APART_S = 300.0
 _KEPT_S = 30 * 24 * 3600.0
+#: how long a sitting counts for the estimate of its network: a machine changes
+_JOINED_S = 24 * 3600.0
+#: and up to how many standard deviations from the latest: what differs more was another machine
+_AGREE = 2.0
 _MOST = 1024
 
 
@@ -78,6 +83,49 @@ class MachineSpread:
         return ms * math.exp(-width), ms * math.exp(width)
 
 
+@dataclass(frozen=True)
+class JoinedSittings:
+    """The estimate of several sittings of one network.
+
+    Attributes:
+        ms: estimate.
+        spread: its standard deviation, of the logarithm.
+        count: sittings behind it.
+    """
+
+    ms: float
+    spread: float
+    count: int = 1
+
+
+def join_sittings(
+    own: PastMeasurement, earlier: Iterable[PastMeasurement], machine: MachineSpread
+) -> JoinedSittings:
+    """Return the estimate of a sitting and of those before it that agree with it.
+
+    That is the mean of their logarithms, weighted by their precision. Sittings of the last minutes
+    saw the same machine as the latest one, which stands for them; those of other days, and those
+    that differ by more than chance, saw another.
+
+    Args:
+        own: the latest sitting.
+        earlier: of the same network.
+        machine: how far sittings lie apart on this machine.
+    """
+    before = (each for each in earlier if _APART_S <= own.at - each.at <= _JOINED_S)
+    agreeing = [
+        each
+        for each in _apart(before)
+        if abs(math.log(each.ms / own.ms))
+        <= _AGREE * machine.factor * math.hypot(each.spread, own.spread)
+    ]
+    sittings = [*agreeing, own]
+    weights = [each.spread**-2 for each in sittings]
+    logs = (w * math.log(each.ms) for w, each in zip(weights, sittings, strict=True))
+    total = sum(weights)
+    return JoinedSittings(math.exp(sum(logs) / total), total**-0.5, len(sittings))
+
+
 def expected_spread(of_blocks: float, slowdown: float, share_lost: float) -> float:
     """Return the standard deviation, of the logarithm, of one sitting's estimate.
 
@@ -108,7 +156,11 @@ class MeasurementHistory:
 
     def spread(self, now: float | None = None) -> MachineSpread:
         """Return by how much sittings have differed so far."""
-        return machine_spread(self._read(time.time() if now is None else now))
+        return machine_spread(self.sittings(now))
+
+    def sittings(self, now: float | None = None) -> list[PastMeasurement]:
+        """Return what is kept, of all networks."""
+        return self._read(time.time() if now is None else now)
 
     def add(self, sittings: Sequence[PastMeasurement]) -> None:
         """Keep what was measured."""
@@ -149,12 +201,16 @@ def machine_spread(sittings: Iterable[PastMeasurement]) -> MachineSpread:
     return MachineSpread(math.sqrt(squares / freedom), freedom)
 
 
-def _apart(sittings: Sequence[PastMeasurement]) -> list[PastMeasurement]:
-    """Return sittings that saw different moments: each so long after the one before it."""
+def _apart(sittings: Iterable[PastMeasurement]) -> list[PastMeasurement]:
+    """Return the best known sitting of each moment; moments lie some minutes apart."""
     found: list[PastMeasurement] = []
+    began = -math.inf
     for each in sorted(sittings, key=lambda sitting: sitting.at):
-        if not found or each.at - found[-1].at >= _APART_S:
+        if each.at - began >= _APART_S:
             found.append(each)
+            began = each.at
+        elif each.spread < found[-1].spread:
+            found[-1] = each
     return found
 
 

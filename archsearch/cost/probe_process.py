@@ -33,7 +33,8 @@ from archsearch.cost.measurement import (
     measure,
     reference_ms,
 )
-from archsearch.cost.measurement_history import MeasurementHistory, PastMeasurement
+from archsearch.cost.measurement_history import MeasurementHistory
+from archsearch.cost.measurement_summary import summaries
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.neighbours import NeighbourWatch
 from archsearch.cost.pipe_messages import receive, send
@@ -125,31 +126,12 @@ class ProbeServer:
             "others_cores": others and others.cores,
             "steal_share": others and others.steal_share,
         }
-        history = MeasurementHistory(self.environment.fingerprint, threads)
-        machine = history.spread()
-        results = [result.summary(index, machine) for index in range(len(timers))]
-        history.add(self._to_keep(request["targets"], protocol, result))
+        keys = [_network_key(target, protocol) for target in request["targets"]]
+        results = summaries(result, keys, MeasurementHistory(self.environment.fingerprint, threads))
         return {
             "results": [each | fixed for each in results],
             "levels": dataclasses.asdict(result.levels()),
         }
-
-    def _to_keep(
-        self, targets: list[dict[str, Any]], protocol: LatencyProtocol, result: Measurement
-    ) -> list[PastMeasurement]:
-        """Return what the history keeps of a measurement; networks without a name leave nothing."""
-        now = time.time()
-        return [
-            PastMeasurement(
-                network=key,
-                at=now,
-                ms=median(result.corrected(index)),
-                spread=spread,
-            )
-            for index, target in enumerate(targets)
-            if (key := _network_key(target, protocol)) is not None
-            and (spread := result.spread(index)) is not None
-        ]
 
     def _ready_timer(self, target: dict[str, Any], protocol: LatencyProtocol) -> Timer:
         """Return what was prepared, or prepare it."""

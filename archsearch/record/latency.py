@@ -17,7 +17,10 @@ class LatencyResult(Spec):
     """Latency of one network and the protocol behind it.
 
     Attributes:
-        median_ms: estimate of an inference on a machine that does nothing else: median over blocks.
+        median_ms: estimate of an inference on a machine that does nothing else: median over blocks,
+            joined with earlier measurements of the day that agree with it.
+        own_ms: the part of this measurement in it; None in results of earlier versions.
+        sittings: measurements behind the estimate.
         p10_ms: 10th percentile of single inferences.
         p90_ms: 90th percentile of single inferences.
         interval_ms: made to hold the estimate of an independent measurement of the same network,
@@ -61,6 +64,8 @@ class LatencyResult(Spec):
     others_cores: float | None = None
     steal_share: float | None = None
     verdict: Verdict = "steady"
+    own_ms: float | None = None
+    sittings: int = 1
 
     @model_validator(mode="before")
     @classmethod

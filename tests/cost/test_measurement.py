@@ -15,6 +15,7 @@ from archsearch.cost.measurement import (
     warm_up,
 )
 from archsearch.cost.measurement_history import MachineSpread
+from archsearch.cost.measurement_summary import summary
 from archsearch.cost.protocol import LatencyProtocol
 
 QUICK = LatencyProtocol(min_blocks=6, time_limit_s=0.5, interval_share=0.02)
@@ -74,16 +75,16 @@ def test_quiet_machine_is_steady_and_right():
     machine = Machine()
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
     # what a machine's own history makes of it; without one nobody knows how far sittings lie apart
-    assert result.summary(0)["verdict"] == "noisy"
-    summary = result.summary(0, CALM)
-    assert summary["verdict"] == "steady"
-    assert summary["median_ms"] == pytest.approx(4.0, rel=0.005)
-    lower, upper = summary["interval_ms"]
-    assert lower < summary["median_ms"] < upper
-    assert summary["p10_ms"] <= summary["median_ms"] <= summary["p90_ms"]
-    assert summary["reference_ratio"] == pytest.approx(10.0, rel=0.01)
-    assert abs(summary["reference_drift"]) < 0.01
-    assert summary["disturbed_share"] == 0.0
+    assert summary(result, 0)["verdict"] == "noisy"
+    found = summary(result, 0, CALM)
+    assert found["verdict"] == "steady"
+    assert found["median_ms"] == pytest.approx(4.0, rel=0.005)
+    lower, upper = found["interval_ms"]
+    assert lower < found["median_ms"] < upper
+    assert found["p10_ms"] <= found["median_ms"] <= found["p90_ms"]
+    assert found["reference_ratio"] == pytest.approx(10.0, rel=0.01)
+    assert abs(found["reference_drift"]) < 0.01
+    assert found["disturbed_share"] == 0.0
 
 
 def test_quiet_machine_stops_early():
@@ -98,12 +99,12 @@ def test_a_wider_spread_between_sittings_is_a_wider_interval():
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
     widths = []
     for factor in (0.3, 1.0, 3.0, 10.0):
-        low, high = result.summary(0, MachineSpread(factor, 30.0))["interval_ms"]
+        low, high = summary(result, 0, MachineSpread(factor, 30.0))["interval_ms"]
         widths.append(math.log(high / low))
     assert widths[1] / widths[0] == pytest.approx(1 / 0.3)
     assert widths[2] / widths[1] == pytest.approx(3.0)
     verdicts = [
-        result.summary(0, MachineSpread(factor, 30.0))["verdict"] for factor in (0.3, 2.0, 10.0)
+        summary(result, 0, MachineSpread(factor, 30.0))["verdict"] for factor in (0.3, 2.0, 10.0)
     ]
     assert verdicts == ["steady", "noisy", "rejected"]
 
@@ -119,16 +120,16 @@ def test_a_neighbour_who_takes_the_processor_takes_nothing_from_the_estimate(
     machine = Machine(preempted=lambda t: wait * (rng.random() < min(1.0, milliseconds / 4.0)))
     network, reference = machine.network(milliseconds), machine.network(0.4)
     result = measure([network], reference, 0.4, QUICK, machine.clock)
-    summary = result.summary(0)
-    assert summary["median_ms"] == pytest.approx(milliseconds, rel=0.01)
-    assert summary["disturbed_share"] > 0
-    assert abs(summary["reference_drift"]) < 0.01
+    found = summary(result, 0)
+    assert found["median_ms"] == pytest.approx(milliseconds, rel=0.01)
+    assert found["disturbed_share"] > 0
+    assert abs(found["reference_drift"]) < 0.01
 
 
 def test_without_clocks_of_threads_a_disturbed_block_is_as_long_as_it_was():
     machine = Machine(preempted=lambda t: 2.0, sees_threads=False)
     result = measure([machine.network(4.0)], Machine().network(0.4), 0.4, QUICK, machine.clock)
-    assert result.summary(0)["median_ms"] == pytest.approx(6.0, rel=0.01)
+    assert summary(result, 0)["median_ms"] == pytest.approx(6.0, rel=0.01)
 
 
 def test_disturbed_rounds_are_counted():
@@ -144,7 +145,7 @@ def test_a_loaded_machine_widens_the_interval():
         result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
         assert result.drift() == pytest.approx(load - 1, abs=0.02)
         assert result.disturbed_share(0) == (load > 1)
-        low, high = result.summary(0)["interval_ms"]
+        low, high = summary(result, 0)["interval_ms"]
         widths.append(math.log(high / low))
     assert widths[0] < widths[1] < widths[2]
 
@@ -154,10 +155,10 @@ def test_the_square_root_of_the_references_slowdown_is_divided_out(load):
     machine = Machine(load=lambda t: load)
     network, reference = machine.network(4.0, power=0.5), machine.network(0.4)
     result = measure([network], reference, 0.4, QUICK, machine.clock)
-    summary = result.summary(0)
-    assert summary["median_ms"] == pytest.approx(4.0, rel=0.01)
-    lower, upper = summary["interval_ms"]
-    assert lower <= summary["median_ms"] <= upper
+    found = summary(result, 0)
+    assert found["median_ms"] == pytest.approx(4.0, rel=0.01)
+    lower, upper = found["interval_ms"]
+    assert lower <= found["median_ms"] <= upper
 
 
 @pytest.mark.parametrize("share", [0.6, 1.0])
@@ -174,7 +175,7 @@ def test_a_reference_that_was_descheduled_divides_nothing(share):
         return TimedBlock(tuple(ms + away for ms in block.times_ms), 0.1)
 
     result = measure([machine.network(4.0)], reference, 0.4, QUICK, machine.clock)
-    assert result.summary(0)["median_ms"] == pytest.approx(4.0, rel=0.01)
+    assert summary(result, 0)["median_ms"] == pytest.approx(4.0, rel=0.01)
 
 
 def test_networks_measured_together_have_a_reference_of_their_own():
@@ -191,7 +192,7 @@ def test_networks_measured_together_have_a_reference_of_their_own():
     reference = machine.network(0.4)
     result = measure([machine.network(3.0), disturbed], reference, 0.4, QUICK, machine.clock)
     assert result.disturbed_share(0) == 0.0
-    assert result.summary(0)["median_ms"] == pytest.approx(3.0, rel=0.01)
+    assert summary(result, 0)["median_ms"] == pytest.approx(3.0, rel=0.01)
 
 
 def test_noise_that_the_reference_does_not_see_widens_the_interval():
@@ -200,7 +201,7 @@ def test_noise_that_the_reference_does_not_see_widens_the_interval():
         machine = Machine(noise=noise)
         reference = Machine(noise=0.0).network(0.4)
         result = measure([machine.network(4.0)], reference, 0.4, QUICK, machine.clock)
-        low, high = result.summary(0)["interval_ms"]
+        low, high = summary(result, 0)["interval_ms"]
         widths.append(high - low)
     assert widths[1] > 1.2 * widths[0]
 
@@ -215,7 +216,7 @@ def test_time_limit_ends_it():
 def test_a_slow_network_gets_the_time_that_its_blocks_need():
     machine = Machine()
     result = measure([machine.network(700.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
-    assert result.summary(0, CALM)["verdict"] == "steady"
+    assert summary(result, 0, CALM)["verdict"] == "steady"
     assert len(result.rounds) >= QUICK.min_blocks
 
 
@@ -297,10 +298,10 @@ def test_few_blocks_do_not_know_their_spread(blocks):
         ms = 4.0 + rng.random()
         rounds.append((PairedBlock(TimedBlock((ms, ms), 0.5), 0.6, 0.6),) * 2)
     result = Measurement(QUICK, 0.4, (1, 1), rounds)
-    summary = result.summary(0)
+    found = summary(result, 0)
     if blocks < 6:
-        assert summary["verdict"] == "rejected"
-        assert summary["interval_ms"] is None
+        assert found["verdict"] == "rejected"
+        assert found["interval_ms"] is None
     else:
-        low, high = summary["interval_ms"]
+        low, high = found["interval_ms"]
         assert low < high

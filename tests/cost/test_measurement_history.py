@@ -11,6 +11,7 @@ from archsearch.cost.measurement_history import (
     MeasurementHistory,
     PastMeasurement,
     expected_spread,
+    join_sittings,
     machine_spread,
 )
 
@@ -119,3 +120,62 @@ def test_a_history_that_cannot_be_read_or_written_is_empty(tmp_path: Path) -> No
     unwritable = MeasurementHistory("abc", 1, tmp_path / "file" / "below")
     unwritable.add(sittings(np.random.default_rng(0), 2, 2, 1.0))
     assert unwritable.spread() == MachineSpread()
+
+
+def past(at: float, ms: float, spread: float = 0.05) -> PastMeasurement:
+    return PastMeasurement(network="a", at=at, ms=ms, spread=spread)
+
+
+def test_sittings_of_a_day_are_joined() -> None:
+    own = past(2 * HOUR, 1.0)
+    joined = join_sittings(own, [past(0.0, 1.1), past(HOUR, 1.05)], MachineSpread())
+    assert joined.count == 3
+    assert joined.ms == pytest.approx((1.1 * 1.05) ** (1 / 3))
+    assert joined.spread == pytest.approx(0.05 / 3**0.5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        past(2 * HOUR - 60, 1.05),  # a pass of the same sitting
+        past(-30 * HOUR, 1.05),  # the day before
+        past(0.0, 1.5),  # another power profile
+        past(3 * HOUR, 1.05),  # a clock that was put back
+    ],
+    ids=["minutes", "yesterday", "differs", "future"],
+)
+def test_what_saw_another_machine_is_not_joined(other: PastMeasurement) -> None:
+    own = past(2 * HOUR, 1.0)
+    joined = join_sittings(own, [other], MachineSpread())
+    assert (joined.count, joined.ms, joined.spread) == (1, pytest.approx(1.0), 0.05)
+
+
+def test_the_better_known_sitting_counts_more() -> None:
+    joined = join_sittings(past(HOUR, 1.0, 0.1), [past(0.0, 1.1, 0.02)], MachineSpread())
+    assert 1.09 < joined.ms < 1.1
+    assert joined.spread < 0.02
+
+
+def test_of_several_measurements_in_a_moment_the_best_known_counts() -> None:
+    visits = [past(0.0, 1.3, 0.1), past(30.0, 1.1, 0.02), past(60.0, 1.2, 0.1)]
+    joined = join_sittings(past(HOUR, 1.1, 0.05), visits, MachineSpread())
+    assert joined.count == 2
+    assert joined.ms == pytest.approx(1.1)
+
+
+def test_joined_sittings_are_nearer_and_their_intervals_hold_another_one() -> None:
+    rng, machine = np.random.default_rng(3), MachineSpread(1.0, 200.0)
+    held, widths, errors = 0, [], []
+    for _ in range(3000):
+        logs = QUIET * rng.standard_normal(5)
+        before = [past(HOUR * at, float(np.exp(y)), QUIET) for at, y in enumerate(logs[:3])]
+        joined = join_sittings(past(4 * HOUR, float(np.exp(logs[3])), QUIET), before, machine)
+        low, high = machine.interval(joined.ms, joined.spread)
+        held += low <= float(np.exp(logs[4])) <= high
+        widths.append(high / low)
+        errors.append((np.log(joined.ms), logs[3]))
+    assert held / 3000 == pytest.approx(0.95, abs=0.02)
+    alone = machine.interval(1.0, QUIET)
+    assert np.median(widths) < 0.95 * alone[1] / alone[0]
+    joined_error, own_error = np.std(errors, axis=0)
+    assert joined_error < 0.7 * own_error
