@@ -48,7 +48,7 @@ class Breakdown:
         num_inferences: that the clocked means are over.
         drift: latency of the reference around it over its calibration, minus 1; the larger of
             before and after.
-        slowdown: mean of before and after over the calibration.
+        slowdown: how much slower the network ran than on a quiet machine, as the reference says.
     """
 
     whole_ms: float
@@ -59,7 +59,7 @@ class Breakdown:
     slowdown: float = 1.0
 
     def in_quiet(self) -> "Breakdown":
-        """Return the times on a quiet machine: divided by the reference's slowdown."""
+        """Return the times on a quiet machine: divided by the slowdown."""
         return replace(
             self,
             whole_ms=self.whole_ms / self.slowdown,

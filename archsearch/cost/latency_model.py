@@ -9,6 +9,7 @@ latency: such observations have a scale of their own, and whole networks alone g
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,9 @@ class LatencyModel:
             for place, key in enumerate(sorted({key for o in observations for key in o.parts}))
         }
         self.inflation = _UNCHECKED
+        whole = [each.noise_share for each in observations if each.held_out]
+        #: of the measurement that a prediction is for
+        self._noise_share = median(whole) if whole else NOISE_SHARE
         if observations:
             self._fit()
 
@@ -144,7 +148,9 @@ class LatencyModel:
             mean += float(cross @ self._weights)
             variance -= float(cross @ self._inverse @ cross)
         mean = max(mean, 0.1 * total)
-        return mean, self.inflation * float(np.sqrt(max(variance, 0) + (NOISE_SHARE * mean) ** 2))
+        return mean, self.inflation * float(
+            np.sqrt(max(variance, 0) + (self._noise_share * mean) ** 2)
+        )
 
     def _time(self, key: str, extra: Mapping[str, PartTime] | None = None) -> PartTime:
         known = self._times.get(key)

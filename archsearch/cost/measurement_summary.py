@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from statistics import median
 
 from archsearch.cost.latency_interval import percentile
 from archsearch.cost.measurement import Measurement
@@ -38,7 +37,7 @@ def summaries(
     for index, key in enumerate(keys):
         joined, spread = None, result.spread(index)
         if spread is not None and key is not None:
-            own = median(result.corrected(index))
+            own = result.estimate_ms(index)
             sitting = PastMeasurement(network=key, at=now, ms=own, spread=spread)
             earlier = (each for each in past if each.network == key)
             joined = join_sittings(sitting, earlier, machine)
@@ -63,7 +62,7 @@ def summary(
         joined: the network's estimate with earlier sittings; None where there are none.
     """
     singles = [ms for each in result.believed(index) for ms in each.block.undisturbed_ms]
-    own, spread = median(result.corrected(index)), result.spread(index)
+    own, spread = result.estimate_ms(index), result.spread(index)
     if joined is None and spread is not None:
         joined = JoinedSittings(own, spread)
     ms = own if joined is None else joined.ms

@@ -32,6 +32,7 @@ from archsearch.cost.measurement import (
     calibrate,
     measure,
     reference_ms,
+    share_of_slowdown,
 )
 from archsearch.cost.measurement_history import MeasurementHistory
 from archsearch.cost.measurement_summary import summaries
@@ -182,7 +183,7 @@ class ProbeServer:
             result = measure_units(model, inputs, request["names"], protocol.time_limit_s)
             after = self._reference_now()
         drift = max((before / known - 1, after / known - 1), key=abs)
-        slowdown = (before + after) / (2 * known)
+        slowdown = share_of_slowdown((before + after) / (2 * known))
         return dataclasses.asdict(result) | {"drift": drift, "slowdown": slowdown}
 
     def _reference_now(self) -> float:

@@ -17,8 +17,8 @@ class LatencyResult(Spec):
     """Latency of one network and the protocol behind it.
 
     Attributes:
-        median_ms: estimate of an inference on a machine that does nothing else: median over blocks,
-            joined with earlier measurements of the day that agree with it.
+        median_ms: estimate of an inference on a machine that does nothing else: median of the
+            faster half of the blocks, joined with measurements of the day that agree.
         own_ms: the part of this measurement in it; None in results of earlier versions.
         sittings: measurements behind the estimate.
         p10_ms: 10th percentile of single inferences.

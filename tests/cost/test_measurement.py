@@ -151,9 +151,9 @@ def test_a_loaded_machine_widens_the_interval():
 
 
 @pytest.mark.parametrize("load", [1.1, 1.6, 2.5])
-def test_the_square_root_of_the_references_slowdown_is_divided_out(load):
+def test_the_third_root_of_the_references_slowdown_is_divided_out(load):
     machine = Machine(load=lambda t: load)
-    network, reference = machine.network(4.0, power=0.5), machine.network(0.4)
+    network, reference = machine.network(4.0, power=1 / 3), machine.network(0.4)
     result = measure([network], reference, 0.4, QUICK, machine.clock)
     found = summary(result, 0)
     assert found["median_ms"] == pytest.approx(4.0, rel=0.01)
