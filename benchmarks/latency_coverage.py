@@ -6,10 +6,11 @@
 Twenty networks (of the space `lightweight`, the zoo and timm; 0.3 to 150 ms) are measured in fresh
 processes, spread over some hours: as the machine is, and with ``--busy`` beside a neighbour that
 multiplies matrices on every core. Every measurement is one line of the table; the script may be
-interrupted and run again. Printed for each condition, over all ordered pairs of sittings of one
-network: the share of intervals that hold the other sitting's estimate, with a bootstrap interval
-over networks; their width; the share of each verdict. For the busy ones also the share that holds
-the idle median, and the bias against it, network by network.
+interrupted and run again. Printed for each condition: the share of intervals that hold the estimate
+of a later sitting of the same network (of that sitting alone), with a bootstrap interval over
+networks; the same sitting by sitting, as the machine's history grows; their width; the share of
+each verdict; how far sittings lie apart. For the busy ones also the share that holds idle sittings,
+and the bias against the idle median, network by network.
 """
 
 import argparse
@@ -94,19 +95,26 @@ def shares(of: Sittings, others: Sittings, *, same: bool) -> dict[str, list[bool
     """Return by network whether each interval holds each other sitting's estimate."""
     return {
         name: [
-            held(one, other.median_ms)
+            held(one, own(other))
             for i, one in enumerate(results)
             for j, other in enumerate(others[name])
-            if not same or i != j
+            if not same or j > i
         ]
         for name, results in of.items()
     }
+
+
+def own(result: LatencyResult) -> float:
+    """Return the estimate of one sitting, without those before it."""
+    return result.median_ms if result.own_ms is None else result.own_ms
 
 
 def share_text(found: dict[str, list[bool]]) -> str:
     """Return the share that holds, with its 95 % bootstrap interval over networks."""
     rng = np.random.default_rng(0)
     by_network = [np.array(each) for each in found.values() if each]
+    if not by_network:
+        return "of none"
     total = np.concatenate(by_network)
     draws = [
         np.concatenate([by_network[i] for i in rng.integers(len(by_network), size=len(by_network))])
@@ -114,6 +122,21 @@ def share_text(found: dict[str, list[bool]]) -> str:
     ]
     low, high = np.quantile([draw.mean() for draw in draws], [0.025, 0.975])
     return f"{total.mean():.1%} [{low:.1%}, {high:.1%}] of {len(total)}"
+
+
+def by_sitting(found: Sittings) -> str:
+    """Return for each sitting the share of its intervals that hold a later one, and their width."""
+    texts = []
+    for at in range(max(map(len, found.values())) - 1):
+        several = [each for each in found.values() if len(each) > at + 1]
+        holds = [held(each[at], own(later)) for each in several for later in each[at + 1 :]]
+        halves = [
+            (each[at].interval_ms[1] - each[at].interval_ms[0]) / (2 * each[at].median_ms)
+            for each in several
+            if each[at].interval_ms
+        ]
+        texts.append(f"{np.mean(holds):.0%} ({100 * median(halves):.0f} %)")
+    return ", ".join(texts)
 
 
 def report(table: Path) -> None:
@@ -129,24 +152,26 @@ def report(table: Path) -> None:
             if each.interval_ms
         ]
         spread = [
-            float(np.std(np.log([each.median_ms for each in several]), ddof=1))
+            float(np.std(np.log([own(each) for each in several]), ddof=1))
             for several in found.values()
             if len(several) > 1
         ]
         verdicts = Counter(each.verdict for each in results)
         print(f"\n{condition}: {len(found)} networks, {len(results)} measurements")
-        print(f"  intervals hold another sitting: {share_text(shares(found, found, same=True))}")
+        print(f"  intervals hold a later sitting: {share_text(shares(found, found, same=True))}")
+        print(f"  by the number of the sitting: {by_sitting(found)}")
         print(f"  half width: median {median(widths):.1f} %, largest {max(widths):.1f} %")
-        print(f"  spread between sittings: median {median(spread):.1%}, most {max(spread):.1%}")
+        if spread:
+            print(f"  spread between sittings: median {median(spread):.1%}, most {max(spread):.1%}")
         print("  " + ", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common()))
     if not idle or not busy:
         return
     print(f"\nbusy intervals hold an idle sitting: {share_text(shares(busy, idle, same=False))}")
     print(f"{'network':32}    idle ms    busy ms     bias")
     biases = []
-    for name in sorted(idle, key=lambda name: median(each.median_ms for each in idle[name])):
-        quiet = median(each.median_ms for each in idle[name])
-        loaded = median(each.median_ms for each in busy[name]) if busy[name] else float("nan")
+    for name in sorted(idle, key=lambda name: median(map(own, idle[name]))):
+        quiet = median(map(own, idle[name]))
+        loaded = median(map(own, busy[name])) if busy[name] else float("nan")
         biases.append(loaded / quiet - 1)
         print(f"{name:32} {quiet:10.3f} {loaded:10.3f}   {biases[-1]:+6.1%}")
     print(f"bias: median {median(biases):+.1%}, {min(biases):+.1%} to {max(biases):+.1%}")
