@@ -20,7 +20,7 @@ from archsearch.run.latency.first_measurement import (
 )
 from archsearch.run.latency.inference_memory import inference_bytes
 from archsearch.run.latency.latency_regression import LatencyRegression
-from archsearch.run.latency.run_table import ENOUGH_KNOWN
+from archsearch.run.latency.table_audit import TableAudit
 from archsearch.run.network_values import evaluation_of, record_of
 from archsearch.run.status import Listener
 from archsearch.search.engine import Engine
@@ -38,11 +38,6 @@ _FASTEST_MOST = 32
 _FASTEST_S = 120.0
 #: guesses that need a count of multiply-adds each
 _COUNTED_POOL = 60
-#: of the latency table's refusals, the first ones are measured nonetheless, and one each time their
-#: number has doubled
-_FIRST_AUDIT = 8
-#: a measurement below this share of its prediction's lower end disproves the table
-_FAR_BELOW = 0.8
 #: candidates in a row that were predicted over budget, proposed for lack of others, and measured
 #: over budget
 _MAX_UNLIKELY = 16
@@ -93,17 +88,14 @@ class NetworkScreening:
         self._limits = config.limits
         self._sized = {*self._limits, *config.directions}
         self.ended = ""
-        self._refused = 0
-        self._next_audit = _FIRST_AUDIT
-        self._audited: set[str] = set()
-        self._trusts_table = True
+        self._audit = TableAudit(listener.line)
         self._unlikely = 0
 
     @property
     def remark(self) -> str:
         """How many candidates were refused by prediction alone."""
-        refused = f" ({self._refused} were refused unmeasured, by prediction)"
-        return refused if self._refused else ""
+        refused = f" ({self._audit.refused} were refused unmeasured, by prediction)"
+        return refused if self._audit.refused else ""
 
     def screen(self, proposed: Evaluation) -> Evaluation:
         """Count a new proposal and predict its latency; refuse one that is surely over a budget."""
@@ -136,7 +128,7 @@ class NetworkScreening:
 
     def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
         """Tell whether a batch holds as many as are likely to leave ``wanted`` feasible ones."""
-        if batch and batch[-1].digest in self._audited:
+        if batch and self._audit.is_audited(batch[-1].digest):
             return True  # its result decides on the others
         return len(batch) >= math.ceil(wanted / max(0.25, feasible_share))
 
@@ -193,7 +185,9 @@ class NetworkScreening:
             if limit is not None and look.rejected:
                 self._listener.line(remark_on(candidate.number, look, limit))
         if name == FIRST_TARGET:
-            self._check_table(candidate, limit)
+            self._audit.check(
+                candidate.number, candidate.digest, record.predicted, record.latency, limit
+            )
         return found
 
     def _refuse(self, candidate: Evaluation, reason: str) -> Evaluation:
@@ -218,24 +212,6 @@ class NetworkScreening:
                 f"{self._unlikely} nearest to it: the search ends here"
             )
 
-    def _check_table(self, candidate: Evaluation, limit: float | None) -> None:
-        """Stop refusing by prediction when one of the refused was far from its prediction."""
-        record = record_of(candidate)
-        expected, latency = record.predicted, record.latency
-        if candidate.digest not in self._audited or expected is None or latency is None:
-            return
-        low, high = expected.interval_ms
-        if latency.is_guess:
-            return
-        is_within = limit is not None and latency.median_ms <= limit
-        if not (self._trusts_table and (is_within or latency.median_ms < _FAR_BELOW * low)):
-            return
-        self._trusts_table = False
-        self._listener.line(
-            f"trial {candidate.number} was expected to take {low:.3g} to {high:.3g} ms, and takes "
-            f"{latency.median_ms:.3g}: from here on every candidate is measured"
-        )
-
     def _expected_within_budget(self, candidate: Evaluation) -> Evaluation:
         """Predict the latency; refuse a candidate that is surely over the budget.
 
@@ -246,15 +222,9 @@ class NetworkScreening:
         expected = self._measurer.predict(record.arch)
         record = record.model_copy(update={"predicted": expected})
         candidate = evaluation_of(record, self._config, candidate)
-        if expected is None or limit is None or expected.interval_ms[0] <= limit:
+        if expected is None or limit is None:
             return candidate
-        if expected.known_share < ENOUGH_KNOWN or not self._trusts_table:
-            return candidate
-        self._refused += 1
-        if self._refused >= self._next_audit:
-            self._next_audit *= 2
-            self._refused -= 1
-            self._audited.add(candidate.digest)
+        if not self._audit.refuses(candidate.digest, expected, limit):
             return candidate
         low, high = expected.interval_ms
         return self._refuse(

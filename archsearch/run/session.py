@@ -30,6 +30,7 @@ from archsearch.run.final.final_front import add_notes, confirm_and_keep, keep_f
 from archsearch.run.final.front_evaluation import break_down, evaluate_front
 from archsearch.run.final.front_seeds import train_front_again
 from archsearch.run.final.latency_confirmation import measure_to_publish
+from archsearch.run.latency.front_visits import FrontVisits
 from archsearch.run.latency.further_targets import open_further
 from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.latency.measurement import LatencyMeasurer
@@ -142,6 +143,17 @@ def _session(
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
         resting = OtherMachine() if config.latency.elsewhere else quiet
         measurer = LatencyMeasurer(probe, resting, config.latency, table, listener.line)
+        measurers = (measurer, *further.values())
+        records = store.records()
+        for each in measurers:
+            each.visits = FrontVisits(config.aims, records)
+
+        def recorded(record: TrialRecord) -> None:
+            on_record(record)
+            for each in measurers:
+                if each.visits is not None:
+                    each.visits.add(record)
+
         try:
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
@@ -176,7 +188,7 @@ def _session(
                     folder,
                     listener,
                     before_s,
-                    on_record,
+                    recorded,
                 )
                 screening = NetworkScreening(
                     config, prepared.space, measurer, guess, listener, further
@@ -219,7 +231,7 @@ def _session(
             )
         finally:
             wall_s = before_s + time.perf_counter() - began
-            _add_times(store, driver, rest_s, (measurer, *further.values()), wall_s)
+            _add_times(store, driver, rest_s, measurers, wall_s)
         patience_s = _PATIENCE * (before_s + time.perf_counter() - began)
         _run_baselines(prepared, store, measurer, driver, listener, patience_s)
         driver.close()

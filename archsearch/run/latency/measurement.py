@@ -28,6 +28,7 @@ from archsearch.cost import (
 from archsearch.cost.measured_network import Target
 from archsearch.errors import ProbeError, RunError, TrialError
 from archsearch.record import LatencyPrediction, LatencyResult
+from archsearch.run.latency.front_visits import FrontVisits
 from archsearch.run.latency.joint_measurement import JointMeasurement
 from archsearch.run.latency.latency_target import LatencyTarget
 
@@ -65,6 +66,10 @@ class LatencyMeasurer:
         target: where and how latency is measured.
         table: predicts, and learns from every measurement; None does without.
         say: prints a line.
+
+    Attributes:
+        time: spent so far.
+        visits: chooses networks that are measured again in the pauses for new ones; None for none.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class LatencyMeasurer:
         self._say = say
         self._ended_probes = 0
         self.time = MeasuringTime()
+        self.visits: FrontVisits | None = None
 
     def counts(self, arch: Arch) -> ArchCounts:
         """Return parameters and multiply-adds, exactly."""
@@ -144,11 +150,24 @@ class LatencyMeasurer:
                 result = self._measure_one(arch, protocol)
                 results.append(result if is_quiet else _not_steady(result))
                 activity.done += 1
+            self._visit(archs, protocol)
         if self._table is not None:
             for arch, result in zip(archs, results, strict=True):
                 if isinstance(result, LatencyResult):
                     self._table.observe(arch, result)
         return results
+
+    def _visit(self, archs: Sequence[Arch], protocol: LatencyProtocol) -> None:
+        """Measure some networks again; the history of this machine takes note of it."""
+        if self.visits is None:
+            return
+        for arch in archs:
+            self.visits.seen(arch)
+        began = time.perf_counter()
+        for arch in self.visits.due():
+            self._measure_one(arch, protocol)
+            self.visits.seen(arch)
+        self.visits.spent(time.perf_counter() - began)
 
     def confirm(self, archs: Sequence[Target]) -> JointMeasurement:
         """Measure ``archs`` for publication, by turns, so that a disturbance hits all alike.

@@ -9,6 +9,7 @@ from archsearch.arch import Arch
 from archsearch.errors import BudgetUnreachableError
 from archsearch.record import LatencyPrediction, LatencyResult
 from archsearch.run import screening
+from archsearch.run.latency import table_audit
 from archsearch.run.latency.run_table import ENOUGH_KNOWN
 from tests.run.conftest import Bench, FakeMeasurer, Recorder, latency_of, result
 
@@ -50,7 +51,7 @@ def test_a_table_that_is_wrong_is_found_out(bench: Bench, sampler: str) -> None:
     said = [line for line in bench.listener.lines if "from here on every candidate is" in line]
     assert len(said) == 1
     refused = [record for record in records if record.latency is None]
-    assert len(refused) < 4 * screening._FIRST_AUDIT
+    assert len(refused) < 4 * table_audit._FIRST_AUDIT
 
 
 def test_a_table_that_is_right_goes_on_refusing(bench: Bench) -> None:
