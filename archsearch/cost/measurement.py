@@ -28,8 +28,8 @@ _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
 #: a block during which the reference changed by more says little
 _MAX_CHANGE = 0.1
-#: a reference slower than this many times was descheduled for most of its block;
-#: the network beside it was not, and dividing would make nonsense of it
+#: a reference slower than this many times was descheduled for most of its block; the network
+#: was not, so its time must not be divided by this slowdown
 _MAX_SLOWDOWN = 3.0
 #: half widths of the interval, over the latency, up to which a result is steady, or no guess
 _STEADY_SHARE = 0.1
