@@ -81,7 +81,12 @@ def _count_canonical(arch: Arch) -> ArchCounts:
 
 
 def count_params(model: nn.Module, trainable_only: bool = False) -> int:
-    """Return the number of parameters; a shared one counts once."""
+    """Return the number of parameters; a shared one counts once.
+
+    Args:
+        model: any module.
+        trainable_only: leave out parameters that need no gradient.
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
 
 

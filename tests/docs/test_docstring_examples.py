@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the public names run, and print what they say."""
+"""The examples in docstrings of public names run, and print what they say."""
 
 import doctest
 from pathlib import Path
@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 
 import archsearch
+from archsearch import zoo
+from archsearch.export import fuse
+from archsearch.search import search
 
 #: measure, train or search
 LONG = {"Probe", "Trainer", "run_search"}
-NAMES = sorted({*archsearch.__all__, "search"})
+THINGS = {name: getattr(archsearch, name) for name in archsearch.__all__}
+THINGS |= {"search": search, "zoo.arch": zoo.arch, "fuse": fuse}
 
 
 def examples() -> list:
     found = []
-    for name in NAMES:
-        thing = getattr(archsearch, name)
-        if name == "search":
-            thing = thing.search
+    for name, thing in THINGS.items():
         test = doctest.DocTestParser().get_doctest(thing.__doc__ or "", {}, name, None, 0)
         if test.examples:
             marks = [pytest.mark.slow] if name in LONG else []
