@@ -149,7 +149,7 @@ class LatencyResult(Spec):
         return self.interval_ms[1] if self.interval_ms is not None else None
 
     def bound_ms(self, confidence: float) -> float:
-        """Return the quantile ``confidence`` of another measurement, as far as the interval is right.
+        """Return the quantile of another measurement at ``confidence``, computed from the interval.
 
         At 0.5 that is the estimate, at 0.975 the upper end of the interval; between them the
         logarithm is taken to be normal. Infinite where the spread is unknown, above 0.5.

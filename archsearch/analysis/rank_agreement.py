@@ -74,7 +74,8 @@ def rank_correlation(
         late: a later epoch.
 
     Returns:
-        Kendall's tau with its interval; None with fewer than five such trials, or when all of them are equal at one epoch.
+        Kendall's tau with its interval; None with fewer than five such trials, or when all of
+        them are equal at one epoch.
     """
     pairs = []
     for trial in trials:
