@@ -63,7 +63,19 @@ class ArchsearchError(Exception):
 
 
 class InputError(ArchsearchError, ValueError):
-    """The input is wrong; ``problems`` lists everything found, not only the first."""
+    """The input is wrong.
+
+    Attributes:
+        problems: everything that was found, not only the first.
+
+    Examples:
+        >>> from archsearch import InputError, load_space
+        >>> try:
+        ...     load_space("tinny")
+        ... except InputError as error:
+        ...     print(error.problems[0].remedy)
+        did you mean 'tiny'?
+    """
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)

@@ -35,7 +35,12 @@ class RankCorrelation(NamedTuple):
 
 
 def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
-    """Return Kendall's tau-b of two equally long sequences; NaN when either is constant."""
+    """Return Kendall's tau-b, -1 to 1; NaN when ``x`` or ``y`` is constant.
+
+    Args:
+        x: (N,) values.
+        y: (N,) values of the same items.
+    """
     from scipy.stats import kendalltau  # takes half a second
 
     return float(kendalltau(np.asarray(x), np.asarray(y), variant="b").statistic)
@@ -63,8 +68,14 @@ def rank_correlation(
 ) -> RankCorrelation | None:
     """Correlate validation accuracy after two epochs, over the trials that reached both.
 
+    Args:
+        trials: with their learning curves.
+        early: an epoch, counted from 1.
+        late: a later epoch.
+
     Returns:
-        None with fewer than five such trials, or when all of them are equal at one epoch.
+        Kendall's tau with its interval; None with fewer than five such trials, or when all of
+        them are equal at one epoch.
     """
     pairs = []
     for trial in trials:

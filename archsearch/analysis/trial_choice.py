@@ -41,6 +41,10 @@ def _front_words(run: RunRecord) -> str:
 def choose(run: RunRecord, which: str | int) -> TrialRecord:
     """Return the trial that ``which`` names: ``best`` or ``knee`` of the front, or a number.
 
+    Args:
+        run: the run, from `archsearch.load_run`.
+        which: ``best``, ``knee``, or the number of a trial.
+
     Raises:
         InputError: the run has no such trial, or its front is empty.
     """

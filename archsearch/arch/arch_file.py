@@ -20,6 +20,10 @@ Model = TypeVar("Model", bound=BaseModel)
 def load_arch(path: str | Path) -> Arch:
     """Read an architecture from a YAML file.
 
+    Args:
+        path: of the file. Files of blocks that it names are looked for beside it, then in the
+            current folder.
+
     Raises:
         InputError: with every problem of the file.
     """

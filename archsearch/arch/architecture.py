@@ -127,7 +127,10 @@ class Stage(Spec):
 
 
 class Arch(Spec):
-    """A whole network: zoo model, sampled candidate, ablation variant or exported winner.
+    """A whole network as an immutable value: zoo model, sampled candidate or ablation variant.
+
+    `load_arch` reads one from YAML, ``archsearch.zoo.arch`` returns one of the papers,
+    `SearchSpace.arch` a sampled one; `build_model` makes the network.
 
     Attributes:
         image_size: side of the square input in pixels.

@@ -10,7 +10,13 @@ from archsearch.yaml_source import dotted
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that two architectures do not share; None where a side has none."""
+    """One value that two architectures do not share.
+
+    Attributes:
+        key: dotted path of the value.
+        left: value of the first architecture; None where it has none.
+        right: value of the second; None where it has none.
+    """
 
     key: str
     left: Any
@@ -21,7 +27,21 @@ class Difference:
 
 
 def diff(left: Arch, right: Arch) -> tuple[Difference, ...]:
-    """Return the differing values of two architectures in canonical form, in file order."""
+    """Return the differing values of two architectures in canonical form, in file order.
+
+    Args:
+        left: one architecture.
+        right: the other.
+
+    Returns:
+        one `Difference` for each value that differs; empty for equal networks.
+
+    Examples:
+        >>> from archsearch import diff, zoo
+        >>> for each in diff(zoo.arch("localvit_tiny"), zoo.arch("localvit_tiny_se4")):
+        ...     print(each)
+        stages.0.blocks.0.ffn.gate.reduction: 192 -> 4
+    """
     a = leaves(left.canonical().model_dump(mode="json"))
     b = leaves(right.canonical().model_dump(mode="json"))
     keys = dict.fromkeys([*a, *b])

@@ -38,14 +38,37 @@ class MacCount:
 
 @dataclass(frozen=True)
 class ArchCounts:
-    """Parameters of an architecture, and multiply-adds of one image."""
+    """Counts of an architecture.
+
+    Attributes:
+        params: number of parameters.
+        macs: multiply-adds of one image.
+    """
 
     params: int
     macs: int
 
 
 def count_arch(arch: Arch) -> ArchCounts:
-    """Count an architecture; equal architectures are built and counted once."""
+    """Count parameters and multiply-adds of an architecture.
+
+    Equal architectures are built and counted once.
+
+    Args:
+        arch: the architecture; its canonical form is counted.
+
+    Returns:
+        ``params``, the number of parameters, and ``macs``, the multiply-adds of one image.
+
+    Raises:
+        InputError: the architecture breaks a rule.
+
+    Examples:
+        >>> from archsearch import count_arch, zoo
+        >>> counts = count_arch(zoo.arch("lightvit_tiny"))
+        >>> print(f"{counts.params / 1e6:.2f} M parameters, {counts.macs / 1e6:.0f} M MACs")
+        9.38 M parameters, 764 M MACs
+    """
     return _count_canonical(arch.canonical())
 
 
@@ -58,7 +81,12 @@ def _count_canonical(arch: Arch) -> ArchCounts:
 
 
 def count_params(model: nn.Module, trainable_only: bool = False) -> int:
-    """Return the number of parameters; a shared one counts once."""
+    """Return the number of parameters; a shared one counts once.
+
+    Args:
+        model: any module.
+        trainable_only: leave out parameters that need no gradient.
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
 
 

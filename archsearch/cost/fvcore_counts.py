@@ -22,7 +22,12 @@ PRODUCTS = frozenset(
 
 
 def count_macs_fvcore(model: nn.Module, input_shape: Sequence[int]) -> int:
-    """Count one inference by fvcore; see `count_by_fvcore`."""
+    """Return the multiply-adds of one inference as fvcore counts them; see `count_by_fvcore`.
+
+    Args:
+        model: any module.
+        input_shape: ``(B, C, H, W)``.
+    """
     return sum(count_by_fvcore(model, input_shape).values())
 
 

@@ -26,8 +26,8 @@ _LEAD_MS = 4.0
 _CALIBRATION_BLOCKS = 12
 #: a block during which the reference changed by more says little
 _MAX_CHANGE = 0.1
-#: a reference slower than this many times was descheduled for most of its block;
-#: the network beside it was not, and dividing would make nonsense of it
+#: a reference slower than this many times was descheduled for most of its block; the network
+#: was not, so its time must not be divided by this slowdown
 _MAX_SLOWDOWN = 3.0
 _NORMAL_95 = 1.96
 #: of the logarithm of the reference's slowdown that is taken off that of a network's latency.

@@ -31,7 +31,7 @@ _PER_SHARE_LOST = 0.14
 _CONFIDENCE = 0.95
 #: repeated measurements that the constants above count as
 _PRIOR_FREEDOM = 4.0
-#: largest square that one sitting adds: a day on which all was different must not count for a month
+#: largest square that one sitting adds, so that one outlier does not widen intervals for a month
 _MOST_OF_ONE = 25.0
 #: sittings nearer to each other see the same machine, in one process or several
 _APART_S = 300.0
@@ -72,7 +72,7 @@ class MachineSpread:
     freedom: float = _PRIOR_FREEDOM
 
     def interval(self, ms: float, spread: float) -> tuple[float, float]:
-        """Return the interval that is to hold another sitting's estimate in 95 % of cases.
+        """Return the interval for another sitting's estimate; it aims at a coverage of 95 %.
 
         Args:
             ms: this sitting's estimate.

@@ -45,6 +45,13 @@ def activation_memory(model: nn.Module, input_shape: Sequence[int]) -> Activatio
 
     Operators run on fake tensors, which have a shape and no data: a batch of 1,000 costs as
     little time as a batch of one.
+
+    Args:
+        model: a module whose shapes do not depend on the values of tensors.
+        input_shape: ``(B, C, H, W)``.
+
+    Returns:
+        bytes of an inference and of a training step.
     """
     training = {module: module.training for module in model.modules()}
     mode = FakeTensorMode(allow_non_fake_inputs=True)

@@ -57,6 +57,13 @@ class Probe:
 
     Raises:
         InputError: there is no such device, or ``threads`` is not positive.
+
+    Examples:
+        >>> from archsearch import Probe, zoo
+        >>> with Probe() as probe:
+        ...     result = probe.measure(zoo.arch("lightvit_tiny", image_size=64))
+        >>> result.median_ms > 0
+        True
     """
 
     def __init__(self, device: str = "cpu", threads: int = 1, hang_s: float | None = None) -> None:
@@ -160,6 +167,10 @@ class Probe:
             protocol: how; its device and threads, where given, win over the probe's.
             input_shape: ``(C, H, W)``; None takes the network's own.
 
+        Returns:
+            latency in milliseconds of one inference of ``protocol.batch_size`` images, with its
+            interval and verdict.
+
         Raises:
             InputError: the target or the protocol is wrong.
             TrialError: this network cannot be built or run.
@@ -207,6 +218,15 @@ class Probe:
             targets: at least one.
             protocol: how.
             input_shapes: ``(C, H, W)`` of each; None takes the networks' own.
+
+        Returns:
+            a `LatencyResult` for each network, in the order of ``targets``; ``ratio`` of it gives
+            ratios of latencies.
+
+        Raises:
+            InputError: a target or the protocol is wrong, or there is no target.
+            TrialError: a network cannot be built or run.
+            ProbeError: the process died or hangs.
         """
         if not targets:
             raise InputError(Problem("", "there must be a network to measure"))

@@ -25,8 +25,19 @@ def build_model(arch: Arch, *, drop_path: float = 0.0, seed: int | None = None) 
         seed: seeds the initial weights, and leaves torch's random state as it was; None draws
             them from torch's random state.
 
+    Returns:
+        a module in training mode: ``(B, in_channels, H, W) -> (B, num_classes)``, logits, with
+        H = W = ``arch.image_size``.
+
     Raises:
         InputError: the architecture breaks a rule, or ``drop_path`` is not in [0, 1).
+
+    Examples:
+        >>> import torch
+        >>> from archsearch import build_model, zoo
+        >>> model = build_model(zoo.arch("edgevit_xxs", image_size=64, num_classes=10), seed=0)
+        >>> model(torch.zeros(2, 3, 64, 64)).shape
+        torch.Size([2, 10])
     """
     problems = [
         Problem(dotted(broken.path), broken.rule, broken.value, broken.remedy)

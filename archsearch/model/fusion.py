@@ -25,6 +25,15 @@ def fuse(model: Module) -> Module:
 
     Args:
         model: an archsearch network, or any module made of its blocks; it stays as it is.
+
+    Examples:
+        >>> import torch
+        >>> from archsearch import build_model, zoo
+        >>> from archsearch.export import fuse
+        >>> model = build_model(zoo.arch("edgevit_xxs", image_size=64)).eval()
+        >>> images = torch.randn(1, 3, 64, 64)
+        >>> torch.allclose(fuse(model)(images), model(images), atol=1e-4)
+        True
     """
     fused = copy.deepcopy(model).eval().requires_grad_(False)
     for module in list(fused.modules()):

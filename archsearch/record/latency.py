@@ -23,9 +23,9 @@ class LatencyResult(Spec):
         sittings: measurements behind the estimate.
         p10_ms: 10th percentile of single inferences.
         p90_ms: 90th percentile of single inferences.
-        interval_ms: made to hold the estimate of an independent measurement of the same network,
-            in another process at another hour, in 95 % of cases (``docs/latency.md`` says what was
-            counted). None where the blocks were too few to know their spread.
+        interval_ms: predicts the estimate of an independent measurement of the same network, in
+            another process at another time. It aims at a coverage of 95 %; ``docs/latency.md`` has
+            the coverage that was counted. None with fewer than 6 blocks.
         num_inferences: timed inferences behind it.
         num_warmup: inferences before the clock started.
         batch_size: images per inference.
@@ -108,7 +108,7 @@ class LatencyResult(Spec):
         return self.interval_ms[1] if self.interval_ms is not None else None
 
     def bound_ms(self, confidence: float) -> float:
-        """Return what another measurement stays below with a probability of ``confidence``.
+        """Return the quantile of another measurement at ``confidence``, computed from the interval.
 
         At 0.5 that is the estimate, at 0.975 the upper end of the interval; between them the
         logarithm is taken to be normal. Infinite where the spread is unknown, above 0.5.
@@ -169,8 +169,8 @@ class LatencyRatio(Spec):
 
     Attributes:
         value: by paired blocks.
-        interval: made to hold the ratio that another measurement finds; None where the
-            blocks were too few to know it.
+        interval: predicts the ratio of another comparison, and aims at a coverage of 95 %
+            (``docs/latency.md``). None with fewer than 6 rounds.
     """
 
     value: float

@@ -34,6 +34,14 @@ def load_run(run: str | Path | RunFolder, runs_dir: str | Path = "runs") -> RunR
 
     Raises:
         InputError: there is no such run, or its study cannot be read.
+
+    Examples:
+        Of a run in ``runs/tiny-digits-50ms``:
+
+            run = archsearch.load_run("tiny-digits-50ms")
+            frame = run.frame()  # pandas, one row a trial
+            best = archsearch.analysis.choose(run, "best")
+            model = archsearch.build_model(best.arch)
     """
     folder = run if isinstance(run, RunFolder) else find_run(run, runs_dir)
     config = folder.read_config()

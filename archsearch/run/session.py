@@ -61,10 +61,27 @@ def run_search(
 ) -> RunRecord:
     """Run or resume a search; return the run with its confirmed front.
 
+    Args:
+        config: what is searched, and how.
+        place: where the run is kept; None for its default name in the folder ``runs``.
+        listener: receives progress; None for none.
+
     Raises:
         InputError: the input is wrong; nothing was written.
         BudgetUnreachableError: no architecture of the space meets the latency budget.
         RunError: the run could not go on; what it has is kept, and it can be resumed.
+
+    Examples:
+        >>> from archsearch import SearchConfig, run_search
+        >>> from archsearch.run import Budgets, Execution
+        >>> config = SearchConfig(
+        ...     space="tiny",
+        ...     budgets=Budgets(latency_ms=50),
+        ...     execution=Execution(trials=2, executor="inline", front_seeds=0, calibration_s=0),
+        ... )
+        >>> run = run_search(config)  # in runs/tiny-digits-50ms
+        >>> run.name, len(run.trials)
+        ('tiny-digits-50ms', 2)
     """
     listener = listener or SilentListener()
     prepared = prepare(config, place or Place())

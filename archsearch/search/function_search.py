@@ -106,10 +106,27 @@ def search(
         name: of the study.
         listener: called with each trial when its result is recorded.
 
+    Returns:
+        all trials, with their front over the objectives, the best one and the Optuna study.
+
     Raises:
         InputError: the arguments do not fit together, or the evaluator does not return what it
             should.
         RunError: the first evaluations all failed.
+
+    Examples:
+        >>> import archsearch
+        >>> space = archsearch.flat_space({"kernel": [3, 5, 7], "depth": {"int": [1, 6]}})
+        >>> result = archsearch.search(
+        ...     space,
+        ...     lambda params: {"error": 1 / (params["depth"] * params["kernel"])},
+        ...     objectives={"error": "min", "cost": "min"},
+        ...     known={"cost": lambda params: params["depth"] * params["kernel"] ** 2},
+        ...     constraints={"cost": 50},
+        ...     trials=10,
+        ... )
+        >>> all(point.values["cost"] <= 50 for point in result.front)
+        True
     """
     check_arguments(
         objectives=objectives,

@@ -34,6 +34,16 @@ class SearchSpace:
         parameters: every parameter by name, conditional ones included, in the file's order.
         rules: what an architecture must fulfil beyond being one.
         is_flat: the configurations are plain parameters, not architectures.
+
+    Examples:
+        >>> import numpy as np
+        >>> from archsearch import load_space, summary
+        >>> space = load_space("tiny")
+        >>> space.count()
+        36
+        >>> params = space.sample(np.random.default_rng(0))
+        >>> space.contains(space.arch(params))
+        True
     """
 
     def __init__(

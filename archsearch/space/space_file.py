@@ -42,6 +42,13 @@ def load_space(path_or_name: str | Path, overrides: Mapping[str, Any] | None = N
 
     Raises:
         InputError: with every problem of the file and of the overrides.
+
+    Examples:
+        >>> from archsearch import load_space
+        >>> load_space("tiny").count()
+        36
+        >>> load_space("tiny", {"stages.1.depth": 1}).count()
+        18
     """
     path = find_yaml(path_or_name, "spaces")
     source = load_yaml(path)
@@ -70,6 +77,11 @@ def flat_space(
 
     Raises:
         InputError: with every problem.
+
+    Examples:
+        >>> from archsearch import flat_space
+        >>> flat_space({"kernel": [3, 5, 7], "depth": {"int": [1, 6]}}).count()
+        18
     """
     data = {
         key: dict(domain) if isinstance(domain, Mapping) else {"choice": list(domain)}

@@ -50,7 +50,7 @@ class Recipe(Spec):
         epochs: passes over the training images.
         batch_size: images a step; batches of an epoch differ by one image at most.
         optimizer: a name that timm knows.
-        learning_rate: highest of the schedule.
+        learning_rate: highest of the schedule, for steps of ``batch_size`` images.
         schedule: what follows the warm-up: ``cosine`` or ``linear`` towards
             ``final_learning_rate``, or ``constant``.
         warmup_epochs: epochs of linear increase, may be a fraction.

@@ -58,6 +58,16 @@ class Trainer:
 
     Raises:
         InputError: architecture, data, recipe and device do not belong together.
+
+    Examples:
+        >>> from archsearch import Recipe, Trainer, load_data, zoo
+        >>> data = load_data("digits", image_size=32, limit=200)
+        >>> arch = zoo.arch("edgevit_xxs", image_size=32, in_channels=1, num_classes=10)
+        >>> trainer = Trainer(arch, data, Recipe(epochs=1, warmup_epochs=0, precision="float32"))
+        >>> while not trainer.done:
+        ...     metrics = trainer.run()
+        >>> 0 <= metrics.accuracy <= 1
+        True
     """
 
     def __init__(

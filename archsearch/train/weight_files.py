@@ -31,6 +31,10 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Read weights into ``model``.
 
+    Args:
+        model: gets the weights, in place.
+        path: safetensors file, as `save_weights` writes it.
+
     Raises:
         RuntimeError: names or shapes do not match the model's.
     """

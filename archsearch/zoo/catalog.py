@@ -19,8 +19,18 @@ def names() -> list[str]:
 def arch(name: str, **overrides: Any) -> Arch:
     """Return the architecture of a model, with values changed as in `with_overrides`.
 
+    Args:
+        name: of the model, such as ``lightvit_tiny``.
+        overrides: name of a field to its value, such as ``window_size=7`` or
+            ``gate__reduction=4``.
+
     Raises:
         InputError: there is no such model, or the changed architecture breaks a rule.
+
+    Examples:
+        >>> from archsearch import zoo
+        >>> zoo.arch("edgevit_xxs", image_size=64, num_classes=10).num_classes
+        10
     """
     known = names()
     if name not in known:

@@ -22,6 +22,10 @@ def resize(network: Network, image_size: int) -> Network:
     attention whose window was the whole map has no parameters to exchange between windows: its
     window stays the whole map.
 
+    Args:
+        network: stays as it is.
+        image_size: side of the images in pixels.
+
     Raises:
         InputError: ``image_size`` is smaller than one token of the last stage.
     """
