@@ -24,13 +24,13 @@ from archsearch.files import write_json
 from archsearch.resources import cache_dir
 
 #: standard deviations, of the logarithm: of a sitting on a machine that does nothing else, ...
-_QUIET = 0.05
+_QUIET = 0.035
 #: ... per logarithm of the reference's slowdown, and per share of the time spent off the processor
-_PER_SLOWDOWN = 0.06
+_PER_SLOWDOWN = 0.2
 _PER_SHARE_LOST = 0.14
 _CONFIDENCE = 0.95
 #: repeated measurements that the constants above count as
-_PRIOR_FREEDOM = 4.0
+_PRIOR_FREEDOM = 8.0
 #: largest square that one sitting adds, so that one outlier does not widen intervals for a month
 _MOST_OF_ONE = 25.0
 #: sittings nearer to each other see the same machine, in one process or several

@@ -95,7 +95,7 @@ def test_a_pause_for_new_candidates_visits_the_front() -> None:
     new = trained(3).arch
     assert len(measurer.measure([new])) == 1
     assert probe.measured[0] == new.digest
-    assert set(probe.measured[1:]) == {trained(0).arch.digest, trained(1).digest}
+    assert set(probe.measured[1:]) == {trained(0).arch.digest, trained(1).arch.digest}
     # no second time within minutes
     measurer.measure([new])
     assert len(probe.measured) == 4
