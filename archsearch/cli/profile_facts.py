@@ -31,6 +31,14 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
                 f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
             )
         )
+        if known.sittings > 1:
+            facts.append(
+                (
+                    "joined from",
+                    f"{known.sittings} measurements of the last day; this one alone gave "
+                    f"{known.own_ms:.3f} ms",
+                )
+            )
         facts.append(
             (
                 "protocol",
