@@ -34,7 +34,7 @@ class Ground(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A number with its interval: 95 % over images, and over the clocks of these sessions.
+    """A number with its interval: 95 % over images, and over the intervals of latencies.
 
     None where the number of images is not known.
     """

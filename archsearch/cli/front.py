@@ -40,7 +40,7 @@ def command(
         bool,
         typer.Option(
             "--all",
-            help="With --measure: also those that are confirmed, or left the front by it.",
+            help="With --measure: also those that are confirmed, or left the front when they were.",
         ),
     ] = False,
     address: Annotated[

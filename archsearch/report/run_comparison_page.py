@@ -103,7 +103,7 @@ def _runs_table(info: ComparisonInfo, number: int) -> str:
     notes = (
         f"Hypervolume: share of the area between guessing ({percent_text(corner.accuracy)} %) at "
         f"{corner.latency_ms:.3g} ms and a perfect answer in no time; its interval is over "
-        "images (95 %) and the clocks of these sessions, not over training again.",
+        "images (95 %) and the intervals of the latencies, not over training again.",
         scale_note(group),
     )
     return _panel(panel_of(f"runs-{number}", tabulate("The runs", RUN_COLUMNS, rows, notes)))

@@ -125,8 +125,8 @@ class SearchConfig(Spec):
         Field(ge=EVEN_CHANCE, le=0.99),
         Option(
             "--budget-confidence",
-            "Probability with which a latency budget is to be kept: 0.5 holds the best estimate "
-            "against it, 0.95 what another measurement stays below in 95 of 100 cases.",
+            "Probability with which another measurement should keep a latency budget, by the "
+            "interval of the latency: 0.5 compares the estimate, 0.95 nearly the upper end.",
             BUDGET,
         ),
     ] = EVEN_CHANCE
@@ -168,8 +168,8 @@ class SearchConfig(Spec):
         Epochs | None,
         Option(
             "--rungs",
-            "Pause candidates after these epochs, e.g. 2,6; the best there go on, with what they "
-            "have learnt. Takes the place of early stopping.",
+            "Pause candidates after these epochs, e.g. 2,6; the best continue from where they "
+            "paused. Replaces early stopping.",
             SEARCH,
             default="none",
             type=str,

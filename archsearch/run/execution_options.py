@@ -38,8 +38,8 @@ class Execution(Spec):
         Duration | None,
         Option(
             "--time-limit",
-            "Start no new candidate after this long, e.g. 30m, 2h, 90s; measuring the front again "
-            "and its other seeds come on top.",
+            "Begin no new training after this long, e.g. 30m, 2h, 90s. In a run, measuring the "
+            "front again and training it with other seeds come after that.",
             SEARCH,
             type=str,
         ),
