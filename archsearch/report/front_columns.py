@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from archsearch.analysis import (
+    Difference,
     LatencyNeighbour,
-    Neighbour,
     Reported,
     SeedMean,
     accuracy_interval,
@@ -41,7 +41,7 @@ class FrontRow(NamedTuple):
     reported: Reported | None
     selected_interval: tuple[float, float] | None
     mean: SeedMean | None
-    faster: Neighbour | None
+    faster: Difference | None
     speed: LatencyNeighbour | None
     remarks: tuple[str, ...]
 
@@ -261,7 +261,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "seed_accuracies", lambda row: {str(k): v for k, v in row.trial.seed_accuracies.items()}
     ),
     Column("seed_sd", lambda row: row.mean.sd if row.mean else None),
-    Column("faster_trial", lambda row: _against(row, "faster")),
+    Column("faster_trial", lambda row: _against(row, "other")),
     Column("faster_difference", lambda row: _against(row, "difference")),
     Column("faster_interval", lambda row: _ends(row.faster.interval if row.faster else None)),
     Column("faster_verdict", lambda row: _against(row, "verdict")),

@@ -7,7 +7,7 @@ from archsearch.analysis import (
     knee,
     latency_neighbours,
     num_images,
-    ties_with,
+    run_judgement,
 )
 from archsearch.record import RunRecord
 from archsearch.report.latency_verdicts import latency_words
@@ -20,13 +20,13 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     """Return the remarks on each trial of the front, by trial number.
 
     ``best``: highest accuracy; ``knee``: see `archsearch.analysis.front_knee`; ``tie``: accuracy
-    that cannot be distinguished from the best's, by what is reported of both; ``speed tie``:
+    that cannot be distinguished from the best's (`archsearch.analysis.judge_front`); ``speed tie``:
     latency that cannot be distinguished from the next faster trial's, by their paired ratio; then
     how well its latency is known, see `archsearch.report.latency_verdicts.latency_words`.
     """
-    front, n = front_trials(run), num_images(run)
+    front = front_trials(run)
     top, bend = best(front, run.aims), knee(front, run.aims)
-    tied = {trial.number for trial in ties_with(top, front, n)} if top else set()
+    tied = run_judgement(run).ties
     alike = {
         each.trial for each in latency_neighbours(front) if each.verdict == "not distinguishable"
     }
