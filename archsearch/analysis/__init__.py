@@ -5,6 +5,7 @@ from archsearch.analysis.baseline_gain import Versus, versus
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
 from archsearch.analysis.front import (
     best_guesses,
+    dominated_by,
     eligible,
     exceeds,
     keeping,
@@ -101,6 +102,7 @@ __all__ = [
     "decided_by_others",
     "deciding_accuracies",
     "difference_interval",
+    "dominated_by",
     "dominated_points",
     "eligible",
     "epoch_correlations",

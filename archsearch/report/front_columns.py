@@ -9,6 +9,7 @@ from archsearch.analysis import (
     Reported,
     SeedMean,
     accuracy_interval,
+    dominated_by,
     front_trials,
     latency_neighbours,
     num_images,
@@ -34,6 +35,7 @@ class FrontRow(NamedTuple):
         mean: over other seeds; None without any.
         faster: against the next faster trial over other seeds; None where that is not known.
         speed: latency against the next faster trial's; None where both were not measured together.
+        dominated_by: number of a member that is better by plain values; None where none is.
         remarks: best, knee, ...
     """
 
@@ -43,6 +45,7 @@ class FrontRow(NamedTuple):
     mean: SeedMean | None
     faster: Difference | None
     speed: LatencyNeighbour | None
+    dominated_by: int | None
     remarks: tuple[str, ...]
 
     @property
@@ -58,6 +61,7 @@ def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
     means = {each.trial: each for each in look.means} if look else {}
     faster = {each.trial: each for each in look.neighbours} if look else {}
     speed = {each.trial: each for each in latency_neighbours(front)}
+    beaten = dominated_by(front, run.aims)
     return tuple(
         FrontRow(
             trial,
@@ -66,6 +70,7 @@ def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
             means.get(trial.number),
             faster.get(trial.number),
             speed.get(trial.number),
+            beaten.get(trial.number),
             words[trial.number],
         )
         for trial in front
@@ -142,13 +147,8 @@ def _ms_text(latency: LatencyResult | None) -> str:
 
 
 def _remarks_text(row: FrontRow) -> str:
-    """Return the remarks, blanks between them; the lines below the table say how many are steady.
-
-    A remark of two words is held together by a no-break space, so that pages find its ends.
-    """
-    return " ".join(
-        each.replace(" ", "\N{NO-BREAK SPACE}") for each in row.remarks if each != "steady"
-    )
+    """Return the remarks; the lines below the table say how many are steady."""
+    return ", ".join(each for each in row.remarks if each != "steady")
 
 
 def _any_other_seed(rows: Sequence[FrontRow]) -> bool:
@@ -232,6 +232,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
     Column("latency_ratio", lambda row: _speed(row, "ratio")),
     Column("latency_ratio_interval", lambda row: _ends(row.speed.interval if row.speed else None)),
     Column("latency_ratio_verdict", lambda row: _speed(row, "verdict")),
+    Column("may_be_dominated_by_trial", lambda row: row.dominated_by),
     Column("latency_environment", lambda row: row.latency.environment if row.latency else None),
     Column(
         "params",

@@ -112,7 +112,7 @@ class PlainTable(NamedTuple):
         """Return the values, comma-separated, with a header.
 
         What is nested is flattened: ``{"a": {"b": 1}}`` is a column ``a.b``, a pair of numbers
-        two columns ``_low`` and ``_high``. Longer lists become one cell, joined by blanks.
+        two columns ``_low`` and ``_high``. Longer lists become one cell, joined by semicolons.
         """
         kept = (
             {key: each for key, each in row.items() if key not in self.not_in_csv}
@@ -176,7 +176,7 @@ def flat(data: Mapping[str, Any]) -> dict[str, Any]:
             found |= {f"{key}_low": value[0], f"{key}_high": value[1]}
         else:
             is_list = isinstance(value, list | tuple)
-            found[key] = " ".join(str(each) for each in value) if is_list else value
+            found[key] = "; ".join(str(each) for each in value) if is_list else value
     return found
 
 

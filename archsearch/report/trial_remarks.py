@@ -3,6 +3,7 @@
 from archsearch.analysis import (
     best,
     decided_by_others,
+    dominated_by,
     front_trials,
     knee,
     latency_neighbours,
@@ -14,15 +15,19 @@ from archsearch.report.latency_verdicts import latency_words
 
 #: a latency that cannot be told from the next faster trial's
 SPEED_TIE = "speed tie"
+#: a member that another dominates by plain values; its number follows
+MAY_BE_DOMINATED = "may be dominated by trial"
 
 
 def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     """Return the remarks on each trial of the front, by trial number.
 
     ``best``: highest accuracy; ``knee``: see `archsearch.analysis.front_knee`; ``tie``: accuracy
-    that cannot be distinguished from the best's (`archsearch.analysis.judge_front`); ``speed tie``:
-    latency that cannot be distinguished from the next faster trial's, by their paired ratio; then
-    how well its latency is known, see `archsearch.report.latency_verdicts.latency_words`.
+    that cannot be distinguished from the best's (`archsearch.analysis.judge_front`);
+    ``speed tie``: latency that cannot be distinguished from the next faster trial's, by their
+    paired ratio; ``may be dominated by trial N``: N is better by plain values, and the trial stays
+    because its latency is not known well enough to drop it; then how well its latency is known,
+    see `archsearch.report.latency_verdicts.latency_words`.
     """
     front = front_trials(run)
     top, bend = best(front, run.aims), knee(front, run.aims)
@@ -30,6 +35,7 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     alike = {
         each.trial for each in latency_neighbours(front) if each.verdict == "not distinguishable"
     }
+    beaten = dominated_by(front, run.aims)
     found = {}
     for trial in front:
         holds = {
@@ -39,6 +45,8 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
             SPEED_TIE: trial.number in alike,
         }
         words = tuple(word for word, true in holds.items() if true)
+        if trial.number in beaten:
+            words = (*words, f"{MAY_BE_DOMINATED} {beaten[trial.number]}")
         found[trial.number] = (*words, *latency_words(trial, run.aims))
     return found
 
