@@ -179,6 +179,7 @@ _MEMORY: Column[FrontRow] = Column(
     "memory bytes",
     lambda row: count_text(row.trial.memory_bytes),
     about="weights and activations of one inference",
+    minor=True,
 )
 
 #: the columns that every front has; those without header are for programs
@@ -200,6 +201,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "selected seed %",
         _selected_text,
         about=SELECTED,
+        minor=True,
         shown=_any_other_seed,
     ),
     Column("selected_interval", lambda row: _ends(row.selected_interval)),
@@ -209,6 +211,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "test %",
         lambda row: percent_text(row.trial.test_accuracy),
         about="on the test split, weights of the selected seed",
+        minor=True,
     ),
     Column(
         "latency_ms",
@@ -240,6 +243,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "params",
         lambda row: count_text(row.trial.params),
         about="number of parameters",
+        minor=True,
     ),
     Column(
         "macs",
@@ -247,6 +251,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "MACs",
         lambda row: count_text(row.trial.macs),
         about="multiply-adds of one image",
+        minor=True,
     ),
     Column(
         "remarks",

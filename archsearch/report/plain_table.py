@@ -46,6 +46,7 @@ class PlainTable(NamedTuple):
         words: headings of columns whose texts are words.
         tags: of these, remarks.
         code: of these, long texts of code, which a narrow terminal lists below.
+        minor: headings of columns that a narrow terminal lists below, the last one first.
         not_in_csv: keys of what is too deep for CSV.
         nothing: what to say instead of a table without rows.
     """
@@ -60,6 +61,7 @@ class PlainTable(NamedTuple):
     words: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    minor: tuple[str, ...] = ()
     not_in_csv: tuple[str, ...] = ()
     nothing: str = ""
 

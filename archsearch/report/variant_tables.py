@@ -229,7 +229,9 @@ def _effect_columns(
 
 VARIANT_COLUMNS: tuple[Column[VariantRow], ...] = (
     Column("variant", lambda row: row.variant.name, "variant", words=True),
-    Column("seeds", lambda row: len(row.shares), "n", about="seeds behind the accuracy"),
+    Column(
+        "seeds", lambda row: len(row.shares), "n", about="seeds behind the accuracy", minor=True
+    ),
     Column(
         "accuracy",
         lambda row: mean_sd(row.shares)[0],
@@ -262,9 +264,9 @@ VARIANT_COLUMNS: tuple[Column[VariantRow], ...] = (
         words=True,
     ),
     Column("more_seeds", lambda row: row.compared.more_seeds if row.compared else None),
-    Column("params", lambda row: row.variant.params, "params", _count("params")),
+    Column("params", lambda row: row.variant.params, "params", _count("params"), minor=True),
     Column("params_change", lambda row: row.cost.params if row.cost else 0),
-    Column("macs", lambda row: row.variant.macs, "MACs", _count("macs")),
+    Column("macs", lambda row: row.variant.macs, "MACs", _count("macs"), minor=True),
     Column("macs_change", lambda row: row.cost.macs if row.cost else 0),
     Column(
         "latency_ms",

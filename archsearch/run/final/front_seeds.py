@@ -71,7 +71,7 @@ def train_front_again(
     def say_reused() -> None:
         listener.line(
             f"{_count(reused, 'training')} of the front with other seeds: reused, a run or an "
-            "ablation in this folder had done it before"
+            "ablation in this folder had done the same"
         )
 
     def begin(missing: Sequence[Job]) -> None:
