@@ -179,7 +179,7 @@ _MEMORY: Column[FrontRow] = Column(
     "memory bytes",
     lambda row: count_text(row.trial.memory_bytes),
     about="weights and activations of one inference",
-    minor=True,
+    minor=3,
 )
 
 #: the columns that every front has; those without header are for programs
@@ -201,7 +201,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "selected seed %",
         _selected_text,
         about=SELECTED,
-        minor=True,
+        minor=1,
         shown=_any_other_seed,
     ),
     Column("selected_interval", lambda row: _ends(row.selected_interval)),
@@ -211,7 +211,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "test %",
         lambda row: percent_text(row.trial.test_accuracy),
         about="on the test split, weights of the selected seed",
-        minor=True,
+        minor=2,
     ),
     Column(
         "latency_ms",
@@ -243,7 +243,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "params",
         lambda row: count_text(row.trial.params),
         about="number of parameters",
-        minor=True,
+        minor=4,
     ),
     Column(
         "macs",
@@ -251,7 +251,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "MACs",
         lambda row: count_text(row.trial.macs),
         about="multiply-adds of one image",
-        minor=True,
+        minor=5,
     ),
     Column(
         "remarks",

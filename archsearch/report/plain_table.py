@@ -46,7 +46,7 @@ class PlainTable(NamedTuple):
         words: headings of columns whose texts are words.
         tags: of these, remarks.
         code: of these, long texts of code, which a narrow terminal lists below.
-        minor: headings of columns that a narrow terminal lists below, the last one first.
+        minor: headings of columns that a narrow terminal lists below, in this order.
         not_in_csv: keys of what is too deep for CSV.
         nothing: what to say instead of a table without rows.
     """

@@ -59,9 +59,9 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
         lambda row: len(row.run.trials),
         "trials",
         lambda row: f"{len(row.run.trials):,}",
-        minor=True,
+        minor=2,
     ),
-    Column("front", lambda row: len(front_trials(row.run)), "on the front", minor=True),
+    Column("front", lambda row: len(front_trials(row.run)), "on the front", minor=1),
     Column(
         "best_accuracy",
         lambda row: row.reported.value if row.reported else None,
@@ -103,7 +103,7 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
         lambda row: row.run.wall_s,
         "time",
         lambda row: duration_text(row.run.wall_s),
-        minor=True,
+        minor=3,
     ),
     Column("group", lambda row: row.group),
 )

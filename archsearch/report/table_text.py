@@ -31,7 +31,9 @@ def printed(table: "PlainTable", console: Console, options: ConsoleOptions) -> R
         yield from _lines(note)
     if numbers:
         yield Text()
-        yield _numbers_below(table, numbers)[0]
+        below = _numbers_below(table, numbers, options.max_width)
+        assert below is not None, "only numbers that fit are listed"
+        yield below
     if code:
         yield Text()
         yield _below(table, code)
@@ -58,33 +60,48 @@ def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int], list[int
     code = [at for at in every if table.headings[at] in table.code]
     short = [at for at in every if at not in code]
     for columns in (every, short):
-        cells = [_texts(table, at, stacked=False) for at in columns]
+        cells = [_texts(table, at, stacked=0) for at in columns]
         widths = [max(map(_longest_line, each)) for each in cells]
         if _total(widths) <= width:
             return _grid(table, columns, cells, widths), [], code if columns is short else []
-    minor = [at for at in short if table.headings[at] in table.minor]
+    minor = [table.headings.index(heading) for heading in table.minor]
     for count in range(len(minor) + 1):
-        below = minor[len(minor) - count :]
+        below = sorted(minor[:count])
         columns = [at for at in short if at not in below]
-        cells = [_texts(table, at, stacked=True) for at in columns]
-        most = [max(map(_longest_line, each)) for each in cells]
-        least = [
-            max(map(_longest_word, each)) if _is_words(table, at) else line
-            for at, each, line in zip(columns, cells, most, strict=True)
-        ]
-        fits_below = not below or _numbers_below(table, below)[1] <= width
-        if _total(least) <= width and fits_below:
-            return _grid(table, columns, cells, _shared(least, most, width)), below, code
+        if below and _numbers_below(table, below, width) is None:
+            break
+        for stacked in (1, 2):
+            cells = [_texts(table, at, stacked) for at in columns]
+            most = [max(map(_longest_line, each)) for each in cells]
+            least = [
+                max(map(_longest_word, each)) if _is_words(table, at) else line
+                for at, each, line in zip(columns, cells, most, strict=True)
+            ]
+            if _total(least) <= width:
+                return _grid(table, columns, cells, _shared(least, most, width)), below, code
     return _records(table, every), [], []
 
 
-def _texts(table: "PlainTable", at: int, stacked: bool) -> list[str]:
-    """Return heading and cells of a column; ``stacked`` puts brackets of numbers below them."""
+def _texts(table: "PlainTable", at: int, stacked: int) -> list[str]:
+    """Return heading and cells of a column.
+
+    Args:
+        table: the table.
+        at: place of the column.
+        stacked: 1 puts brackets of numbers below them, 2 also what follows a comma in brackets.
+    """
     heading = table.headings[at]
     texts = ["" if heading in table.tags else heading, *(row[at] for row in table.rows)]
-    if stacked and not _is_words(table, at):
-        return [text.replace(" (", "\n(") for text in texts]
-    return texts
+    if not stacked or _is_words(table, at):
+        return texts
+    return [_stacked(text, stacked) for text in texts]
+
+
+def _stacked(text: str, stacked: int) -> str:
+    number, bracket, rest = text.partition(" (")
+    if stacked > 1:
+        rest = rest.replace(", ", ",\n ")
+    return f"{number}\n({rest}" if bracket else number
 
 
 def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
@@ -145,16 +162,41 @@ def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
     return grid
 
 
-def _numbers_below(table: "PlainTable", columns: Sequence[int]) -> tuple[Table, int]:
-    """Return numbers that have no room in the rows, each with its heading; and the width."""
+def _numbers_below(table: "PlainTable", columns: Sequence[int], width: int) -> Table | None:
+    """Return numbers that have no room in the rows, each with its heading; None if one is wider.
+
+    They stand in columns where these fit, else one after the other; none is broken.
+    """
+    lines = [[f"{table.headings[at]} {row[at]}" for at in columns] for row in table.rows]
+    first = max(cell_len(row[0]) for row in table.rows)
+    widths = [max(map(cell_len, each)) for each in zip(*lines, strict=True)]
+    room = width - first - 2 * _GAP
+    if max(widths) > room:
+        return None
+    if _total([first, *widths]) > width:
+        lines = [
+            [_filled([item for item, at in zip(items, columns, strict=True) if row[at]], room)]
+            for items, row in zip(lines, table.rows, strict=True)
+        ]
     grid = Table.grid(padding=(0, _GAP))
     grid.add_column(justify="right", no_wrap=True)
-    for _ in columns:
+    for _ in lines[0]:
         grid.add_column(no_wrap=True)
-    lines = [[row[0], *(f"{table.headings[at]} {row[at]}" for at in columns)] for row in table.rows]
-    for line in lines:
-        grid.add_row(*map(Text, line))
-    return grid, _total([max(map(cell_len, each)) for each in zip(*lines, strict=True)])
+    for row, line in zip(table.rows, lines, strict=True):
+        grid.add_row(Text(row[0]), *map(Text, line))
+    return grid
+
+
+def _filled(items: Sequence[str], width: int) -> str:
+    """Return items in lines of at most ``width``, broken between items only."""
+    lines = [""]
+    for item in items:
+        longer = f"{lines[-1]}{' ' * _GAP if lines[-1] else ''}{item}"
+        if cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(item)
+    return "\n".join(lines)
 
 
 def _is_words(table: "PlainTable", at: int) -> bool:

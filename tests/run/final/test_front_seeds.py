@@ -117,11 +117,12 @@ def test_reused_trainings_are_said_once_with_their_count(bench: Bench, known: in
     """Another run beside the first takes its trainings from the hidden folder beside both."""
     searched(bench)
     front = pareto_front(opened(bench).records())
-    again(bench, Watched(), seeds=range(1, 1 + known))
-    executor, listener = Watched(), Recorder()
-    with driver_of(executor, bench.folder.path.parent / "other") as driver:
-        arguments = (driver, Recipe(epochs=EPOCHS), lambda number, result: None, listener)
-        train_front_again(front, front, SEEDS, *arguments)
+    recipe = Recipe(epochs=EPOCHS, precision="float32")
+    for name, seeds in (("first", range(1, 1 + known)), ("second", SEEDS)):
+        executor, listener = Watched(), Recorder()
+        with driver_of(executor, bench.folder.path.parent / name) as driver:
+            arguments = (driver, recipe, lambda number, result: None, listener)
+            train_front_again(front, front, seeds, *arguments)
     count = known * len(front)
     said = [line for line in listener.lines if "reused" in line]
     assert said == [
