@@ -152,7 +152,7 @@ def _session(
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
                 here = prepared.environment.fingerprint
-                known = store.attribute(_CALIBRATED) == here
+                known = store.attribute(_CALIBRATED) == here and len(table) > 0
                 note = prepare_table(
                     table,
                     prepared.space,
@@ -171,7 +171,7 @@ def _session(
                 listener.line(describe_cost(prepared, kept_epoch_cost(prepared, store), num, left))
                 return driver.start()
 
-            if not is_work_left:
+            if not is_work_left and config.rungs is None:
                 listener.line(describe_resumed(_num_trained(store), config.execution.trials))
             # with rungs, a candidate that was started may still have to go on
             if is_work_left or config.rungs is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.evaluation import Direction, Evaluation
@@ -105,6 +105,9 @@ class StudyStore:
         """Return the next proposal: one that was interrupted, else the sampler's."""
         trial = self.study.ask()
         self._queued = max(0, self._queued - 1)
+        return self._proposed(trial)
+
+    def _proposed(self, trial: Trial) -> Evaluation:
         params = self._space.walk(lambda parameter: suggest(trial, parameter))
         # queued trials have their origin
         origin = trial.user_attrs.get(_ORIGIN)
@@ -193,12 +196,17 @@ class StudyStore:
     def promote(self, paused: Evaluation, rung: int) -> Evaluation:
         """Return a trial in which a paused candidate goes on to ``rung``, an index.
 
-        A study is append-only, so each rung of a candidate is a trial of its own. No other trial
-        may be queued.
+        A study is append-only, so each rung of a candidate is a trial of its own. It does not go
+        through the queue, where others may wait that the plan has no room for.
         """
         attributes = {_ORIGIN: paused.origin, RUNG: rung, CANDIDATE: paused.candidate}
-        self.study.enqueue_trial(dict(paused.params), user_attrs=attributes)
-        return self.ask()
+        fixed = {"fixed_params": dict(paused.params)}  # as `enqueue_trial` has it
+        self.study.add_trial(
+            create_trial(state=TrialState.RUNNING, user_attrs=attributes, system_attrs=fixed)
+        )
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        added = max(running, key=lambda each: each.number)
+        return self._proposed(Trial(self.study, added._trial_id))
 
     def mark_begun(self, number: int) -> None:
         """Note that the evaluation of a proposal has begun."""
