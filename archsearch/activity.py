@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 
 from archsearch.errors import BudgetUnreachableError, RunError
 
+#: a step of less than this is not worth a line where it is inside another
+_BRIEF_S = 1.0
+
 
 @dataclass(eq=False)
 class Activity:
@@ -25,6 +28,7 @@ class Activity:
         total: how much there is to do; None where that is not known.
         note: what is known about it now, e.g. who holds what is waited for.
         bar: how far it has come, as done and total, where ``what`` says it in words already.
+        ends_at: when it is expected to end, by the monotonic clock; None where that is not known.
         is_frame: it holds others and is shown only where nothing is inside it.
         resume: how to go on after an interruption, as a clause; empty for no more to say.
         began: time of the monotonic clock.
@@ -36,6 +40,7 @@ class Activity:
     total: int | None = None
     note: str = ""
     bar: tuple[int, int] | None = None
+    ends_at: float | None = None
     is_frame: bool = False
     resume: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -55,15 +60,27 @@ class Activity:
         return done / total if total else None
 
     def words(self, is_innermost: bool = True) -> str:
-        """Return it in one clause; with a clock where it is limited or nothing is inside it."""
+        """Return it in one clause, with the time left where that is known.
+
+        With a clock where it is limited, or nothing is inside it.
+        """
         text = self.what
         if self.total is not None:
             text += f": {self.done} of {self.total}"
         if self.note:
             text += f" ({self.note})"
         if self.limit_s is not None:
-            return f"{text}, {clock(self.seconds())} of at most {clock(self.limit_s)}"
+            limit = max(self.limit_s, self.seconds())
+            return f"{text}, {clock(self.seconds())} of at most {clock(limit)}"
+        if self.ends_at is not None and (left := self.ends_at - time.monotonic()) >= 0.5:
+            return f"{text}, {clock(left)} left"
         return f"{text}, {clock(self.seconds())} so far" if is_innermost else text
+
+    @property
+    def is_brief(self) -> bool:
+        """Whether it has only begun, and has nothing more to say than its name."""
+        is_plain = self.limit_s is None and self.total is None and not self.note
+        return is_plain and self.seconds() < _BRIEF_S
 
 
 class Board:
@@ -79,9 +96,16 @@ class Board:
             return list(self._open)
 
     def words(self) -> str:
-        """Return what goes on now in one line; empty where nothing does."""
+        """Return what goes on now in one line; empty where nothing does.
+
+        Frames are left out where they are not alone, and steps that have only begun inside others:
+        a line every few seconds would otherwise name one quick step after the other.
+        """
         found = self.activities()
-        found = [each for each in found[:-1] if not each.is_frame] + found[-1:]
+        shown = [each for each in found if not each.is_frame]
+        while len(shown) > 1 and shown[-1].is_brief:
+            shown.pop()
+        found = shown or found[-1:]
         last = len(found) - 1
         return "; ".join(each.words(index == last) for index, each in enumerate(found))
 

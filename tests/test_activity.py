@@ -21,6 +21,28 @@ def test_words_name_what_how_far_and_until_when() -> None:
     assert Activity("reading", began=began).words() == "reading, 1:05 so far"
     limited = Activity("building", 120, 3, 12, "held by process 1", began=began)
     assert limited.words() == "building: 3 of 12 (held by process 1), 1:05 of at most 2:00"
+    # what takes longer than it should says so by its own time, not against a smaller limit
+    assert Activity("waiting", 60, began=began).words() == "waiting, 1:05 of at most 1:05"
+
+
+def test_a_time_left_counts_down_without_news() -> None:
+    activity = Activity("training", ends_at=time.monotonic() + 60.2)
+    assert activity.words() == "training, 1:00 left"
+    activity.ends_at -= 30
+    assert activity.words(is_innermost=False) == "training, 0:30 left"
+    activity.ends_at -= 40
+    assert activity.words() == "training, 0:00 so far"
+
+
+def test_a_quick_step_inside_another_is_not_named() -> None:
+    board = Board()
+    with board.show(Activity("preparing")), board.show(Activity("run", is_frame=True)):
+        assert board.words() == "preparing, 0:00 so far"
+        step = Activity("counting multiply-adds")
+        with board.show(step):
+            assert board.words() == "preparing, 0:00 so far"
+            step.began -= 2
+            assert board.words() == "preparing; counting multiply-adds, 0:02 so far"
 
 
 def test_a_board_shows_what_is_inside_and_hides_frames() -> None:

@@ -26,6 +26,7 @@ from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
 from archsearch.run.execution import log_to, open_driver
+from archsearch.run.time_left import TimeLeft
 from archsearch.tracking import Tracker, open_tracker
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class _Session:
         self._notes: list[str] = []
         self._began = time.perf_counter()
         self._last_status = 0.0
+        self._left = TimeLeft()
 
     def run(self, more_seeds: MoreSeeds | None) -> None:
         self._until_clear = more_seeds is not None
@@ -235,7 +237,8 @@ class _Session:
         workers = self._driver.num_workers
         remaining = None
         if self._spent_s:
-            remaining = math.fsum(self._spent_s) / len(self._spent_s) * (wanted - ended) / workers
+            mean_s = math.fsum(self._spent_s) / len(self._spent_s)
+            remaining = self._left.seconds(ended, lambda: mean_s * (wanted - ended) / workers)
         running = self._driver.running
         seeds = [job.seed for job in self._outcomes.open_jobs()] if running else []
         self._listener.status(

@@ -5,6 +5,7 @@ from archsearch.analysis.baseline_gain import Versus, versus
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
 from archsearch.analysis.front import (
     best_guesses,
+    dominated_by,
     eligible,
     exceeds,
     keeping,
@@ -13,8 +14,14 @@ from archsearch.analysis.front import (
     objectives,
     pareto_front,
 )
+from archsearch.analysis.front_judgement import (
+    Difference,
+    FrontJudgement,
+    judge_front,
+    run_judgement,
+)
 from archsearch.analysis.front_knee import knee, knee_index
-from archsearch.analysis.front_seeds import FrontSeeds, Neighbour, SeedMean, compare_seeds
+from archsearch.analysis.front_seeds import FrontSeeds, SeedMean, compare_seeds
 from archsearch.analysis.front_volume import Reference, hypervolume, reference_point
 from archsearch.analysis.latency_ties import LatencyNeighbour, latency_neighbours
 from archsearch.analysis.marginals import Marginal, choice_marginals
@@ -34,7 +41,6 @@ from archsearch.analysis.reported_accuracy import (
     interval_of_difference,
     reported_accuracies,
     run_accuracies,
-    ties_with,
 )
 from archsearch.analysis.ridge import leave_one_out, one_hot
 from archsearch.analysis.run_comparison import (
@@ -65,15 +71,16 @@ __all__ = [
     "Compared",
     "Comparison",
     "CostChange",
+    "Difference",
     "Dominated",
     "Effect",
     "Effects",
     "Estimate",
+    "FrontJudgement",
     "FrontSeeds",
     "Ground",
     "LatencyNeighbour",
     "Marginal",
-    "Neighbour",
     "Progress",
     "RankCorrelation",
     "Reference",
@@ -95,6 +102,7 @@ __all__ = [
     "decided_by_others",
     "deciding_accuracies",
     "difference_interval",
+    "dominated_by",
     "dominated_points",
     "eligible",
     "epoch_correlations",
@@ -108,6 +116,7 @@ __all__ = [
     "hypervolume_draws",
     "hypervolume_estimate",
     "interval_of_difference",
+    "judge_front",
     "keeping",
     "kendall_interval",
     "kendall_tau",
@@ -127,8 +136,8 @@ __all__ = [
     "reference_point",
     "reported_accuracies",
     "run_accuracies",
+    "run_judgement",
     "rung_correlations",
     "seeds_wanted",
-    "ties_with",
     "versus",
 ]

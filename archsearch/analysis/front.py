@@ -140,6 +140,39 @@ def best_guesses(
     return tuple(member for member, is_kept in zip(members, kept, strict=True) if is_kept)
 
 
+def dominated_by(front: Iterable[TrialRecord], aims: Aims | float | None = None) -> dict[int, int]:
+    """Return which members of a front another one dominates by plain values, and which that is.
+
+    Returns:
+        number of the member to number of the fastest one that dominates it.
+    """
+    members, aims = tuple(front), Aims.of(aims)
+    kept = best_guesses(members, aims)
+    found = {}
+    for member in members:
+        if member in kept:
+            continue
+        own = _smaller_is_better(member, aims)
+        better = [
+            each
+            for each in kept
+            if all(a <= b for a, b in zip(_smaller_is_better(each, aims), own, strict=True))
+        ]
+        if better:
+            found[member.number] = min(
+                better, key=lambda each: (each.latency_ms, each.number)
+            ).number
+    return found
+
+
+def _smaller_is_better(trial: TrialRecord, aims: Aims) -> list[float]:
+    values = ((name, trial.value(name)) for name in aims.objectives)
+    return [
+        np.nan if value is None else -value if name == "accuracy" else value
+        for name, value in values
+    ]
+
+
 def _counted(trial: TrialRecord, aims: Aims, end: int) -> list[float]:
     """Return the objectives that a trial counts with, smaller is better.
 

@@ -142,24 +142,3 @@ def interval_of_difference(first: Reported, second: Reported) -> tuple[float, fl
         gap - math.hypot(first.value - low_1, high_2 - second.value),
         gap + math.hypot(high_1 - first.value, second.value - low_2),
     )
-
-
-def ties_with(
-    trial: TrialRecord, others: Sequence[TrialRecord], num_images: int | None
-) -> tuple[TrialRecord, ...]:
-    """Return those of ``others`` whose reported accuracy is tied with that of ``trial``.
-
-    Args:
-        trial: a trial with known accuracy; it is never among the result.
-        others: trials to compare with; those without accuracy are passed over.
-        num_images: validation images behind each accuracy; None when unknown.
-    """
-    known = reported_accuracies({t.number: t for t in (trial, *others)}.values(), num_images)
-    tied = []
-    for other in others:
-        if other.number == trial.number or not {other.number, trial.number} <= set(known):
-            continue
-        interval = interval_of_difference(known[trial.number], known[other.number])
-        if interval is not None and interval[0] <= 0.0 <= interval[1]:
-            tied.append(other)
-    return tuple(tied)

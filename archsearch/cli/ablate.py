@@ -177,7 +177,8 @@ def _finished(record: AblationRecord, prepared: PreparedAblation, kind: str) -> 
     if kind == "table":
         for note in record.notes:
             out.print(note, soft_wrap=True)
-    err.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
+    err.print(f"report: {page}", soft_wrap=True)
+    err.print(f"time of all sessions: {clock(record.wall_s)}", soft_wrap=True)
 
 
 class _StudyRow(NamedTuple):

@@ -15,7 +15,7 @@ from rich.text import Text
 from archsearch.activity import doing
 from archsearch.cli.console import out
 from archsearch.cli.shared_options import JsonOnly, RunsDir
-from archsearch.doctor import CHECKS, LIMIT_S, Finding, examine
+from archsearch.doctor import CHECKS, Finding, examine
 
 _STYLES = {"ok": "green", "note": "yellow", "problem": "red"}
 
@@ -31,7 +31,7 @@ def command(
     """
     found: dict[str, list[Finding]] = {}
     titles = list(CHECKS)
-    with doing("looking at this machine", limit_s=LIMIT_S, total=len(titles)) as activity:
+    with doing("looking at this machine", total=len(titles)) as activity:
         for number, (title, findings) in enumerate(examine(runs_dir), 1):
             found[title] = findings
             if number < len(titles):

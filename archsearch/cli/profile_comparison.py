@@ -23,6 +23,7 @@ from archsearch.report.latency_comparison import (
     comparison_tables,
     pairs_of,
 )
+from archsearch.report.latency_verdicts import why_not_steady
 from archsearch.report.number_format import duration_text
 
 
@@ -75,6 +76,9 @@ def compare(
         f"{found.passes} passes, each by a fresh process, in {duration_text(found.seconds)}",
         "interval: for the ratio that another measurement finds (docs/latency.md)",
     ]
+    if why := why_not_steady(found.comparison.results):
+        words = sorted({each.verdict for each in found.comparison.results} - {"steady"})
+        notes.append(f"why {' or '.join(words)}: {why}")
     if len({each.input_shape for each in counted}) > 1:
         notes.append("the networks take inputs of different sizes, each its own")
     tables = comparison_tables(networks, pairs_of(networks, found.comparison.ratio), notes)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from archsearch.cost import Profile
 from archsearch.cost.fvcore_counts import PRODUCTS
-from archsearch.report.latency_verdicts import INTERVAL
+from archsearch.report.latency_verdicts import INTERVAL, why_not_steady
 
 
 def facts_of(profile: Profile) -> list[tuple[str, str]]:
@@ -39,6 +39,8 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
                     f"{known.own_ms:.3f} ms",
                 )
             )
+        if why := why_not_steady([known]):
+            facts.append((f"why {known.verdict}", why))
         facts.append(
             (
                 "protocol",

@@ -1,13 +1,14 @@
 """Progress of a search or an ablation: its snapshots in words, among what the process does."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from rich.console import Console
 
 from archsearch.ablation import AblationStatus
-from archsearch.activity import BOARD, Activity, clock
+from archsearch.activity import BOARD, Activity
 from archsearch.cli.heartbeat import Heartbeat
 from archsearch.percent import percent_text
 from archsearch.report.number_format import ms_text
@@ -25,6 +26,11 @@ class Progress(Protocol):
     @property
     def trained(self) -> int:
         """Trainings that have ended."""
+        ...
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds left; None where that is not known."""
         ...
 
 
@@ -62,6 +68,9 @@ class LiveProgress(Generic[Snapshot]):
         """Show a snapshot."""
         self._activity.what = self._describe(status)
         self._activity.bar = (status.trained, status.trials)
+        left = status.remaining_s
+        # the line counts down until the next snapshot, which a long epoch may delay
+        self._activity.ends_at = None if left is None else time.monotonic() + left
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -71,7 +80,9 @@ class LiveProgress(Generic[Snapshot]):
 def describe(status: SearchStatus) -> str:
     """Return a snapshot in one line of words."""
     parts = [
-        f"{status.trained}/{status.trials} trained",
+        f"{status.trained}/{status.trials} trained"
+        if status.trained <= status.trials
+        else f"{status.trained} trained ({status.trials} wanted)",
         f"{status.running} running",
         f"{status.pruned} pruned",
         f"{status.infeasible} over budget",
@@ -83,12 +94,9 @@ def describe(status: SearchStatus) -> str:
         best = f"{percent_text(status.best_accuracy)} % at {ms_text(status.best_latency_ms)} ms"
         doubt = " (may be over budget)" if status.best_may_be_over else ""
         parts.append(f"best {best}{doubt}")
-    if status.remaining_s is not None:
-        parts.append(f"{clock(status.remaining_s)} left")
     return f"{status.phase}: " + ", ".join(parts)
 
 
 def describe_ablation(status: AblationStatus) -> str:
     """Return a snapshot of an ablation in one line of words."""
-    left = "" if status.remaining_s is None else f", {clock(status.remaining_s)} left"
-    return status.words() + left
+    return status.words()

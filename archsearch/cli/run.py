@@ -97,7 +97,11 @@ def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
     print_front(record, kind, str(folder))
     if kind != "table":
         return
-    out.print(f"report: {page}   time: {clock(record.wall_s)}", soft_wrap=True)
+    out.print(f"report: {page}", soft_wrap=True)
+    out.print(
+        f"time of all sessions, measurements and other seeds included: {clock(record.wall_s)}",
+        soft_wrap=True,
+    )
     if not front_trials(record):
         return
     out.print(

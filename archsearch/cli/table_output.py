@@ -77,7 +77,8 @@ def print_tables(tables: Sequence[PlainTable], kind: str, data: Any = None) -> N
         print(written(tables, kind))
         return
     for table in tables:
-        out.print(table, soft_wrap=False)
+        # it fits the width by itself; commands below it are never cut
+        out.print(table, soft_wrap=False, crop=False)
 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:

@@ -145,6 +145,11 @@ class LatencyTable:
         known = sum(often for key, often in counts.items() if key in self._samples)
         return known / max(1, counts.total())
 
+    def count_known(self, archs: Iterable[Arch]) -> tuple[int, int]:
+        """Return how many different parts ``archs`` have, and how many of these are known."""
+        keys = {key for arch in archs for key in count_parts(arch)}
+        return len(keys), len(keys & self.known)
+
     def predict(self, arch: Arch) -> Prediction:
         """Return the latency that the table expects of ``arch``.
 

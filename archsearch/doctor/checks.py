@@ -89,7 +89,7 @@ def ray_findings(answer: Answer, limit_s: float) -> list[Finding]:
         ]
     if answer.is_late:
         value = f"not within {limit_s:.0f} s"
-        means = "the machine is busy: a run waits longer for its workers"
+        means = "a run waits as long for its workers"
         return [Finding("start", value, "note", means, "or use --executor inline")]
     means = "a run with the executor ray fails"
     return [Finding("start", answer.error, "problem", means, "use --executor inline")]

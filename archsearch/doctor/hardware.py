@@ -18,6 +18,8 @@ _LEAST_MEMORY = 2 * _GIB
 _LEAST_SHARED = 256 * 2**20
 _WATCH_S = 1.0
 _STEAL_SHARE = 0.02
+#: processor time of others from which the machine counts as busy, in cores
+_BUSY_CORES = 0.3
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 
@@ -99,7 +101,10 @@ def allocator(root: Path = Path("/"), libc: str | None = None) -> list[Finding]:
 def neighbours(
     root: Path = Path("/"), watch_s: float = _WATCH_S, cores: int | None = None
 ) -> list[Finding]:
-    """Watch for a second: time that a hypervisor took away, load, and the busiest processes."""
+    """Watch for a second: time that a hypervisor took away, and processor time of others.
+
+    The load average is of a minute, and holds the processes of the other checks: it says nothing.
+    """
     own = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
     watched = {each.pid: each for each in psutil.process_iter(["name"]) if each.pid not in own}
     for each in watched.values():
@@ -119,10 +124,11 @@ def neighbours(
         else:
             findings.append(Finding("steal time", value))
     count = cores or os.cpu_count() or 1
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    others = sum(used for used, _ in busy) / 100
     top = [f"{each.info['name']} ({each.pid}) {used:.0f} %" for used, each in busy[:3] if used > 20]
-    value = f"{load:.1f} on {count} cores" + (f"; busiest: {', '.join(top)}" if top else "")
-    if load > 0.5 * count or top:
+    value = f"others keep {others:.1f} of {count} cores busy"
+    value += f"; busiest: {', '.join(top)}" if top else ""
+    if others > _BUSY_CORES:
         means = "latency is measured beside others: runs wait for quiet, and verdicts are noisy"
         findings.append(Finding("load", value, "note", means, "stop what need not run"))
     else:

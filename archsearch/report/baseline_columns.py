@@ -80,6 +80,7 @@ BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
         "test %",
         lambda row: percent_text(row.baseline.test_accuracy),
         about="on the test split",
+        minor=1,
     ),
     Column(
         "latency_ms",
@@ -104,9 +105,14 @@ BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
         lambda row: row.baseline.params,
         "params",
         lambda row: count_text(row.baseline.params),
+        minor=2,
     ),
     Column(
-        "macs", lambda row: row.baseline.macs, "MACs", lambda row: count_text(row.baseline.macs)
+        "macs",
+        lambda row: row.baseline.macs,
+        "MACs",
+        lambda row: count_text(row.baseline.macs),
+        minor=3,
     ),
     Column("seed", lambda row: row.baseline.seed),
     Column("reason", lambda row: row.baseline.reason),

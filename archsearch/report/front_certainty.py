@@ -1,9 +1,9 @@
 """The certainty of a front, in lines: results of other seeds, and correlation of early epochs."""
 
 from archsearch.analysis import (
+    Difference,
     FrontSeeds,
     LatencyNeighbour,
-    Neighbour,
     RankCorrelation,
     compare_seeds,
     epoch_correlations,
@@ -19,15 +19,15 @@ from archsearch.report.number_format import change_text, plural, points_text
 
 def look_at(run: RunRecord) -> FrontSeeds | None:
     """Return the comparison of the front over other seeds; None without other seeds."""
-    return compare_seeds(front_trials(run), num_images(run))
+    return compare_seeds(front_trials(run), num_images(run), run.aims)
 
 
-def neighbour_text(each: Neighbour) -> str:
+def neighbour_text(each: Difference) -> str:
     """Return how a trial compares with the next faster one on the front."""
     words = "not distinguishable from" if each.verdict[0] == "n" else f"{each.verdict} than"
     low, high = (points_text(end, 1) for end in each.interval)
     gap = points_text(each.difference, 1)
-    return f"trial {each.trial}: {words} trial {each.faster} ({gap} points, {low} to {high})"
+    return f"trial {each.trial}: {words} trial {each.other} ({gap} points, {low} to {high})"
 
 
 def seed_lines(run: RunRecord) -> list[str]:
@@ -46,8 +46,10 @@ def seed_lines(run: RunRecord) -> list[str]:
         f"over {number}, accuracy is {gap} points {way} on average than with the selected seed"
     ]
     if look.neighbours:
+        n = num_images(run)
+        images = f" and {n:,} validation images" if n else ""
         sure = f"{100 * look.confidence:g} % for all together; {look.method}"
-        lines.append(f"each against the next faster, over these seeds ({sure}):")
+        lines.append(f"each against the next faster, over these seeds{images} ({sure}):")
         lines += [f"  {neighbour_text(each)}" for each in look.neighbours]
     return lines
 

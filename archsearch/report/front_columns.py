@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from archsearch.analysis import (
+    Difference,
     LatencyNeighbour,
-    Neighbour,
     Reported,
     SeedMean,
     accuracy_interval,
+    dominated_by,
     front_trials,
     latency_neighbours,
     num_images,
@@ -34,6 +35,7 @@ class FrontRow(NamedTuple):
         mean: over other seeds; None without any.
         faster: against the next faster trial over other seeds; None where that is not known.
         speed: latency against the next faster trial's; None where both were not measured together.
+        dominated_by: number of a member that is better by plain values; None where none is.
         remarks: best, knee, ...
     """
 
@@ -41,8 +43,9 @@ class FrontRow(NamedTuple):
     reported: Reported | None
     selected_interval: tuple[float, float] | None
     mean: SeedMean | None
-    faster: Neighbour | None
+    faster: Difference | None
     speed: LatencyNeighbour | None
+    dominated_by: int | None
     remarks: tuple[str, ...]
 
     @property
@@ -58,6 +61,7 @@ def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
     means = {each.trial: each for each in look.means} if look else {}
     faster = {each.trial: each for each in look.neighbours} if look else {}
     speed = {each.trial: each for each in latency_neighbours(front)}
+    beaten = dominated_by(front, run.aims)
     return tuple(
         FrontRow(
             trial,
@@ -66,6 +70,7 @@ def front_rows(run: RunRecord) -> tuple[FrontRow, ...]:
             means.get(trial.number),
             faster.get(trial.number),
             speed.get(trial.number),
+            beaten.get(trial.number),
             words[trial.number],
         )
         for trial in front
@@ -142,13 +147,8 @@ def _ms_text(latency: LatencyResult | None) -> str:
 
 
 def _remarks_text(row: FrontRow) -> str:
-    """Return the remarks, blanks between them; the lines below the table say how many are steady.
-
-    A remark of two words is held together by a no-break space, so that pages find its ends.
-    """
-    return " ".join(
-        each.replace(" ", "\N{NO-BREAK SPACE}") for each in row.remarks if each != "steady"
-    )
+    """Return the remarks; the lines below the table say how many are steady."""
+    return ", ".join(each for each in row.remarks if each != "steady")
 
 
 def _any_other_seed(rows: Sequence[FrontRow]) -> bool:
@@ -179,6 +179,7 @@ _MEMORY: Column[FrontRow] = Column(
     "memory bytes",
     lambda row: count_text(row.trial.memory_bytes),
     about="weights and activations of one inference",
+    minor=3,
 )
 
 #: the columns that every front has; those without header are for programs
@@ -200,6 +201,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "selected seed %",
         _selected_text,
         about=SELECTED,
+        minor=1,
         shown=_any_other_seed,
     ),
     Column("selected_interval", lambda row: _ends(row.selected_interval)),
@@ -209,6 +211,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "test %",
         lambda row: percent_text(row.trial.test_accuracy),
         about="on the test split, weights of the selected seed",
+        minor=2,
     ),
     Column(
         "latency_ms",
@@ -232,6 +235,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
     Column("latency_ratio", lambda row: _speed(row, "ratio")),
     Column("latency_ratio_interval", lambda row: _ends(row.speed.interval if row.speed else None)),
     Column("latency_ratio_verdict", lambda row: _speed(row, "verdict")),
+    Column("may_be_dominated_by_trial", lambda row: row.dominated_by),
     Column("latency_environment", lambda row: row.latency.environment if row.latency else None),
     Column(
         "params",
@@ -239,6 +243,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "params",
         lambda row: count_text(row.trial.params),
         about="number of parameters",
+        minor=4,
     ),
     Column(
         "macs",
@@ -246,6 +251,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "MACs",
         lambda row: count_text(row.trial.macs),
         about="multiply-adds of one image",
+        minor=5,
     ),
     Column(
         "remarks",
@@ -261,7 +267,7 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "seed_accuracies", lambda row: {str(k): v for k, v in row.trial.seed_accuracies.items()}
     ),
     Column("seed_sd", lambda row: row.mean.sd if row.mean else None),
-    Column("faster_trial", lambda row: _against(row, "faster")),
+    Column("faster_trial", lambda row: _against(row, "other")),
     Column("faster_difference", lambda row: _against(row, "difference")),
     Column("faster_interval", lambda row: _ends(row.faster.interval if row.faster else None)),
     Column("faster_verdict", lambda row: _against(row, "verdict")),

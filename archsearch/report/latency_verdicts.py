@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from archsearch.analysis import front_trials, may_exceed
+from archsearch.percent import percent_text
 from archsearch.record import Aims, LatencyResult, RunRecord, TrialRecord
 from archsearch.report.number_format import plural
 from archsearch.report.shell_commands import measure_command
@@ -119,15 +120,32 @@ def verdict_remedy(run: RunRecord, target: str = "") -> str:
     return f"Every repeated measurement improves the intervals: {command}"
 
 
+def why_not_steady(latencies: Sequence[LatencyResult]) -> str:
+    """Return in a sentence why latencies that were just measured are not steady; empty for all."""
+    open_ = [each for each in latencies if each.verdict != "steady"]
+    if not open_:
+        return ""
+    them = "it was" if len(latencies) == 1 else "they were"
+    if why := disturbances(open_):
+        return f"While {them} measured, {why}. Measure again when the machine is quiet."
+    if any(each.interval_ms is None for each in open_):
+        return "There were too few inferences to know the spread."
+    return (
+        "Nothing disturbed the machine. Intervals are wide where it has measured few networks more "
+        "than once: every repeated measurement improves them."
+    )
+
+
 def disturbances(latencies: Sequence[LatencyResult]) -> str:
     """Return what the machine was doing while latencies were measured; empty for nothing."""
     causes = []
     if (cores := _most(each.others_cores for each in latencies)) > _BUSY_CORES:
         causes.append(f"other processes kept {cores:.1f} cores busy")
     if (steal := _most(each.steal_share for each in latencies)) > _STEAL_SHARE:
-        causes.append(f"the host of this virtual machine gave {steal:.0%} of its time to others")
+        share = percent_text(steal, 0)
+        causes.append(f"the host of this virtual machine gave {share} % of its time to others")
     if (drift := _most(each.reference_drift for each in latencies)) > _SLOWER:
-        causes.append(f"the processor ran {drift:.0%} slower than in quiet today")
+        causes.append(f"the processor ran {percent_text(drift, 0)} % slower than in quiet today")
     return ", ".join(causes[:-1]) + (" and " if len(causes) > 1 else "") + "".join(causes[-1:])
 
 

@@ -46,6 +46,7 @@ class PlainTable(NamedTuple):
         words: headings of columns whose texts are words.
         tags: of these, remarks.
         code: of these, long texts of code, which a narrow terminal lists below.
+        minor: headings of columns that a narrow terminal lists below, in this order.
         not_in_csv: keys of what is too deep for CSV.
         nothing: what to say instead of a table without rows.
     """
@@ -60,6 +61,7 @@ class PlainTable(NamedTuple):
     words: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    minor: tuple[str, ...] = ()
     not_in_csv: tuple[str, ...] = ()
     nothing: str = ""
 
@@ -112,7 +114,7 @@ class PlainTable(NamedTuple):
         """Return the values, comma-separated, with a header.
 
         What is nested is flattened: ``{"a": {"b": 1}}`` is a column ``a.b``, a pair of numbers
-        two columns ``_low`` and ``_high``. Longer lists become one cell, joined by blanks.
+        two columns ``_low`` and ``_high``. Longer lists become one cell, joined by semicolons.
         """
         kept = (
             {key: each for key, each in row.items() if key not in self.not_in_csv}
@@ -176,7 +178,7 @@ def flat(data: Mapping[str, Any]) -> dict[str, Any]:
             found |= {f"{key}_low": value[0], f"{key}_high": value[1]}
         else:
             is_list = isinstance(value, list | tuple)
-            found[key] = " ".join(str(each) for each in value) if is_list else value
+            found[key] = "; ".join(str(each) for each in value) if is_list else value
     return found
 
 

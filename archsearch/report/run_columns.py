@@ -55,9 +55,13 @@ def estimate_text(estimate: Estimate, sign: bool = False) -> str:
 RUN_COLUMNS: tuple[Column[RunRow], ...] = (
     Column("run", lambda row: row.run.name, "run", words=True),
     Column(
-        "trials", lambda row: len(row.run.trials), "trials", lambda row: f"{len(row.run.trials):,}"
+        "trials",
+        lambda row: len(row.run.trials),
+        "trials",
+        lambda row: f"{len(row.run.trials):,}",
+        minor=2,
     ),
-    Column("front", lambda row: len(front_trials(row.run)), "on the front"),
+    Column("front", lambda row: len(front_trials(row.run)), "on the front", minor=1),
     Column(
         "best_accuracy",
         lambda row: row.reported.value if row.reported else None,
@@ -94,6 +98,12 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
         lambda row: list(row.volume.interval) if row.volume.interval else None,
     ),
     Column("budget_ms", lambda row: row.run.budget_ms),
-    Column("wall_s", lambda row: row.run.wall_s, "time", lambda row: duration_text(row.run.wall_s)),
+    Column(
+        "wall_s",
+        lambda row: row.run.wall_s,
+        "time",
+        lambda row: duration_text(row.run.wall_s),
+        minor=3,
+    ),
     Column("group", lambda row: row.group),
 )

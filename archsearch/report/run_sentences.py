@@ -10,7 +10,7 @@ from archsearch.analysis import (
     may_exceed,
     num_images,
     run_accuracies,
-    ties_with,
+    run_judgement,
 )
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import EVEN_CHANCE, FIRST_TARGET, RunRecord, TrialRecord
@@ -125,7 +125,8 @@ def _certainty(run: RunRecord, front: tuple[TrialRecord, ...], top: TrialRecord)
         text += " for these weights; the search seed is the luckiest, so expect less"
     elif top.accuracy is not None:
         text += f"; with the search seed it was {percent_text(top.accuracy)} %"
-    tied = ties_with(top, front, n)
+    ties = run_judgement(run).ties
+    tied = [trial for trial in front if trial.number in ties]
     if not tied:
         return f"{text}. No other point of the front ties with it."
     fastest = tied[0]

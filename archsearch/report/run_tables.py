@@ -15,7 +15,7 @@ from archsearch.report.latency_verdicts import (
 )
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.table_column import tabulate
-from archsearch.report.trial_remarks import SPEED_TIE, tie_note
+from archsearch.report.trial_remarks import MAY_BE_DOMINATED, SPEED_TIE, tie_note
 
 
 def front_table(run: RunRecord, target: str = "") -> PlainTable:
@@ -62,6 +62,11 @@ def _latency_notes(run: RunRecord, rows: Sequence[FrontRow], target: str) -> lis
         )
     if any(SPEED_TIE in row.remarks for row in rows):
         lines.append(f"{SPEED_TIE}: latency not distinguishable from that of the next faster trial")
+    if any(row.dominated_by is not None for row in rows):
+        lines.append(
+            f"{MAY_BE_DOMINATED} N: N is better by plain values; the trial stays because its "
+            "latency is not known well enough to drop it"
+        )
     return [line for line in (*lines, INTERVAL_NOTE) if line]
 
 

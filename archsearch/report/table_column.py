@@ -26,6 +26,8 @@ class Column(Generic[Row]):
         words: its texts are words, not numbers: left-aligned, and sorted as words.
         tags: its words are remarks, which a page draws as badges.
         code: a long text of code, which a narrow terminal lists below the numbers.
+        minor: a narrow terminal lists it below the table, that with the highest number first; 0
+            stays in the rows.
         in_csv: it is flat enough for CSV.
         shown: rows to whether people read it at all, e.g. not where it says nothing.
     """
@@ -38,6 +40,7 @@ class Column(Generic[Row]):
     words: bool = False
     tags: bool = False
     code: bool = False
+    minor: int = 0
     in_csv: bool = True
     shown: Callable[[Sequence[Row]], bool] = _always
 
@@ -77,6 +80,9 @@ def tabulate(
         words=tuple(each.header for each in shown if each.words or each.tags or each.code),
         tags=tuple(each.header for each in shown if each.tags),
         code=tuple(each.header for each in shown if each.code),
+        minor=tuple(
+            each.header for each in sorted(shown, key=lambda each: -each.minor) if each.minor
+        ),
         not_in_csv=tuple(each.key for each in columns if not each.in_csv),
         nothing=nothing,
     )

@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from archsearch.report.plain_table import PlainTable
 
-#: holds the words of a remark together
-_HELD = "\N{NO-BREAK SPACE}"
-
 
 def table_in_notebook(table: "PlainTable") -> str:
     """Return a small table that needs no script and no other file."""
@@ -87,10 +84,8 @@ def cell_html(table: "PlainTable", at: int, text: str) -> str:
     """Return a cell; what stands in brackets at its end is smaller."""
     heading = table.headings[at]
     if heading in table.tags:
-        words = filter(None, text.split(" "))
-        return " ".join(
-            f'<span class="badge">{escape(word.replace(_HELD, " "))}</span>' for word in words
-        )
+        words = filter(None, text.split(", "))
+        return " ".join(f'<span class="badge">{escape(word)}</span>' for word in words)
     if heading in table.code:
         return f"<code>{escape(text)}</code>"
     start, bracket, rest = text.partition(" (")

@@ -1,6 +1,6 @@
 """Fits a table to a terminal: all in rows, with brackets below, or with long texts in a list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: blanks between two columns
 _GAP = 2
+#: begins the command at the end of a note
+_COMMAND = ": archsearch "
 
 
 def printed(table: "PlainTable", console: Console, options: ConsoleOptions) -> RenderResult:
@@ -23,50 +25,83 @@ def printed(table: "PlainTable", console: Console, options: ConsoleOptions) -> R
         return
     if table.title:
         yield Text(table.title)
-    grid, listed = _fitted(table, options.max_width)
+    grid, numbers, code = _fitted(table, options.max_width)
     yield grid
     for note in table.notes:
-        yield Text(note)
-    if listed:
+        yield from _lines(note)
+    if numbers:
         yield Text()
-        yield _below(table, listed)
+        below = _numbers_below(table, numbers, options.max_width)
+        assert below is not None, "only numbers that fit are listed"
+        yield below
+    if code:
+        yield Text()
+        yield _below(table, code)
 
 
-def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int]]:
-    """Return the widest form that fits, and which columns are listed below it.
+def _lines(note: str) -> Iterator[Text]:
+    """Yield a note; a command at its end is a line of its own, which is never broken."""
+    start, colon, command = note.partition(_COMMAND)
+    if not colon:
+        yield Text(note)
+        return
+    yield Text(f"{start}:")
+    yield Text(f"  {_COMMAND.removeprefix(': ')}{command}", no_wrap=True, overflow="ignore")
+
+
+def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int], list[int]]:
+    """Return the widest form that fits, and which numbers and which code are listed below it.
 
     The forms: everything in rows; long texts of code below; brackets under their values, and
-    words wrapped between words; and where there is no room for that, each row as a list.
+    words wrapped between words; then one minor column after the other below too. No number is
+    torn from its unit, and no interval is: where there is no room for that, each row is a list.
     """
     every = list(range(len(table.headings)))
     code = [at for at in every if table.headings[at] in table.code]
     short = [at for at in every if at not in code]
     for columns in (every, short):
-        cells = [_texts(table, at, stacked=False) for at in columns]
+        cells = [_texts(table, at, stacked=0) for at in columns]
         widths = [max(map(_longest_line, each)) for each in cells]
         if _total(widths) <= width:
-            return _grid(table, columns, cells, widths), code if columns is short else []
-    cells = [_texts(table, at, stacked=True) for at in short]
-    most = [max(map(_longest_line, each)) for each in cells]
-    by_word = [max(map(_longest_word, each)) for each in cells]
-    # numbers and their brackets break last
-    by_number = [
-        word if _is_words(table, at) else line
-        for at, word, line in zip(short, by_word, most, strict=True)
-    ]
-    for least in (by_number, by_word):
-        if _total(least) <= width:
-            return _grid(table, short, cells, _shared(least, most, width)), code
-    return _records(table, every), []
+            return _grid(table, columns, cells, widths), [], code if columns is short else []
+    minor = [table.headings.index(heading) for heading in table.minor]
+    for count in range(len(minor) + 1):
+        below = sorted(minor[:count])
+        columns = [at for at in short if at not in below]
+        if below and _numbers_below(table, below, width) is None:
+            break
+        for stacked in (1, 2):
+            cells = [_texts(table, at, stacked) for at in columns]
+            most = [max(map(_longest_line, each)) for each in cells]
+            least = [
+                max(map(_longest_word, each)) if _is_words(table, at) else line
+                for at, each, line in zip(columns, cells, most, strict=True)
+            ]
+            if _total(least) <= width:
+                return _grid(table, columns, cells, _shared(least, most, width)), below, code
+    return _records(table, every), [], []
 
 
-def _texts(table: "PlainTable", at: int, stacked: bool) -> list[str]:
-    """Return heading and cells of a column; ``stacked`` puts brackets of numbers below them."""
+def _texts(table: "PlainTable", at: int, stacked: int) -> list[str]:
+    """Return heading and cells of a column.
+
+    Args:
+        table: the table.
+        at: place of the column.
+        stacked: 1 puts brackets of numbers below them, 2 also what follows a comma in brackets.
+    """
     heading = table.headings[at]
     texts = ["" if heading in table.tags else heading, *(row[at] for row in table.rows)]
-    if stacked and not _is_words(table, at):
-        return [text.replace(" (", "\n(") for text in texts]
-    return texts
+    if not stacked or _is_words(table, at):
+        return texts
+    return [_stacked(text, stacked) for text in texts]
+
+
+def _stacked(text: str, stacked: int) -> str:
+    number, bracket, rest = text.partition(" (")
+    if stacked > 1:
+        rest = rest.replace(", ", ",\n ")
+    return f"{number}\n({rest}" if bracket else number
 
 
 def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
@@ -117,6 +152,7 @@ def _records(table: "PlainTable", columns: Sequence[int]) -> Table:
 
 
 def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
+    """Return texts of code that have no room in the rows, one line a row."""
     grid = Table.grid(padding=(0, _GAP))
     grid.add_column(justify="right", overflow="fold")
     for _ in columns:
@@ -124,6 +160,43 @@ def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
     for row in table.rows:
         grid.add_row(Text(row[0]), *(Text(row[at]) for at in columns))
     return grid
+
+
+def _numbers_below(table: "PlainTable", columns: Sequence[int], width: int) -> Table | None:
+    """Return numbers that have no room in the rows, each with its heading; None if one is wider.
+
+    They stand in columns where these fit, else one after the other; none is broken.
+    """
+    lines = [[f"{table.headings[at]} {row[at]}" for at in columns] for row in table.rows]
+    first = max(cell_len(row[0]) for row in table.rows)
+    widths = [max(map(cell_len, each)) for each in zip(*lines, strict=True)]
+    room = width - first - 2 * _GAP
+    if max(widths) > room:
+        return None
+    if _total([first, *widths]) > width:
+        lines = [
+            [_filled([item for item, at in zip(items, columns, strict=True) if row[at]], room)]
+            for items, row in zip(lines, table.rows, strict=True)
+        ]
+    grid = Table.grid(padding=(0, _GAP))
+    grid.add_column(justify="right", no_wrap=True)
+    for _ in lines[0]:
+        grid.add_column(no_wrap=True)
+    for row, line in zip(table.rows, lines, strict=True):
+        grid.add_row(Text(row[0]), *map(Text, line))
+    return grid
+
+
+def _filled(items: Sequence[str], width: int) -> str:
+    """Return items in lines of at most ``width``, broken between items only."""
+    lines = [""]
+    for item in items:
+        longer = f"{lines[-1]}{' ' * _GAP if lines[-1] else ''}{item}"
+        if cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(item)
+    return "\n".join(lines)
 
 
 def _is_words(table: "PlainTable", at: int) -> bool:

@@ -3,33 +3,39 @@
 from archsearch.analysis import (
     best,
     decided_by_others,
+    dominated_by,
     front_trials,
     knee,
     latency_neighbours,
     num_images,
-    ties_with,
+    run_judgement,
 )
 from archsearch.record import RunRecord
 from archsearch.report.latency_verdicts import latency_words
 
 #: a latency that cannot be told from the next faster trial's
 SPEED_TIE = "speed tie"
+#: a member that another dominates by plain values; its number follows
+MAY_BE_DOMINATED = "may be dominated by trial"
 
 
 def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     """Return the remarks on each trial of the front, by trial number.
 
     ``best``: highest accuracy; ``knee``: see `archsearch.analysis.front_knee`; ``tie``: accuracy
-    that cannot be distinguished from the best's, by what is reported of both; ``speed tie``:
-    latency that cannot be distinguished from the next faster trial's, by their paired ratio; then
-    how well its latency is known, see `archsearch.report.latency_verdicts.latency_words`.
+    that cannot be distinguished from the best's (`archsearch.analysis.judge_front`);
+    ``speed tie``: latency that cannot be distinguished from the next faster trial's, by their
+    paired ratio; ``may be dominated by trial N``: N is better by plain values, and the trial stays
+    because its latency is not known well enough to drop it; then how well its latency is known,
+    see `archsearch.report.latency_verdicts.latency_words`.
     """
-    front, n = front_trials(run), num_images(run)
+    front = front_trials(run)
     top, bend = best(front, run.aims), knee(front, run.aims)
-    tied = {trial.number for trial in ties_with(top, front, n)} if top else set()
+    tied = run_judgement(run).ties
     alike = {
         each.trial for each in latency_neighbours(front) if each.verdict == "not distinguishable"
     }
+    beaten = dominated_by(front, run.aims)
     found = {}
     for trial in front:
         holds = {
@@ -39,6 +45,8 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
             SPEED_TIE: trial.number in alike,
         }
         words = tuple(word for word, true in holds.items() if true)
+        if trial.number in beaten:
+            words = (*words, f"{MAY_BE_DOMINATED} {beaten[trial.number]}")
         found[trial.number] = (*words, *latency_words(trial, run.aims))
     return found
 

@@ -229,7 +229,7 @@ def _effect_columns(
 
 VARIANT_COLUMNS: tuple[Column[VariantRow], ...] = (
     Column("variant", lambda row: row.variant.name, "variant", words=True),
-    Column("seeds", lambda row: len(row.shares), "n", about="seeds behind the accuracy"),
+    Column("seeds", lambda row: len(row.shares), "n", about="seeds behind the accuracy", minor=3),
     Column(
         "accuracy",
         lambda row: mean_sd(row.shares)[0],
@@ -262,15 +262,16 @@ VARIANT_COLUMNS: tuple[Column[VariantRow], ...] = (
         words=True,
     ),
     Column("more_seeds", lambda row: row.compared.more_seeds if row.compared else None),
-    Column("params", lambda row: row.variant.params, "params", _count("params")),
+    Column("params", lambda row: row.variant.params, "params", _count("params"), minor=4),
     Column("params_change", lambda row: row.cost.params if row.cost else 0),
-    Column("macs", lambda row: row.variant.macs, "MACs", _count("macs")),
+    Column("macs", lambda row: row.variant.macs, "MACs", _count("macs"), minor=5),
     Column("macs_change", lambda row: row.cost.macs if row.cost else 0),
     Column(
         "latency_ms",
         lambda row: row.variant.latency.median_ms if row.variant.latency else None,
         "latency ms",
         lambda row: _latency(row.variant),
+        minor=1,
     ),
     Column("latency_low_ms", _latency_end(0)),
     Column("latency_high_ms", _latency_end(1)),
@@ -284,6 +285,7 @@ VARIANT_COLUMNS: tuple[Column[VariantRow], ...] = (
         "change ms",
         _change_text,
         about="to the base",
+        minor=2,
     ),
     Column("latency_change_low_ms", _change_end(0)),
     Column("latency_change_high_ms", _change_end(1)),
@@ -297,6 +299,7 @@ VARIANT_COLUMNS: tuple[Column[VariantRow], ...] = (
         lambda row: row.variant.published.text if row.variant.published else "",
         "published",
         _published,
+        minor=6,
         about="change that the paper reports, in points; else its accuracy or its words",
         words=True,
         shown=_has_published,

@@ -1,5 +1,6 @@
 """The budgets of a search: upper limits of latency, size and memory."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import (
@@ -8,6 +9,7 @@ from pydantic import (
 
 from archsearch.arch import Spec
 from archsearch.option import BUDGET, Option
+from archsearch.percent import percent_text
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -71,3 +73,13 @@ class Budgets(Spec):
             value = known[name]
             shares[name] = 0.0 if value is None else (value - limit) / limit
         return shares
+
+
+def over_text(shares: Mapping[str, float]) -> str:
+    """Return which budgets are exceeded, and by how much; empty for none.
+
+    Args:
+        shares: by name, how far each limit is exceeded, as `Budgets.violations` has it.
+    """
+    over = [f"{name} by {percent_text(share)} %" for name, share in shares.items() if share > 0]
+    return ", ".join(over)

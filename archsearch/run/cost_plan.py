@@ -3,22 +3,26 @@
 import math
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from archsearch.activity import doing
 from archsearch.cost import count_arch
 from archsearch.data import describe_data
 from archsearch.record import EVEN_CHANCE
 from archsearch.run.config import SearchConfig
 from archsearch.run.preparation import Prepared
 from archsearch.search.rungs import epoch_rungs
+from archsearch.search.study_store import StudyStore
 from archsearch.train import Trainer
 
 _SAMPLES = 9
 _ONE_STEP_S = 1e-9
 _TIMED_S = 1.0
+#: attribute of the study: `EpochCost`, with the environment it was timed in
+_EPOCH_COST = "epoch_cost"
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,29 @@ def epoch_seconds(trainer: Trainer) -> float:
     return a_step * math.ceil(len(trainer.data.train) / trainer.recipe.batch_size)
 
 
-def describe_cost(prepared: Prepared, cost: EpochCost, workers: int) -> str:
-    """Return one line that says what an epoch costs and how long the run may take."""
+def kept_epoch_cost(prepared: Prepared, store: StudyStore) -> EpochCost:
+    """Return `epoch_cost`, or what an earlier session of the run timed in the same environment."""
+    where = f"{prepared.environment.fingerprint} {prepared.config.execution.threads_per_worker}"
+    kept = store.attribute(_EPOCH_COST, {})
+    if kept.get("where") == where:
+        return EpochCost(kept["seconds"], kept["macs"], kept["images"])
+    with doing("timing some training steps of a median candidate"):
+        cost = epoch_cost(prepared)
+    store.set_attribute(_EPOCH_COST, {"where": where, **asdict(cost)})
+    return cost
+
+
+def describe_cost(prepared: Prepared, cost: EpochCost, workers: int, left: int) -> str:
+    """Return one line that says what an epoch costs and how long the run may take.
+
+    Args:
+        prepared: the run.
+        cost: of an epoch.
+        workers: candidates in training at the same time.
+        left: candidates still to be trained.
+    """
     execution, epochs = prepared.config.execution, prepared.recipe.epochs
-    total = execution.trials * epochs * cost.seconds / workers
+    total = left * epochs * cost.seconds / workers
     fewest = epochs_each(prepared)
     at_least = (
         f"from about {duration(total * fewest / epochs)} to" if fewest < epochs else "at most"
@@ -76,7 +99,7 @@ def describe_cost(prepared: Prepared, cost: EpochCost, workers: int) -> str:
     bound = f", stopped after {duration(limit)}" if limit is not None and limit < total else ""
     return (
         f"one epoch of a median candidate ({cost.macs / 1e6:.1f} M MACs, {cost.images:,} images) "
-        f"takes about {duration(cost.seconds)}; {execution.trials} candidates x "
+        f"takes about {duration(cost.seconds)}; {left} candidates x "
         f"{f'{fewest:.1f} to ' if fewest < epochs else ''}{epochs} epochs "
         f"on {workers} {'worker' if workers == 1 else 'workers'}: {at_least} about "
         f"{duration(total)}{bound}"

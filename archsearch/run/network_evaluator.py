@@ -74,7 +74,9 @@ class NetworkEvaluator:
         self._rule, self._guess, self._folder, self._listener = rule, guess, folder, listener
         self._rungs = epoch_rungs(config.rungs, config.promote, recipe.epochs)
         self._on_record = on_record or (lambda record: None)
+        # in the order of submission, which is that in which workers begin them
         self._trials: dict[int, Evaluation] = {}
+        self._begun: set[int] = set()
         self._saved: dict[int, FinishedEvent] = {}
         self._has_failed = False
         self._began = time.perf_counter()
@@ -124,11 +126,20 @@ class NetworkEvaluator:
         self.executor.submit(
             Job(trial.number, record.arch, self._recipe, self._config.seed, until, going_on)
         )
+        self._mark_begun()
+
+    def _mark_begun(self) -> None:
+        """Note in the study what is in training: as many as there are workers."""
+        for number in list(self._trials)[: self._num_workers]:
+            if number not in self._begun:
+                self._begun.add(number)
+                self._store.mark_begun(number)
 
     def results(self) -> Iterable[Evaluation]:
         """Return what has ended, if anything has within a tenth of a second."""
         event = self.executor.next_event(timeout_s=0.1) if self.executor else None
         ended = self._ended(event) if event is not None else None
+        self._mark_begun()
         return () if ended is None else (ended,)
 
     def _ended(self, event: Event) -> Evaluation | None:
@@ -171,10 +182,11 @@ class NetworkEvaluator:
         return replace(evaluation_of(record, self._config, trial), is_evaluated=True)
 
     def _failed(self, trial: Evaluation, event: FailedEvent) -> Evaluation:
-        logger.warning("trial %d failed: %s\n%s", trial.number, event.reason, event.details)
         self._listener.line(f"trial {trial.number} failed: {event.reason}")
         if not self._has_failed and event.details:
             self._listener.line(event.details)
+        elif event.details:
+            logger.info("%s", event.details)
         self._has_failed = True
         self._folder.drop_paused(trial.digest)
         return self._result(trial, "failed", event.reason, event)

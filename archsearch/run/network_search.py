@@ -8,7 +8,7 @@ from archsearch.run.screening import NetworkScreening
 from archsearch.run.status import Listener
 from archsearch.search.engine import Engine, Limits, Policy, Watch
 from archsearch.search.rungs import epoch_rungs
-from archsearch.search.study_store import StudyStore
+from archsearch.search.study_store import NOTHING_UNFINISHED, StudyStore, Unfinished
 from archsearch.space import SearchSpace
 from archsearch.train import Recipe
 
@@ -61,10 +61,25 @@ def search_networks(
         POLICY,
         Watch(listener.line, show, f"; see {folder.log}"),
     )
-    interrupted = engine.restore()
-    if engine.log.trials or interrupted:
-        listener.line(
-            f"resuming: {engine.log.evaluated} of {execution.trials} candidates are trained, "
-            f"{interrupted} were interrupted and start again"
-        )
+    unfinished = engine.restore()
+    if engine.log.trials or any(unfinished):
+        listener.line(describe_resumed(engine.log.evaluated, execution.trials, unfinished))
     engine.run()
+
+
+def describe_resumed(trained: int, trials: int, unfinished: Unfinished = NOTHING_UNFINISHED) -> str:
+    """Return what earlier sessions of a run left."""
+    more = f", more than the {trials} wanted" if trained > trials else ""
+    of = "" if more else f" of {trials}"
+    parts = [f"resuming: {trained}{of} candidates are trained{more}"]
+    if (begun := unfinished.begun) > 0:
+        words = (
+            "was interrupted in training and starts"
+            if begun == 1
+            else ("were interrupted in training and start")
+        )
+        parts.append(f"{begun} {words} again")
+    if (proposed := unfinished.proposed) > 0:
+        word = "was" if proposed == 1 else "were"
+        parts.append(f"{proposed} {word} proposed, but not begun")
+    return "; ".join(parts)

@@ -7,6 +7,7 @@ from archsearch.run.config import SearchConfig
 from archsearch.run.network_evaluator import NetworkEvaluator
 from archsearch.run.network_values import record_of
 from archsearch.run.status import Listener, SearchStatus
+from archsearch.run.time_left import TimeLeft
 from archsearch.search.trial_log import TrialLog
 
 _STATUS_EVERY_S = 0.25
@@ -30,6 +31,7 @@ class RunProgress:
         self._began = time.perf_counter()
         self._last = 0.0
         self._before: tuple[int, int] | None = None
+        self._left = TimeLeft()
 
     def show(self, phase: str, force: bool, log: TrialLog) -> None:
         """Send a snapshot; unless it is forced, at most a few a second.
@@ -72,17 +74,23 @@ class RunProgress:
     def _remaining_s(self, elapsed: float, log: TrialLog, before: tuple[int, int]) -> float | None:
         """Estimate from the epochs of this session and the epochs that a candidate took."""
         execution = self._config.execution
+        remaining = self._left.seconds(
+            (self._evaluator.epochs, log.evaluated), lambda: self._by_epochs(elapsed, log, before)
+        )
+        if execution.time_limit_s is not None:
+            until_limit = max(0.0, execution.time_limit_s - elapsed)
+            remaining = until_limit if remaining is None else min(remaining, until_limit)
+        return remaining
+
+    def _by_epochs(self, elapsed: float, log: TrialLog, before: tuple[int, int]) -> float | None:
         epochs_before, evaluated_before = before
         epochs = self._evaluator.epochs - epochs_before
-        remaining = None
         if log.evaluated - evaluated_before >= 2 and epochs > 0:
             curves = [len(record_of(each).curve) for each in log.latest]
             finished = [length for length in curves if length]
             per_trial = sum(finished) / max(1, len(finished))
             begun = self._evaluator.epochs - sum(finished)
-            left = per_trial * max(0, execution.trials - log.evaluated) - begun
-            remaining = elapsed / epochs * max(0.0, left)
-        if execution.time_limit_s is not None:
-            until_limit = max(0.0, execution.time_limit_s - elapsed)
-            remaining = until_limit if remaining is None else min(remaining, until_limit)
-        return remaining
+            trials = self._config.execution.trials
+            left = per_trial * max(0, trials - log.evaluated) - begun
+            return elapsed / epochs * max(0.0, left)
+        return None

@@ -11,6 +11,7 @@ from archsearch.arch import Arch, summary
 from archsearch.cost import ArchCounts
 from archsearch.errors import BudgetUnreachableError, TrialError
 from archsearch.record import FIRST_TARGET, LatencyPrediction, TrialRecord
+from archsearch.run.budgets import over_text
 from archsearch.run.config import SearchConfig
 from archsearch.run.latency.first_measurement import (
     FirstMeasurement,
@@ -122,8 +123,8 @@ class NetworkScreening:
             proposed.params, {n: v for n, v in sizes.items() if n in self._sized and v}
         )
         shares = {name: candidate.violations.get(name, 0.0) for name in sizes}
-        if over := [f"{name} by {share:.0%}" for name, share in shares.items() if share > 0]:
-            return self._refuse(candidate, f"over budget: {', '.join(over)}")
+        if over := over_text(shares):
+            return self._refuse(candidate, f"over budget: {over}")
         return self._expected_within_budget(candidate)
 
     def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:

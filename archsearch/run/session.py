@@ -22,7 +22,7 @@ from archsearch.cost import Probe
 from archsearch.data import describe_data
 from archsearch.record import EpochMetrics, RunRecord, TrialRecord
 from archsearch.run.config import SearchConfig
-from archsearch.run.cost_plan import describe_cost, epoch_cost
+from archsearch.run.cost_plan import describe_cost, duration, kept_epoch_cost
 from archsearch.run.early_stopping import DominanceRule
 from archsearch.run.execution import log_to, num_workers, open_driver
 from archsearch.run.final.baselines import run_baselines
@@ -37,12 +37,12 @@ from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.run.latency.run_table import keep_table, open_table, prepare_table
 from archsearch.run.network_evaluator import NetworkEvaluator
 from archsearch.run.network_sampler import build_sampler
-from archsearch.run.network_search import search_networks
+from archsearch.run.network_search import describe_resumed, search_networks
 from archsearch.run.preparation import Place, Prepared, prepare
 from archsearch.run.run_reader import run_record, study_name
 from archsearch.run.screening import NetworkScreening
 from archsearch.run.space_widening import widen
-from archsearch.run.status import Listener, SilentListener
+from archsearch.run.status import Listener, LoggedListener, SilentListener
 from archsearch.run.tracking_entries import SearchEntries
 from archsearch.search.study_store import StudyStore
 from archsearch.space import space_from
@@ -52,6 +52,8 @@ from archsearch.yaml_source import YamlSource
 
 logger = logging.getLogger(__name__)
 
+#: attribute of the study: environment that its latency table was calibrated in
+_CALIBRATED = "calibrated"
 #: longest time for repetitions on a busy machine, as a share of the time spent so far
 _PATIENCE = 0.1
 
@@ -83,14 +85,14 @@ def run_search(
         >>> run.name, len(run.trials)
         ('tiny-digits-50ms', 2)
     """
-    listener = listener or SilentListener()
+    listener = LoggedListener(listener or SilentListener())
     prepared = prepare(config, place or Place())
-    for line in describe_data(prepared.data):
-        listener.line(line)
     folder = prepared.folder
     storage_errors = prepared.storage.explain_errors("cannot be written")
     how = f"the same command goes on from here: {folder.path}"
     with folder.lock(), log_to(folder.log), resumable("run", how), storage_errors:
+        for line in describe_data(prepared.data):
+            listener.line(line)
         if folder.exists():
             _go_on(prepared, listener)
         else:
@@ -101,6 +103,10 @@ def run_search(
             record = _session(prepared, listener, lambda record: tracker.log(entries.trial(record)))
             for entry in entries.all(record):
                 tracker.log(entry)
+        members = ", ".join(str(number) for number in record.front) or "none"
+        logger.info(
+            "ended after %s in all; trials on the front: %s", duration(record.wall_s), members
+        )
         return record
 
 
@@ -174,23 +180,28 @@ def _session(
         try:
             is_work_left = _work_left(store, config)
             if table is not None and is_work_left:
+                here = prepared.environment.fingerprint
+                known = store.attribute(_CALIBRATED) == here and len(table) > 0
                 note = prepare_table(
                     table,
                     prepared.space,
                     measurer,
                     guess,
-                    limit_s,
+                    0.0 if known else limit_s,
                     config.seed,
                     listener,
                 )
                 add_notes(store, [note] if note else [], listener)
+                if not note:
+                    store.set_attribute(_CALIBRATED, here)
 
             def start() -> Driver:
-                with doing("timing some training steps of a median candidate"):
-                    cost = epoch_cost(prepared)
-                listener.line(describe_cost(prepared, cost, num))
+                left = max(0, config.execution.trials - _num_trained(store))
+                listener.line(describe_cost(prepared, kept_epoch_cost(prepared, store), num, left))
                 return driver.start()
 
+            if not is_work_left and config.rungs is None:
+                listener.line(describe_resumed(_num_trained(store), config.execution.trials))
             # with rungs, a candidate that was started may still have to go on
             if is_work_left or config.rungs is not None:
                 evaluator = NetworkEvaluator(
@@ -265,8 +276,11 @@ def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
 
 
 def _work_left(store: StudyStore, config: SearchConfig) -> bool:
-    trained = sum(r.state in ("complete", "pruned", "failed") for r in store.records())
-    return trained < config.execution.trials
+    return _num_trained(store) < config.execution.trials
+
+
+def _num_trained(store: StudyStore) -> int:
+    return sum(record.state in ("complete", "pruned", "failed") for record in store.records())
 
 
 def _run_baselines(

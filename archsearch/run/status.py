@@ -1,7 +1,11 @@
 """Progress of a running search, for its listener."""
 
+import logging
 from dataclasses import dataclass
 from typing import Protocol
+
+#: what a listener shows
+logger = logging.getLogger("archsearch.run")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,26 @@ class Listener(Protocol):
     def line(self, text: str) -> None:
         """Print one line."""
         ...
+
+
+class LoggedListener:
+    """Passes progress on, and writes every line to the log too.
+
+    Args:
+        listener: receives all.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def status(self, status: SearchStatus) -> None:
+        """Pass the snapshot on."""
+        self._listener.status(status)
+
+    def line(self, text: str) -> None:
+        """Log the line, and pass it on."""
+        logger.info("%s", text)
+        self._listener.line(text)
 
 
 class SilentListener:

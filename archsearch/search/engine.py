@@ -14,7 +14,7 @@ from archsearch.errors import RunError
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.patience import Patience
 from archsearch.search.rungs import Rungs
-from archsearch.search.study_store import StudyStore
+from archsearch.search.study_store import StudyStore, Unfinished
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import Params, SearchSpace
 
@@ -189,17 +189,19 @@ class Engine:
         self._patience = Patience(limits.patience)
         self.log = TrialLog(store, rungs, self._patience, evaluator.point, evaluator.attributes)
         self._running: dict[int, Evaluation] = {}
+        # measured with others in a batch, and not begun yet
+        self._spare: list[Evaluation] = []
         self._exhausted = ""
         self._in_vain = 0
         self._said_idle = False
         self._began = time.perf_counter()
 
-    def restore(self) -> int:
-        """Restore the trials of earlier sessions; return how many were interrupted."""
-        interrupted = self._store.recover()
+    def restore(self) -> Unfinished:
+        """Restore the trials of earlier sessions; return how many these left unfinished."""
+        unfinished = self._store.recover()
         for evaluation in self._evaluator.restored():
             self.log.add(evaluation)
-        return interrupted
+        return unfinished
 
     def run(self) -> str:
         """Search until the trials or the time are used up, or the space is; return why it ended.
@@ -216,6 +218,7 @@ class Engine:
             for evaluation in self._evaluator.results():
                 self._end(evaluation)
             self._watch.show("searching", False, self.log)
+        self._put_back()
         self._watch.show("searched", True, self.log)
         return self._why_ended()
 
@@ -243,25 +246,34 @@ class Engine:
         if self._promote():
             return True
         while (wanted := self._wanted()) > 0:
-            batch = self._propose(wanted)
+            batch = [] if self._spare else self._propose(wanted)
             if batch:
                 self._watch.show("measuring latency", True, self.log)
-            ready = self.measure(batch)
+            ready = [*self._spare, *self.measure(batch)]
             self._check_end()
             done = self.log.counts["complete"] + self.log.counts["pruned"]
             if not ready and not self._running and done == 0:
                 ready = self._screening.rescue(self)
-            for trial in ready:
+            # a batch is larger than what is wanted where many are over a budget
+            self._spare = ready[wanted:]
+            for trial in ready[:wanted]:
                 self._begin(trial, None)
             if ready or (not batch and self._running):
                 return bool(ready)
         return False
 
+    def _put_back(self) -> None:
+        """Leave what was measured and not begun to a later session, which begins with it."""
+        for trial in self._spare:
+            self.log.put_back(trial)
+        self._spare = []
+
     def _wanted(self) -> int:
         """Return how many new evaluations to begin now."""
         begun = sum(trial.rung == 0 for trial in self._running.values())
         left = self._limits.trials - self.log.evaluated - begun
-        if left <= 0 or self._is_late or self._exhausted or self._is_idle():
+        is_ended = self._exhausted and not self._spare
+        if left <= 0 or self._is_late or is_ended or self._is_idle():
             return 0
         return min(left, self._evaluator.room(len(self._running)))
 
@@ -345,7 +357,8 @@ class Engine:
         digest = self._space.digest_of(proposed.params)
         proposed = replace(proposed, digest=digest)
         known = self.log.known(digest)
-        is_pending = digest in batch or any(each.digest == digest for each in self.running)
+        pending = (*self.running, *self._spare)
+        is_pending = digest in batch or any(each.digest == digest for each in pending)
         if (known is not None or is_pending) and not self._policy.reuse_results:
             screened = self._screening.screen(proposed)
             self._store.tell_repeat(proposed.number, screened, reuse=False)
@@ -364,7 +377,7 @@ class Engine:
 
     @property
     def _feasible_share(self) -> float:
-        feasible = self.log.evaluated + len(self._running)
+        feasible = self.log.evaluated + len(self._running) + len(self._spare)
         return (feasible + 1) / (feasible + self.log.counts["infeasible"] + 1)
 
     def _check_end(self) -> None:

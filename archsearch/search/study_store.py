@@ -5,10 +5,10 @@ import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.evaluation import Direction, Evaluation
@@ -33,9 +33,25 @@ OTHER_SEEDS = "other_seeds"
 #: user attribute of a trial that proposed an architecture again: the first trial of it
 REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
+_BEGUN = "begun"
 #: user attribute of a trial that goes on with a paused candidate: the first trial of it; runs of
 #: earlier versions have the trial that was paused last
 CANDIDATE = "candidate"
+
+
+class Unfinished(NamedTuple):
+    """How many trials earlier sessions left without an end.
+
+    Attributes:
+        begun: their evaluation had begun, and begins again.
+        proposed: they were proposed, and nothing was begun.
+    """
+
+    begun: int
+    proposed: int
+
+
+NOTHING_UNFINISHED = Unfinished(0, 0)
 
 
 class StudyStore:
@@ -89,6 +105,9 @@ class StudyStore:
         """Return the next proposal: one that was interrupted, else the sampler's."""
         trial = self.study.ask()
         self._queued = max(0, self._queued - 1)
+        return self._proposed(trial)
+
+    def _proposed(self, trial: Trial) -> Evaluation:
         params = self._space.walk(lambda parameter: suggest(trial, parameter))
         # queued trials have their origin
         origin = trial.user_attrs.get(_ORIGIN)
@@ -152,6 +171,14 @@ class StudyStore:
         else:
             self._finish(number, replace(known, state="pruned"))
 
+    def put_back(self, proposed: Evaluation) -> None:
+        """End a proposal without a result, and queue it for a later session."""
+        trial = self._asked.pop(proposed.number)
+        for name in self._constraints:
+            trial.set_constraint(name, proposed.violations.get(name, 0.0))
+        self.study.tell(trial, state=TrialState.FAIL)
+        self.study.enqueue_trial(dict(proposed.params), user_attrs={_ORIGIN: proposed.origin})
+
     def tell_invalid(self, number: int, reason: str) -> None:
         """Finish a trial whose parameters break a rule of the space, as wholly infeasible."""
         trial = self._asked.pop(number)
@@ -169,30 +196,43 @@ class StudyStore:
     def promote(self, paused: Evaluation, rung: int) -> Evaluation:
         """Return a trial in which a paused candidate goes on to ``rung``, an index.
 
-        A study is append-only, so each rung of a candidate is a trial of its own. No other trial
-        may be queued.
+        A study is append-only, so each rung of a candidate is a trial of its own. It does not go
+        through the queue, where others may wait that the plan has no room for.
         """
         attributes = {_ORIGIN: paused.origin, RUNG: rung, CANDIDATE: paused.candidate}
-        self.study.enqueue_trial(dict(paused.params), user_attrs=attributes)
-        return self.ask()
+        fixed = {"fixed_params": dict(paused.params)}  # as `enqueue_trial` has it
+        self.study.add_trial(
+            create_trial(state=TrialState.RUNNING, user_attrs=attributes, system_attrs=fixed)
+        )
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        added = max(running, key=lambda each: each.number)
+        return self._proposed(Trial(self.study, added._trial_id))
 
-    def recover(self) -> int:
+    def mark_begun(self, number: int) -> None:
+        """Note that the evaluation of a proposal has begun."""
+        self._asked[number].set_user_attr(_BEGUN, True)
+
+    def recover(self) -> Unfinished:
         """Queue again what an earlier driver left unfinished; return how many trials.
 
         They would otherwise stay RUNNING for ever and bias samplers that count them. A candidate
         on its way to a higher rung is paused again.
         """
         unfinished = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        begun = begun_again = 0
         for trial in unfinished:
+            is_begun = bool(trial.user_attrs.get(_BEGUN))
+            begun += is_begun
             origin = trial.user_attrs.get(_ORIGIN, "resumed")
             self.study.tell(trial.number, state=TrialState.FAIL)
             if trial.user_attrs.get(RUNG, 0):
                 continue
             if trial.params and not self._space.problems(trial.params):
                 self.study.enqueue_trial(dict(trial.params), user_attrs={_ORIGIN: origin})
+                begun_again += is_begun
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         self._queued = len(waiting)
-        return len(unfinished)
+        return Unfinished(begun, len(waiting) - begun_again)
 
     def finished(self) -> list[FrozenTrial]:
         """Return every trial that has ended, in order of number."""

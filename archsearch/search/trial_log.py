@@ -83,6 +83,12 @@ class TrialLog:
         """Let trial ``number``, a duplicate, wait for a configuration that is being evaluated."""
         self._waiting.setdefault(digest, []).append(number)
 
+    def put_back(self, evaluation: Evaluation) -> None:
+        """Leave a proposal to a later session; its duplicates that waited for it have no result."""
+        self._store.put_back(evaluation)
+        for number in self._waiting.pop(evaluation.digest, []):
+            self._store.tell_repeat(number, evaluation, reuse=False)
+
     def add(self, evaluation: Evaluation) -> None:
         """Add a trial of the study."""
         before = self._latest.get(evaluation.digest)

@@ -11,6 +11,7 @@ from archsearch.cluster.worker import Worker
 from archsearch.cost import ArchCounts, Probe, count_arch
 from archsearch.errors import TrialError
 from archsearch.record import LatencyResult
+from archsearch.run.budgets import over_text
 from archsearch.run.latency.first_measurement import first_measurements
 from archsearch.run.latency.inference_memory import inference_bytes
 from archsearch.run.latency.measurement import LatencyMeasurer
@@ -103,9 +104,8 @@ class CandidateTrainable(tune.Trainable):  # type: ignore[misc]
         if study.budgets.memory_bytes is not None:
             memory = inference_bytes(self._arch, study.latency)
         shares = study.budgets.violations(counts.params, counts.macs, latency_ms, memory)
-        over = [f"{name} by {share:.0%}" for name, share in shares.items() if share > 0]
-        if over:
-            raise TrialError(f"over budget: {', '.join(over)}; it is not trained")
+        if over := over_text(shares):
+            raise TrialError(f"over budget: {over}; it is not trained")
 
 
 def tune_trainable(study: Study | TuneStudy) -> type[tune.Trainable]:

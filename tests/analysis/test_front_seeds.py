@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from archsearch.analysis import compare, compare_seeds
+from archsearch.analysis import compare, compare_seeds, difference_interval, judge_front
 from archsearch.record import SeedResult
 from tests.analysis.made_records import trial
 
@@ -25,8 +25,8 @@ def test_nothing_without_other_seeds():
 def test_two_trials_are_a_paired_t_interval():
     rng = np.random.default_rng(0)
     first, second = rng.normal(0.90, 0.01, 5), rng.normal(0.92, 0.01, 5)
-    look = compare_seeds(front_of(list(first), list(second)), 100_000)
-    (only,) = look.neighbours
+    front = front_of(list(first), list(second))
+    (only,) = compare_seeds(front, None).neighbours
     # one pair: the pooled model is the paired t-test
     gaps = second - first
     half = 2.7764451 * gaps.std(ddof=1) / np.sqrt(5)
@@ -36,13 +36,22 @@ def test_two_trials_are_a_paired_t_interval():
         {"0": dict(enumerate(first)), "1": dict(enumerate(second))}, "0", num_images=100_000
     )
     assert only.interval == pytest.approx(as_ablation.variants[0].interval)
+    # known images add their noise, which no seed makes smaller
+    low, high = difference_interval(second.mean(), first.mean(), 500)
+    (counted,) = compare_seeds(front, 500).neighbours
+    assert counted.interval == pytest.approx(
+        (
+            gaps.mean() - np.hypot(half, gaps.mean() - low),
+            gaps.mean() + np.hypot(half, high - gaps.mean()),
+        )
+    )
 
 
 def test_the_three_verdicts():
     look = compare_seeds(
         front_of([0.80, 0.81, 0.80], [0.90, 0.91, 0.90], [0.90, 0.90, 0.91], [0.7, 0.71, 0.71]), 360
     )
-    assert [(each.trial, each.faster, each.verdict) for each in look.neighbours] == [
+    assert [(each.trial, each.other, each.verdict) for each in look.neighbours] == [
         (1, 0, "better"),
         (2, 1, "not distinguishable"),
         (3, 2, "worse"),
@@ -64,12 +73,39 @@ def test_one_seed_each_is_judged_by_its_images():
     assert compare_seeds(front_of([0.80], [0.95]), None).neighbours == ()
 
 
+def test_a_tie_is_judged_as_the_neighbours_are():
+    front = front_of([0.80, 0.81, 0.80], [0.90, 0.91, 0.90], [0.90, 0.90, 0.91])
+    found = judge_front(front, 360)
+    assert (found.best, found.ties) == (1, (2,))
+    assert [(each.trial, each.verdict) for each in found.to_best] == [
+        (0, "worse"),
+        (2, "not distinguishable"),
+    ]
+    # the pair of the best and its next slower is one comparison
+    assert found.to_best[1] == found.neighbours[1]
+    assert found.to_best[0] == found.neighbours[0].reverse()
+
+
+def test_what_is_worse_than_a_third_is_no_tie():
+    """The best's own noise is large: it alone could not be told from the last."""
+    rows = [0.90, 0.90, 0.90, 0.90], [0.95, 0.90, 0.91, 0.86], [0.85, 0.85, 0.85, 0.85]
+    found = judge_front(front_of(*rows), 100_000)
+    assert found.best == 1
+    assert {each.trial: each.verdict[0] for each in found.to_best} == {0: "n", 2: "n"}
+    assert found.ties == (0, 2)
+    # beside it, a neighbour is worse than one that the best is at least as accurate as
+    found = judge_front(front_of(rows[1], rows[0], rows[2]), 100_000)
+    assert found.neighbours[1].verdict == "worse"
+    assert {each.trial: each.verdict[0] for each in found.to_best} == {1: "n", 2: "n"}
+    assert found.ties == (1,)
+
+
 def test_a_trial_whose_trainings_failed_is_passed_over():
     front = front_of([0.80, 0.81], [0.5, 0.5], [0.90, 0.91])
     failed = (SeedResult(seed=1, reason="diverged"), SeedResult(seed=2, reason="diverged"))
     front[1] = front[1].model_copy(update={"other_seeds": failed})
     look = compare_seeds(front, 360)
-    assert [(each.trial, each.faster) for each in look.neighbours] == [(2, 0)]
+    assert [(each.trial, each.other) for each in look.neighbours] == [(2, 0)]
     front[1] = front[1].model_copy(
         update={"other_seeds": (failed[0], SeedResult(seed=2, accuracy=0.85))}
     )

@@ -8,8 +8,8 @@ from archsearch.analysis import (
     accuracy_interval,
     deciding_accuracies,
     interval_of_difference,
+    judge_front,
     reported_accuracies,
-    ties_with,
 )
 from archsearch.record import SeedResult
 from tests.report.synthetic_run import synthetic_run
@@ -90,9 +90,9 @@ def test_trials_are_ranked_by_one_kind_of_number():
 def test_ties_go_by_what_is_reported():
     # the search seed cannot tell them apart, the others can; and the other way round
     apart = [trial(1, 0.9, 0.900, 0.902, 0.901), trial(2, 0.9, 0.70, 0.701, 0.702)]
-    assert ties_with(apart[0], apart, 2000) == ()
+    assert judge_front(apart, 2000).ties == ()
     alike = [trial(1, 0.99, 0.80, 0.82), trial(2, 0.80, 0.81, 0.80)]
-    assert ties_with(alike[0], alike, 2000) == (alike[1],)
+    assert judge_front(alike, 2000).ties == (2,)
     first, second = reported_accuracies(alike, 2000).values()
     low, high = interval_of_difference(first, second)
     assert low < first.value - second.value < high

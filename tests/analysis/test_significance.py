@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from archsearch.analysis import accuracy_interval, difference_interval, num_images, ties_with
+from archsearch.analysis import accuracy_interval, difference_interval, judge_front, num_images
 from tests.analysis.made_records import run, trial
 
 
@@ -37,8 +37,8 @@ def test_difference_is_antisymmetric():
 def test_more_images_tell_more():
     best, other = trial(0, 0.98, 1.0), trial(1, 0.96, 1.0)
     far, unknown = trial(2, 0.50, 1.0), trial(3)
-    assert ties_with(best, [best, other, far, unknown], 100) == (other,)
-    assert ties_with(best, [best, other, far, unknown], 10_000) == ()
+    assert judge_front([best, other, far, unknown], 100).ties == (1,)
+    assert judge_front([best, other, far, unknown], 10_000).ties == ()
 
 
 @pytest.mark.parametrize(("accuracy", "n"), [(1.2, 10), (0.5, 0), (float("nan"), 10)])

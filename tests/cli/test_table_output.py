@@ -64,7 +64,7 @@ def test_flattening():
     text = csv_text([{"a": {"b": 1}, "c": [1.5, 2]}, {"d": ["x", "y", "z"], "e": 'say "hi", you'}])
     assert rows(text) == [
         {"a.b": "1", "c_low": "1.5", "c_high": "2", "d": "", "e": ""},
-        {"a.b": "", "c_low": "", "c_high": "", "d": "x y z", "e": 'say "hi", you'},
+        {"a.b": "", "c_low": "", "c_high": "", "d": "x; y; z", "e": 'say "hi", you'},
     ]
 
 

@@ -30,9 +30,11 @@ def commands() -> list[str]:
     return [line for block in blocks for line in block.strip().splitlines()]
 
 
-def script() -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", section(), re.DOTALL)
-    return code
+def scripts() -> dict[str, str]:
+    """Return the scripts of the page by the names that it gives them."""
+    codes = re.findall(r"```python\n(.*?)```", section(), re.DOTALL)
+    names = re.findall(r"as `(\w+\.py)`", section())
+    return dict(zip(names, codes, strict=True))
 
 
 def make_photos(folder: Path) -> None:
@@ -55,17 +57,21 @@ def test_the_page_has_the_whole_way():
         ["archsearch", "train"],
         ["archsearch", "export"],
         ["python", "classify.py"],
+        ["archsearch", "export"],
+        ["python", "classify_python.py"],
     ]
 
 
-def test_the_script_needs_no_archsearch():
-    assert "archsearch" not in script()
+def test_the_scripts_need_no_archsearch():
+    assert list(scripts()) == ["classify.py", "classify_python.py"]
+    assert not any("archsearch" in code for code in scripts().values())
 
 
 @pytest.mark.slow
 def test_from_photos_to_a_file_that_runs(tmp_path):
     make_photos(tmp_path / "photos")
-    (tmp_path / "classify.py").write_text(script())
+    for name, code in scripts().items():
+        (tmp_path / name).write_text(code)
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, words in (("archsearch", "-m archsearch"), ("python", "")):
@@ -78,6 +84,7 @@ def test_from_photos_to_a_file_that_runs(tmp_path):
         "PYTHONPATH": root,
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
+    said = []
     for command in commands():
         for long, short in SMALLER.items():
             command = command.replace(long, short)
@@ -91,6 +98,15 @@ def test_from_photos_to_a_file_that_runs(tmp_path):
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    lines = done.stdout.splitlines()
-    assert sorted(line.split()[-1] for line in lines) == ["cat", "ship", "truck"]
-    assert sum(float(line.split()[0]) for line in lines) == pytest.approx(100, abs=0.2)
+        if command.startswith("python "):
+            said.append(done.stdout)
+    for text in said:
+        lines = text.splitlines()
+        assert sorted(line.split()[-1] for line in lines) == ["cat", "ship", "truck"]
+        assert sum(float(line.split()[0]) for line in lines) == pytest.approx(100, abs=0.2)
+    # the same photo, the same weights
+    assert len(said) == 2
+    shares = [
+        {line.split()[-1]: float(line.split()[0]) for line in each.splitlines()} for each in said
+    ]
+    assert shares[0] == pytest.approx(shares[1], abs=0.2)

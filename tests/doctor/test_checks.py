@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -109,6 +110,23 @@ def test_steal_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {each.name: each for each in hardware.neighbours(tmp_path)}
     assert found["steal time"].value == "10.0 % over 1 s"
     assert found["steal time"].level == "note"
+
+
+@pytest.mark.parametrize(
+    ("percents", "level"), [([], "ok"), ([9, 9, 9], "ok"), ([90], "note"), ([15] * 3, "note")]
+)
+def test_busy_is_what_others_take_now_not_the_load_of_the_last_minute(
+    percents: list[float], level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [
+        SimpleNamespace(pid=-1 - at, info={"name": "other"}, cpu_percent=lambda _, p=percent: p)
+        for at, percent in enumerate(percents)
+    ]
+    monkeypatch.setattr(hardware.psutil, "process_iter", lambda names: others)
+    monkeypatch.setattr(hardware.os, "getloadavg", lambda: (7.0, 7.0, 7.0), raising=False)
+    found = {each.name: each for each in hardware.neighbours(watch_s=0.01, cores=2)}
+    assert found["load"].level == level
+    assert f"others keep {sum(percents) / 100:.1f} of 2 cores busy" in found["load"].value
 
 
 def test_a_folder_is_tried_and_left_as_it_was(tmp_path: Path) -> None:

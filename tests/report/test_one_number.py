@@ -120,7 +120,7 @@ def test_the_page_says_what_the_terminal_says(run):
 def test_the_headline_is_that_of_the_row_that_is_marked_best(run):
     table = front_table(run)
     at = {heading: place for place, heading in enumerate(table.headings)}
-    (row,) = [row for row in table.rows if "best" in row[at["remarks"]].split()]
+    (row,) = [row for row in table.rows if "best" in row[at["remarks"]].split(", ")]
     value, *interval = numbers(row[at["accuracy %"]])
     assert numbers(headline(run))[:1] == [value]
     assert set(interval) <= set(numbers(headline(run)))
@@ -137,7 +137,7 @@ def test_best_and_knee_are_the_same_everywhere(run):
     assert choose(run, "knee").number == knee(front).number == data["knee"] == info.knee
     words = {row[0]: row[list(front_table(run).headings).index("remarks")] for row in
              front_table(run).rows}  # fmt: skip
-    assert [n for n, text in words.items() if "best" in text.split()] == [str(chosen)]
+    assert [n for n, text in words.items() if "best" in text.split(", ")] == [str(chosen)]
     # the slider ranks by what decides, which holds one kind of number
     assert max(data["deciding"], key=lambda n: data["deciding"][n]) == str(chosen)
 

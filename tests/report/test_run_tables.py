@@ -9,9 +9,11 @@ from rich.console import Console
 from archsearch.analysis import best, front_trials, knee
 from archsearch.arch import summary
 from archsearch.percent import percent_text
-from archsearch.report import front_table, headline, sentences
+from archsearch.report import ablation_table, baseline_table, front_table, headline, sentences
 from archsearch.report.number_format import ms_text
 from archsearch.report.trial_remarks import remarks
+from tests.report.synthetic_ablation import synthetic_ablation
+from tests.report.synthetic_run import synthetic_run
 
 
 def printed(run, width: int, **options) -> str:
@@ -28,7 +30,8 @@ def squeezed(text: str) -> str:
 def test_nothing_is_cut_at_any_width(usual, width):
     text = printed(usual, width)
     assert "…" not in text
-    assert all(len(row) <= width for row in text.splitlines())
+    # a command is whole at any width
+    assert all(len(row) <= width or "  archsearch " in row for row in text.splitlines())
     for trial in front_trials(usual):
         assert percent_text(trial.accuracy) in text
         assert ms_text(trial.latency_ms) in text
@@ -87,3 +90,57 @@ def test_tables_need_no_plotly():
         "assert 'plotly' not in sys.modules; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def tables():
+    """Tables whose rows are wider than a small terminal."""
+    run = synthetic_run(150, baselines=True, front_seeds=3)
+    uncertain = run.model_copy(
+        update={
+            "trials": tuple(
+                each.model_copy(update={"final_latency": None}) if each.number % 2 else each
+                for each in run.trials
+            )
+        }
+    )
+    return {
+        "front": front_table(run),
+        "uncertain front": front_table(uncertain, "/a folder/of runs/" + "long" * 30),
+        "baselines": baseline_table(run),
+        "variants": ablation_table(synthetic_ablation()),
+    }
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 90, 100, 120, 160])
+@pytest.mark.parametrize("name", ["front", "uncertain front", "baselines", "variants"])
+def test_no_number_is_torn_from_its_unit_or_interval(name, width):
+    table = tables()[name]
+    out = io.StringIO()
+    Console(file=out, width=width).print(table, crop=False)
+    text = out.getvalue()
+    for row in table.rows:
+        for heading, cell in zip(table.headings, row, strict=True):
+            if heading in table.words:
+                continue
+            number, bracket, rest = cell.partition(" (")
+            assert number in text
+            # a comma parts an interval from what else is known
+            for part in f"({rest}".split(", ") if bracket else ():
+                assert part in text, (heading, cell)
+    for note in table.notes:
+        _, found, command = note.partition(": archsearch ")
+        assert not found or f"  archsearch {command}\n" in text
+
+
+@pytest.mark.parametrize("name", ["front", "baselines", "variants"])
+def test_what_has_no_room_is_listed_below(name):
+    table = tables()[name]
+    out = io.StringIO()
+    Console(file=out, width=80).print(table, crop=False)
+    # a row a line, whatever is below
+    first = out.getvalue().partition("──")[0]
+    assert all(word in first for word in table.headings[0].split())
+    assert any(heading not in first for heading in table.minor)
+    for heading in table.minor:
+        at = table.headings.index(heading)
+        assert heading in first or f"{heading} {table.rows[0][at]}" in out.getvalue()

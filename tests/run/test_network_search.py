@@ -123,7 +123,35 @@ def test_an_interrupted_run_goes_on_without_losing_or_repeating(bench: Bench) ->
     assert sum(record.state == "complete" for record in records) == 9
     assert len({record.digest for record in records}) == len(records)
     assert all(trial.state.is_finished() for trial in bench.opened.study.trials)
-    assert bench.listener.lines[0].startswith("resuming: ")
+    # two workers train; the others wait for one, or were proposed
+    begun, proposed = min(2, len(running)), len(running) - min(2, len(running))
+    words = (
+        "was interrupted in training and starts"
+        if begun == 1
+        else ("were interrupted in training and start")
+    )
+    expected = f"resuming: 4 of 9 candidates are trained; {begun} {words} again"
+    if proposed:
+        expected += f"; {proposed} {'was' if proposed == 1 else 'were'} proposed, but not begun"
+    assert bench.listener.lines[0] == expected
+
+
+def test_what_was_measured_beyond_the_plan_waits_for_a_larger_one(bench: Bench) -> None:
+    """A batch is larger than what is wanted, because many may be over the budget."""
+    bench.loop(trials=7, budget_ms=3.6, sampler="random").run()
+    assert len(bench.executor.trained) == 7
+    assert all(each.trained <= each.trials == 7 for each in bench.listener.snapshots)
+    waiting = [t for t in bench.opened.study.trials if t.state == TrialState.WAITING]
+    assert waiting, "the case should occur"
+    assert not any(t.state == TrialState.RUNNING for t in bench.opened.study.trials)
+    queued = [bench.space.digest_of(dict(t.system_attrs["fixed_params"])) for t in waiting]
+    assert not set(queued) & set(bench.executor.trained)
+    first = set(bench.executor.trained)
+    bench.loop(trials=7 + len(queued), budget_ms=3.6, sampler="random").run()
+    assert f"{len(queued)} " in bench.listener.lines[0]
+    assert "interrupted" not in bench.listener.lines[0]
+    assert set(bench.executor.trained) >= set(queued)
+    assert not first & set(bench.executor.trained)
 
 
 def test_a_finished_run_goes_on_when_trials_are_raised(bench: Bench) -> None:
@@ -204,7 +232,9 @@ def test_several_budgets_hold_at_once(bench: Bench) -> None:
         assert (record.state == "infeasible") == over
         assert record.memory_bytes == memory
     names = ["latency_ms", "params", "memory_bytes"]
-    assert all(set(trial.constraints) == set(names) for trial in bench.opened.study.trials)
+    # what waits for a later session has none yet
+    ended = [each for each in bench.opened.study.trials if each.state.is_finished()]
+    assert all(set(trial.constraints) == set(names) for trial in ended)
     assert {record.state for record in records} == {"complete", "infeasible"}
 
 

@@ -93,6 +93,26 @@ def test_an_interrupted_promotion_is_promoted_again(bench: Bench) -> None:
     assert all(trial.state.is_finished() for trial in bench.opened.study.trials)
 
 
+@pytest.mark.parametrize("stop_after", [7, 8, 9])
+def test_a_promotion_takes_its_own_candidate_where_others_wait(
+    bench: Bench, stop_after: int
+) -> None:
+    """A batch was larger than the plan has room for: the rest waits in the study."""
+    more = {"trials": 7, "budget_ms": 3.6, "sampler": "random", "rungs": RUNGS}
+    with pytest.raises(KeyboardInterrupt):
+        bench.loop(FakeExecutor(stop_after=stop_after), **more).run()
+    bench.loop(**more).run()
+    study = bench.opened.study
+    assert any(trial.state == TrialState.WAITING for trial in study.trials)
+    promoted = [trial for trial in study.trials if "candidate" in trial.user_attrs]
+    assert promoted
+    for trial in promoted:
+        assert trial.params == study.trials[trial.user_attrs["candidate"]].params
+    trained = [each for each in bench.opened.records() if each.curve]
+    assert len({each.digest for each in trained}) == 7
+    assert any(each.state == "complete" for each in trained)
+
+
 def test_a_lost_pause_begins_again(bench: Bench) -> None:
     bench.loop(trials=2, rungs=(EPOCHS - 1,)).run()
     for each in bench.opened.records():

@@ -284,6 +284,7 @@ def _train(
 ) -> None:
     """Train networks to the last epoch, and test them there if there is a test split."""
     epochs = recipe.epochs * len(baselines)
+    reused: list[str] = []
 
     def begin(missing: Sequence[Job]) -> None:
         listener.line(f"training {', '.join(map(str, missing))} for {recipe.epochs} epochs")
@@ -294,6 +295,8 @@ def _train(
             logger.warning("baseline %s: %s\n%s", job, outcome.reason, outcome.details)
             ended(job.label, reason=outcome.reason, curve=outcome.curve)
             return
+        if outcome.event is None:
+            reused.append(job.label)
         test = outcome.training.test_accuracy
         if outcome.event is not None and data.test is not None:
             try:
@@ -324,6 +327,11 @@ def _train(
             watch=show,
             # an ablation trains the same, and tests nothing
             is_enough=lambda known: data.test is None or known.test_accuracy is not None,
+        )
+    if reused:
+        listener.line(
+            f"{', '.join(reused)}: not trained again, a run or an ablation in this folder has "
+            "done it before"
         )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from archsearch.analysis import pareto_front
 from archsearch.errors import ArchsearchError
 from archsearch.record import FIRST_TARGET, Aims, LatencyRatio, LatencyResult, TrialRecord
-from archsearch.run.final.latency_confirmation import Publisher, measure_to_publish, why_not
+from archsearch.run.final.front_notes import confirmed_at, why_left, why_open
+from archsearch.run.final.latency_confirmation import Publisher, measure_to_publish
 from archsearch.run.latency.joint_measurement import Outcome
 from archsearch.run.latency.measurement import LatencyMeasurer
 from archsearch.run.run_folder import RunFolder
@@ -76,7 +77,7 @@ def confirm_front(
     while True:
         front = pareto_front(by_number.values(), aims)
         gone = {record.number for record in members} - {record.number for record in front}
-        left |= {number: _why_left(by_number[number], front, aims) for number in gone}
+        left |= {number: why_left(by_number[number], front, aims) for number in gone}
         members = front
         unknown = [
             record.number
@@ -107,17 +108,16 @@ def confirm_front(
     on_front = {record.number for record in front}
     notes = {number: note for number, note in left.items() if number not in on_front}
     for record in front:
-        for name in measurers:
-            last = outcomes.get(record.number, {}).get(name)
-            if note := _why_open(record, name, last, aims.budgets_ms.get(name)):
-                notes.setdefault(record.number, note)
+        last = {name: outcomes.get(record.number, {}).get(name) for name in measurers}
+        if note := why_open(record, last, aims):
+            notes[record.number] = note
     everyone = tuple(by_number[number] for number in sorted(by_number))
     return Confirmed(everyone, front, dict(sorted(notes.items())))
 
 
 def _measured(record: TrialRecord, name: str, outcome: Outcome) -> TrialRecord:
     """Return a record with a final measurement, unless a better one is known."""
-    if not isinstance(outcome, LatencyResult) or (outcome.is_guess and _confirmed(record, name)):
+    if not isinstance(outcome, LatencyResult) or (outcome.is_guess and confirmed_at(record, name)):
         return record
     if name == FIRST_TARGET:
         return record.model_copy(update={"final_latency": outcome})
@@ -161,18 +161,6 @@ def _with_ratios(
     return changed
 
 
-def _final(record: TrialRecord, name: str) -> LatencyResult | None:
-    if name == FIRST_TARGET:
-        return record.final_latency
-    return record.more_final_latencies.get(name)
-
-
-def _confirmed(record: TrialRecord, name: str) -> bool:
-    """Return whether the latency at a target was measured again, and not rejected."""
-    final = _final(record, name)
-    return final is not None and not final.is_guess
-
-
 def _ever_members(
     records: Iterable[TrialRecord], front: Sequence[TrialRecord]
 ) -> list[TrialRecord]:
@@ -186,61 +174,6 @@ def _ever_members(
         and record.number not in on_front
     ]
     return [*front, *left]
-
-
-def _why_open(
-    record: TrialRecord, name: str, outcome: Outcome | None, budget_ms: float | None
-) -> str:
-    """Return what is uncertain about a member's latency at a target; empty for nothing."""
-    latency = record.latency_at(name)
-    assert latency is not None, "a member of the front has every latency"
-    at = "" if name == FIRST_TARGET else f" at {name}"
-    why = why_not(outcome) if outcome is not None else ""
-    if why and _confirmed(record, name):
-        return f"trial {record.number} keeps its latency of {latency.median_ms:.3g} ms{at}: {why}"
-    if not _confirmed(record, name):
-        shown = "final guess" if latency is _final(record, name) else "first measurement"
-        why = why or "it was not measured again"
-        return (
-            f"trial {record.number} stays on the front, not confirmed, with its {shown} of "
-            f"{latency.median_ms:.3g} ms{at} ({latency.verdict}): {why}"
-        )
-    if latency.crosses(budget_ms) and latency.interval_ms is not None:
-        low, high = latency.interval_ms
-        return (
-            f"trial {record.number} stays on the front and may be over the budget of "
-            f"{budget_ms:g} ms{at}: {latency.median_ms:.3g} ms ({low:.3g} to {high:.3g}, "
-            f"{latency.verdict})"
-        )
-    return ""
-
-
-def _why_left(record: TrialRecord, front: Sequence[TrialRecord], aims: Aims) -> str:
-    known = record.latencies
-    measured = ", ".join(
-        f"{latency.median_ms:.3g} ms" + ("" if name == FIRST_TARGET else f" at {name}")
-        for name, latency in known.items()
-    )
-    measured = f"trial {record.number} left the front: {measured} when measured again"
-    for name, limit in aims.budgets_ms.items():
-        if name in known and known[name].is_over(limit, aims.confidence):
-            at = "" if name == FIRST_TARGET else f" at {name}"
-            return f"{measured}, over the budget of {limit:g} ms{at}"
-    own = _plain(record, aims)
-    better = [
-        each.number
-        for each in front
-        if all(theirs <= mine for theirs, mine in zip(_plain(each, aims), own, strict=True))
-    ]
-    return f"{measured}, no better than trial {better[0]}" if better else measured
-
-
-def _plain(record: TrialRecord, aims: Aims) -> list[float]:
-    """Return the plain values of the objectives, smaller is better."""
-    return [
-        -(record.accuracy or 0.0) if name == "accuracy" else record.value(name) or 0.0
-        for name in aims.objectives
-    ]
 
 
 def break_down(

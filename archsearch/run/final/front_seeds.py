@@ -1,6 +1,7 @@
 """The front trained again with other seeds."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -9,6 +10,7 @@ from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
 from archsearch.record import Aims, SeedResult, TrialRecord
 from archsearch.run.cost_plan import duration
 from archsearch.run.status import Listener, SearchStatus
+from archsearch.run.time_left import TimeLeft
 from archsearch.train import Recipe
 
 logger = logging.getLogger(__name__)
@@ -62,31 +64,55 @@ def train_front_again(
     if not wanted:
         return
     trial_s = {record.number: _seconds(record) for record, _ in wanted}
-    ended = 0
+    ended = reused = 0
+    began, trained_s, left_s = time.monotonic(), 0.0, sum(trial_s[r.number] for r, _ in wanted)
+    clock = TimeLeft()
+
+    def say_reused() -> None:
+        listener.line(
+            f"{_count(reused, 'training')} of the front with other seeds: reused, a run or an "
+            "ablation in this folder had done the same"
+        )
 
     def begin(missing: Sequence[Job]) -> None:
+        nonlocal began
+        began = time.monotonic()
+        if reused:
+            say_reused()
         expected = sum(trial_s[job.trial] for job in missing) / driver.num_workers
-        there = len(wanted) - len(missing)
-        known = f" ({there} are there already)" if there else ""
+        members = len({job.trial for job in missing})
         listener.line(
-            f"training {len({job.trial for job in missing})} front members again with "
-            f"{len(seeds)} other {'seed' if len(seeds) == 1 else 'seeds'}: {len(missing)} "
-            f"trainings{known}, about {duration(expected)}"
+            f"training {_count(members, 'front member')} again with "
+            f"{_count(len(seeds), 'other seed')}: {_count(len(missing), 'training')}, about "
+            f"{duration(expected)}"
         )
 
     def take(outcome: Trained | FailedEvent) -> None:
-        nonlocal ended
+        nonlocal ended, reused, trained_s, left_s
         ended += 1
+        is_known = isinstance(outcome, Trained) and outcome.event is None
+        reused += is_known
+        left_s -= trial_s[outcome.job.trial]
+        trained_s += 0.0 if is_known else trial_s[outcome.job.trial]
         keep(outcome.job.trial, _result(outcome, listener))
 
+    def expected_s() -> float:
+        # at the pace of this session once there is one, until then at that of the search
+        if not trained_s:
+            return left_s / driver.num_workers
+        return left_s * (time.monotonic() - began) / trained_s
+
     def show(_: Event | None) -> None:
-        listener.status(_status(records, front, len(wanted), ended, driver.running))
+        remaining = clock.seconds(ended, expected_s)
+        listener.status(_status(records, front, len(wanted), ended, driver.running, remaining))
 
     jobs = (
         Job(record.number, record.arch, recipe, seed, label=f"trial {record.number}, seed {seed}")
         for record, seed in wanted
     )
     driver.train(jobs, take, begin=begin, watch=show)
+    if reused == len(wanted):
+        say_reused()
 
 
 def _result(outcome: Trained | FailedEvent, listener: Listener) -> SeedResult:
@@ -94,10 +120,15 @@ def _result(outcome: Trained | FailedEvent, listener: Listener) -> SeedResult:
     if isinstance(outcome, Trained):
         training = outcome.training
         return SeedResult(seed=job.seed, seconds=training.seconds, accuracy=training.accuracy)
-    logger.warning("%s: %s\n%s", job, outcome.reason, outcome.details)
     listener.line(f"trial {job.trial} failed with seed {job.seed}: {outcome.reason}")
+    if outcome.details:
+        logger.info("%s", outcome.details)
     seconds = sum(metrics.seconds for metrics in outcome.curve)
     return SeedResult(seed=job.seed, seconds=seconds, reason=outcome.reason)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _seconds(record: TrialRecord) -> float:
@@ -111,6 +142,7 @@ def _status(
     trainings: int,
     ended: int,
     running: int,
+    remaining_s: float | None,
 ) -> SearchStatus:
     count = Counter(record.state for record in records)
     return SearchStatus(
@@ -125,4 +157,5 @@ def _status(
         front_size=len(front),
         best_accuracy=front[-1].accuracy if front else None,
         best_latency_ms=front[-1].latency_ms if front else None,
+        remaining_s=remaining_s,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from archsearch.analysis import pareto_front
 from archsearch.cluster import OtherMachine, machine_lock
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe, current_environment
@@ -90,6 +91,9 @@ def measure_front(
             },
         )
         measurer = LatencyMeasurer(probe, quiet, target, say=listener.line)
+        front = pareto_front(store.records(), record.aims)
+        if front and not every and all(member.is_confirmed for member in front):
+            listener.line("every front member is measured; --all measures all again")
         try:
             front = confirm_and_keep(
                 store, measurer, record.aims, listener, further=further, every=every

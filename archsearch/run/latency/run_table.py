@@ -58,6 +58,7 @@ def prepare_table(
     """Calibrate ``table`` for ``space`` where it does not know enough, and start ``guess`` with it.
 
     Says how long that may take before it begins; a table that is interrupted keeps what it has.
+    With ``limit_s`` 0 it takes the table as it is.
 
     Returns:
         for the record of the run, why a calibration came to nothing and what follows; else empty.
@@ -67,11 +68,16 @@ def prepare_table(
         pool = [space.sample(rng) for _ in range(_POOL)]
         archs = [space.arch(params) for params in pool]
         known = table.known_share(archs)
-    if known < _ENOUGH:
+        parts, known_parts = table.count_known(archs)
+    name = f"the latency table of {table.key.device}"
+    share = f"it knows {known_parts} of {parts} sub-blocks of {space.name}"
+    why = ""
+    if known >= _ENOUGH or not limit_s:
+        listener.line(f"using {name}: {share}")
+    else:
         listener.line(
-            f"calibrating the latency table of {table.key.device} for {space.name}: at most "
-            f"{limit_s:.0f} s, once (it knows {known:.0%} of the sub-blocks; --calibration 0 "
-            "goes without)"
+            f"calibrating {name}, for at most {limit_s:.0f} s: {share} (--calibration 0 goes "
+            "without)"
         )
         try:
             coverage = measurer.calibrate(archs, limit_s)
@@ -85,7 +91,7 @@ def prepare_table(
             keep_table(table, listener)
     with doing("predicting a sample of the space", total=len(pool)) as activity:
         _start_guess(guess, measurer, pool, archs, activity)
-    if known >= _ENOUGH or _trusted(table, archs):
+    if known >= _ENOUGH or not limit_s or _trusted(table, archs):
         return ""
     return (
         f"the calibration of the latency table came to nothing: {why}; so every candidate is "
@@ -120,7 +126,6 @@ def _what_it_knows(table: LatencyTable, archs: Sequence[Arch], coverage: Coverag
     """Return one line on the result of a calibration and its effect on the search."""
     return (
         f"calibrated: {coverage.known} of {coverage.parts} sub-blocks from {coverage.networks} "
-        f"networks in {coverage.seconds:.0f} s; it can predict "
-        f"{_trusted(table, archs) / len(archs):.0%} of the space, the rest is measured"
-        + (f" ({why})" if why else "")
+        f"networks in {coverage.seconds:.0f} s; of {len(archs)} networks of the space it can "
+        f"predict {_trusted(table, archs)}, the others are measured" + (f" ({why})" if why else "")
     )

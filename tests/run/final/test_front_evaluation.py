@@ -1,5 +1,6 @@
 """The end of a run: what the second measurement of the front does to it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from archsearch.arch import Arch
 from archsearch.cost.measured_network import Target
 from archsearch.errors import ProbeError, RunError, TrialError
 from archsearch.record import FIRST_TARGET, LatencyRatio, LatencyResult, TrialRecord
+from archsearch.report.latency_verdicts import MAY_BE_OVER
+from archsearch.report.run_sentences import headline
+from archsearch.report.trial_remarks import remarks
 from archsearch.run.final import latency_confirmation
 from archsearch.run.final.front_evaluation import Confirmed, confirm_front, evaluate_front
 from archsearch.run.final.latency_confirmation import WAITS_S
 from archsearch.run.latency.joint_measurement import JointMeasurement, Outcome
 from archsearch.run.run_folder import RunFolder
+from tests.analysis.made_records import run as made_run
 from tests.report.synthetic_run import synthetic_run
 from tests.run.conftest import Recorder, result
 
@@ -265,6 +270,24 @@ def test_no_trained_member_vanishes_but_by_a_measurement(seed: int) -> None:
     for member in done.front:
         assert member.is_confirmed or "not confirmed" in done.notes[member.number]
         assert measurer.measured.count(member.number) <= 1 + len(WAITS_S)
+    # the notes and the table name the same members over the budget, and dominated ones
+    run = made_run(*done.records, budget_ms=BUDGET_MS)
+    words = remarks(run)
+    notes = {n for n, note in done.notes.items() if "may be over" in note}
+    assert notes == {n for n, each in words.items() if MAY_BE_OVER in each}
+    count = re.search(r"(?:(\d+) of them )?may be over budget", headline(run))
+    assert (int(count[1] or 1) if count else 0) == len(notes)
+    for one in done.front:
+        said = [each for each in words[one.number] if "dominated" in each]
+        better = {
+            f"may be dominated by trial {other.number}"
+            for other in done.front
+            if other.accuracy >= one.accuracy
+            and other.latency_ms <= one.latency_ms
+            and (other.accuracy, other.latency_ms) != (one.accuracy, one.latency_ms)
+        }
+        assert set(said) <= better
+        assert bool(said) == bool(better)
     if before and not done.front:
         assert all(record.known_latency.is_over(BUDGET_MS) for record in done.records)
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from optuna.trial import TrialState
@@ -109,6 +110,39 @@ def test_a_killed_driver_keeps_what_was_trained(bench: Bench, stop_after: int) -
     third = Watched()
     again(bench, third)
     assert third.jobs == []
+
+
+@pytest.mark.parametrize("known", [1, 2])
+def test_reused_trainings_are_said_once_with_their_count(bench: Bench, known: int) -> None:
+    """Another run beside the first takes its trainings from the hidden folder beside both."""
+    searched(bench)
+    front = pareto_front(opened(bench).records())
+    recipe = Recipe(epochs=EPOCHS, precision="float32")
+    for name, seeds in (("first", range(1, 1 + known)), ("second", SEEDS)):
+        executor, listener = Watched(), Recorder()
+        with driver_of(executor, bench.folder.path.parent / name) as driver:
+            arguments = (driver, recipe, lambda number, result: None, listener)
+            train_front_again(front, front, seeds, *arguments)
+    count = known * len(front)
+    said = [line for line in listener.lines if "reused" in line]
+    assert said == [
+        f"{count} training{'s' if count > 1 else ''} of the front with other seeds: reused, a run "
+        "or an ablation in this folder had done the same"
+    ]
+    assert len(executor.jobs) == (len(SEEDS) - known) * len(front)
+
+
+def test_the_time_left_is_known_from_the_start_and_never_rises_between_two_ends(
+    bench: Bench,
+) -> None:
+    searched(bench)
+    listener = Recorder()
+    again(bench, Watched(), listener)
+    left = [(each.trained, each.remaining_s) for each in listener.snapshots]
+    assert all(seconds is not None for _, seconds in left)
+    for (ended, before), (later, after) in pairwise(left):
+        assert ended != later or after <= before
+    assert left[-1][1] == 0.0
 
 
 def test_more_seeds_later_train_only_the_new_ones(bench: Bench) -> None:

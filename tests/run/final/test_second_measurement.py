@@ -130,6 +130,12 @@ def test_measured_until_all_is_confirmed(ended: list[TrialRecord], capsys: Any) 
     assert all(trial.is_confirmed for trial in run.trials)
     assert run.notes == ()
     assert load_run("run") == run
+    # nothing is left to be measured, and that is said
+    MadeProbe.measured = []
+    recorder = Recorder()
+    measure_front("run", listener=recorder)
+    assert recorder.lines == ["every front member is measured; --all measures all again"]
+    assert MadeProbe.measured == []
     assert all(trial.time_share for trial in run.trials)
 
 
