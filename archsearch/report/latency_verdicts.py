@@ -13,14 +13,14 @@ from archsearch.report.shell_commands import measure_command
 INTERVAL = "interval"
 #: and what it covers, for the foot of a table or a figure
 INTERVAL_NOTE = (
-    "The interval of a latency is for what another measurement of the network gives, in another "
-    "process at another hour. Every repeated measurement on this machine improves it."
+    "The interval of a latency predicts another measurement of the network, in another process at "
+    "another time. Every repeated measurement on this machine improves it."
 )
 #: what others took of the machine before it is named as the reason of a wide interval
 _BUSY_CORES = 0.3
 _STEAL_SHARE = 0.05
-#: the reference shares its caches with others and moves by a third on an idle virtual machine
-_SLOWER = 0.5
+#: from here on the slowdown of the reference widens an interval by a quarter
+_SLOWER = 0.2
 NOT_CONFIRMED = "not confirmed"
 #: the budget lies in the interval of a latency, or below a guess
 MAY_BE_OVER = "over?"
