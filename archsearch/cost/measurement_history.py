@@ -24,10 +24,10 @@ from archsearch.files import write_json
 from archsearch.resources import cache_dir
 
 #: standard deviations, of the logarithm: of a sitting on a machine that does nothing else, ...
-_QUIET = 0.035
+_QUIET = 0.038
 #: ... per logarithm of the reference's slowdown, and per share of the time spent off the processor
-_PER_SLOWDOWN = 0.2
-_PER_SHARE_LOST = 0.14
+_PER_SLOWDOWN = 0.15
+_PER_SHARE_LOST = 0.08
 _CONFIDENCE = 0.95
 #: repeated measurements that the constants above count as
 _PRIOR_FREEDOM = 8.0

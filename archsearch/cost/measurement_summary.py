@@ -15,7 +15,7 @@ from archsearch.cost.measurement_history import (
 from archsearch.record import Verdict
 
 #: half widths of the interval, over the latency, up to which a result is steady, or no guess
-_STEADY_SHARE = 0.12
+_STEADY_SHARE = 0.13
 _NOISY_SHARE = 0.35
 
 

@@ -41,7 +41,7 @@ class LatencyResult(Spec):
             descheduled; None in results of earlier versions.
         others_cores: cores that other processes kept busy meanwhile.
         steal_share: of the time of all cores, what the host of a virtual machine gave to others.
-        verdict: how wide the interval is: ``steady`` up to 12 % on either side, ``noisy`` up to
+        verdict: how wide the interval is: ``steady`` up to 13 % on either side, ``noisy`` up to
             35 %, ``rejected`` beyond: the number is a guess.
     """
 
