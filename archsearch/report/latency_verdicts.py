@@ -142,7 +142,7 @@ def disturbances(latencies: Sequence[LatencyResult]) -> str:
     if (cores := _most(each.others_cores for each in latencies)) > _BUSY_CORES:
         causes.append(f"other processes kept {cores:.1f} cores busy")
     if (steal := _most(each.steal_share for each in latencies)) > _STEAL_SHARE:
-        share = percent_text(steal, 0)
+        share = percent_text(steal)
         causes.append(f"the host of this virtual machine gave {share} % of its time to others")
     if (drift := _most(each.reference_drift for each in latencies)) > _SLOWER:
         causes.append(f"the processor ran {percent_text(drift, 0)} % slower than in quiet today")

@@ -13,7 +13,13 @@ from archsearch.dashboard.notes import trial_note
 from archsearch.export.description import latency_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 from archsearch.report import empty_front_lines, front_points, front_table
-from archsearch.report.latency_verdicts import verdict_counts, verdict_line, verdict_remedy
+from archsearch.report.latency_verdicts import (
+    disturbances,
+    verdict_counts,
+    verdict_line,
+    verdict_remedy,
+    why_not_steady,
+)
 from archsearch.report.layout import load_layout
 from archsearch.report.notebook import run_frame
 from archsearch.report.plain_table import written
@@ -214,3 +220,26 @@ def test_the_headline_counts_what_may_be_over_budget() -> None:
     trials = tuple(guessed(each) if each.number in slow else each for each in run.trials)
     found = headline(run.model_copy(update={"trials": trials}))
     assert "on the front within 5 ms (2 of them may be over budget); the best" in found
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"others_cores": 1.4}, "While it was measured, other processes kept 1.4 cores busy."),
+        ({"steal_share": 0.12}, "the host of this virtual machine gave 12.0 % of its time"),
+        ({"interval_ms": None}, "too few inferences to know the spread"),
+        ({"others_cores": 0.1}, "Nothing disturbed the machine."),
+        # the reference moves by a third on an idle virtual machine: that is no busy neighbour
+        ({"reference_drift": 0.33}, "Nothing disturbed the machine."),
+    ],
+)
+def test_why_a_latency_is_noisy_in_the_words_of_the_banner(
+    known: dict[str, object], words: str
+) -> None:
+    latency = synthetic_run(5, seed=0).trials[0].latency
+    assert latency is not None
+    noisy = changed(latency, "noisy").model_copy(update=known)
+    assert words in why_not_steady([noisy])
+    assert why_not_steady([changed(latency, "steady").model_copy(update=known)]) == ""
+    if "others_cores" in known and known["others_cores"] == 1.4:
+        assert disturbances([noisy]) in why_not_steady([noisy])
