@@ -80,7 +80,7 @@ def test_the_shipped_studies_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     ablate("--list")
     printed = capsys.readouterr().out
     assert "sepvit_components" in printed
-    assert "what do pointwise attention among windows" in printed
+    assert "pointwise attention among windows" in printed
     assert "digits_5ms" not in printed, "a search is no ablation"
 
 
