@@ -1,7 +1,8 @@
 """Final measurements as brief as a first look, for tests where latency is not the point.
 
-A final measurement takes 4 s a network, and is repeated after waits where the machine is busy, as
-it is while tests run beside each other. As a program, this file is ``archsearch`` with them:
+A final measurement takes 4 s a network and three processes, and is repeated after waits where the
+machine is busy, as it is while tests run beside each other. As a program, this file is
+``archsearch`` with them:
 
     python -P tests/brief_measurements.py run tiny
 """
@@ -20,6 +21,7 @@ def make_brief(patch: pytest.MonkeyPatch) -> None:
     from archsearch.cost import GATE
 
     patch.setattr("archsearch.run.latency.measurement.FINAL", GATE)
+    patch.setattr("archsearch.run.latency.measurement.PASSES", 1)
     patch.setattr("archsearch.ablation.latency_measurement.FINAL", GATE)
     patch.setattr("archsearch.run.final.latency_confirmation.WAITS_S", ())
 

@@ -1,11 +1,16 @@
 """What all tests share: one thread each, a cache folder that is removed, a time limit."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import tempfile
 import time
+from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 _CACHE = "ARCHSEARCH_CACHE"
 #: packages whose slow tests come first: what only whole processes show, then what users take away
@@ -17,6 +22,17 @@ _ends = pytest.StashKey[float]()
 # this when they are loaded, which the conftest of a package may do; what tests start inherits it.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+
+@event.listens_for(Engine, "connect")
+def no_sync(connection: Any, _: object) -> None:
+    """Do not wait for the disk after each commit: no test cuts the power.
+
+    A search in a test commits a thousand times. A process that is killed loses nothing by this.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        with contextlib.suppress(sqlite3.Error):  # a broken or locked file: the test's own business
+            connection.execute("PRAGMA synchronous = OFF")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

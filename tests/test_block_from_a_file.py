@@ -161,7 +161,7 @@ def test_a_run_keeps_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         space=str(folder / "toy.yaml"),
         recipe=Recipe(epochs=1, warmup_epochs=0),
         limit=200,
-        execution={"trials": 3, "executor": "inline", "calibration_s": 0, "front_seeds": 0},
+        execution={"trials": 2, "executor": "inline", "calibration_s": 0, "front_seeds": 0},
     )
     record = run_search(config, Place("toy", str(folder)))
     (folder / "toy_blocks.py").unlink()
@@ -177,7 +177,9 @@ def test_a_run_keeps_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [each.read_text(encoding="utf-8") for each in kept] == [BLOCKS.read_text("utf-8")]
 
 
-@pytest.mark.parametrize("form", [Format.PYTHON, Format.TIMM, Format.YAML])
+@pytest.mark.parametrize(
+    "form", [Format.PYTHON, pytest.param(Format.TIMM, marks=pytest.mark.slow), Format.YAML]
+)
 def test_it_is_exported(folder: Path, form: Format) -> None:
     """Export itself proves Python files in a process without archsearch."""
     arch = toy_arch(folder)

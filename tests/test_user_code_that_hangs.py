@@ -82,7 +82,13 @@ def interrupted(command: list[str], folder: Path, expected: str) -> tuple[int, s
     return code, log.read_text()
 
 
-@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("build, deaf", "forward") else pytest.mark.slow)
+        for name in BLOCKS
+    ],
+)
 def test_a_block(name: str, tmp_path: Path) -> None:
     places, expected = BLOCKS[name]
     filled = {"on_import": "", "on_forward": "pass", "on_build": "pass", "waits": SLEEPS, **places}
@@ -95,7 +101,10 @@ def test_a_block(name: str, tmp_path: Path) -> None:
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("place", ["importing model.py", "running model.py:create_model"])
+@pytest.mark.parametrize(
+    "place",
+    ["importing model.py", pytest.param("running model.py:create_model", marks=pytest.mark.slow)],
+)
 def test_a_network_of_a_file(place: str, tmp_path: Path) -> None:
     body = "import time\ndef create_model():\n    time.sleep(1000)\n"
     (tmp_path / "model.py").write_text(
@@ -158,8 +167,18 @@ CALLBACKS = {
 }
 
 
-@pytest.mark.parametrize("place", CALLBACKS)
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("place", "workers"),
+    [
+        ("evaluate", 1),
+        ("told", 2),
+        ("known", 1),
+        *(
+            pytest.param(*pair, marks=pytest.mark.slow)
+            for pair in (("evaluate", 2), ("told", 1), ("known", 2))
+        ),
+    ],
+)
 def test_a_function_of_a_search(place: str, workers: int, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SEARCH.format(place=place, workers=workers))

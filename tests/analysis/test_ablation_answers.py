@@ -56,7 +56,7 @@ def test_one_seed_is_refused_where_intervals_of_seeds_are_asked_for():
 def test_seeds_are_wanted_within_the_plan_of_looks():
     """Adding what is wanted ends after three looks, whatever the noise does."""
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    for _ in range(6):
         record = synthetic_ablation(seed=int(rng.integers(1000)))
         counts = {each.name: 3 for each in record.others}
         for look in range(1, LOOKS + 1):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from archsearch.activity import Activity, Board
 from archsearch.cli.app import build_app
 from archsearch.errors import InputError
-from archsearch.export import Format
+from archsearch.export import Format, python_file
 
 ARCH = """\
 image_size: 16
@@ -43,8 +43,48 @@ def made(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir()} - {"small.yaml"}
 
 
-@pytest.mark.parametrize("form", TEXTS)
-@pytest.mark.parametrize("words", [(), ("--output", "-"), ("-o", "-")])
+#: a phase that each format goes through, by its first word
+PHASES = {
+    "python": ("finding", "checking", "comparing", "writing"),
+    "timm": ("finding", "checking", "comparing", "writing"),
+    "yaml": ("finding", "writing"),
+    "onnx": ("finding", "building", "making", "comparing", "writing"),
+    "pt2": ("finding", "building", "making", "comparing", "writing"),
+    "hub": ("finding", "building", "checking", "comparing", "writing"),
+}
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the board shows, in order, each with a clock."""
+    seen: list[str] = []
+    show = Board.show
+
+    @contextmanager
+    def watched(self: Board, activity: Activity) -> Iterator[Activity]:
+        seen.append(activity.what)
+        assert "so far" in activity.words(), "it has a clock"
+        with show(self, activity):
+            yield activity
+
+    monkeypatch.setattr(Board, "show", watched)
+    return seen
+
+
+def check_phases(form: Format, seen: list[str]) -> None:
+    places = [
+        next(at for at, what in enumerate(seen) if what.startswith(word))
+        for word in PHASES[form.value]
+    ]
+    assert places == sorted(places), seen
+
+
+@pytest.mark.parametrize(
+    "form",
+    # where a text goes does not depend on its format; two take seconds to check
+    [pytest.param(form, marks=() if form is Format.YAML else pytest.mark.slow) for form in TEXTS],
+)
+@pytest.mark.parametrize("words", [("--output", "-"), ("-o", "-")])
 def test_texts_are_printed(form: Format, words: tuple[str, ...], arch: Path) -> None:
     text, error = export("small.yaml", "--format", form.value, *words)
     assert error is None
@@ -53,8 +93,17 @@ def test_texts_are_printed(form: Format, words: tuple[str, ...], arch: Path) -> 
 
 
 @pytest.mark.parametrize("form", TEXTS)
-def test_texts_are_written_where_a_file_is_named(form: Format, arch: Path) -> None:
-    printed, _ = export("small.yaml", "--format", form.value)
+def test_texts_are_printed_or_written_where_a_file_is_named(
+    form: Format, arch: Path, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the proof takes seconds, and is that of the file below
+    with monkeypatch.context() as patch:
+        patch.setattr(python_file, "prove_python", lambda *_: None)
+        printed, error = export("small.yaml", "--format", form.value)
+    assert error is None
+    assert ("image_size" if form is Format.YAML else "def ") in printed
+    assert made(arch.parent) == set()
+    seen.clear()
     said, error = export("small.yaml", "--format", form.value, "-o", "out.txt", "--no-latency")
     assert error is None
     assert said.splitlines()[0] == "out.txt"
@@ -62,10 +111,11 @@ def test_texts_are_written_where_a_file_is_named(form: Format, arch: Path) -> No
     # a file for timm registers the network under the name of the file
     assert len(written.splitlines()) == len(printed.splitlines())
     assert written[-20:] == printed[-20:]
+    check_phases(form, seen)
 
 
 @pytest.mark.parametrize("form", FILES)
-def test_what_holds_weights_goes_to_a_file(form: Format, arch: Path) -> None:
+def test_what_holds_weights_goes_to_a_file(form: Format, arch: Path, seen: list[str]) -> None:
     if form is Format.ONNX:
         pytest.importorskip("onnxruntime")
         pytest.importorskip("onnxscript")
@@ -75,6 +125,7 @@ def test_what_holds_weights_goes_to_a_file(form: Format, arch: Path) -> None:
     assert ENDINGS[form] in made(arch.parent)
     for line in said.splitlines():
         assert Path(line).exists(), "standard output has paths alone"
+    check_phases(form, seen)
     _, error = export(*words, "-o", "-")
     assert isinstance(error, InputError)
     assert form.value in str(error)
@@ -90,42 +141,3 @@ def test_the_help_and_the_page_say_where_it_goes(form: Format) -> None:
     sentence = next(line for line in shown.stdout.splitlines() if "--format" in line)
     printed, _, filed = sentence.partition("printed")
     assert form.value in (printed if form in TEXTS else filed)
-
-
-#: a phase that each format goes through, by its first word
-PHASES = {
-    "python": ("finding", "checking", "comparing", "writing"),
-    "timm": ("finding", "checking", "comparing", "writing"),
-    "yaml": ("finding", "writing"),
-    "onnx": ("finding", "building", "making", "comparing", "writing"),
-    "pt2": ("finding", "building", "making", "comparing", "writing"),
-    "hub": ("finding", "building", "checking", "comparing", "writing"),
-}
-
-
-@pytest.mark.parametrize("form", Format)
-def test_every_phase_is_on_the_board(
-    form: Format, arch: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if form is Format.ONNX:
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("onnxscript")
-    seen: list[str] = []
-    show = Board.show
-
-    @contextmanager
-    def watched(self: Board, activity: Activity) -> Iterator[Activity]:
-        seen.append(activity.what)
-        assert "so far" in activity.words(), "it has a clock"
-        with show(self, activity):
-            yield activity
-
-    monkeypatch.setattr(Board, "show", watched)
-    words = ["small.yaml", "--format", form.value, "--no-latency", "-o", "out"]
-    _, error = export(*words, *(["--initial-weights"] if form.holds_weights else []))
-    assert error is None
-    places = [
-        next(at for at, what in enumerate(seen) if what.startswith(word))
-        for word in PHASES[form.value]
-    ]
-    assert places == sorted(places), seen

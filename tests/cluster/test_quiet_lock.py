@@ -10,7 +10,9 @@ import pytest
 from archsearch.cluster import QuietLock
 from archsearch.errors import RunError
 
-SPAWN = multiprocessing.get_context("spawn")
+# processes of a server that has loaded torch once
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["archsearch.cluster"])
 
 
 def train(folder: Path, log: Path, started: Event, stop: Event) -> None:
@@ -37,11 +39,11 @@ def note(log: Path, mark: str) -> None:
 
 
 def test_no_slice_runs_while_measuring_and_no_one_starves(tmp_path: Path) -> None:
-    log, stop = tmp_path / "log", SPAWN.Event()
+    log, stop = tmp_path / "log", PROCESSES.Event()
     workers = []
     for _ in range(2):
-        started = SPAWN.Event()
-        workers.append(SPAWN.Process(target=train, args=(tmp_path, log, started, stop)))
+        started = PROCESSES.Event()
+        workers.append(PROCESSES.Process(target=train, args=(tmp_path, log, started, stop)))
         workers[-1].start()
         assert started.wait(30)
     quiet = QuietLock(tmp_path)
@@ -67,8 +69,8 @@ def test_no_slice_runs_while_measuring_and_no_one_starves(tmp_path: Path) -> Non
 
 
 def test_a_killed_worker_leaves_no_lock_behind(tmp_path: Path) -> None:
-    started = SPAWN.Event()
-    worker = SPAWN.Process(target=hold, args=(tmp_path, started))
+    started = PROCESSES.Event()
+    worker = PROCESSES.Process(target=hold, args=(tmp_path, started))
     worker.start()
     assert started.wait(30)
     quiet = QuietLock(tmp_path)

@@ -68,7 +68,8 @@ def logits_of(path, images):
     return torch.from_numpy(logits), session.get_modelmeta().custom_metadata_map
 
 
-@pytest.mark.parametrize("kind", ["yaml", "py"])
+# from an architecture: also in `test_formats_share_one_folder`
+@pytest.mark.parametrize("kind", [pytest.param("yaml", marks=pytest.mark.slow), "py"])
 def test_a_training_becomes_an_onnx_file_that_says_what_it_wants(folders, kind, capsys):
     run("export", folders / kind, "--format", "onnx", "--no-latency")
     assert str(folders / kind / "model.onnx") in capsys.readouterr().out
@@ -165,7 +166,7 @@ print(json.dumps([net(images).tolist(), config["label_names"]]))
 """
 
 
-@pytest.mark.parametrize("kind", ["yaml", "py"])
+@pytest.mark.parametrize("kind", [pytest.param("yaml", marks=pytest.mark.slow), "py"])
 def test_hub_folder_loads_by_the_words_of_its_card(folders, kind, tmp_path):
     hub = tmp_path / "hub"
     run("export", folders / kind, "--format", "hub", "-o", hub, "--no-latency")
@@ -207,20 +208,23 @@ def test_hub_folder_loads_by_the_words_of_its_card(folders, kind, tmp_path):
     torch.testing.assert_close(torch.tensor(got), model(torch.randn(2, 1, 16, 16)).detach())
 
 
-def test_weights_of_every_kind_are_taken(tmp_path):
+# those of w.pth are halves too
+@pytest.mark.parametrize(
+    "name", [pytest.param("half.safetensors", marks=pytest.mark.slow), "w.pth"]
+)
+def test_weights_of_every_kind_are_taken(tmp_path, name):
     state = build_model(SMALL, seed=4).state_dict()
     half = {key: value.half() for key, value in state.items()}
     save_file(half, tmp_path / "half.safetensors")
     torch.save({"state_dict": {f"module.{k}": v for k, v in half.items()}}, tmp_path / "w.pth")
-    for name in ("half.safetensors", "w.pth"):
-        output = tmp_path / f"{name}.onnx"
-        export_model(SMALL, Format.ONNX, output, weights=tmp_path / name)
-        model = build_model(SMALL).eval()
-        model.load_state_dict(half)
-        images = torch.randn(2, 1, 16, 16)
-        torch.testing.assert_close(
-            logits_of(output, images)[0], model(images).detach(), rtol=1e-4, atol=1e-4
-        )
+    output = tmp_path / f"{name}.onnx"
+    export_model(SMALL, Format.ONNX, output, weights=tmp_path / name)
+    model = build_model(SMALL).eval()
+    model.load_state_dict(half)
+    images = torch.randn(2, 1, 16, 16)
+    torch.testing.assert_close(
+        logits_of(output, images)[0], model(images).detach(), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])

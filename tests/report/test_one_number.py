@@ -62,6 +62,11 @@ def run(request):
     return RUNS[request.param]()
 
 
+@pytest.fixture(scope="module")
+def tree(run):
+    return Tree(page_of(run))
+
+
 def leading(trial):
     """The slow obvious twin: the mean of the other seeds, else the search seed."""
     others = [each.accuracy for each in trial.other_seeds if each.accuracy is not None]
@@ -97,8 +102,7 @@ def test_every_reading_of_the_table_leads_with_it(run):
     assert [row[1] for row in rows] == shown
 
 
-def test_the_page_says_what_the_terminal_says(run):
-    tree = Tree(page_of(run))
+def test_the_page_says_what_the_terminal_says(run, tree):
     data, front = data_of(tree), front_trials(run)
     place = {number: at for at, number in enumerate(data["columns"]["number"])}
     for trial in front:
@@ -129,8 +133,8 @@ def test_the_headline_is_that_of_the_row_that_is_marked_best(run):
     assert ("selected" in row[at["accuracy %"]]) == ("optimistic" in headline(run))
 
 
-def test_best_and_knee_are_the_same_everywhere(run):
-    front, data = front_trials(run), data_of(Tree(page_of(run)))
+def test_best_and_knee_are_the_same_everywhere(run, tree):
+    front, data = front_trials(run), data_of(tree)
     info = front_info(run)
     chosen = choose(run, "best").number
     assert chosen == best(front).number == data["best"] == info.best

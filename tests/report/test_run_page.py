@@ -57,10 +57,19 @@ def data_of(tree: Tree) -> dict:
     return json.loads(tree.scripts[0])
 
 
-def test_structure(any_run):
-    text = page_of(any_run)
-    assert text.startswith("<!DOCTYPE html>")
-    tree = Tree(text)
+@pytest.fixture(scope="module")
+def any_page(any_run) -> str:
+    return page_of(any_run)
+
+
+@pytest.fixture(scope="module")
+def usual_page(usual) -> str:
+    return page_of(usual)
+
+
+def test_structure(any_page):
+    assert any_page.startswith("<!DOCTYPE html>")
+    tree = Tree(any_page)
     ids = [a["id"] for _, a in tree.found if a.get("id")]
     assert len(ids) == len(set(ids))
     for name in ("aria-labelledby", "aria-describedby", "for"):
@@ -71,8 +80,8 @@ def test_structure(any_run):
     assert html["lang"] == "en"
 
 
-def test_nothing_is_fetched(any_run):
-    text = page_of(any_run)
+def test_nothing_is_fetched(any_page):
+    text = any_page
     tree = Tree(text)
     for _, attributes in tree.found:
         assert not {"src", "srcset", "action", "poster", "background"} & set(attributes)
@@ -92,8 +101,8 @@ def test_library_is_there_once():
     assert text.count(get_plotlyjs()) == 1
 
 
-def test_every_figure_has_a_title_a_place_and_words(usual):
-    tree = Tree(page_of(usual))
+def test_every_figure_has_a_title_a_place_and_words(usual_page):
+    tree = Tree(usual_page)
     figures = data_of(tree)["figures"]
     places = [a["data-figure"] for a in tree.all("div") if "data-figure" in a]
     assert sorted(places) == sorted(figures)
@@ -105,8 +114,8 @@ def test_every_figure_has_a_title_a_place_and_words(usual):
             assert place["aria-describedby"]
 
 
-def test_marks_and_rows_equal_the_data(usual):
-    tree = Tree(page_of(usual))
+def test_marks_and_rows_equal_the_data(usual, usual_page):
+    tree = Tree(usual_page)
     data = data_of(tree)
     info = front_info(usual)
     marks = [
@@ -122,8 +131,8 @@ def test_marks_and_rows_equal_the_data(usual):
     assert data["columns"]["number"] == [trial.number for trial in usual.trials]
 
 
-def test_front_table_reads_without_scripts(usual):
-    tree = Tree(page_of(usual))
+def test_front_table_reads_without_scripts(usual, usual_page):
+    tree = Tree(usual_page)
     text = "\n".join(tree.text)
     for trial in front_trials(usual):
         assert summary(trial.arch) in text
@@ -132,8 +141,8 @@ def test_front_table_reads_without_scripts(usual):
         )
 
 
-def test_buttons_are_buttons(usual):
-    tree = Tree(page_of(usual))
+def test_buttons_are_buttons(usual_page):
+    tree = Tree(usual_page)
     assert all(button["type"] == "button" for button in tree.all("button"))
     assert all(heading.get("scope") == "col" for heading in tree.all("th"))
 
@@ -168,8 +177,8 @@ def test_the_file_appears_whole_or_not_at_all(usual, tmp_path):
     assert write_report(usual, tmp_path / "missing" / "report.html").is_file()
 
 
-def test_same_run_same_page(usual):
-    assert page_of(usual) == page_of(usual)
+def test_same_run_same_page(usual, usual_page):
+    assert page_of(usual) == usual_page
 
 
 @pytest.mark.slow
