@@ -38,6 +38,8 @@ _APART_S = 300.0
 _KEPT_S = 30 * 24 * 3600.0
 #: how long a sitting counts for the estimate of its network: a machine changes
 _JOINED_S = 24 * 3600.0
+#: of the variance of a sitting, what the sittings of a day have in common: joining leaves it
+_SHARED = 0.5
 #: and up to how many standard deviations from the latest: what differs more was another machine
 _AGREE = 2.0
 _MOST = 1024
@@ -103,7 +105,8 @@ def join_sittings(
 ) -> JoinedSittings:
     """Return the estimate of a sitting and of those before it that agree with it.
 
-    That is the mean of their logarithms, weighted by their precision. Sittings of the last minutes
+    That is the mean of their logarithms, weighted by their precision; half of the variance is taken
+    to be common to all of a day. Sittings of the last minutes
     saw the same machine as the latest one, which stands for them; those of other days, and those
     that differ by more than chance, saw another.
 
@@ -122,8 +125,9 @@ def join_sittings(
     sittings = [*agreeing, own]
     weights = [each.spread**-2 for each in sittings]
     logs = (w * math.log(each.ms) for w, each in zip(weights, sittings, strict=True))
-    total = sum(weights)
-    return JoinedSittings(math.exp(sum(logs) / total), total**-0.5, len(sittings))
+    total, count = sum(weights), len(sittings)
+    variance = (1 - _SHARED + _SHARED * count) / total
+    return JoinedSittings(math.exp(sum(logs) / total), math.sqrt(variance), count)
 
 
 def expected_spread(of_blocks: float, slowdown: float, share_lost: float) -> float:

@@ -131,7 +131,8 @@ def test_sittings_of_a_day_are_joined() -> None:
     joined = join_sittings(own, [past(0.0, 1.1), past(HOUR, 1.05)], MachineSpread())
     assert joined.count == 3
     assert joined.ms == pytest.approx((1.1 * 1.05) ** (1 / 3))
-    assert joined.spread == pytest.approx(0.05 / 3**0.5)
+    # half of the variance is that of the day
+    assert joined.spread == pytest.approx(0.05 * (0.5 + 0.5 / 3) ** 0.5)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_what_saw_another_machine_is_not_joined(other: PastMeasurement) -> None:
 def test_the_better_known_sitting_counts_more() -> None:
     joined = join_sittings(past(HOUR, 1.0, 0.1), [past(0.0, 1.1, 0.02)], MachineSpread())
     assert 1.09 < joined.ms < 1.1
-    assert joined.spread < 0.02
+    assert joined.spread < 0.03
 
 
 def test_of_several_measurements_in_a_moment_the_best_known_counts() -> None:
@@ -167,7 +168,9 @@ def test_joined_sittings_are_nearer_and_their_intervals_hold_another_one() -> No
     rng, machine = np.random.default_rng(3), MachineSpread(1.0, 200.0)
     held, widths, errors = 0, [], []
     for _ in range(3000):
-        logs = QUIET * rng.standard_normal(5)
+        # half of the variance is that of the day; the last one is of another day
+        logs = QUIET * (0.5**0.5 * rng.standard_normal(5) + 0.5**0.5 * rng.standard_normal())
+        logs[4] = QUIET * rng.standard_normal()
         before = [past(HOUR * at, float(np.exp(y)), QUIET) for at, y in enumerate(logs[:3])]
         joined = join_sittings(past(4 * HOUR, float(np.exp(logs[3])), QUIET), before, machine)
         low, high = machine.interval(joined.ms, joined.spread)
@@ -176,6 +179,6 @@ def test_joined_sittings_are_nearer_and_their_intervals_hold_another_one() -> No
         errors.append((np.log(joined.ms), logs[3]))
     assert held / 3000 == pytest.approx(0.95, abs=0.02)
     alone = machine.interval(1.0, QUIET)
-    assert np.log(np.median(widths)) < 0.85 * np.log(alone[1] / alone[0])
+    assert np.log(np.median(widths)) < 0.92 * np.log(alone[1] / alone[0])
     joined_error, own_error = np.std(errors, axis=0)
-    assert joined_error < 0.7 * own_error
+    assert joined_error < 0.85 * own_error
