@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
+from archsearch.cli.heartbeat import Heartbeat
 from archsearch.cli.interruption import Interrupted, interruptible
 from archsearch.errors import ArchsearchError, InputError
 from archsearch.files import os_sentence
@@ -133,7 +134,8 @@ def say(text: str) -> None:
 
 
 def say_interrupted(how: Sequence[str] = ()) -> None:
-    """Print that the command was interrupted, and how to go on."""
+    """Print that the command was interrupted, and how to go on: its last line."""
+    Heartbeat.silence()
     text = "; ".join(["interrupted", *(how or ["run the same command again"])])
     _failure.print(text, soft_wrap=True)
 

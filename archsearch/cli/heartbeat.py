@@ -62,6 +62,16 @@ class Heartbeat(RenderHook):
         self._console.pop_render_hook()
         Heartbeat._running = None
 
+    @classmethod
+    def silence(cls) -> None:
+        """Say nothing more in plain lines: what is printed next is the last line of the process."""
+        running = cls._running
+        if running is None or running._thread is threading.current_thread():
+            return
+        running._ended.set()
+        # one that is about to speak speaks before
+        running._thread.join(timeout=1.0)
+
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Note that something was printed; rich calls this."""
         self._last = time.monotonic()

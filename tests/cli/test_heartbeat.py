@@ -126,3 +126,16 @@ def test_a_nested_heartbeat_does_nothing() -> None:
     with Heartbeat(console, every_s=0.1), Heartbeat(console, every_s=0.1):
         hearts = [each for each in threading.enumerate() if each.name == "archsearch-heart"]
         assert len(hearts) == 1
+
+
+def test_nothing_is_said_after_the_last_line() -> None:
+    out = io.StringIO()
+    console, board = Console(file=out, width=80), Board()
+    with Heartbeat(console, board, every_s=0.0), board.show(Activity("something long")):
+        deadline = time.monotonic() + 10
+        while "something long" not in out.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        Heartbeat.silence()
+        console.print("the last line")
+        time.sleep(0.4)
+    assert out.getvalue().rstrip().endswith("the last line")
