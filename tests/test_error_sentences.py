@@ -36,10 +36,14 @@ PREDICATES = tuple(f"{verb} " for verb in VERBS)
 
 def rules() -> list[tuple[str, str, bool]]:
     """Return place, text and whether something stands before it, of every rule in the code."""
+    # every worker collects: what makes no problem is not parsed
+    makes = re.compile(rf"\b({'|'.join(MAKERS)})\(")
+    files = ((path, path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py")))
     return [
         rule
-        for path in sorted(PACKAGE.rglob("*.py"))
-        for scope in scopes(ast.parse(path.read_text(encoding="utf-8")))
+        for path, text in files
+        if makes.search(text)
+        for scope in scopes(ast.parse(text))
         for call in ast.walk(scope)
         if isinstance(call, ast.Call)
         for rule in rules_of(call, scope, str(path.relative_to(PACKAGE)))

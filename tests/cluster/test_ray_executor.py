@@ -71,7 +71,8 @@ print("trained", [len(each.training.curve) for each in ended])
 """
 
 
-@pytest.mark.parametrize("when", ["idle", pytest.param("training", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["idle", "training"])
 def test_this_process_goes_on_when_the_raylet_is_killed(when: str, tmp_path: Path) -> None:
     # in a process of its own: Ray's library ends the one that uses its object store after that
     command = [sys.executable, "-c", GOES_ON, str(tmp_path), when]
