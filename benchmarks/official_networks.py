@@ -1,9 +1,10 @@
 """Build the networks of the papers' own repositories, which are cloned and never copied here.
 
-    python benchmarks/official_networks.py FOLDER NAME FILE
+    python benchmarks/official_networks.py FOLDER [NAME ...]
 
-writes the weights of one with its logits for four images to FILE. FOLDER holds the clones
-(their names in any case):
+checks that ours is the same network: with the official weights, the largest difference of the
+logits of four images, divided by the largest logit. FOLDER holds the clones (their names in any
+case):
 
     FOLDER/LightViT    github.com/hunto/LightViT, cloned with --recurse-submodules
     FOLDER/edgevit     github.com/saic-fi/edgevit
@@ -19,7 +20,9 @@ timm, which does not build all of them:
 
 import collections.abc
 import importlib
+import subprocess
 import sys
+import tempfile
 import types
 import warnings
 from dataclasses import dataclass
@@ -88,11 +91,33 @@ def _clones(folder: Path, name: str) -> list[Path]:
 
 
 def main() -> None:
+    """Print how far our logits are from the official ones."""
+    folder, *names = sys.argv[1:]
+    if names[:1] == ["--save"]:
+        save(names[1], Path(folder), names[2])
+        return
     import torch
 
-    folder, name, file = sys.argv[1:]
+    from archsearch import zoo
+
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in names or OFFICIAL:
+            file = str(Path(temporary, f"{name}.pt"))
+            # another process, because it imports another timm
+            subprocess.run([sys.executable, __file__, folder, "--save", name, file], check=True)
+            saved = torch.load(file)
+            with torch.no_grad():
+                logits = zoo.load_official(name, saved["weights"]).eval()(saved["images"])
+            difference = (logits - saved["logits"]).abs().max() / saved["logits"].abs().max()
+            print(f"{name:14} {difference:.1e}", flush=True)
+
+
+def save(name: str, folder: Path, file: str) -> None:
+    """Write the weights of an official network, four images and their logits."""
+    import torch
+
     torch.manual_seed(0)
-    network = build_official(name, Path(folder)).eval()
+    network = build_official(name, folder).eval()
     images = torch.randn(4, 3, 224, 224)
     with torch.no_grad():
         logits = network(images)

@@ -14,7 +14,7 @@ Printed: the median of official over ours (gain), and its quartiles. A network t
 built is named with its error. Without ``--official``: ours over `deit_tiny_patch16_224`.
 
 What the gain is depends on the processor, above all on the rate of the two matrix products that
-the first line prints: PyTorch's own, and oneDNN's. ``--instructions avx2`` limits PyTorch and
+the first lines print: PyTorch's own, and oneDNN's. ``--instructions avx2`` limits PyTorch, MKL and
 oneDNN, on both sides, to what a processor without AVX-512 has.
 
 Columns: ``inference``, ``training`` (eager), ``torch`` (eager inference by PyTorch's own matrix
@@ -43,7 +43,11 @@ COLUMNS = ("inference", "training", "torch", "folded", "compiled", "onnx")
 BLOCK_S = 0.15
 LIMITS = {
     "native": {},
-    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    },
 }
 _ALLOCATOR_BYTES = "1000000000"
 _WORKER = Path(__file__).parent / "zoo_worker.py"
