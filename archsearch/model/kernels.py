@@ -22,7 +22,9 @@ def onednn_is_faster() -> bool:
     if not torch._C._has_mkldnn or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return "AMD" in str(capabilities.get("cpu_name", "")) and bool(capabilities.get("avx512_f"))
+    # unlike the processor's flags, this follows the limit ATEN_CPU_CAPABILITY=avx2
+    avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return avx512 and "AMD" in str(capabilities.get("cpu_name", ""))
 
 
 def use_onednn(module: Module) -> Module:

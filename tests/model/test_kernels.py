@@ -149,19 +149,20 @@ def test_saved_and_loaded_like_any_module(tmp_path):
     nn.Sequential(nn.Linear(4, 4)).load_state_dict(torch.load(tmp_path / "weights.pt"))
 
 
-def test_where_it_helps_is_decided_by_the_cpu(monkeypatch):
-    for name, wide, expected in (
-        ("AMD EPYC", True, True),
-        ("AMD EPYC", False, False),
-        ("Intel(R) Xeon(R)", True, False),
-    ):
-        capabilities = {"cpu_name": name, "avx512_f": wide}
-        monkeypatch.setattr(
-            torch.cpu,
-            "get_capabilities",
-            lambda capabilities=capabilities: capabilities,
-            raising=False,
-        )
-        assert onednn_is_faster() is expected
+@pytest.mark.parametrize(
+    ("name", "instructions", "expected"),
+    [
+        ("AMD EPYC", "AVX512", True),
+        ("AMD EPYC", "AVX2", False),
+        ("Intel(R) Xeon(R)", "AVX512", False),
+        (None, "AVX512", False),
+    ],
+)
+def test_where_it_helps_is_decided_by_the_cpu(monkeypatch, name, instructions, expected):
+    # the processor's own flags say AVX-512 in every case: the limit decides
+    flags = {"cpu_name": name, "avx512_f": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: instructions)
+    assert onednn_is_faster() is expected
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert onednn_is_faster() is False
