@@ -121,7 +121,16 @@ def test_export(name):
     check_export(zoo.build(name, depth=2, image_size=SIZE, seed=0).eval(), images())
 
 
-@pytest.mark.parametrize("name", ["lightvit_tiny", "edgevit_xxs", "sepvit_lite", "localvit_swin"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lightvit_tiny",
+        "localvit_swin",
+        # in small in tests/model
+        pytest.param("edgevit_xxs", marks=pytest.mark.slow),
+        pytest.param("sepvit_lite", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_one_graph_holds_the_whole_network(name):
     torch._dynamo.reset()
