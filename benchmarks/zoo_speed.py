@@ -24,6 +24,7 @@ product), and what can be done to a finished model of ours (the official side st
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import math
@@ -142,7 +143,8 @@ class Process:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, with the request unread
+            self._process.stdin.close()
         self._process.wait()
         self._log.close()
 
@@ -226,7 +228,7 @@ def first_line(processor: dict[str, Any]) -> str:
         f"one thread, torch {processor['torch']}\n"
         f"PyTorch: {processor['torch_instructions']}, {processor['torch_gflops']:.0f} GFLOP/s; "
         f"oneDNN: {processor['onednn_instructions']}, {processor['onednn_gflops']:.0f} GFLOP/s "
-        f"({product}); ours by {processor['kernels']}"
+        f"({product}); kernels=auto is {processor['kernels']}"
     )
 
 
@@ -252,8 +254,8 @@ def table(results: dict[str, dict[str, Any]], columns: list[str]) -> str:
         rows[1] += ["---"] * 3
         for row, cell in zip(rows[2:-1], cells, strict=True):
             row += cell_of(cell, kind)
-        mean = statistics.geometric_mean(cell[kind] for cell in good) if good else math.nan
-        rows[-1] += ["", "", f"{mean:.2f}"]
+        mean = f"{statistics.geometric_mean(cell[kind] for cell in good):.2f}" if good else "-"
+        rows[-1] += ["", "", mean]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
