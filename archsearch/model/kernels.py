@@ -2,9 +2,8 @@
 
 PyTorch multiplies float32 matrices by MKL, which takes its AVX2 path on AMD's CPUs, even on those
 with AVX-512; oneDNN, which PyTorch carries for convolutions, uses AVX-512 there and takes half the
-time (197 x 192 times 192 x 768 on an EPYC of the Zen 5 generation: 0.26 against 0.56 ms). Zen 4
-computes 512 bits in two halves, and the two products are about equally fast (83-108 against
-98-101 GFLOP/s).
+time (197 x 192 times 192 x 768 on an EPYC of the Zen 5 generation: 0.26 against 0.56 ms). On an
+EPYC of the Zen 4 generation the two are about equally fast (83-108 against 98-101 GFLOP/s).
 """
 
 from typing import Any, TypeVar
