@@ -222,10 +222,10 @@ def latency(options: argparse.Namespace, notes: Notes) -> None:
             break
     held = total = 0
     for key, results in found.items():
-        times = [each.median_ms for each in results]
+        times = [each.alone_ms for each in results]
         verdicts = [each.verdict for each in results]
         inside = [
-            each.interval_ms[0] <= other.median_ms <= each.interval_ms[1]
+            each.interval_ms[0] <= other.alone_ms <= each.interval_ms[1]
             for at, each in enumerate(results)
             for to, other in enumerate(results)
             if at != to and each.interval_ms is not None
@@ -289,10 +289,10 @@ def _table(
             if result is None:
                 continue
             guess = table.predict(arch)
-            measured.append(result.median_ms)
+            measured.append(result.alone_ms)
             predicted.append(guess.ms)
             macs.append(float(count_arch(arch).macs))
-            inside.append(guess.interval_ms[0] <= result.median_ms <= guess.interval_ms[1])
+            inside.append(guess.interval_ms[0] <= result.alone_ms <= guess.interval_ms[1])
             steady += result.verdict == "steady"
     key = f"{name} {runtime} b{batch}"
     notes.values[key] = {

@@ -95,18 +95,13 @@ def shares(of: Sittings, others: Sittings, *, same: bool) -> dict[str, list[bool
     """Return by network whether each interval holds each other sitting's estimate."""
     return {
         name: [
-            held(one, own(other))
+            held(one, other.alone_ms)
             for i, one in enumerate(results)
             for j, other in enumerate(others[name])
             if not same or j > i
         ]
         for name, results in of.items()
     }
-
-
-def own(result: LatencyResult) -> float:
-    """Return the estimate of one sitting, without those before it."""
-    return result.median_ms if result.own_ms is None else result.own_ms
 
 
 def share_text(found: dict[str, list[bool]]) -> str:
@@ -129,7 +124,7 @@ def by_sitting(found: Sittings) -> str:
     texts = []
     for at in range(max(map(len, found.values())) - 1):
         several = [each for each in found.values() if len(each) > at + 1]
-        holds = [held(each[at], own(later)) for each in several for later in each[at + 1 :]]
+        holds = [held(each[at], later.alone_ms) for each in several for later in each[at + 1 :]]
         halves = [
             (each[at].interval_ms[1] - each[at].interval_ms[0]) / (2 * each[at].median_ms)
             for each in several
@@ -152,7 +147,7 @@ def report(table: Path) -> None:
             if each.interval_ms
         ]
         spread = [
-            float(np.std(np.log([own(each) for each in several]), ddof=1))
+            float(np.std(np.log([each.alone_ms for each in several]), ddof=1))
             for several in found.values()
             if len(several) > 1
         ]
@@ -169,9 +164,9 @@ def report(table: Path) -> None:
     print(f"\nbusy intervals hold an idle sitting: {share_text(shares(busy, idle, same=False))}")
     print(f"{'network':32}    idle ms    busy ms     bias")
     biases = []
-    for name in sorted(idle, key=lambda name: median(map(own, idle[name]))):
-        quiet = median(map(own, idle[name]))
-        loaded = median(map(own, busy[name])) if busy[name] else float("nan")
+    for name in sorted(idle, key=lambda name: median(each.alone_ms for each in idle[name])):
+        quiet = median(each.alone_ms for each in idle[name])
+        loaded = median(each.alone_ms for each in busy[name]) if busy[name] else float("nan")
         biases.append(loaded / quiet - 1)
         print(f"{name:32} {quiet:10.3f} {loaded:10.3f}   {biases[-1]:+6.1%}")
     print(f"bias: median {median(biases):+.1%}, {min(biases):+.1%} to {max(biases):+.1%}")

@@ -106,7 +106,7 @@ def report(title: str, results: dict[str, list[LatencyResult]]) -> None:
     for name, each in results.items():
         verdicts = [result.verdict for result in each]
         counts = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
-        print(f"  {name:32s} {line([result.median_ms for result in each])} {counts}")
+        print(f"  {name:32s} {line([result.alone_ms for result in each])} {counts}")
 
 
 def report_loaded(
@@ -114,8 +114,8 @@ def report_loaded(
 ) -> None:
     print("beside a neighbour on every core")
     for name, each in loaded.items():
-        truth = statistics.median(result.median_ms for result in idle[name])
-        steady = [result.median_ms / truth - 1 for result in each if result.verdict == "steady"]
+        truth = statistics.median(result.alone_ms for result in idle[name])
+        steady = [result.alone_ms / truth - 1 for result in each if result.verdict == "steady"]
         wrong = [deviation for deviation in steady if abs(deviation) > 0.03]
         worst = f"worst {max(steady, key=abs):+.1%}" if steady else ""
         print(

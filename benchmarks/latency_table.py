@@ -80,7 +80,7 @@ def main() -> None:
     begun = time.perf_counter()
     predictions = [table.predict(arch) for arch in test]
     per_prediction_ms = 1000 * (time.perf_counter() - begun) / len(test)
-    single = np.array([[result.own_ms for result in results] for results in sittings])
+    single = np.array([[result.alone_ms for result in results] for results in sittings])
     measured = np.exp(np.log(single).mean(axis=0))
     counts = [count_arch(arch) for arch in test]
     rows = {

@@ -62,7 +62,7 @@ def main() -> None:
                 found["beside it"].append(probe.measure(options.model, FINAL))
         time.sleep(_BETWEEN_S)
         found["idle"] += [probe.measure(options.model, FINAL) for _ in range(half)]
-    idle = [each.median_ms for each in found["idle"]]
+    idle = [each.alone_ms for each in found["idle"]]
     for state, results in found.items():
         report(state, results, idle)
     print(
@@ -73,7 +73,7 @@ def main() -> None:
 
 def report(state: str, results: list[LatencyResult], idle: list[float]) -> None:
     """Print latency, verdicts and ratio to idle of one state."""
-    times = np.array([each.median_ms for each in results])
+    times = np.array([each.alone_ms for each in results])
     verdicts = [each.verdict for each in results]
     counts = ", ".join(f"{verdicts.count(each)} {each}" for each in sorted(set(verdicts)))
     print(

@@ -20,6 +20,7 @@ from archsearch.analysis.trial_choice import best, front_trials
 from archsearch.record import Aims, RunRecord, TrialRecord
 
 AccuracyVerdict = Literal["better", "worse", "not distinguishable"]
+TIE: AccuracyVerdict = "not distinguishable"
 
 
 class Difference(NamedTuple):
@@ -129,7 +130,7 @@ def _ties(
     known = deciding_accuracies(front)
     highest = known.get(top.number, math.inf)
     both = [*found, *(each.reverse() for each in found)]
-    alike = {each.trial for each in both if each.other == top.number and each.verdict[0] == "n"}
+    alike = {each.trial for each in both if each.other == top.number and each.verdict == TIE}
     worse = {
         each.trial
         for each in both
@@ -224,7 +225,7 @@ def _joined(
 
 def _verdict(interval: tuple[float, float]) -> AccuracyVerdict:
     low, high = interval
-    return "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
+    return "better" if low > 0 else "worse" if high < 0 else TIE
 
 
 def _correlation(pairs: Mapping[Pair, list[int]]) -> Floats:

@@ -36,7 +36,7 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
                 (
                     "joined from",
                     f"{known.sittings} measurements of the last day; this one alone gave "
-                    f"{known.own_ms:.3f} ms",
+                    f"{known.alone_ms:.3f} ms",
                 )
             )
         if why := why_not_steady([known]):

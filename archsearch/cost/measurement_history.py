@@ -36,12 +36,12 @@ _MOST_OF_ONE = 25.0
 #: sittings nearer to each other see the same machine, in one process or several
 _APART_S = 300.0
 _KEPT_S = 30 * 24 * 3600.0
-#: how long a sitting counts for the estimate of its network: a machine changes
+#: how long a sitting counts for the estimate of its network, since a machine changes; and up to how
+#: many standard deviations from the latest: what differs more was another machine
 _JOINED_S = 24 * 3600.0
+_AGREE = 2.0
 #: of the variance of a sitting, what the sittings of a day have in common: joining leaves it
 _SHARED = 0.5
-#: and up to how many standard deviations from the latest: what differs more was another machine
-_AGREE = 2.0
 _MOST = 1024
 
 
@@ -106,9 +106,9 @@ def join_sittings(
     """Return the estimate of a sitting and of those before it that agree with it.
 
     That is the mean of their logarithms, weighted by their precision; half of the variance is taken
-    to be common to all of a day. Sittings of the last minutes
-    saw the same machine as the latest one, which stands for them; those of other days, and those
-    that differ by more than chance, saw another.
+    to be common to all of a day. Sittings of the last minutes saw the same machine as the latest
+    one, which stands for them; those of other days, and those that differ by more than chance, saw
+    another.
 
     Args:
         own: the latest sitting.

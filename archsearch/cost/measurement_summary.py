@@ -11,6 +11,7 @@ from archsearch.cost.measurement_history import (
     MeasurementHistory,
     PastMeasurement,
     join_sittings,
+    machine_spread,
 )
 from archsearch.record import Verdict
 
@@ -32,7 +33,7 @@ def summaries(
         history: of this machine.
     """
     now, past = time.time(), history.sittings()
-    machine = history.spread()
+    machine = machine_spread(past)
     found, new = [], []
     for index, key in enumerate(keys):
         joined, spread = None, result.spread(index)

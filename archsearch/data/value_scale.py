@@ -69,7 +69,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class ValueScale:
-    """The scale by which images with more than 8 bits a channel become bytes.
+    """The scale by which images with more than 8 bits a channel are converted to 8 bits.
 
     Attributes:
         integers: of the images with 16- or 32-bit integers; None where there are none.

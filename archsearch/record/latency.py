@@ -78,6 +78,11 @@ class LatencyResult(Spec):
         return data
 
     @property
+    def alone_ms(self) -> float:
+        """Estimate of this measurement, not joined with others of the day."""
+        return self.median_ms if self.own_ms is None else self.own_ms
+
+    @property
     def is_guess(self) -> bool:
         """Whether it was rejected: it shows neither that a budget is kept nor that it is not."""
         return self.verdict == "rejected"

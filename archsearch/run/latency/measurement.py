@@ -150,7 +150,8 @@ class LatencyMeasurer:
                 result = self._measure_one(arch, protocol)
                 results.append(result if is_quiet else _not_steady(result))
                 activity.done += 1
-            self._visit(archs, protocol)
+            if is_quiet:
+                self._visit(archs, protocol)
         if self._table is not None:
             for arch, result in zip(archs, results, strict=True):
                 if isinstance(result, LatencyResult):
@@ -165,7 +166,9 @@ class LatencyMeasurer:
             self.visits.seen(arch)
         began = time.perf_counter()
         for arch in self.visits.due():
-            self._measure_one(arch, protocol)
+            # candidates that were measured already must not be lost by a visit that fails
+            with contextlib.suppress(ProbeError, TrialError):
+                self._probe.measure(arch, protocol)
             self.visits.seen(arch)
         self.visits.spent(time.perf_counter() - began)
 

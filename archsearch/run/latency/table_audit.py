@@ -1,7 +1,8 @@
 """When the latency table may refuse a candidate unmeasured, and whether it is right."""
 
 from collections.abc import Callable
-from math import comb
+
+from scipy.special import bdtrc
 
 from archsearch.record import LatencyPrediction, LatencyResult
 from archsearch.run.latency.run_table import ENOUGH_KNOWN
@@ -97,5 +98,4 @@ class TableAudit:
 
 def _tail(count: int, least: int, share: float) -> float:
     """Return the chance of at least ``least`` events of ``count``, each with chance ``share``."""
-    below = (comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(least))
-    return 1.0 - sum(below)
+    return float(bdtrc(least - 1, count, share)) if least else 1.0

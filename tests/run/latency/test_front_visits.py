@@ -1,11 +1,13 @@
 """Front members are measured again in pauses: which, how often, for how long."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from archsearch.arch import Arch
 from archsearch.cluster import OtherMachine
+from archsearch.errors import NotQuietError, ProbeError
 from archsearch.record import Aims, LatencyResult, TrialRecord
 from archsearch.run.latency.front_visits import FrontVisits
 from archsearch.run.latency.latency_target import LatencyTarget
@@ -77,7 +79,8 @@ def test_visits_take_at_most_a_fiftieth_of_the_time(spent_s: float, visited: int
 
 
 class CountingProbe:
-    def __init__(self) -> None:
+    def __init__(self, ends_on: Sequence[str] = ()) -> None:
+        self.ends_on = ends_on
         self.measured: list[str] = []
 
     def prepare(self, target: Arch, protocol: object) -> None:
@@ -85,6 +88,8 @@ class CountingProbe:
 
     def measure(self, target: Arch, protocol: object) -> LatencyResult:
         self.measured.append(target.digest)
+        if target.digest in self.ends_on:
+            raise ProbeError("the latency probe ended")
         return result(1.0)
 
 
@@ -99,3 +104,28 @@ def test_a_pause_for_new_candidates_visits_the_front() -> None:
     # no second time within minutes
     measurer.measure([new])
     assert len(probe.measured) == 4
+
+
+def test_a_visit_that_fails_loses_no_candidate() -> None:
+    members = [trained(number).arch.digest for number in (0, 1)]
+    probe = CountingProbe(ends_on=members)
+    measurer = LatencyMeasurer(probe, OtherMachine(), LatencyTarget())
+    measurer.visits = visits_of([0, 1], Clock())
+    (found,) = measurer.measure([trained(3).arch])
+    assert isinstance(found, LatencyResult)
+    assert set(probe.measured) == {trained(3).arch.digest, *members}
+
+
+class NeverQuiet:
+    @contextlib.contextmanager
+    def measuring(self, why: str = "", limit_s: float = 0.0) -> Iterator[float]:
+        raise NotQuietError("training did not pause")
+        yield 0.0
+
+
+def test_nothing_is_visited_beside_training() -> None:
+    probe = CountingProbe()
+    measurer = LatencyMeasurer(probe, NeverQuiet(), LatencyTarget(), say=lambda text: None)
+    measurer.visits = visits_of([0, 1], Clock())
+    measurer.measure([trained(3).arch])
+    assert probe.measured == [trained(3).arch.digest]

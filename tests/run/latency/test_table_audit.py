@@ -1,9 +1,12 @@
 """A latency table refuses as long as its predictions hold."""
 
+from math import comb
+
 import numpy as np
 import pytest
 
 from archsearch.record import LatencyPrediction
+from archsearch.run.latency import table_audit
 from archsearch.run.latency.table_audit import TableAudit
 from tests.run.conftest import result
 
@@ -71,3 +74,15 @@ def test_a_guess_proves_nothing() -> None:
         guess = result(1.0).model_copy(update={"verdict": "rejected"})
         audit.check(number, str(number), OVER, guess, LIMIT_MS)
     assert audit.refuses("new", OVER, LIMIT_MS)
+
+
+@pytest.mark.parametrize(("count", "least"), [(1, 0), (1, 1), (20, 3), (50, 4), (60, 60)])
+def test_the_chance_is_that_of_the_binomial_distribution(count: int, least: int) -> None:
+    exact = sum(comb(count, k) * 0.025**k * 0.975 ** (count - k) for k in range(least, count + 1))
+    assert table_audit._tail(count, least, 0.025) == pytest.approx(exact, rel=1e-9)
+
+
+def test_ten_thousand_candidates_are_counted() -> None:
+    # more than the coefficients of the distribution fit into a float
+    assert table_audit._tail(10_000, 400, 0.025) < 1e-9
+    assert 0.1 < table_audit._tail(10_000, 250, 0.025) < 0.9

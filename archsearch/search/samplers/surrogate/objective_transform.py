@@ -10,7 +10,7 @@ class ObjectiveTransform:
     """Logarithm of the distance from the best possible value, or of positive, spread values.
 
     Args:
-        values: (N,) what was seen, smaller is better.
+        values: (N,) observed values, smaller is better.
         ideal: best possible value, where there is one.
     """
 
