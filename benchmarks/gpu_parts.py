@@ -102,7 +102,7 @@ def main() -> int:
 
 def tests(options: argparse.Namespace, notes: Notes) -> int:
     """Run what is marked ``cuda``."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "cuda"]
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-m", "cuda"]
     command += ["-o", "addopts=--import-mode=importlib", "-o", "filterwarnings=default"]
     files = [path for path in (HERE.parent / "tests").rglob("test_*.py") if "mark.cuda" in
              path.read_text(encoding="utf-8")]  # fmt: skip
@@ -224,6 +224,7 @@ def latency(options: argparse.Namespace, notes: Notes) -> None:
     for key, results in found.items():
         times = [each.alone_ms for each in results]
         verdicts = [each.verdict for each in results]
+        drifts = [each.reference_drift or 0.0 for each in results]
         inside = [
             each.interval_ms[0] <= other.alone_ms <= each.interval_ms[1]
             for at, each in enumerate(results)
@@ -234,7 +235,8 @@ def latency(options: argparse.Namespace, notes: Notes) -> None:
         spread = statistics.stdev(times) / statistics.mean(times) if len(times) > 1 else 0.0
         notes.say(
             f"{key}: {statistics.median(times):.3f} ms, CV {spread:.2%} over {len(times)} "
-            f"sittings, {verdicts.count('steady')} steady; holds another sitting's median "
+            f"sittings, {verdicts.count('steady')} steady, drift of the reference "
+            f"{min(drifts):+.0%} to {max(drifts):+.0%}; holds another sitting's median "
             f"{sum(inside)}/{len(inside)}"
         )
     if total:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from statistics import median
+from dataclasses import dataclass
 from typing import IO, Any
 
 import torch
@@ -25,38 +25,41 @@ from archsearch.cost.breakdown import measure_rates, measure_units
 from archsearch.cost.device import is_device_lost, use_device
 from archsearch.cost.environment import current_environment
 from archsearch.cost.measured_network import BuiltTarget, unpack
-from archsearch.cost.measurement import (
-    Measurement,
-    TimedBlock,
-    Timer,
-    calibrate,
-    measure,
-    reference_ms,
-    share_of_slowdown,
-)
+from archsearch.cost.measurement import Measurement, Timer, measure, share_of_slowdown
 from archsearch.cost.measurement_history import MeasurementHistory
 from archsearch.cost.measurement_summary import summaries
 from archsearch.cost.memory import DTYPES
 from archsearch.cost.neighbours import NeighbourWatch
 from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import LatencyProtocol
-from archsearch.cost.reference_cache import ReferenceCache
-from archsearch.cost.reference_network import ReferenceNetwork, build_reference
+from archsearch.cost.quiet_reference import QuietReference, inferring
 from archsearch.cost.runtimes import WAITING, prepare
-from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer
+from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer, launch_share
 from archsearch.errors import InputError, Problem, TrialError
 
 _PARENT_POLL_S = 2.0
 #: networks built ahead of their measurement and not yet measured
 _MAX_PREPARED = 32
-_BALLAST_BYTES = 8 * 1024 * 1024
-#: blocks of the reference before and after a breakdown
-_REFERENCE_LOOKS = 3
+#: an inference of which the host takes more than this share to start it waits for the host
+_HOST_BOUND = 0.8
 _UNSUPPORTED = "not implemented for"
 
 
+@dataclass(frozen=True)
+class ReadyNetwork:
+    """A network that only has to be timed.
+
+    Attributes:
+        timer: runs and times it.
+        is_host_bound: whether its time is the host's: always, but on another device.
+    """
+
+    timer: Timer
+    is_host_bound: bool = True
+
+
 class ProbeServer:
-    """Answers requests; owns the reference network and its calibration.
+    """Answers requests; owns the reference networks and the networks that are ready.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -68,10 +71,8 @@ class ProbeServer:
         self.threads = threads
         self.environment = current_environment(device)
         use_device(device)
-        self._calibrations: dict[int, float] = {}
-        self._reference = self._reference_timer()
-        self._ballast = torch.zeros(2, _BALLAST_BYTES // 8, device=self.device)
-        self._prepared: dict[str, Timer] = {}
+        self._references = {True: self._new_reference(True)}
+        self._prepared: dict[str, ReadyNetwork] = {}
         #: the network that was built last, and for what
         self._latest: tuple[str, nn.Module, torch.Tensor] | None = None
         gc.freeze()  # what was imported stays: collecting ahead of a measurement is then quick
@@ -82,7 +83,7 @@ class ProbeServer:
         if operation == "calibrate":
             threads = request.get("threads") or self.threads
             torch.set_num_threads(threads)
-            return {"reference_ms": self._calibrate(threads)}
+            return {"reference_ms": self._reference().calibrate(threads)}
         if operation == "prepare":
             return self._prepare(request)
         if operation == "measure":
@@ -98,7 +99,7 @@ class ProbeServer:
         protocol = LatencyProtocol.model_validate(request["protocol"])
         torch.set_num_threads(protocol.threads or self.threads)
         for target in request["targets"]:
-            self._prepared[_key(target, protocol)] = self._timer(target, protocol)
+            self._prepared[_key(target, protocol)] = self._ready(target, protocol)
         while len(self._prepared) > _MAX_PREPARED:
             self._prepared.pop(next(iter(self._prepared)))
         return {}
@@ -107,12 +108,14 @@ class ProbeServer:
         protocol = LatencyProtocol.model_validate(request["protocol"])
         threads = protocol.threads or self.threads
         torch.set_num_threads(threads)
-        timers = [self._ready_timer(target, protocol) for target in request["targets"]]
+        networks = [self._ready_or_built(target, protocol) for target in request["targets"]]
+        reference = self._reference(any(each.is_host_bound for each in networks))
         gc.collect()
         gc.disable()
         watch = NeighbourWatch()
         try:
-            result = self._measure_quietly(timers, protocol, threads)
+            timers = [each.timer for each in networks]
+            result = _measure_quietly(timers, reference, protocol, threads)
         finally:
             gc.enable()
         others = watch.seen()
@@ -128,66 +131,42 @@ class ProbeServer:
             "steal_share": others and others.steal_share,
         }
         keys = [_network_key(target, protocol) for target in request["targets"]]
-        results = summaries(result, keys, MeasurementHistory(self.environment.fingerprint, threads))
+        results = summaries(result, keys, MeasurementHistory(reference.environment, threads))
         return {
             "results": [each | fixed for each in results],
             "levels": dataclasses.asdict(result.levels()),
         }
 
-    def _ready_timer(self, target: dict[str, Any], protocol: LatencyProtocol) -> Timer:
+    def _ready_or_built(self, target: dict[str, Any], protocol: LatencyProtocol) -> ReadyNetwork:
         """Return what was prepared, or prepare it."""
         key = _key(target, protocol)
         if key in self._prepared:
             return self._prepared.pop(key)
-        return self._timer(target, protocol)
+        return self._ready(target, protocol)
 
-    def _measure_quietly(
-        self, timers: list[Timer], protocol: LatencyProtocol, threads: int
-    ) -> Measurement:
-        """Measure, and let the day's reference learn from it."""
-        clock = time.perf_counter
-        result = measure(timers, self._reference, self._quiet_ms(threads), protocol, clock)
-        if result.ran_undisturbed:
-            self._cache(threads).add(result.median_reference_ms)
-        return result
+    def _reference(self, is_host_bound: bool = True) -> QuietReference:
+        """Return the reference that is disturbed by what disturbs such a network."""
+        if is_host_bound not in self._references:
+            self._references[is_host_bound] = self._new_reference(is_host_bound)
+        return self._references[is_host_bound]
 
-    def _calibrate(self, threads: int) -> float:
-        with torch.inference_mode():
-            now = calibrate(self._reference, self._disturb, time.perf_counter)
-        self._cache(threads).add(now)
-        self._calibrations[threads] = now
-        return self._quiet_ms(threads)
-
-    def _quiet_ms(self, threads: int) -> float:
-        """Return the reference's latency on a quiet machine; time it first in a new process."""
-        if threads not in self._calibrations:
-            return self._calibrate(threads)
-        # a cache that cannot be kept leaves what this process has seen
-        return self._cache(threads).quiet_ms() or self._calibrations[threads]
-
-    def _cache(self, threads: int) -> ReferenceCache:
-        return ReferenceCache(self.environment.fingerprint, threads)
-
-    def _disturb(self) -> None:
-        """Stream through more memory than a core's own caches hold."""
-        self._ballast[0].copy_(self._ballast[1])
+    def _new_reference(self, is_host_bound: bool) -> QuietReference:
+        return QuietReference(self.device, self.environment.fingerprint, is_host_bound)
 
     def _breakdown(self, request: dict[str, Any]) -> dict[str, Any]:
         protocol = LatencyProtocol.model_validate(request["protocol"])
         torch.set_num_threads(protocol.threads or self.threads)
         threads = protocol.threads or self.threads
         model, inputs = self._latest_placed(request["target"], protocol)
-        known = self._quiet_ms(threads)
+        reference = self._reference()
+        known = reference.quiet_ms(threads)
         with torch.inference_mode():
-            before = self._reference_now()
+            before = reference.now_ms()
             result = measure_units(model, inputs, request["names"], protocol.time_limit_s)
-            after = self._reference_now()
+            after = reference.now_ms()
         drift = max((before / known - 1, after / known - 1), key=abs)
         slowdown = share_of_slowdown((before + after) / (2 * known))
         return dataclasses.asdict(result) | {"drift": drift, "slowdown": slowdown}
-
-    def _reference_now(self) -> float:
-        return median(reference_ms(self._reference) for _ in range(_REFERENCE_LOOKS))
 
     def _rates(self, request: dict[str, Any]) -> dict[str, Any]:
         protocol = LatencyProtocol.model_validate(request["protocol"])
@@ -220,8 +199,8 @@ class ProbeServer:
         images = torch.randn(protocol.batch_size, *built.input_shape, generator=generator)
         return model, images.to(self.device, dtype).to(memory_format=layout)
 
-    def _timer(self, target: dict[str, Any], protocol: LatencyProtocol) -> Timer:
-        """Put a clock around the inference of a network."""
+    def _ready(self, target: dict[str, Any], protocol: LatencyProtocol) -> ReadyNetwork:
+        """Build a network and put a clock around its inference."""
         self._latest = None  # one network less in memory
         model, inputs = self._placed(unpack(target), protocol)
         if protocol.runtime == "eager":
@@ -241,20 +220,20 @@ class ProbeServer:
             ) from None
         if self.device.type == "cuda" and protocol.runtime not in WAITING:
             clock = cuda_throughput_timer if protocol.mode == "throughput" else cuda_timer
-            return _inferring(clock(run, self.device))
-        return _inferring(host_timer(run))
+            is_host_bound = launch_share(run, self.device) > _HOST_BOUND
+            return ReadyNetwork(inferring(clock(run, self.device)), is_host_bound)
+        return ReadyNetwork(inferring(host_timer(run)))
 
-    def _reference_timer(self) -> Timer:
-        model = build_reference().to(self.device).to(memory_format=torch.channels_last)
-        inputs = torch.zeros(ReferenceNetwork.input_shape, device=self.device)
-        inputs = inputs.to(memory_format=torch.channels_last)
 
-        def run() -> object:
-            return model(inputs)
-
-        if self.device.type == "cuda":
-            return _inferring(cuda_timer(run, self.device))
-        return _inferring(host_timer(run))
+def _measure_quietly(
+    timers: list[Timer], reference: QuietReference, protocol: LatencyProtocol, threads: int
+) -> Measurement:
+    """Measure, and let the day's reference learn from it."""
+    quiet_ms = reference.quiet_ms(threads)
+    result = measure(timers, reference.timer, quiet_ms, protocol, time.perf_counter)
+    if result.ran_undisturbed:
+        reference.add(threads, result.median_reference_ms)
+    return result
 
 
 def _key(target: dict[str, Any], protocol: LatencyProtocol) -> str:
@@ -274,14 +253,6 @@ def _network_key(target: dict[str, Any], protocol: LatencyProtocol) -> str | Non
     )
     text = json.dumps([target, how], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _inferring(timer: Timer) -> Timer:
-    def timed(count: int, lead: int) -> TimedBlock:
-        with torch.inference_mode():
-            return timer(count, lead)
-
-    return timed
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from statistics import median
 
 import torch
 
@@ -12,6 +13,8 @@ Run = Callable[[], object]
 
 #: share of a process's time that one thread took where it does all the work
 _ALL_THE_WORK = 0.97
+#: inferences that show whether the device waits for the host
+_LAUNCHES = 7
 
 
 def host_timer(run: Run) -> Timer:
@@ -83,6 +86,24 @@ def cuda_throughput_timer(run: Run, device: torch.device) -> Timer:
         return TimedBlock((begin.elapsed_time(end) / count,) * count)
 
     return timed
+
+
+def launch_share(run: Run, device: torch.device) -> float:
+    """Return the share of an inference on CUDA that the host takes to start it; about 1 or less.
+
+    Near 1 the device waits for the host, and a slower host makes the inference slower; a graph's
+    replay, or a large batch, is started long before it ends.
+    """
+    shares = []
+    with torch.inference_mode():
+        for _ in range(_LAUNCHES):
+            torch.cuda.synchronize(device)
+            begun = time.perf_counter()
+            run()
+            started = time.perf_counter()
+            torch.cuda.synchronize(device)
+            shares.append((started - begun) / (time.perf_counter() - begun))
+    return median(shares)
 
 
 def _lengths_ms(marks_ns: Sequence[int]) -> tuple[float, ...]:
