@@ -40,6 +40,8 @@ from archsearch.space import load_space
 HERE = Path(__file__).parent
 #: below so many seconds there is no time to search at 224 px too
 _BOTH_S = 70.0
+#: and with less time than that for each there is one latency table less
+_TABLE_S = 45.0
 #: published throughput on a V100 over that of the rival beside it: LightViT table 3 (batch 1024),
 #: SepViT README (batch 192)
 PUBLISHED = (
@@ -253,13 +255,12 @@ def latency(options: argparse.Namespace, notes: Notes) -> None:
 def tables(options: argparse.Namespace, notes: Notes) -> None:
     """Predict networks that took no part in calibrating the table."""
     on_cuda = options.device != "cpu"
+    graph = "cuda_graph" if on_cuda else "eager"
     settings = [
-        ("lightweight", "eager", 1),
-        ("imagenet", "cuda_graph" if on_cuda else "eager", 1),
-        ("imagenet", "eager", 64),
+        *(("lightweight", graph, 1), ("imagenet", graph, 1)),
+        *(("imagenet", "eager", 64), ("lightweight", "eager", 1)),
     ]
-    if options.quick:
-        settings = settings[:1]
+    settings = settings[: 1 if options.quick else max(1, int(notes.left_s // _TABLE_S))]
     for at, (name, runtime, batch) in enumerate(settings):
         seconds = 20.0 if options.quick else notes.left_s / (len(settings) - at)
         try:

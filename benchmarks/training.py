@@ -226,6 +226,8 @@ def best_loader(
     machine: Machine, network: str, pipelines: list[str], numbers: list[int]
 ) -> tuple[str, int]:
     """Try every pipeline and number of workers; return the pair whose epoch is fastest."""
+    if len(pipelines) == len(numbers) == 1:
+        return pipelines[0], numbers[0]
     tried = {}
     for pipeline in pipelines:
         for workers in numbers:

@@ -113,6 +113,14 @@ def exit_codes() -> Iterator[None]:
                     _leave_stdout()
                 _fail("failed:", "; ".join([os_sentence(error), *_notes(error)]))
             raise SystemExit(1) from None
+        except Exception as error:
+            if not ending.is_begun:
+                raise
+            # a library caught the interruption, in the middle of an import for example, and failed
+            # for what it had left undone
+            ending.is_said = True
+            say_interrupted(_notes(error))
+            ending.finish()
 
 
 def _fail(label: str, text: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archsearch.activity import doing
 from archsearch.arch import Arch
-from archsearch.cost.breakdown import Breakdown
+from archsearch.cost.breakdown import CLOCKED_RUNTIMES, Breakdown
 from archsearch.cost.latency_model import NOISE_SHARE, NOISY_SHARE
 from archsearch.cost.latency_table import LatencyTable
 from archsearch.cost.measurer import Measurer
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 #: time of clocked inferences of one network
 _CLOCKED_S = 0.08
-#: one in this many networks is measured whole and gives no parts; other runtimes than eager
+#: one in this many networks is measured whole and gives no parts; runtimes that no clocks fit into
 #: have no parts of their own, and need more whole networks to be scaled by
-_HELD_OUT_EVERY = {"eager": 5}
-_HELD_OUT_EVERY_ELSE = 2
+_HELD_OUT_EVERY = 5
+_HELD_OUT_EVERY_UNCLOCKED = 2
 _MIN_HELD_OUT = 12
 _RETRIES = 2
 #: a reference within this share of its latency on a quiet machine: the adjacent block counts as
@@ -119,8 +119,10 @@ def calibrate_table(
     networks = held_out = disturbed = failed = 0
     failure, is_late = "", False
     longest_s = 0.0
-    every = _HELD_OUT_EVERY.get(protocol.runtime, _HELD_OUT_EVERY_ELSE)
-    clocked = protocol.model_copy(update={"time_limit_s": _CLOCKED_S, "runtime": "eager"})
+    has_clocks = protocol.runtime in CLOCKED_RUNTIMES
+    every = _HELD_OUT_EVERY if has_clocks else _HELD_OUT_EVERY_UNCLOCKED
+    runtime = protocol.runtime if has_clocks else "eager"
+    clocked = protocol.model_copy(update={"time_limit_s": _CLOCKED_S, "runtime": runtime})
 
     def coverage() -> Coverage:
         known = len(keys & table.known)
@@ -185,7 +187,7 @@ def _measure_parts(
         if abs(seen.drift) <= _MAX_DRIFT:
             measured = seen.in_quiet()
             table.add_parts(part_times(arch, measured))
-            if table.key.runtime == "eager":
+            if table.key.runtime in CLOCKED_RUNTIMES:
                 noise = NOISE_SHARE if abs(seen.drift) <= _QUIET_DRIFT else NOISY_SHARE
                 table.add_network(
                     count_parts(arch), measured.whole_ms, held_out=False, noise_share=noise

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from archsearch.arch import Arch, Spec
+from archsearch.cost.breakdown import CLOCKED_RUNTIMES
 from archsearch.cost.latency_model import (
     NOISE_SHARE,
     OTHER_SCALE,
@@ -243,7 +244,8 @@ class LatencyTable:
                 for key in observation.parts:
                     if key not in times:
                         times[key] = self._inferred(key)
-            scale = SAME_SCALE if self.key.runtime == "eager" else OTHER_SCALE
+            has_own_parts = self.key.runtime in CLOCKED_RUNTIMES
+            scale = SAME_SCALE if has_own_parts else OTHER_SCALE
             self._model = LatencyModel(times, self._observations, scale)
         return self._model
 

@@ -21,7 +21,7 @@ from typing import IO, Any
 import torch
 from torch import nn
 
-from archsearch.cost.breakdown import measure_rates, measure_units
+from archsearch.cost.breakdown import CLOCKED_RUNTIMES, measure_rates, measure_units
 from archsearch.cost.device import is_device_lost, use_device
 from archsearch.cost.environment import current_environment
 from archsearch.cost.measured_network import BuiltTarget, unpack
@@ -158,11 +158,12 @@ class ProbeServer:
         torch.set_num_threads(protocol.threads or self.threads)
         threads = protocol.threads or self.threads
         model, inputs = self._latest_placed(request["target"], protocol)
-        reference = self._reference()
+        runtime = protocol.runtime if protocol.runtime in CLOCKED_RUNTIMES else "eager"
+        reference = self._reference(is_host_bound=runtime != "cuda_graph")
         known = reference.quiet_ms(threads)
         with torch.inference_mode():
             before = reference.now_ms()
-            result = measure_units(model, inputs, request["names"], protocol.time_limit_s)
+            result = measure_units(model, inputs, request["names"], protocol.time_limit_s, runtime)
             after = reference.now_ms()
         drift = max((before / known - 1, after / known - 1), key=abs)
         slowdown = share_of_slowdown((before + after) / (2 * known))

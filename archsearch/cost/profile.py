@@ -9,7 +9,7 @@ from torch import nn
 
 from archsearch.activity import doing
 from archsearch.arch import Arch, Spec
-from archsearch.cost.breakdown import Breakdown, MachineRates
+from archsearch.cost.breakdown import CLOCKED_RUNTIMES, Breakdown, MachineRates
 from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
 from archsearch.cost.fvcore_counts import count_by_fvcore
 from archsearch.cost.latency_table import LatencyTable
@@ -78,7 +78,7 @@ class Profile(Spec):
         units_ms: sum of the units' times (parts of units not counted twice).
         units_of_ms: inference that they are parts of: the latency where it was measured in eager
             mode, else an inference in eager mode.
-        units_runtime: what ran the network when its units were timed, ``eager``; empty when they
+        units_runtime: what ran the network when its units were timed; empty when they
             were not.
         clocks_share: by how much the clocks around the units slow an inference, as a share; the
             times of the units are without it.
@@ -126,7 +126,7 @@ def profile_target(
         target: an architecture, ``timm:NAME``, ``package.module:function`` or a module.
         probe: measures; None leaves out all times.
         protocol: how it measures; its batch size is that of the activation memory too. Parts
-            are always timed in eager mode: other runtimes have no parts.
+            are timed in eager mode where the runtime has none (all but ``cuda_graph``).
         input_shape: ``(C, H, W)``; a number is the side of square images with the network's
             channels; None takes the network's own.
         table: predicts an architecture; None, an empty one or another target: no predictions.
@@ -203,7 +203,7 @@ def profile_target(
         units=profiles,
         units_ms=sum(unit.time_ms or 0.0 for unit in whole) if breakdown else None,
         units_of_ms=parts_of_ms,
-        units_runtime="eager" if breakdown else "",
+        units_runtime=_units_runtime(protocol.runtime) if breakdown else "",
         clocks_share=breakdown.clocked_ms / breakdown.whole_ms - 1 if breakdown else None,
         macs_per_s=rates.macs_per_s if rates else None,
         bytes_per_s=rates.bytes_per_s if rates else None,
@@ -244,10 +244,14 @@ def _one_thread() -> Iterator[None]:
 
 
 def _parts_of_ms(latency: LatencyResult | None, breakdown: Breakdown | None) -> float | None:
-    """Return the inference that the units are parts of; they are timed in eager mode."""
+    """Return the inference that the units are parts of: in eager mode, if no clocks fit into it."""
     if latency is None or breakdown is None:
         return None
-    return latency.median_ms if latency.runtime == "eager" else breakdown.whole_ms
+    return latency.median_ms if latency.runtime in CLOCKED_RUNTIMES else breakdown.whole_ms
+
+
+def _units_runtime(runtime: str) -> str:
+    return runtime if runtime in CLOCKED_RUNTIMES else "eager"
 
 
 def _measured(

@@ -37,5 +37,5 @@ def test_cuda_device():
     environment = current_environment("cuda")
     assert environment.device == torch.cuda.get_device_name()
     assert "runtime" in environment.cuda
-    with pytest.raises(InputError, match="numbered from 0"):
+    with pytest.raises(InputError, match="must be a CUDA device that this process sees"):
         current_environment("cuda:99")

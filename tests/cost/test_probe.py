@@ -238,6 +238,7 @@ def test_networks_with_indices_one_after_the_other_on_cuda(runtime):
         assert all(each.median_ms > 0 for each in found.results)
         profile = profile_target(archs[0], probe, protocol)
         assert profile.units_ms == pytest.approx(profile.units_of_ms, rel=0.3)
+        assert profile.units_runtime == runtime
         rates = probe.rates(protocol, 2**26)
         assert rates.macs_per_s > 1e12
         assert rates.bytes_per_s > 1e10
