@@ -304,12 +304,12 @@ def _table(
         "macs": macs,
         "coverage": vars(coverage),
     }
+    notes.write()
     if len(measured) < 4:
         notes.say(f"{key}: only {len(measured)} networks measured in time")
         return
-    rho, error = score(np.array(predicted), np.array(measured))
-    by_macs, _ = score(np.array(macs), np.array(measured))
-    bias = float(np.median(np.array(predicted) / np.array(measured))) - 1
+    rho, error, bias = score(np.array(predicted), np.array(measured))
+    by_macs, *_ = score(np.array(macs), np.array(measured))
     notes.say(
         f"{key}: {len(measured)} held-out networks of {min(measured):.2f} to "
         f"{max(measured):.2f} ms ({steady} steady): Spearman {rho:.3f} (MACs "

@@ -31,11 +31,11 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
                 f"{known.p90_ms:.3f}, n = {known.num_inferences}), {known.verdict}",
             )
         )
-        if known.sittings > 1:
+        if known.measurements > 1:
             facts.append(
                 (
                     "joined from",
-                    f"{known.sittings} measurements of the last day; this one alone gave "
+                    f"{known.measurements} measurements of the last day; this one alone gave "
                     f"{known.alone_ms:.3f} ms",
                 )
             )

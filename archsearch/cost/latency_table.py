@@ -34,8 +34,9 @@ from archsearch.record import Environment, LatencyResult
 from archsearch.resources import cache_dir
 
 _FORMAT: Final = 2
-#: half width of an interval over the standard error of a sitting: it is for the difference of two
-_TWO_SITTINGS_95 = 1.96 * math.sqrt(2)
+#: half width of an interval over the standard error of a measurement: it is for the difference
+#: of two
+_TWO_MEASUREMENTS_95 = 1.96 * math.sqrt(2)
 #: networks that a table remembers, the latest; predicting needs the inverse of a matrix this size
 _MAX_NETWORKS = 500
 _SIZES = re.compile(r"[CSTPK>](\d+)")
@@ -209,7 +210,7 @@ class LatencyTable:
         if result.interval_ms is None:
             return
         low, high = result.interval_ms
-        noise = max(NOISE_SHARE, (high - low) / (2 * _TWO_SITTINGS_95 * result.median_ms))
+        noise = max(NOISE_SHARE, (high - low) / (2 * _TWO_MEASUREMENTS_95 * result.median_ms))
         self.add_network(count_parts(arch), result.median_ms, noise_share=noise)
 
     def add_network(

@@ -11,7 +11,7 @@ from archsearch.cost.latency_interval import (
     is_steady,
     median_interval,
 )
-from archsearch.cost.measurement_history import expected_spread
+from archsearch.cost.measurement_history import HOST_QUIET, expected_spread
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.ratios import Levels, levels_of
 
@@ -32,7 +32,7 @@ _MAX_SLOWDOWN = 3.0
 _NORMAL_95 = 1.96
 #: of the logarithm of the reference's slowdown that is taken off that of a network's latency.
 #: Counted over 20 networks of 0.8 to 140 ms on a shared virtual machine, idle and beside load, 0.25
-#: to 0.4 left the least between sittings; none left twice as much, all of it half as much again
+#: to 0.4 left the least between measurements; none left twice as much, all of it half as much again
 _POWER = 1 / 3
 #: rounds between two looks at whether enough is known
 _LOOK_EVERY = 3
@@ -157,17 +157,22 @@ class Measurement:
         enough = len(values) >= self.protocol.min_blocks
         return enough and is_narrow(values, self.protocol.interval_share)
 
-    def spread(self, index: int) -> float | None:
+    def spread(self, index: int, quiet: float = HOST_QUIET) -> float | None:
         """Return the expected standard deviation of the estimate, of its logarithm.
 
         None where fewer than 6 blocks are left: so few do not know their spread.
+
+        Args:
+            index: of the network.
+            quiet: standard deviation on a machine that does nothing else.
         """
         values = self.corrected(index)
         if len(values) < FEWEST_VALUES:
             return None
         low, high = median_interval(_faster_half(values))
         of_blocks = math.log(high / low) / (2 * _NORMAL_95)
-        return expected_spread(of_blocks, self.slowdown(index), 1 - (self.busy(index) or 1.0))
+        share_lost = 1 - (self.busy(index) or 1.0)
+        return expected_spread(of_blocks, self.slowdown(index), share_lost, quiet)
 
     def slowdown(self, index: int) -> float:
         """Return the reference over its calibration, beside the blocks of one network."""

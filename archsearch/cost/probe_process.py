@@ -131,7 +131,8 @@ class ProbeServer:
             "steal_share": others and others.steal_share,
         }
         keys = [_network_key(target, protocol) for target in request["targets"]]
-        results = summaries(result, keys, MeasurementHistory(reference.environment, threads))
+        history = MeasurementHistory(reference.environment, threads, quiet=reference.quiet_spread)
+        results = summaries(result, keys, history)
         return {
             "results": [each | fixed for each in results],
             "levels": dataclasses.asdict(result.levels()),

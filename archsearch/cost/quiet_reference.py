@@ -6,6 +6,7 @@ from statistics import median
 import torch
 
 from archsearch.cost.measurement import TimedBlock, Timer, calibrate, reference_ms
+from archsearch.cost.measurement_history import DEVICE_QUIET, HOST_QUIET
 from archsearch.cost.reference_cache import ReferenceCache
 from archsearch.cost.reference_network import ReferenceNetwork, build_reference
 from archsearch.cost.runtimes import prepare
@@ -24,10 +25,15 @@ class QuietReference:
         environment: fingerprint of the environment, under which its latency is kept.
         is_host_bound: whether the host starts each of its kernels, as in eager inference of one
             image. False replays a CUDA graph, whose time is the device's alone.
+
+    Attributes:
+        environment: what its latencies and those measured beside it are kept under.
+        quiet_spread: standard deviation, of the logarithm, that measurements beside it have.
     """
 
     def __init__(self, device: torch.device, environment: str, is_host_bound: bool = True) -> None:
         self.environment = environment if is_host_bound else f"{environment}-device"
+        self.quiet_spread = HOST_QUIET if is_host_bound else DEVICE_QUIET
         self.timer = _timer(device, is_host_bound)
         self._ballast = torch.zeros(2, _BALLAST_BYTES // 8, device=device)
         self._calibrations: dict[int, float] = {}

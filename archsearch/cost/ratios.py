@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 #: and how many observations that is worth
 _USUAL_SPREAD = 0.012
 _USUAL_DF = 4
-#: standard deviation between sittings of a log ratio, as a share of it: what else a machine does
-#: slows networks of different sizes and kinds differently, for as long as a sitting lasts
+#: standard deviation between measurements of a log ratio, as a share of it: what else a machine
+#: does slows networks of different sizes and kinds differently, for as long as a measurement lasts
 _SPREAD_BY_RATIO = 0.03
 #: batches of neighbouring rounds whose spread says how well a pass knows its own levels: single
 #: rounds are not independent, what disturbs them lasts longer
@@ -107,7 +107,7 @@ class PairedLatencies:
         gap = float(self.levels[index] - self.levels[base])
         if self._rounds < FEWEST_VALUES:
             return LatencyRatio(value=math.exp(gap))
-        # two networks, in this sitting and in another one like it
+        # two networks, in this measurement and in another one like it
         error = math.sqrt(4 * self._error**2 + 2 * (_SPREAD_BY_RATIO * gap) ** 2)
         half = float(stdtrit(self._df, (1 + _CONFIDENCE) / 2)) * error
         ends = (math.exp(gap - half), math.exp(gap + half))

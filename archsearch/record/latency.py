@@ -4,7 +4,7 @@ import math
 from statistics import NormalDist
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from archsearch.arch import Spec
 
@@ -20,7 +20,7 @@ class LatencyResult(Spec):
         median_ms: estimate of an inference on a machine that does nothing else: median of the
             faster half of the blocks, joined with measurements of the day that agree.
         own_ms: the part of this measurement in it; None in results of earlier versions.
-        sittings: measurements behind the estimate.
+        measurements: measurements behind the estimate.
         p10_ms: 10th percentile of single inferences.
         p90_ms: 90th percentile of single inferences.
         interval_ms: predicts the estimate of an independent measurement of the same network, in
@@ -41,7 +41,7 @@ class LatencyResult(Spec):
             descheduled; None in results of earlier versions.
         others_cores: cores that other processes kept busy meanwhile.
         steal_share: of the time of all cores, what the host of a virtual machine gave to others.
-        verdict: how wide the interval is: ``steady`` up to 13 % on either side, ``noisy`` up to
+        verdict: how wide the interval is: ``steady`` up to 15 % on either side, ``noisy`` up to
             35 %, ``rejected`` beyond: the number is a guess.
     """
 
@@ -65,7 +65,7 @@ class LatencyResult(Spec):
     steal_share: float | None = None
     verdict: Verdict = "steady"
     own_ms: float | None = None
-    sittings: int = 1
+    measurements: int = Field(1, validation_alias=AliasChoices("measurements", "sittings"))
 
     @model_validator(mode="before")
     @classmethod

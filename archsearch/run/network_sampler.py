@@ -42,6 +42,7 @@ def build_sampler(
         known={at: _guessed(guess, name) for at, name in enumerate(names) if name != "accuracy"},
         ideal={names.index("accuracy"): 1.0},
         accept=functools.partial(guess.fits, limits=config.limits),
+        worst={at: config.limits[name] for at, name in enumerate(names) if name in config.limits},
         excess=functools.partial(guess.excess, limits=config.limits),
         observe=RungObserver(names) if config.rungs is not None else CurveObserver(names),
         choose=_spread_over_latency(guess, config.budgets.latency_ms),

@@ -147,6 +147,11 @@ def search(
         },
         accept=task.meets_known,
         limits={key: limit for key, limit in task.constraints.items() if key not in task.known},
+        worst={
+            index: task.constraints[objective]
+            for index, (objective, direction) in enumerate(objectives.items())
+            if objective in task.constraints and direction == "min"
+        },
         observe=task.observe if fidelities else observe_complete,
         settings={"tpe": {"multivariate": True}},
     )

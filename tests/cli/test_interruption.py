@@ -30,6 +30,20 @@ with console.exit_codes(), resumable("work", "go on with X"):
 """
 
 
+#: an import that catches an interruption leaves half a module, which fails later
+SWALLOWED = """
+import os, signal, time
+from archsearch.cli.console import exit_codes
+with exit_codes():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+    except KeyboardInterrupt:
+        pass
+    raise AttributeError("module 'half' has no attribute 'done'")
+"""
+
+
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "archsearch", *words]
     with (folder / "log").open("w") as log:
@@ -118,3 +132,11 @@ def test_a_second_signal_ends_at_once() -> None:
         _, output = process.communicate(timeout=30)
     assert process.returncode == 130
     assert output.strip() == "interrupted; go on with X"
+
+
+def test_what_a_library_makes_of_an_interruption_is_no_traceback() -> None:
+    command = [sys.executable, "-c", SWALLOWED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert done.stderr.strip().startswith("interrupted")
+    assert "Traceback" not in done.stderr

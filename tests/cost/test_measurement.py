@@ -21,7 +21,7 @@ from archsearch.cost.protocol import LatencyProtocol
 QUICK = LatencyProtocol(min_blocks=6, time_limit_s=0.5, interval_share=0.02)
 
 
-#: a machine whose sittings were seen to differ little
+#: a machine whose measurements were seen to differ little
 CALM = MachineSpread(0.3, 40.0)
 
 
@@ -94,7 +94,7 @@ def test_quiet_machine_stops_early():
     assert machine.now < 0.25
 
 
-def test_a_wider_spread_between_sittings_is_a_wider_interval():
+def test_a_wider_spread_between_measurements_is_a_wider_interval():
     machine = Machine()
     result = measure([machine.network(4.0)], machine.network(0.4), 0.4, QUICK, machine.clock)
     widths = []

@@ -66,7 +66,7 @@ def test_too_few_rounds_have_no_interval(passes: int) -> None:
     assert not known.ratio(1).is_clear
 
 
-def sitting(rng: np.random.Generator, spread: float, passes: int) -> PairedLatencies:
+def measurement(rng: np.random.Generator, spread: float, passes: int) -> PairedLatencies:
     """Return passes whose processes favour each network by some ``spread``."""
     return PairedLatencies(
         [levels_of(rounds(rng, shift=rng.normal(0, spread, len(LATENCIES)))) for _ in range(passes)]
@@ -74,11 +74,11 @@ def sitting(rng: np.random.Generator, spread: float, passes: int) -> PairedLaten
 
 
 def coverage(passes: int, spread: float) -> float:
-    """Return the share of intervals that hold the ratio of another sitting."""
+    """Return the share of intervals that hold the ratio of another measurement."""
     rng = np.random.default_rng(4)
     held = []
     for _ in range(150):
-        one, other = sitting(rng, spread, passes), sitting(rng, spread, passes)
+        one, other = measurement(rng, spread, passes), measurement(rng, spread, passes)
         for pair in ((1, 0), (2, 1), (2, 0)):
             low, high = one.ratio(*pair).interval
             held.append(low <= other.ratio(*pair).value <= high)
@@ -88,7 +88,7 @@ def coverage(passes: int, spread: float) -> float:
 @pytest.mark.parametrize(
     ("passes", "spread"), [(1, 0.003), (1, 0.012), (3, 0.003), (3, 0.012), (5, 0.012)]
 )
-def test_intervals_hold_the_ratio_of_another_sitting(passes: int, spread: float) -> None:
+def test_intervals_hold_the_ratio_of_another_measurement(passes: int, spread: float) -> None:
     assert coverage(passes, spread) >= 0.92
 
 
@@ -110,7 +110,7 @@ def test_more_passes_narrow_the_interval() -> None:
     rng = np.random.default_rng(5)
     widths = []
     for passes in (1, 3, 5):
-        low, high = sitting(rng, 0.005, passes).ratio(1).interval
+        low, high = measurement(rng, 0.005, passes).ratio(1).interval
         widths.append(high - low)
     assert widths == sorted(widths, reverse=True)
 

@@ -21,7 +21,7 @@ def test_logits_and_gradients_are_those_of_the_processor(name):
     on_host = _step(model, images, labels)
     on_card = _step(model.cuda(), images.cuda(), labels.cuda())
     for host, card in zip(on_host, on_card, strict=True):
-        assert torch.linalg.norm(card.cpu() - host) <= 1e-8 * torch.linalg.norm(host)
+        assert torch.linalg.norm(card.cpu() - host) <= 1e-6 * torch.linalg.norm(host)
 
 
 def _step(model, images, labels):

@@ -134,7 +134,7 @@ def _with_ratios(
 ) -> dict[int, TrialRecord]:
     """Return the records whose ratios at a target change by new final latencies.
 
-    Ratios to a latency that is replaced belong to another sitting: they go. New ones come where
+    Ratios to a latency that is replaced belong to another measurement: they go. New ones come where
     both latencies of a pair are new.
 
     Args:

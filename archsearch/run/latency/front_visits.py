@@ -20,7 +20,7 @@ class FrontVisits:
 
     Training pauses for first measurements anyway. A front member that was last measured some
     minutes ago is measured again then, the longest unvisited first; the probe joins what it takes
-    with earlier sittings, so its latency is the better known the longer it stays on the front.
+    with earlier measurements, so its latency is the better known the longer it stays on the front.
 
     Args:
         aims: what the front trades off.

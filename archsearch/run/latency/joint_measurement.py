@@ -33,14 +33,14 @@ class JointMeasurement:
         return cls(tuple(outcomes), {(later, base): ratio(later, base) for base, later in pairs})
 
     def replaced(self, places: Sequence[int], again: "JointMeasurement") -> "JointMeasurement":
-        """Return this with some networks from another sitting.
+        """Return this with some networks from another measurement.
 
-        A ratio stays where both networks do; those of the other sitting are among its own.
+        A ratio stays where both networks do; those of the other measurement are among its own.
 
         Args:
             places: here, of the networks of ``again`` that are taken over, by their order there;
                 -1 for one that is not.
-            again: the other sitting.
+            again: the other measurement.
         """
         outcomes = list(self.outcomes)
         for place, outcome in zip(places, again.outcomes, strict=True):

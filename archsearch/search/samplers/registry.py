@@ -29,6 +29,7 @@ class SamplerOptions:
         accept: refuses what is known, or guessed, to be infeasible.
         excess: how far a candidate is expected beyond its limits; see `ModelSampler`.
         limits: upper limits on user attributes of trials.
+        worst: worst values of objectives that are allowed, by position.
         observe: reads a finished trial.
         choose: picks one of a brood of children; see `EvolutionSampler`.
         settings: arguments of Optuna's own samplers, by the sampler's name.
@@ -39,6 +40,7 @@ class SamplerOptions:
     accept: Accept = lambda params: True
     excess: Callable[[Params], float] | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
+    worst: Mapping[int, float] = field(default_factory=dict)
     observe: Observe = observe_complete
     choose: Choose = choose_first
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -55,6 +57,7 @@ SAMPLERS: dict[str, Builder] = {
         ideal=options.ideal,
         accept=options.accept,
         limits=options.limits,
+        worst=options.worst,
         observe=options.observe,
         excess=options.excess,
     ),

@@ -346,7 +346,7 @@ def test_members_keep_their_ratios_to_those_measured_with_them() -> None:
         (1, 0, "slower"),
         (2, 1, "slower"),
     ]
-    # one of them in a sitting of its own: ratios to its former latency are no more
+    # one of them in a measurement of its own: ratios to its former latency are no more
     open_again = [
         record.model_copy(update={"final_latency": None, "final_ratios": {}})
         if record.number == 0
@@ -363,7 +363,7 @@ def test_members_keep_their_ratios_to_those_measured_with_them() -> None:
     assert [each.trial for each in latency_neighbours(later.front)] == [2]
 
 
-def test_of_what_was_measured_again_only_pairs_of_one_sitting_have_ratios() -> None:
+def test_of_what_was_measured_again_only_pairs_of_one_measurement_have_ratios() -> None:
     """The second of three is rejected at first: its ratios go with its latency."""
     trials = records({0: MEASURED[0], 1: (0.92, 2.0, 2.0), 2: MEASURED[2]})
     finals = {0: [result(1.0)], 1: [guess(50.0), result(2.0)], 2: [result(3.0)]}

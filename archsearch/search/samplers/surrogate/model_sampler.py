@@ -52,8 +52,8 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 Accept = Callable[[Params], bool]
 
-#: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1; farther out,
-#: the ends of the front gain at the cost of its middle
+#: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1 and there is no
+#: limit; farther out, the ends of the front gain at the cost of its middle
 _CORNER = 1.3
 #: origin of a proposal that is guessed to be infeasible, as all that is left
 UNLIKELY = "unlikely"
@@ -80,6 +80,8 @@ class ModelSampler(SpaceSampler):
         accept: refuses candidates that are known to be infeasible.
         limits: upper limits on user attributes of trials (what must be evaluated to be known),
             by the attribute's name.
+        worst: worst values of objectives that are allowed, by position: up to there a better value
+            of the other objectives is a gain.
         observe: reads a finished trial.
         excess: how far a candidate is expected beyond its limits. Where ``accept`` is a guess, and
             refuses all that is left, the least of these is proposed, with the origin `UNLIKELY`;
@@ -101,6 +103,7 @@ class ModelSampler(SpaceSampler):
         ideal: Mapping[int, float] | None = None,
         accept: Accept = lambda params: True,
         limits: Mapping[str, float] | None = None,
+        worst: Mapping[int, float] | None = None,
         observe: Observe = observe_complete,
         excess: Callable[[Params], float] | None = None,
         num_initial: int | None = None,
@@ -109,6 +112,7 @@ class ModelSampler(SpaceSampler):
         self._known = dict(known or {})
         self._ideal = dict(ideal or {})
         self._limits = dict(limits or {})
+        self._worst = dict(worst or {})
         self._excess = excess
         width = 2 * len(space.parameters)
         self._num_initial = num_initial or min(16, max(10, width))
@@ -180,7 +184,8 @@ class ModelSampler(SpaceSampler):
         predicted = [each.predict(params, encoded) for each in forecasts]
         mean = np.stack([each[0] for each in predicted], axis=1)
         deviation = np.stack([each[1] for each in predicted], axis=1)
-        gain = self._gain(values, feasible, mean, deviation, rng)
+        worst = {at: signs[at] * value for at, value in self._worst.items()}
+        gain = self._gain(values, feasible, mean, deviation, worst, rng)
         gain = gain * self._chance_of_limits(top, encoded)
         self.origin = "model"
         if not gain.any():
@@ -214,6 +219,7 @@ class ModelSampler(SpaceSampler):
         feasible: NDArray[np.bool_],
         mean: Floats,
         deviation: Floats,
+        worst: Mapping[int, float],
         rng: np.random.Generator,
     ) -> Floats:
         good = values[feasible] if feasible.any() else values
@@ -223,13 +229,17 @@ class ModelSampler(SpaceSampler):
             front = good[moocore.is_nondominated(good)]
             # scaled by the front: the objectives weigh the same whatever their units
             low, span = front.min(axis=0), np.maximum(np.ptp(front, axis=0), 1e-12)
+            corner = low + _CORNER * span
+            for at, limit in worst.items():
+                # no candidate lies beyond the worst of them, whatever the limit allows
+                corner[at] = min(limit, max(good[:, at].max(), mean[:, at].max()))
             # the known objective comes second, where it needs no quadrature
             order = [1, 0] if 0 in self._known else [0, 1]
             return hypervolume_improvement_2d(
                 ((front - low) / span)[:, order],
                 ((mean - low) / span)[:, order],
                 (deviation / span)[:, order],
-                np.full(2, _CORNER),
+                ((corner - low) / span)[order],
             )
         return scalarized_improvement(good, mean, deviation, rng)
 
