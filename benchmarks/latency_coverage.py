@@ -1,7 +1,7 @@
 """Do latency intervals hold what another measurement of the same network gives?
 
     python benchmarks/latency_coverage.py [--sittings 10] [--hours 2] [--busy] [--table FILE]
-    python benchmarks/latency_coverage.py --report [--table FILE]
+    python benchmarks/latency_coverage.py --report [--table FILE] [--against LATER]
 
 Twenty networks (of the space `lightweight`, the zoo and timm; 0.3 to 150 ms) are measured in fresh
 processes, spread over some hours: as the machine is, and with ``--busy`` beside a neighbour that
@@ -10,7 +10,8 @@ interrupted and run again. Printed for each condition: the share of intervals th
 of a later sitting of the same network (of that sitting alone), with a bootstrap interval over
 networks; the same sitting by sitting, as the machine's history grows; their width; the share of
 each verdict; how far sittings lie apart. For the busy ones also the share that holds idle sittings,
-and the bias against the idle median, network by network.
+and the bias against the idle median, network by network. ``--against`` counts how many intervals of
+the table hold the idle measurements of another one, of another hour or day.
 """
 
 import argparse
@@ -134,6 +135,14 @@ def by_sitting(found: Sittings) -> str:
     return ", ".join(texts)
 
 
+def against(table: Path, other: Path) -> None:
+    """Print how many intervals of a table hold the idle measurements of another."""
+    later = read(other, "idle")
+    for condition in ("idle", "busy"):
+        found = shares(read(table, condition), later, same=False)
+        print(f"{condition} intervals hold an idle measurement of {other.name}: {share_text(found)}")
+
+
 def report(table: Path) -> None:
     """Print what the table says."""
     idle, busy = read(table, "idle"), read(table, "busy")
@@ -179,6 +188,7 @@ def main() -> None:
     parser.add_argument("--busy", action="store_true", help="beside a neighbour on every core")
     parser.add_argument("--table", type=Path, default=RESULTS / "latency_coverage.jsonl")
     parser.add_argument("--report", action="store_true", help="print what the table says")
+    parser.add_argument("--against", type=Path, help="with --report: another table, of later")
     options = parser.parse_args()
     if not options.report:
         environment = current_environment("cpu")
@@ -195,6 +205,8 @@ def main() -> None:
                 sit(options.table, "idle")
             print(f"{number + 1} of {options.sittings} sittings", flush=True)
     report(options.table)
+    if options.against:
+        against(options.table, options.against)
 
 
 if __name__ == "__main__":
