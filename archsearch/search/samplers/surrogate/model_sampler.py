@@ -59,6 +59,8 @@ _CORNER = 1.3
 UNLIKELY = "unlikely"
 #: results that a model needs
 _FEWEST = 4
+#: random candidates of which one is taken, so that the first ones spread over what is known
+_BROOD = 8
 
 
 def observe_complete(trial: FrozenTrial) -> Sequence[float] | None:
@@ -164,7 +166,7 @@ class ModelSampler(SpaceSampler):
         beginning = sum(each.rung == 0 for each in running)
         if begun < max(_FEWEST, self._num_initial - beginning):
             self.origin = "random"
-            return self._pool.draw(rng)
+            return self._spread(rng)
         levels = levels_of(finished)
         top = levels[-1]
         values = np.array([each.values for each in top])
@@ -192,6 +194,23 @@ class ModelSampler(SpaceSampler):
             # no expected gain: take the candidate with the largest uncertainty
             gain = deviation.sum(axis=1)
         return self._pool.first_new(params[i] for i in np.argsort(-gain, kind="stable"))
+
+    def _spread(self, rng: np.random.Generator) -> Params:
+        """Return a random candidate, evenly from the range of what is known beforehand.
+
+        Most networks of a space are slow. Fast ones teach as much, train in less time, and the
+        front needs both. The range is that of some random candidates, by logarithm.
+        """
+        brood = [self._pool.draw(rng) for _ in range(_BROOD if self._known else 1)]
+        for known in self._known.values():
+            values = [known(params) for params in brood]
+            found = np.array([np.nan if each is None else each for each in values])
+            if not (found > 0).all():  # unknown, or without a logarithm
+                continue
+            logs = np.log(found)
+            wanted = logs.min() + rng.random() * np.ptp(logs)
+            return brood[int(np.argmin(np.abs(logs - wanted)))]
+        return brood[0]
 
     def _learner(self, objective: int, sign: float) -> Learner:
         if objective not in self._learners:
