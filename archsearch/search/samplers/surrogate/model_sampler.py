@@ -52,8 +52,8 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 Accept = Callable[[Params], bool]
 
-#: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1 and there is no
-#: limit; farther out, the ends of the front gain at the cost of its middle
+#: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1 and there is
+#: no limit; farther out, the ends of the front gain at the cost of its middle
 _CORNER = 1.3
 #: origin of a proposal that is guessed to be infeasible, as all that is left
 UNLIKELY = "unlikely"
