@@ -64,7 +64,8 @@ def broken(repeats: int) -> None:
 def until_clear(repeats: int) -> None:
     print(f"\nthree planned seeds, noise 0.2, seeds added until clear, {LOOKS} looks at most")
     rng = np.random.default_rng(2)
-    found, family, used = np.zeros(3), 0, Counter()
+    found, family = np.zeros(3), 0
+    used: Counter[int] = Counter()
     for _ in range(repeats):
         truth = 0.9 + np.append(0.0, GAPS)
         draws = truth[:, None] + 0.002 * rng.standard_normal((4, 12))
@@ -120,7 +121,8 @@ class Table:
     def exact(self) -> dict[tuple[str, ...], float]:
         """Return main effects and two-way interactions by plain averages."""
         places = np.array([[int(digit) for digit in name] for name in self.names])
-        grand, truth = self.mean.mean(), {}
+        grand = self.mean.mean()
+        truth: dict[tuple[str, ...], float] = {}
         for (i, name), level in product(enumerate(FACTORS), LEVELS):
             truth[name, level] = self.mean[places[:, i] == int(level)].mean() - grand
         for (i, a), (j, b) in combinations(enumerate(FACTORS), 2):
@@ -163,7 +165,8 @@ def pairs(table: Table, repeats: int) -> None:
     rng = np.random.default_rng(0)
     best = np.argsort(-table.mean)[:200]
     for label, pool in (("200 best", best), ("all", np.arange(len(table.mean)))):
-        verdicts, right = Counter(), 0
+        verdicts: Counter[str] = Counter()
+        right = 0
         for _ in range(repeats):
             a, b = rng.choice(pool, 2, replace=False)
             rows = {

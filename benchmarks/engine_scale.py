@@ -17,25 +17,26 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from archsearch.analysis import hypervolume, nondominated
 from archsearch.search.samplers.surrogate.model_sampler import ModelSampler
 from archsearch.search.study_store import suggest
-from archsearch.space import SearchSpace, flat_space
+from archsearch.space import Params, SearchSpace, flat_space
 
-DIRECTIONS = ["minimize", "minimize"]
+DIRECTIONS: list[Literal["minimize", "maximize"]] = ["minimize", "minimize"]
 
 
-def cost(params: dict) -> float:
+def cost(params: Params) -> float:
     """Return the known objective."""
     return 1.0 + sum(int(str(value)[1:]) * (i + 1) for i, value in enumerate(params.values()))
 
 
-def values_of(params: dict, rng: np.random.Generator) -> tuple[float, float]:
+def values_of(params: Params, rng: np.random.Generator) -> tuple[float, float]:
     """Return made-up objectives."""
     return 50.0 / cost(params) ** 0.5 + rng.normal(0, 0.1), cost(params)
 
@@ -44,7 +45,7 @@ def filled(space: SearchSpace, storage: str, size: int) -> optuna.Study:
     """Return a study with ``size`` finished trials."""
     study = optuna.create_study(storage=storage, study_name=f"n{size}", directions=DIRECTIONS)
     rng = np.random.default_rng(size)
-    distributions = {
+    distributions: dict[str, BaseDistribution] = {
         name: CategoricalDistribution(list(parameter.values))
         for name, parameter in space.parameters.items()
     }

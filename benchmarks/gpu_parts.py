@@ -195,7 +195,7 @@ def _chain(
 
 def latency(options: argparse.Namespace, notes: Notes) -> None:
     """Measure the same networks in several sittings, each a process of its own."""
-    names = ("timm:mobilenetv3_small_100", "zoo:lightvit_tiny")
+    names: tuple[str, ...] = ("timm:mobilenetv3_small_100", "zoo:lightvit_tiny")
     settings = [("eager", 1, "float32"), ("eager", 64, "float32")]
     if options.device != "cpu":
         settings += [("cuda_graph", 1, "float32"), ("cuda_graph", 64, "bfloat16")]
@@ -279,7 +279,11 @@ def _table(
     environment = current_environment(options.device)
     gate = GATE.model_copy(update={"batch_size": batch, "runtime": runtime})
     final = _final(runtime=runtime, batch_size=batch)
-    measured, predicted, macs, inside, steady = [], [], [], [], 0
+    measured: list[float] = []
+    predicted: list[float] = []
+    macs: list[float] = []
+    inside: list[bool] = []
+    steady = 0
     with Probe(options.device) as probe:
         table = LatencyTable(TableKey.of(environment, gate, 1))
         probe.calibrate()
@@ -353,10 +357,12 @@ def zoo(options: argparse.Namespace, notes: Notes) -> None:
             shown.append(f"{title} {ms:.3f} ms ({ratio}{rate})")
         notes.say(f"{target}: {'; '.join(shown)}")
     title = settings[1][1]
-    for ours, rival, ratio in PUBLISHED:
+    for ours, rival, published in PUBLISHED:
         if {ours, rival} <= set(rows) and title in rows[ours] and title in rows[rival]:
             here = rows[rival][title] / rows[ours][title]
-            notes.say(f"{ours} over {rival}, images/s: {here:.2f}; published (V100) {ratio:.2f}")
+            notes.say(
+                f"{ours} over {rival}, images/s: {here:.2f}; published (V100) {published:.2f}"
+            )
 
 
 def _final(**changes: Any) -> LatencyProtocol:

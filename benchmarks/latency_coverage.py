@@ -127,9 +127,9 @@ def by_sitting(found: Sittings) -> str:
         several = [each for each in found.values() if len(each) > at + 1]
         holds = [held(each[at], later.alone_ms) for each in several for later in each[at + 1 :]]
         halves = [
-            (each[at].interval_ms[1] - each[at].interval_ms[0]) / (2 * each[at].median_ms)
-            for each in several
-            if each[at].interval_ms
+            (result.interval_ms[1] - result.interval_ms[0]) / (2 * result.median_ms)
+            for result in (each[at] for each in several)
+            if result.interval_ms
         ]
         texts.append(f"{np.mean(holds):.0%} ({100 * median(halves):.0f} %)")
     return ", ".join(texts)

@@ -185,8 +185,9 @@ def synchronous_halving(table: CurveTable, rungs: Sequence[int], seed: int) -> l
 
 def clairvoyant(table: CurveTable) -> list[Step]:
     """Train in full, one by one, whatever gains most: what nobody can know, as a bound."""
-    left, kept = dict(table.points), []
-    steps = []
+    left = dict(table.points)
+    kept: list[tuple[float, float]] = []
+    steps: list[Step] = []
     while len(steps) < _BOUND:
         best = max(left, key=lambda name: hypervolume([*kept, left[name]], table.reference))
         kept.append(left.pop(best))

@@ -20,8 +20,10 @@ from archsearch.arch import Arch
 from archsearch.model import build_model
 from archsearch.train import Recipe
 from archsearch.train.precision import arithmetic
+from archsearch.train.recipe import Precision
 
 PADDING = 4
+Transform = Callable[[Image.Image], torch.Tensor]
 
 
 def load_images(source: str | None, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -52,7 +54,7 @@ class Images(Dataset[tuple[torch.Tensor, int]]):
     """Images in memory, one at a time, as torchvision's CIFAR10 gives them."""
 
     def __init__(
-        self, pixels: NDArray[np.uint8], labels: NDArray[np.int64], transform: nn.Module
+        self, pixels: NDArray[np.uint8], labels: NDArray[np.int64], transform: Transform
     ) -> None:
         self.pixels = pixels
         self.labels = labels.tolist()
@@ -65,7 +67,7 @@ class Images(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(Image.fromarray(self.pixels[index])), self.labels[index]
 
 
-def pipelines(mean: tuple[float, ...], std: tuple[float, ...]) -> dict[str, Callable]:
+def pipelines(mean: tuple[float, ...], std: tuple[float, ...]) -> dict[str, Transform]:
     """Return the usual ways to write the same transforms."""
     return {
         "PIL": transforms.Compose(
@@ -92,11 +94,21 @@ class PlainLoop:
     """What one writes without thinking about it much: nothing tuned, nothing silly."""
 
     def __init__(
-        self, arch: Arch, recipe: Recipe, batches: Iterable, device: str, *, fused: bool = False
+        self,
+        arch: Arch,
+        recipe: Recipe,
+        batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+        device: str,
+        *,
+        fused: bool = False,
     ) -> None:
+        assert recipe.precision != "auto", "this loop times nothing to choose by"
+        assert recipe.clip_norm is not None, "this loop clips gradients"
         self.model = build_model(arch, seed=0).to(device).train()
         self.batches = batches
-        self.recipe = recipe
+        self.precision: Precision = recipe.precision
+        self.label_smoothing = recipe.label_smoothing
+        self.clip_norm = recipe.clip_norm
         self.device = torch.device(device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
@@ -113,14 +125,12 @@ class PlainLoop:
         for images, labels in self.batches:
             images = images.to(self.device, non_blocking=True)
             labels = labels.to(self.device, non_blocking=True)
-            with arithmetic(self.recipe.precision, self.device):
+            with arithmetic(self.precision, self.device):
                 logits = self.model(images)
-            loss = F.cross_entropy(
-                logits.float(), labels, label_smoothing=self.recipe.label_smoothing
-            )
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
             self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
             self.optimizer.step()
             self.schedule.step()
             total += loss.detach() * len(labels)
@@ -129,7 +139,9 @@ class PlainLoop:
         return count / (time.perf_counter() - started)
 
 
-def make_loader(dataset: Images, workers: int, batch_size: int, device: str) -> DataLoader:
+def make_loader(
+    dataset: Images, workers: int, batch_size: int, device: str
+) -> DataLoader[tuple[torch.Tensor, int]]:
     """Return a DataLoader with its sensible options set."""
     return DataLoader(
         dataset,

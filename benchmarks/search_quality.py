@@ -17,7 +17,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from scipy.stats import wilcoxon
 import archsearch
 from archsearch.analysis import hypervolume
 from archsearch.search.function_search import search
-from archsearch.space import SearchSpace, flat_space
+from archsearch.space import Params, SearchSpace, flat_space
 
 LAYERS, CHOICES = 8, 3
 REFERENCE = (15.0, 106.0)
@@ -41,7 +41,7 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         entries = json.loads(path.read_text())
-        self.values = {
+        self.values: dict[str, tuple[float, float]] = {
             key: (100 - entry["mean_acc"], entry["flops"] / 1e6) for key, entry in entries.items()
         }
         self.points = np.array(list(self.values.values()))
@@ -52,16 +52,16 @@ class Table:
         names = [f"c{choice}" for choice in range(CHOICES)]
         return flat_space({f"layer_{i}": names for i in range(LAYERS)}, "nas-bench-macro")
 
-    def key(self, params: dict) -> str:
+    def key(self, params: Mapping[str, object]) -> str:
         """Return the network's name in the table."""
-        return "".join(params[f"layer_{i}"][1:] for i in range(LAYERS))
+        return "".join(str(params[f"layer_{i}"])[1:] for i in range(LAYERS))
 
-    def evaluate(self, params: dict) -> dict[str, float]:
+    def evaluate(self, params: Params) -> dict[str, float]:
         """Return what a training would."""
         error, mflops = self.values[self.key(params)]
         return {"error": error, "mflops": mflops}
 
-    def mflops(self, params: dict) -> float:
+    def mflops(self, params: Params) -> float:
         """Return what is known without training."""
         return self.values[self.key(params)][1]
 

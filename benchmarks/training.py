@@ -163,12 +163,18 @@ class Side:
         """Train one epoch; return images per second."""
         return self.rows[row]()
 
-    def _loader(self, pipeline: str, workers: int) -> DataLoader:
+    def _loader(self, pipeline: str, workers: int) -> DataLoader[tuple[torch.Tensor, int]]:
         return make_loader(
             self.sets[pipeline], workers, self.recipe.batch_size, self.options.device
         )
 
-    def _plain(self, network: str, batches: Iterable, *, fused: bool = False) -> Epoch:
+    def _plain(
+        self,
+        network: str,
+        batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+        *,
+        fused: bool = False,
+    ) -> Epoch:
         arch, device = networks()[network], self.options.device
         return PlainLoop(arch, self.recipe, batches, device, fused=fused).epoch
 

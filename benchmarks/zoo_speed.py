@@ -63,7 +63,7 @@ def main() -> None:
     for column in options.columns:
         for name in options.models:
             try:
-                measured = interleaved(name, column, options)
+                measured: dict[str, Any] = interleaved(name, column, options)
             except WorkerError as error:
                 measured = {"error": str(error)}
             results.setdefault(name, {})[column] = measured

@@ -100,7 +100,7 @@ def trainer(network: Any) -> Callable[[], None]:
 
     def train() -> None:
         optimizer.zero_grad()
-        cross_entropy(network(images), labels).backward()
+        cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return train

@@ -44,7 +44,6 @@ def _share(value: Any) -> Any:
 
 
 _Published = Annotated[Published, BeforeValidator(_said)]
-_Overrides = Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 class Base(Spec):
@@ -59,7 +58,7 @@ class Base(Spec):
     """
 
     arch: str
-    overrides: _Overrides
+    overrides: dict[str, Any] = Field(default_factory=dict)
     name: str = "base"
     description: str = ""
     published: _Published | None = None
@@ -75,7 +74,7 @@ class Change(Spec):
         published: what a paper reports of it.
     """
 
-    overrides: _Overrides
+    overrides: dict[str, Any] = Field(default_factory=dict)
     arch: str = ""
     description: str = ""
     published: _Published | None = None
@@ -106,7 +105,7 @@ class Factorial(Spec):
 
     factors: dict[str, Factor]
     fraction: Annotated[float, Field(gt=0, le=1), BeforeValidator(_share)] = 1.0
-    published: Annotated[dict[str, _Published], Field(default_factory=dict)]
+    published: dict[str, _Published] = Field(default_factory=dict)
 
 
 class Study(Spec):

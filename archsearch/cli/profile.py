@@ -1,7 +1,7 @@
 """``archsearch profile``: what a network costs, whole and by part."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +37,7 @@ from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
 from archsearch.model import build_model
 from archsearch.percent import percent_text
+from archsearch.report.plain_table import PlainTable
 from archsearch.report.table_column import Column, tabulate
 from archsearch.yaml_source import YamlSource
 
@@ -128,7 +129,7 @@ def command(
             )
     else:
         result = profile_target(chosen, None, protocol, input_shape=size)
-    table = tabulate("", _PART_COLUMNS, result.units)
+    table = parts_table(result.units)
     if kind != "table":
         print_tables([table], kind, result.model_dump(mode="json"))
         return
@@ -137,6 +138,11 @@ def command(
     print_facts(facts_of(result))
     if parts:
         print_tables([table], kind)
+
+
+def parts_table(units: Sequence[UnitProfile]) -> PlainTable:
+    """Return what each part of a network costs."""
+    return tabulate("", _PART_COLUMNS, units)
 
 
 def check(values: Mapping[str, Any]) -> list[Problem]:
@@ -199,6 +205,10 @@ def _number(name: str, digits: int = 3) -> Callable[[UnitProfile], str]:
     return text
 
 
+def _is_timed(units: Sequence[UnitProfile]) -> bool:
+    return any(unit.time_ms is not None for unit in units)
+
+
 #: the columns that people read; programs get every field of a part
 _READ: dict[str, Column[UnitProfile]] = {
     "name": Column(
@@ -208,17 +218,29 @@ _READ: dict[str, Column[UnitProfile]] = {
         lambda unit: f"{'  ' if unit.parent else ''}{unit.name}",
         words=True,
     ),
-    "kind": Column("kind", lambda unit: unit.kind, "kind", words=True),
-    "params": Column("params", lambda unit: unit.params, "params", lambda u: f"{u.params:,}"),
-    "macs": Column("macs", lambda unit: unit.macs, "MACs", lambda u: f"{u.macs:,}"),
-    "time_ms": Column("time_ms", lambda unit: unit.time_ms, "ms", _number("time_ms")),
+    "kind": Column("kind", lambda unit: unit.kind, "kind", words=True, minor=4),
+    "params": Column(
+        "params", lambda unit: unit.params, "params", lambda u: f"{u.params:,}", minor=2
+    ),
+    "macs": Column("macs", lambda unit: unit.macs, "MACs", lambda u: f"{u.macs:,}", minor=3),
+    "time_ms": Column(
+        "time_ms", lambda unit: unit.time_ms, "ms", _number("time_ms"), shown=_is_timed
+    ),
     "share": Column(
         "share",
         lambda unit: unit.share,
         "share",
         lambda unit: "" if unit.share is None else f"{percent_text(unit.share)} %",
+        shown=_is_timed,
     ),
-    "bound_ms": Column("bound_ms", lambda unit: unit.bound_ms, "floor ms", _number("bound_ms")),
+    "bound_ms": Column(
+        "bound_ms",
+        lambda unit: unit.bound_ms,
+        "floor ms",
+        _number("bound_ms"),
+        minor=1,
+        shown=_is_timed,
+    ),
 }
 
 

@@ -48,23 +48,29 @@ def marginals_table(found: "RunImportance", most_parameters: int | None = None) 
     return tabulate(f"{found.name}: choices", CHOICE_COLUMNS, rows, notes)
 
 
-def _share(key: str, header: str, about: str) -> Column["ParameterImportance"]:
+def _share(key: str, header: str, about: str, minor: int = 0) -> Column["ParameterImportance"]:
     return Column(
         key,
         lambda row: getattr(row, key),
         header,
         lambda row: percent_text(getattr(row, key), 0),
         about=about,
+        minor=minor,
     )
 
 
+#: PED-ANOVA stays in a narrow terminal's rows: it knows conditional parameters too
 PARAMETER_COLUMNS: tuple[Column["ParameterImportance"], ...] = (
     Column("name", lambda row: row.name, "parameter", words=True),
-    Column("num_trials", lambda row: row.num_trials, "trials", about="in which it was active"),
-    _share("accuracy_fanova", "accuracy: fANOVA %", "share of the variance of accuracy"),
-    _share("accuracy_ped", "PED-ANOVA %", "share of what sets the most accurate tenth apart"),
-    _share("latency_fanova", "latency: fANOVA %", "share of the variance of log latency"),
-    _share("latency_ped", "PED-ANOVA %", "share of what sets the fastest tenth apart"),
+    Column(
+        "num_trials", lambda row: row.num_trials, "trials", about="in which it was active", minor=3
+    ),
+    _share("accuracy_fanova", "accuracy: fANOVA %", "share of the variance of accuracy", 1),
+    _share(
+        "accuracy_ped", "accuracy: PED-ANOVA %", "share of what sets the most accurate tenth apart"
+    ),
+    _share("latency_fanova", "latency: fANOVA %", "share of the variance of log latency", 2),
+    _share("latency_ped", "latency: PED-ANOVA %", "share of what sets the fastest tenth apart"),
 )
 
 
@@ -72,10 +78,14 @@ def _estimate(
     name: str,
     key: str,
     header: str = "",
-    value: Callable[[Estimate], str] | None = None,
-    interval: Callable[[Estimate], str] | None = None,
+    text: Callable[[Estimate], str] | None = None,
+    about: str = "",
+    minor: int = 0,
 ) -> tuple[Column[Marginal], ...]:
-    """Return the columns of an estimate: its value and its interval, None where it is not known."""
+    """Return the columns of an estimate: its value and its interval, None where it is not known.
+
+    People read both in one column.
+    """
 
     def of(row: Marginal) -> Estimate:
         estimate: Estimate = getattr(row, name)
@@ -89,14 +99,11 @@ def _estimate(
             key,
             lambda row: of(row).value if of(row).df else None,
             header,
-            None if value is None else lambda row: value(of(row)),
+            None if text is None else lambda row: text(of(row)),
+            about=about,
+            minor=minor,
         ),
-        Column(
-            f"{key}_low",
-            end(0),
-            "95 % interval" if header else "",
-            None if interval is None else lambda row: interval(of(row)),
-        ),
+        Column(f"{key}_low", end(0)),
         Column(f"{key}_high", end(1)),
     )
 
@@ -104,30 +111,36 @@ def _estimate(
 def _points(estimate: Estimate) -> str:
     if not estimate.df:
         return "-"
-    low, high = estimate.interval()
-    return f"{points_text(low, 1)} to {points_text(high, 1)}"
+    low, high = (points_text(end, 1) for end in estimate.interval())
+    return f"{points_text(estimate.value, 1)} ({low} to {high})"
 
 
 def _factors(estimate: Estimate) -> str:
     low, high = (factor_text(end) for end in estimate.interval())
-    return f"{low} to {high}"
+    return f"{factor_text(estimate.value)} ({low} to {high})"
 
 
 CHOICE_COLUMNS: tuple[Column[Marginal], ...] = (
     Column("parameter", lambda row: row.parameter, "choice", words=True),
     Column("value", lambda row: row.value, "value", words=True),
-    Column("trials", lambda row: row.num_trials, "trials"),
+    Column("trials", lambda row: row.num_trials, "trials", minor=4),
     Column(
-        "accuracy", lambda row: row.accuracy, "accuracy %", lambda row: percent_text(row.accuracy)
+        "accuracy",
+        lambda row: row.accuracy,
+        "accuracy %",
+        lambda row: percent_text(row.accuracy),
+        minor=3,
     ),
     *_estimate("difference", "difference"),
     *_estimate(
         "at_latency",
         "at_latency",
         "at equal latency",
-        lambda each: points_text(each.value if each.df else None, 1),
         _points,
+        "accuracy, with a 95 % interval",
     ),
-    *_estimate("latency", "log_latency", "latency", lambda each: factor_text(each.value), _factors),
-    Column("p", lambda row: row.p, "p (Holm)", lambda row: p_text(row.p)),
+    *_estimate(
+        "latency", "log_latency", "latency", _factors, "change, with a 95 % interval", minor=2
+    ),
+    Column("p", lambda row: row.p, "p (Holm)", lambda row: p_text(row.p), minor=1),
 )

@@ -1,11 +1,14 @@
 """Fits a table to a terminal: all in rows, with brackets below, or with long texts in a list."""
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -53,8 +56,9 @@ def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int], list[int
     """Return the widest form that fits, and which numbers and which code are listed below it.
 
     The forms: everything in rows; long texts of code below; brackets under their values, and
-    words wrapped between words; then one minor column after the other below too. No number is
-    torn from its unit, and no interval is: where there is no room for that, each row is a list.
+    words wrapped between words; then one minor column after the other below too; and if that is
+    not enough, the same with headings wrapped and names broken after dots. No number is torn from
+    its unit, and no interval is: where there is no room for that, each row is a list.
     """
     every = list(range(len(table.headings)))
     code = [at for at in every if table.headings[at] in table.code]
@@ -65,21 +69,43 @@ def _fitted(table: "PlainTable", width: int) -> tuple[Table, list[int], list[int
         if _total(widths) <= width:
             return _grid(table, columns, cells, widths), [], code if columns is short else []
     minor = [table.headings.index(heading) for heading in table.minor]
-    for count in range(len(minor) + 1):
+    for broken, count in product((False, True), range(len(minor) + 1)):
         below = sorted(minor[:count])
         columns = [at for at in short if at not in below]
         if below and _numbers_below(table, below, width) is None:
-            break
+            continue
         for stacked in (1, 2):
             cells = [_texts(table, at, stacked) for at in columns]
             most = [max(map(_longest_line, each)) for each in cells]
             least = [
-                max(map(_longest_word, each)) if _is_words(table, at) else line
-                for at, each, line in zip(columns, cells, most, strict=True)
+                _least(table, at, each, broken) for at, each in zip(columns, cells, strict=True)
             ]
             if _total(least) <= width:
-                return _grid(table, columns, cells, _shared(least, most, width)), below, code
+                widths = _shared(least, most, width)
+                if broken:
+                    cells = [
+                        [_after_dots(text, room) for text in each] if _is_words(table, at) else each
+                        for at, each, room in zip(columns, cells, widths, strict=True)
+                    ]
+                return _grid(table, columns, cells, widths), below, code
     return _records(table, every), [], []
+
+
+def _least(table: "PlainTable", at: int, texts: Sequence[str], broken: bool) -> int:
+    """Return the least width of a column.
+
+    Args:
+        table: the table.
+        at: place of the column.
+        texts: heading and cells.
+        broken: headings are wrapped, and names broken after dots.
+    """
+    if _is_words(table, at):
+        return max(map(_longest_piece if broken else _longest_word, texts))
+    if not broken:
+        return max(map(_longest_line, texts))
+    heading, *cells = texts
+    return max([_longest_word(heading), *map(_longest_line, cells)])
 
 
 def _texts(table: "PlainTable", at: int, stacked: int) -> list[str]:
@@ -102,6 +128,37 @@ def _stacked(text: str, stacked: int) -> str:
     if stacked > 1:
         rest = rest.replace(", ", ",\n ")
     return f"{number}\n({rest}" if bracket else number
+
+
+def _pieces(text: str) -> list[str]:
+    """Return a text in pieces that end with a blank or a dot."""
+    return re.split(r"(?<=[.\s])", text)
+
+
+def _hanging(text: str) -> str:
+    """Return what all lines of a text but the first begin with."""
+    return " " * (len(text) - len(text.lstrip()) + 1)
+
+
+def _longest_piece(text: str) -> int:
+    """Return the least width of a text that is broken by `_after_dots`."""
+    return cell_len(_hanging(text)) + max(cell_len(piece.rstrip()) for piece in _pieces(text))
+
+
+def _after_dots(text: str, width: int) -> str:
+    """Return a text in lines of at most ``width``, broken after blanks and dots.
+
+    Lines but the first are indented, so that they do not read as rows of their own.
+    """
+    if cell_len(text) <= width:
+        return text
+    lines = [""]
+    for piece in _pieces(text):
+        if cell_len(f"{lines[-1]}{piece}".rstrip()) <= width or not lines[-1].strip():
+            lines[-1] += piece
+        else:
+            lines.append(_hanging(text) + piece)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
@@ -165,32 +222,55 @@ def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
 def _numbers_below(table: "PlainTable", columns: Sequence[int], width: int) -> Table | None:
     """Return numbers that have no room in the rows, each with its heading; None if one is wider.
 
-    They stand in columns where these fit, else one after the other; none is broken.
+    They stand in columns where these fit, else one after the other, else below the name of their
+    row; none is broken. An empty one is left out.
     """
-    lines = [[f"{table.headings[at]} {row[at]}" for at in columns] for row in table.rows]
-    first = max(cell_len(row[0]) for row in table.rows)
+    if not table.rows:
+        return Table.grid()
+    lines = [
+        [f"{table.headings[at]} {row[at]}" if row[at] else "" for at in columns]
+        for row in table.rows
+    ]
+    names = _names(table, columns)
+    first = max(map(cell_len, names))
     widths = [max(map(cell_len, each)) for each in zip(*lines, strict=True)]
     room = width - first - 2 * _GAP
     if max(widths) > room:
-        return None
+        if max(widths) > width - _GAP:
+            return None
+        grid = Table.grid()
+        grid.add_column(overflow="fold")
+        for name, items in zip(names, lines, strict=True):
+            grid.add_row(Text(name))
+            if any(items):
+                grid.add_row(Padding(Text(_filled(items, width - _GAP)), (0, 0, 0, _GAP)))
+        return grid
     if _total([first, *widths]) > width:
-        lines = [
-            [_filled([item for item, at in zip(items, columns, strict=True) if row[at]], room)]
-            for items, row in zip(lines, table.rows, strict=True)
-        ]
+        lines = [[_filled(items, room)] for items in lines]
     grid = Table.grid(padding=(0, _GAP))
-    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(justify="left" if _is_words(table, 0) else "right", no_wrap=True)
     for _ in lines[0]:
         grid.add_column(no_wrap=True)
-    for row, line in zip(table.rows, lines, strict=True):
-        grid.add_row(Text(row[0]), *map(Text, line))
+    for name, line in zip(names, lines, strict=True):
+        grid.add_row(Text(name), *map(Text, line))
     return grid
 
 
+def _names(table: "PlainTable", below: Sequence[int]) -> list[str]:
+    """Return what tells each row from the others: its first cell, and the words that follow it."""
+    apart = {*table.code, *table.tags}
+    count = 1
+    while count < len(table.headings) and count not in below and _is_words(table, count):
+        if table.headings[count] in apart:
+            break
+        count += 1
+    return [" ".join(row[:count]) for row in table.rows]
+
+
 def _filled(items: Sequence[str], width: int) -> str:
-    """Return items in lines of at most ``width``, broken between items only."""
+    """Return items in lines of at most ``width``, broken between items; empty ones are left out."""
     lines = [""]
-    for item in items:
+    for item in filter(None, items):
         longer = f"{lines[-1]}{' ' * _GAP if lines[-1] else ''}{item}"
         if cell_len(longer) <= width:
             lines[-1] = longer
@@ -212,4 +292,7 @@ def _longest_line(text: str) -> int:
 
 
 def _longest_word(text: str) -> int:
-    return max(map(cell_len, text.split()), default=0)
+    """Return the least width of a text that is wrapped between words; the first is indented."""
+    indent = len(text) - len(text.lstrip())
+    first, *others = text.split() or [""]
+    return max([indent + cell_len(first), *map(cell_len, others)])

@@ -27,7 +27,7 @@ class ZooRow(NamedTuple):
 ZOO_COLUMNS: tuple[Column[ZooRow], ...] = (
     Column("model", lambda row: row.name, "model", words=True),
     Column("params", lambda row: row.params, "params", lambda row: count_text(row.params)),
-    Column("macs", lambda row: row.macs, "MACs", lambda row: count_text(row.macs)),
+    Column("macs", lambda row: row.macs, "MACs", lambda row: count_text(row.macs), minor=1),
     Column("architecture", lambda row: summary(row.arch), "architecture", code=True),
 )
 
@@ -38,7 +38,7 @@ def zoo_table(models: Sequence[tuple[str, Arch, int, int]]) -> PlainTable:
 
 
 def _published(
-    name: str, header: str, key: str = "", about: str = "as the paper prints it"
+    name: str, header: str, key: str = "", about: str = "as the paper prints it", minor: int = 0
 ) -> Column[Row]:
     """Return the column of a figure that the paper prints, with the marks of its sources."""
 
@@ -54,10 +54,16 @@ def _published(
         found = figure(row)
         return "" if found is None else f"{found.value:g} {''.join(found.sources)}"
 
-    return Column(key or f"published_{name}", value, header, text, about=about)
+    return Column(key or f"published_{name}", value, header, text, about=about, minor=minor)
 
 
-def _here(key: str, read: Callable[[Measured], Any], text: Callable[[Any], str]) -> Column[Row]:
+def _here(
+    key: str,
+    header: str,
+    read: Callable[[Measured], Any],
+    text: Callable[[Any], str],
+    minor: int = 0,
+) -> Column[Row]:
     """Return the column of what was counted or measured here; empty where it was not."""
 
     def value(row: Row) -> Any:
@@ -67,7 +73,7 @@ def _here(key: str, read: Callable[[Measured], Any], text: Callable[[Any], str])
         found = value(row)
         return "" if found is None else text(found)
 
-    return Column(key, value, "here", shown)
+    return Column(key, value, header, shown, about="counted or measured here", minor=minor)
 
 
 def _of_latency(key: str, read: Callable[[LatencyResult], Any]) -> Column[Row]:
@@ -91,20 +97,25 @@ COMPARISON_COLUMNS: tuple[Column[Row], ...] = (
     Column("paper", lambda row: row.published.paper),
     Column("model", lambda row: row.published.label, "model", words=True),
     _published("top1", "top-1", about="on ImageNet, as the paper prints it, in percent"),
-    _published("params_m", "params M"),
-    _here("params", lambda found: found.params, lambda value: f"{value / 1e6:.2f}"),
-    _published("gmacs", "MACs G"),
-    _published("code_gmacs", "code", "code_gmacs", "what fvcore counts in the official code"),
-    _here("macs", lambda found: found.macs, lambda value: f"{value / 1e9:.3f}"),
+    _published("params_m", "params M", minor=3),
+    _here("params", "M here", lambda found: found.params, lambda value: f"{value / 1e6:.2f}", 4),
+    _published("gmacs", "MACs G", minor=5),
+    _published("code_gmacs", "code", "code_gmacs", "what fvcore counts in the official code", 7),
+    _here("macs", "G here", lambda found: found.macs, lambda value: f"{value / 1e9:.3f}", 6),
     _published("latency_ms", "ms"),
     replace(
-        _here("latency_ms", lambda found: found.latency and found.latency.median_ms, ms_text),
+        _here(
+            "latency_ms",
+            "ms here",
+            lambda found: found.latency and found.latency.median_ms,
+            ms_text,
+        ),
         text=_latency,
     ),
     _of_latency("latency_interval_ms", lambda each: each.interval_ms and list(each.interval_ms)),
     _of_latency("latency_verdict", lambda each: each.verdict),
-    _published("images_per_s", "img/s"),
-    _here("images_per_s", lambda found: found.images_per_s, ms_text),
+    _published("images_per_s", "img/s", minor=1),
+    _here("images_per_s", "img/s here", lambda found: found.images_per_s, ms_text, 2),
 )
 
 

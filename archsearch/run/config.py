@@ -89,7 +89,7 @@ class SearchConfig(Spec):
     """
 
     space: str
-    space_overrides: Annotated[dict[str, Any], Field(default_factory=dict)]
+    space_overrides: dict[str, Any] = Field(default_factory=dict)
     data: Annotated[
         str,
         Option(
@@ -133,7 +133,6 @@ class SearchConfig(Spec):
     latency: LatencyTarget = LatencyTarget()
     targets: Annotated[
         dict[TargetName, FurtherTarget],
-        Field(default_factory=dict),
         Option(
             "--also",
             "Measure latency at one more target, with a budget of its own: a runtime and what "
@@ -143,7 +142,7 @@ class SearchConfig(Spec):
             default="none",
             type=list[str],
         ),
-    ]
+    ] = Field(default_factory=dict)
     objectives: Annotated[
         tuple[str, ...] | None,
         BeforeValidator(_names),

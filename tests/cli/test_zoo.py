@@ -64,7 +64,7 @@ def app():
     return made
 
 
-def lines(renderable, width=110):
+def lines(renderable, width=120):
     console = Console(width=width, file=io.StringIO())
     console.print(renderable)
     return console.file.getvalue().splitlines()
