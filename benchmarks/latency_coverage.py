@@ -140,7 +140,7 @@ def against(table: Path, other: Path) -> None:
     later = read(other, "idle")
     for condition in ("idle", "busy"):
         found = shares(read(table, condition), later, same=False)
-        print(f"{condition} intervals hold an idle measurement of {other.name}: {share_text(found)}")
+        print(f"{condition} intervals hold an idle one of {other.name}: {share_text(found)}")
 
 
 def report(table: Path) -> None:
