@@ -53,14 +53,15 @@ Floats = NDArray[np.float64]
 Accept = Callable[[Params], bool]
 
 #: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1 and no limit
-#: is given; farther out, the ends of the front gain at the cost of its middle
+#: is given; farther out, the ends of the front gain at the cost of its middle. A front of few points
+#: spans little: the corner is no better than the median of all results
 _CORNER = 1.3
 #: origin of a proposal that is guessed to be infeasible, as all that is left
 UNLIKELY = "unlikely"
 #: results that a model needs
 _FEWEST = 4
 #: random candidates of which one is taken, so that the first ones spread over what is known
-_BROOD = 8
+_BROOD = 24
 
 
 def observe_complete(trial: FrozenTrial) -> Sequence[float] | None:
@@ -246,19 +247,19 @@ class ModelSampler(SpaceSampler):
             return expected_improvement(mean[:, 0], deviation[:, 0], float(good.min()))
         if values.shape[1] == 2:
             front = good[moocore.is_nondominated(good)]
-            # scaled by the front: the objectives weigh the same whatever their units
-            low, span = front.min(axis=0), np.maximum(np.ptp(front, axis=0), 1e-12)
-            corner = low + _CORNER * span
+            low, high = front.min(axis=0), front.max(axis=0)
+            corner = np.maximum(low + _CORNER * (high - low), np.median(good, axis=0))
             for at, limit in worst.items():
                 # no candidate lies beyond the worst of them, whatever the limit allows
                 corner[at] = min(limit, max(good[:, at].max(), mean[:, at].max()))
+            span = np.maximum(corner - low, 1e-12)
             # the known objective comes second, where it needs no quadrature
             order = [1, 0] if 0 in self._known else [0, 1]
             return hypervolume_improvement_2d(
                 ((front - low) / span)[:, order],
                 ((mean - low) / span)[:, order],
                 (deviation / span)[:, order],
-                ((corner - low) / span)[order],
+                np.ones(2),
             )
         return scalarized_improvement(good, mean, deviation, rng)
 
