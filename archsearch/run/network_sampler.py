@@ -45,6 +45,7 @@ def build_sampler(
         worst={at: config.limits[name] for at, name in enumerate(names) if name in config.limits},
         excess=functools.partial(guess.excess, limits=config.limits),
         observe=RungObserver(names) if config.rungs is not None else CurveObserver(names),
+        spread=True,
         choose=_spread_over_latency(guess, config.budgets.latency_ms),
         settings={"nsga2": {"population_size": _POPULATION}},
     )

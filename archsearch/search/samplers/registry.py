@@ -32,6 +32,7 @@ class SamplerOptions:
         worst: worst values of objectives that are allowed, by position.
         observe: reads a finished trial.
         choose: picks one of a brood of children; see `EvolutionSampler`.
+        spread: whether the first proposals of `ModelSampler` spread over what is known.
         settings: arguments of Optuna's own samplers, by the sampler's name.
     """
 
@@ -43,6 +44,7 @@ class SamplerOptions:
     worst: Mapping[int, float] = field(default_factory=dict)
     observe: Observe = observe_complete
     choose: Choose = choose_first
+    spread: bool = False
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -60,6 +62,7 @@ SAMPLERS: dict[str, Builder] = {
         worst=options.worst,
         observe=options.observe,
         excess=options.excess,
+        spread=options.spread,
     ),
     "evolution": lambda space, seed, options: EvolutionSampler(
         space, seed, accept=options.accept, choose=options.choose

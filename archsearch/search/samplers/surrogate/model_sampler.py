@@ -53,8 +53,8 @@ Floats = NDArray[np.float64]
 Accept = Callable[[Params], bool]
 
 #: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1 and no limit
-#: is given; farther out, the ends of the front gain at the cost of its middle. A front of few points
-#: spans little: the corner is no better than the median of all results
+#: is given; farther out, the ends of the front gain at the cost of its middle. A front of few
+#: points spans little: the corner is no better than the median of all results
 _CORNER = 1.3
 #: origin of a proposal that is guessed to be infeasible, as all that is left
 UNLIKELY = "unlikely"
@@ -91,6 +91,8 @@ class ModelSampler(SpaceSampler):
             None never proposes what is refused.
         num_initial: random proposals before the models are asked; None for twice the number of
             parameters, 10 to 16.
+        spread: these come evenly from the range of the first known objective, by logarithm, where
+            what costs least is also evaluated soonest.
 
     Attributes:
         origin: how the last proposal was made.
@@ -110,6 +112,7 @@ class ModelSampler(SpaceSampler):
         observe: Observe = observe_complete,
         excess: Callable[[Params], float] | None = None,
         num_initial: int | None = None,
+        spread: bool = False,
     ) -> None:
         super().__init__(space, seed)
         self._known = dict(known or {})
@@ -119,6 +122,7 @@ class ModelSampler(SpaceSampler):
         self._excess = excess
         width = 2 * len(space.parameters)
         self._num_initial = num_initial or min(16, max(10, width))
+        self._brood = _BROOD if spread and self._known else 1
         self._pool = CandidatePool(space, accept)
         self._observed = ObservedTrials(space, observe, tuple(self._limits))
         self._learners: dict[int, Learner] = {}
@@ -197,12 +201,14 @@ class ModelSampler(SpaceSampler):
         return self._pool.first_new(params[i] for i in np.argsort(-gain, kind="stable"))
 
     def _spread(self, rng: np.random.Generator) -> Params:
-        """Return a random candidate, evenly from the range of what is known beforehand.
+        """Return a random candidate; with ``spread`` evenly from the range of what is known.
 
         Most networks of a space are slow. Fast ones teach as much, train in less time, and the
-        front needs both. The range is that of some random candidates, by logarithm.
+        front needs both. The range is that of some random candidates.
         """
-        brood = [self._pool.draw(rng) for _ in range(_BROOD if self._known else 1)]
+        if self._brood == 1:
+            return self._pool.draw(rng)
+        brood = [self._pool.draw(rng) for _ in range(self._brood)]
         for known in self._known.values():
             values = [known(params) for params in brood]
             found = np.array([np.nan if each is None else each for each in values])
