@@ -194,7 +194,7 @@ def _chain(
 
 
 def latency(options: argparse.Namespace, notes: Notes) -> None:
-    """Measure the same networks in several sittings, each a process of its own."""
+    """Measure the same networks in several sessions, each a process of its own."""
     names: tuple[str, ...] = ("timm:mobilenetv3_small_100", "zoo:lightvit_tiny")
     settings = [("eager", 1, "float32"), ("eager", 64, "float32")]
     if options.device != "cpu":
@@ -202,8 +202,8 @@ def latency(options: argparse.Namespace, notes: Notes) -> None:
     if options.quick:
         names, settings = names[:1], settings[::2]
     found: dict[str, list[LatencyResult]] = defaultdict(list)
-    took, sittings = 0.0, 0
-    while sittings < 2 or notes.left_s > 1.2 * took:
+    took, sessions = 0.0, 0
+    while sessions < 2 or notes.left_s > 1.2 * took:
         begun = time.monotonic()
         with Probe(options.device) as probe:
             probe.calibrate()
@@ -213,14 +213,14 @@ def latency(options: argparse.Namespace, notes: Notes) -> None:
                     result = _measured(probe, name, protocol, notes)
                     if result is not None:
                         found[f"{name} {runtime} b{batch} {dtype}"].append(result)
-        sittings += 1
+        sessions += 1
         took = time.monotonic() - begun
-        notes.values["sittings"] = {
+        notes.values["sessions"] = {
             key: [each.model_dump(mode="json") for each in results]
             for key, results in found.items()
         }
         notes.write()
-        if options.quick and sittings == 2:
+        if options.quick and sessions == 2:
             break
     held = total = 0
     for key, results in found.items():
@@ -237,12 +237,12 @@ def latency(options: argparse.Namespace, notes: Notes) -> None:
         spread = statistics.stdev(times) / statistics.mean(times) if len(times) > 1 else 0.0
         notes.say(
             f"{key}: {statistics.median(times):.3f} ms, CV {spread:.2%} over {len(times)} "
-            f"sittings, {verdicts.count('steady')} steady, drift of the reference "
-            f"{min(drifts):+.0%} to {max(drifts):+.0%}; holds another sitting's median "
+            f"sessions, {verdicts.count('steady')} steady, drift of the reference "
+            f"{min(drifts):+.0%} to {max(drifts):+.0%}; holds another session's median "
             f"{sum(inside)}/{len(inside)}"
         )
     if total:
-        notes.say(f"intervals that hold another sitting's median: {held / total:.0%} of {total}")
+        notes.say(f"intervals that hold another session's median: {held / total:.0%} of {total}")
     if options.device != "cpu" and notes.left_s > 20:
         with Probe(options.device) as probe:
             for batch in (1, 64):

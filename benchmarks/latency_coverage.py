@@ -1,15 +1,15 @@
 """Do latency intervals hold what another measurement of the same network gives?
 
-    python benchmarks/latency_coverage.py [--sittings 10] [--hours 2] [--busy] [--table FILE]
+    python benchmarks/latency_coverage.py [--sessions 10] [--hours 2] [--busy] [--table FILE]
     python benchmarks/latency_coverage.py --report [--table FILE] [--against LATER]
 
 Twenty networks (of the space `lightweight`, the zoo and timm; 0.3 to 150 ms) are measured in fresh
 processes, spread over some hours: as the machine is, and with ``--busy`` beside a neighbour that
 multiplies matrices on every core. Every measurement is one line of the table; the script may be
 interrupted and run again. Printed for each condition: the share of intervals that hold the estimate
-of a later sitting of the same network (of that sitting alone), with a bootstrap interval over
-networks; the same sitting by sitting, as the machine's history grows; their width; the share of
-each verdict; how far sittings lie apart. For the busy ones also the share that holds idle sittings,
+of a later session of the same network (of that session alone), with a bootstrap interval over
+networks; the same session by session, as the machine's history grows; their width; the share of
+each verdict; how far sessions lie apart. For the busy ones also the share that holds idle sessions,
 and the bias against the idle median, network by network. ``--against`` counts how many intervals of
 the table hold the idle measurements of another one, of another hour or day.
 """
@@ -73,12 +73,12 @@ def sit(table: Path, condition: str) -> None:
                 file.write(json.dumps(line) + "\n")
 
 
-Sittings = dict[str, list[LatencyResult]]
+Sessions = dict[str, list[LatencyResult]]
 
 
-def read(table: Path, condition: str) -> Sittings:
+def read(table: Path, condition: str) -> Sessions:
     """Return the results of one condition by network."""
-    found: Sittings = defaultdict(list)
+    found: Sessions = defaultdict(list)
     for text in table.read_text().splitlines():
         line = json.loads(text)
         if line["condition"] == condition:
@@ -92,8 +92,8 @@ def held(result: LatencyResult, ms: float) -> bool:
     return ends is not None and ends[0] <= ms <= ends[1]
 
 
-def shares(of: Sittings, others: Sittings, *, same: bool) -> dict[str, list[bool]]:
-    """Return by network whether each interval holds each other sitting's estimate."""
+def shares(of: Sessions, others: Sessions, *, same: bool) -> dict[str, list[bool]]:
+    """Return by network whether each interval holds each other session's estimate."""
     return {
         name: [
             held(one, other.alone_ms)
@@ -120,8 +120,8 @@ def share_text(found: dict[str, list[bool]]) -> str:
     return f"{total.mean():.1%} [{low:.1%}, {high:.1%}] of {len(total)}"
 
 
-def by_sitting(found: Sittings) -> str:
-    """Return for each sitting the share of its intervals that hold a later one, and their width."""
+def by_session(found: Sessions) -> str:
+    """Return for each session the share of its intervals that hold a later one, and their width."""
     texts = []
     for at in range(max(map(len, found.values())) - 1):
         several = [each for each in found.values() if len(each) > at + 1]
@@ -162,15 +162,15 @@ def report(table: Path) -> None:
         ]
         verdicts = Counter(each.verdict for each in results)
         print(f"\n{condition}: {len(found)} networks, {len(results)} measurements")
-        print(f"  intervals hold a later sitting: {share_text(shares(found, found, same=True))}")
-        print(f"  by the number of the sitting: {by_sitting(found)}")
+        print(f"  intervals hold a later session: {share_text(shares(found, found, same=True))}")
+        print(f"  by the number of the session: {by_session(found)}")
         print(f"  half width: median {median(widths):.1f} %, largest {max(widths):.1f} %")
         if spread:
-            print(f"  spread between sittings: median {median(spread):.1%}, most {max(spread):.1%}")
+            print(f"  spread between sessions: median {median(spread):.1%}, most {max(spread):.1%}")
         print("  " + ", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common()))
     if not idle or not busy:
         return
-    print(f"\nbusy intervals hold an idle sitting: {share_text(shares(busy, idle, same=False))}")
+    print(f"\nbusy intervals hold an idle session: {share_text(shares(busy, idle, same=False))}")
     print(f"{'network':32}    idle ms    busy ms     bias")
     biases = []
     for name in sorted(idle, key=lambda name: median(each.alone_ms for each in idle[name])):
@@ -183,8 +183,8 @@ def report(table: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sittings", type=int, default=10)
-    parser.add_argument("--hours", type=float, default=2.0, help="that the sittings spread over")
+    parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("--hours", type=float, default=2.0, help="that the sessions spread over")
     parser.add_argument("--busy", action="store_true", help="beside a neighbour on every core")
     parser.add_argument("--table", type=Path, default=RESULTS / "latency_coverage.jsonl")
     parser.add_argument("--report", action="store_true", help="print what the table says")
@@ -195,15 +195,15 @@ def main() -> None:
         print(f"{environment.device}, {environment.cores} cores, torch {environment.torch}")
         print(f"instructions: {torch.backends.cpu.get_cpu_capability()}")
         began = time.time()
-        for number in range(options.sittings):
-            due = began + number * options.hours * 3600 / max(1, options.sittings)
+        for number in range(options.sessions):
+            due = began + number * options.hours * 3600 / max(1, options.sessions)
             time.sleep(max(0.0, due - time.time()))
             if options.busy:
                 with neighbour(os.cpu_count() or 1):
                     sit(options.table, "busy")
             else:
                 sit(options.table, "idle")
-            print(f"{number + 1} of {options.sittings} sittings", flush=True)
+            print(f"{number + 1} of {options.sessions} sessions", flush=True)
     report(options.table)
     if options.against:
         against(options.table, options.against)

@@ -1,23 +1,23 @@
-"""Do ratios of latencies hold in another sitting, and is the order that they tell right?
+"""Do ratios of latencies hold in another session, and is the order that they tell right?
 
-    python benchmarks/latency_ratios.py [--sittings 10] [--neighbours 0] [--quick]
+    python benchmarks/latency_ratios.py [--sessions 10] [--neighbours 0] [--quick]
     python benchmarks/latency_ratios.py --again benchmarks/results/latency_ratios-idle.json
 
 Networks of about 0.5 to 40 ms, among them variants of three networks that differ by a block or a
-width, are compared as ``archsearch profile --compare`` does it, in ``--sittings`` sittings of three
+width, are compared as ``archsearch profile --compare`` does it, in ``--sessions`` sessions of three
 fresh processes each. Printed:
 
-* coverage: the share of intervals that hold the ratio which another sitting finds, over all
-  ordered pairs of sittings; for the sitting as it was, and as if only the two networks had been
+* coverage: the share of intervals that hold the ratio which another session finds, over all
+  ordered pairs of sessions; for the session as it was, and as if only the two networks had been
   compared, which knows less of the spread;
-* bias: deviation of a sitting's ratio from the pooled one (the mean log ratio of all sittings);
+* bias: deviation of a session's ratio from the pooled one (the mean log ratio of all sessions);
 * for pairs that differ by about 3, 5 and 10 % in the pooled ratio: how often the order told is
   right, and how often "cannot be told apart";
-* the spread of log ratios within a pass, between passes and between sittings, which is where
+* the spread of log ratios within a pass, between passes and between sessions, which is where
   the constants of ``archsearch/cost/ratios.py`` come from.
 
 ``--neighbours N`` keeps N processes busy beside it. Results go to benchmarks/results/ after every
-sitting; ``--again`` counts anew from such a file.
+session; ``--again`` counts anew from such a file.
 """
 
 import argparse
@@ -61,9 +61,9 @@ Passes = Sequence[Levels]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sittings", type=int, default=10)
+    parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--neighbours", type=int, default=0)
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds between sittings")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between sessions")
     parser.add_argument(
         "--append", action="store_true", help="go on from the results that there are"
     )
@@ -91,7 +91,7 @@ def networks(quick: bool) -> dict[str, Target]:
 
 
 def measured(options: argparse.Namespace) -> dict[str, Any]:
-    """Compare the networks in every sitting; write after each."""
+    """Compare the networks in every session; write after each."""
     targets = networks(options.quick)
     name = f"neighbours-{options.neighbours}" if options.neighbours else "as-it-was"
     path = RESULTS / f"latency_ratios-{name}.json"
@@ -99,20 +99,20 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         "environment": current_environment("cpu").model_dump(mode="json"),
         "networks": list(targets),
         "neighbours": options.neighbours,
-        "sittings": [],
+        "sessions": [],
     }
     if options.append and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
         if before["networks"] == data["networks"]:
-            data["sittings"] = before["sittings"]
-    for number in range(len(data["sittings"]), options.sittings):
+            data["sessions"] = before["sessions"]
+    for number in range(len(data["sessions"]), options.sessions):
         if number:
             time.sleep(options.pause)
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         with Probe() as probe:
             found = compare_repeatedly(probe, list(targets.values()), COMPARE, most=PASSES)
         passes = found.comparison.passes
-        data["sittings"].append(
+        data["sessions"].append(
             {
                 "at": time.time(),
                 "load": load,
@@ -127,25 +127,25 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         )
         if not options.quick:
             path.write_text(json.dumps(data) + "\n", encoding="utf-8")
-        print(f"sitting {number + 1}: {found.seconds:.0f} s, load {load}", flush=True)
+        print(f"session {number + 1}: {found.seconds:.0f} s, load {load}", flush=True)
     return data
 
 
 def report(data: dict[str, Any]) -> None:
-    sittings = [
+    sessions = [
         [Levels(tuple(p["logs"]), tuple(p["errors"]), p["rounds"]) for p in each["passes"]]
-        for each in data["sittings"]
+        for each in data["sessions"]
     ]
-    loads = [each["load"] for each in data["sittings"] if each["load"] is not None]
+    loads = [each["load"] for each in data["sessions"] if each["load"] is not None]
     print(
-        f"{data['environment']['device']}, {len(data['networks'])} networks, {len(sittings)} "
-        f"sittings, {data['neighbours']} neighbours of ours, load {min(loads):.1f} to "
+        f"{data['environment']['device']}, {len(data['networks'])} networks, {len(sessions)} "
+        f"sessions, {data['neighbours']} neighbours of ours, load {min(loads):.1f} to "
         f"{max(loads):.1f}"
     )
-    spreads(sittings)
+    spreads(sessions)
     names = data["networks"]
     pairs = list(combinations(range(len(names)), 2))
-    pooled = {pair: statistics.mean(gap(each, *pair) for each in sittings) for pair in pairs}
+    pooled = {pair: statistics.mean(gap(each, *pair) for each in sessions) for pair in pairs}
     near = [pair for pair in pairs if abs(math.expm1(pooled[pair])) <= 0.25]
     ways: dict[str, Callable[[Passes, int, int], Passes]] = {
         "as compared": lambda passes, index, base: passes,
@@ -154,19 +154,19 @@ def report(data: dict[str, Any]) -> None:
     for way, view in ways.items():
         print(f"{way}:")
         for what, among in {"all pairs": pairs, "pairs within 25 %": near}.items():
-            print(f"  {what:18s} {coverage(sittings, among, view)}")
+            print(f"  {what:18s} {coverage(sessions, among, view)}")
         for band, (low, high) in BANDS.items():
             among = [p for p in pairs if low <= 100 * abs(math.expm1(pooled[p])) < high]
-            print(f"  differ by {band:4s}    {orders(sittings, among, pooled, view)}")
-    off = [gap(each, *pair) - pooled[pair] for each in sittings for pair in near]
+            print(f"  differ by {band:4s}    {orders(sessions, among, pooled, view)}")
+    off = [gap(each, *pair) - pooled[pair] for each in sessions for pair in near]
     print(
-        f"deviation of one sitting's ratio from the pooled one, pairs within 25 %: "
+        f"deviation of one session's ratio from the pooled one, pairs within 25 %: "
         f"sd {100 * np.std(off):.2f} %, largest {100 * max(map(abs, off)):.1f} %"
     )
 
 
 def gap(passes: Passes, index: int, base: int) -> float:
-    """Return the log ratio that a sitting finds."""
+    """Return the log ratio that a session finds."""
     return math.log(PairedLatencies(passes).ratio(index, base).value)
 
 
@@ -182,11 +182,11 @@ def alone(passes: Passes, index: int, base: int) -> Passes:
 
 
 def intervals(
-    sittings: Sequence[Passes], pair: tuple[int, int], view: Callable[[Passes, int, int], Passes]
+    sessions: Sequence[Passes], pair: tuple[int, int], view: Callable[[Passes, int, int], Passes]
 ) -> list[tuple[float, float]]:
-    """Return the interval of the log ratio that each sitting tells."""
+    """Return the interval of the log ratio that each session tells."""
     found = []
-    for each in sittings:
+    for each in sessions:
         seen = view(each, *pair)
         ratio = PairedLatencies(seen).ratio(*((0, 1) if seen is not each else pair))
         assert ratio.interval is not None, "there were rounds enough"
@@ -195,17 +195,17 @@ def intervals(
 
 
 def coverage(
-    sittings: Sequence[Passes],
+    sessions: Sequence[Passes],
     pairs: Sequence[tuple[int, int]],
     view: Callable[[Passes, int, int], Passes],
 ) -> str:
     held, widths = [], []
     for pair in pairs:
-        ends = intervals(sittings, pair, view)
-        gaps = [gap(each, *pair) for each in sittings]
+        ends = intervals(sessions, pair, view)
+        gaps = [gap(each, *pair) for each in sessions]
         held += [
             ends[one][0] <= gaps[other] <= ends[one][1]
-            for one, other in permutations(range(len(sittings)), 2)
+            for one, other in permutations(range(len(sessions)), 2)
         ]
         widths += [(high - low) / 2 for low, high in ends]
     return (
@@ -215,7 +215,7 @@ def coverage(
 
 
 def orders(
-    sittings: Sequence[Passes],
+    sessions: Sequence[Passes],
     pairs: Sequence[tuple[int, int]],
     pooled: dict[tuple[int, int], float],
     view: Callable[[Passes, int, int], Passes],
@@ -223,8 +223,8 @@ def orders(
     right = wrong = untold = by_value = 0
     for pair in pairs:
         sign = math.copysign(1.0, pooled[pair])
-        ends = intervals(sittings, pair, view)
-        for each, (low, high) in zip(sittings, ends, strict=True):
+        ends = intervals(sessions, pair, view)
+        for each, (low, high) in zip(sessions, ends, strict=True):
             by_value += gap(each, *pair) * sign > 0
             if low <= 0 <= high:
                 untold += 1
@@ -241,20 +241,20 @@ def orders(
     )
 
 
-def spreads(sittings: Sequence[Passes]) -> None:
+def spreads(sessions: Sequence[Passes]) -> None:
     """Print standard deviations of one network's log level, pooled over the networks."""
-    logs = np.array([[each.logs for each in passes] for passes in sittings])  # (S, K, N)
-    errors = np.array([[each.errors for each in passes] for passes in sittings])
+    logs = np.array([[each.logs for each in passes] for passes in sessions])  # (S, K, N)
+    errors = np.array([[each.errors for each in passes] for passes in sessions])
     count, passes, nets = logs.shape
     shrink = math.sqrt(nets / (nets - 1))
     within = shrink * math.sqrt(float(np.mean(errors**2)))
     between = shrink * math.sqrt(float(logs.var(axis=1, ddof=1).mean()))
-    print(f"rounds of a pass: {np.median([p.rounds for s in sittings for p in s]):.0f}")
-    print(f"sd within a pass {within:.2%}, of passes of a sitting {between:.2%}", end="")
+    print(f"rounds of a pass: {np.median([p.rounds for s in sessions for p in s]):.0f}")
+    print(f"sd within a pass {within:.2%}, of passes of a session {between:.2%}", end="")
     if count > 1:
         means = shrink * math.sqrt(float(logs.mean(axis=1).var(axis=0, ddof=1).mean()))
         extra = math.sqrt(max(0.0, means**2 - between**2 / passes))
-        print(f", of sittings {means:.2%} (beyond their passes {extra:.2%})")
+        print(f", of sessions {means:.2%} (beyond their passes {extra:.2%})")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Calibrates a fresh table of the space within ``--limit`` seconds, with ``--busy`` beside a neighbour
 that multiplies matrices on every core. Then it measures random architectures that took no part in
-it, without the neighbour, in two fresh processes (``--sittings``), and compares: rank correlation,
+it, without the neighbour, in two fresh processes (``--sessions``), and compares: rank correlation,
 mean absolute error and bias of the table, and of a straight line over MACs and over parameters
 (each fitted to all the measured architectures but the one it predicts, which flatters it: the
 table has seen none of them); how many measurements lie in the predicted interval; and, over
@@ -73,14 +73,14 @@ def main() -> None:
             f"\ncalibrated in {coverage.seconds:.0f} s: {coverage.networks} networks, "
             f"{coverage.known} of {coverage.parts} parts"
         )
-    sittings = []
-    for _ in range(options.sittings):
+    sessions = []
+    for _ in range(options.sessions):
         with Probe(options.device, options.threads) as probe:
-            sittings.append([probe.measure(arch, final) for arch in test])
+            sessions.append([probe.measure(arch, final) for arch in test])
     begun = time.perf_counter()
     predictions = [table.predict(arch) for arch in test]
     per_prediction_ms = 1000 * (time.perf_counter() - begun) / len(test)
-    single = np.array([[result.alone_ms for result in results] for results in sittings])
+    single = np.array([[result.alone_ms for result in results] for results in sessions])
     measured = np.exp(np.log(single).mean(axis=0))
     counts = [count_arch(arch) for arch in test]
     rows = {
@@ -91,7 +91,7 @@ def main() -> None:
     ends = np.array([prediction.interval_ms for prediction in predictions])
     inside = float(np.mean((ends[:, 0] <= single) & (single <= ends[:, 1])))
     refused, wrongly = refusals(predictions, measured)
-    verdicts = [result.verdict for results in sittings for result in results]
+    verdicts = [result.verdict for results in sessions for result in results]
     print(
         f"{len(test)} held-out networks, median {np.median(measured):.3f} ms, "
         f"{verdicts.count('steady')} of {len(verdicts)} measurements steady; "
@@ -135,7 +135,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=180.0, help="seconds of calibration")
     parser.add_argument("--pool", type=int, default=800, help="architectures to choose from")
     parser.add_argument("--held-out", type=int, default=50)
-    parser.add_argument("--sittings", type=int, default=2, help="of the held-out networks")
+    parser.add_argument("--sessions", type=int, default=2, help="of the held-out networks")
     parser.add_argument("--busy", action="store_true", help="calibrate beside a busy neighbour")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

@@ -258,12 +258,14 @@ class Probe:
         *,
         input_shape: Sequence[int] | None = None,
     ) -> Breakdown:
-        """Time the named submodules inside inferences, in eager mode; see `measure`.
+        """Time the named submodules inside inferences; see `measure`.
+
+        By ``cuda_graph`` they are timed inside the graph, by every other runtime in eager mode.
 
         Args:
             target: as in `measure`.
             names: dotted names of submodules.
-            protocol: batch, type and time limit are used.
+            protocol: runtime, batch, type and time limit are used.
             input_shape: ``(C, H, W)``; None takes the network's own.
         """
         self._check(protocol)

@@ -34,7 +34,7 @@ from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.quiet_reference import QuietReference, inferring
 from archsearch.cost.runtimes import WAITING, prepare
-from archsearch.cost.timers import cuda_throughput_timer, cuda_timer, host_timer, launch_share
+from archsearch.cost.timers import Run, cuda_throughput_timer, cuda_timer, host_timer, launch_share
 from archsearch.errors import InputError, Problem, TrialError
 
 _PARENT_POLL_S = 2.0
@@ -145,6 +145,10 @@ class ProbeServer:
             return self._prepared.pop(key)
         return self._ready(target, protocol)
 
+    def _is_host_bound(self, run: Run) -> bool:
+        """Return whether an inference takes as long as the host needs to start it."""
+        return self.device.type != "cuda" or launch_share(run, self.device) > _HOST_BOUND
+
     def _reference(self, is_host_bound: bool = True) -> QuietReference:
         """Return the reference that is disturbed by what disturbs such a network."""
         if is_host_bound not in self._references:
@@ -160,7 +164,9 @@ class ProbeServer:
         threads = protocol.threads or self.threads
         model, inputs = self._latest_placed(request["target"], protocol)
         runtime = protocol.runtime if protocol.runtime in CLOCKED_RUNTIMES else "eager"
-        reference = self._reference(is_host_bound=runtime != "cuda_graph")
+        with torch.inference_mode():
+            is_host_bound = runtime != "cuda_graph" and self._is_host_bound(lambda: model(inputs))
+        reference = self._reference(is_host_bound)
         known = reference.quiet_ms(threads)
         with torch.inference_mode():
             before = reference.now_ms()
@@ -222,8 +228,7 @@ class ProbeServer:
             ) from None
         if self.device.type == "cuda" and protocol.runtime not in WAITING:
             clock = cuda_throughput_timer if protocol.mode == "throughput" else cuda_timer
-            is_host_bound = launch_share(run, self.device) > _HOST_BOUND
-            return ReadyNetwork(inferring(clock(run, self.device)), is_host_bound)
+            return ReadyNetwork(inferring(clock(run, self.device)), self._is_host_bound(run))
         return ReadyNetwork(inferring(host_timer(run)))
 
 

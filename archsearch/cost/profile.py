@@ -76,8 +76,8 @@ class Profile(Spec):
         predicted_interval_ms: range expected of a first measurement.
         units: parts of the network in order.
         units_ms: sum of the units' times (parts of units not counted twice).
-        units_of_ms: inference that they are parts of: the latency where it was measured in eager
-            mode, else an inference in eager mode.
+        units_of_ms: inference that they are parts of: the latency where its runtime is the one that
+            the units were timed in, else an inference in eager mode.
         units_runtime: what ran the network when its units were timed; empty when they
             were not.
         clocks_share: by how much the clocks around the units slow an inference, as a share; the
