@@ -21,7 +21,7 @@ Offer = tuple[str, str]
 Completer = Callable[[typer.Context, str], list[Offer]]
 
 DATA = ("digits", "cluttered-digits", "fashion-mnist", "cifar10", "cifar100", "folder:")
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16", "int8")
 RUNTIMES = ("eager", "compiled", "cuda_graph", "onnxruntime", "openvino")
 SAMPLERS = ("model", "evolution", "random", "nsga2", "tpe", "gp")
 EXECUTORS = ("ray", "inline")

@@ -24,7 +24,9 @@ TrialChoice = Annotated[str, typer.Option(help="best, knee, or the number of a t
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", callback=_device)]
 Threads = Annotated[int, typer.Option(min=1, help="Intra-op threads.")]
 Batch = Annotated[int, typer.Option(min=1, help="Images of one inference.")]
-Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+Dtype = Annotated[
+    str, typer.Option(help="float32, bfloat16, float16, or int8 (of onnxruntime and openvino).")
+]
 Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")]
 
 #: of commands whose tables have no other form for programs

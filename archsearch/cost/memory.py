@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_iter
 
 from archsearch.cost.counts import example_input
 
+#: floating types by the names of protocols
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -38,6 +39,11 @@ def weight_bytes(model: nn.Module) -> dict[str, int]:
     fixed = sum(t.nbytes for t in tensors if not t.is_floating_point())
     floating = sum(t.numel() for t in tensors if t.is_floating_point())
     return {name: fixed + floating * dtype.itemsize for name, dtype in DTYPES.items()}
+
+
+def computing_dtype(dtype: str) -> torch.dtype:
+    """Return the type of weights and inputs ahead of a runtime, which int8 is quantised from."""
+    return DTYPES["float32" if dtype == "int8" else dtype]
 
 
 def activation_memory(model: nn.Module, input_shape: Sequence[int]) -> ActivationMemory:

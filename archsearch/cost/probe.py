@@ -231,20 +231,45 @@ class Probe:
         if not targets:
             raise InputError(Problem("", "there must be a network to measure"))
         shapes = input_shapes or [None] * len(targets)
-        self._check(protocol)
         with tempfile.TemporaryDirectory(prefix="archsearch-") as folder:
             packed = [
                 pack(target, shape, Path(folder))
                 for target, shape in zip(targets, shapes, strict=True)
             ]
-            request = {
-                "operation": "measure",
-                "targets": packed,
-                "protocol": protocol.model_dump(mode="json"),
-            }
-            limit_s = self._limit_s(protocol, len(targets))
-            with doing(f"the probe measures {_named(targets)}", limit_s):
-                reply = self._ask(request, limit_s)
+            return self._measure(packed, _named(targets), protocol)
+
+    def measure_file(
+        self,
+        file: Path,
+        input_shape: Sequence[int],
+        protocol: LatencyProtocol = FINAL,
+        *,
+        units: Sequence[str] = (),
+    ) -> LatencyResult:
+        """Measure a file of the protocol's runtime (``.onnx``, OpenVINO's ``.xml``); see `measure`.
+
+        Args:
+            file: as it is shipped.
+            input_shape: ``(C, H, W)``.
+            protocol: its runtime runs the file; its type is only noted.
+            units: names of the network's blocks, which fallbacks are named by.
+        """
+        graph = {"graph": str(file.absolute()), "input_shape": list(input_shape)}
+        packed = [graph | {"units": list(units)}]
+        return self._measure(packed, file.name, protocol).results[0]
+
+    def _measure(
+        self, packed: list[dict[str, Any]], what: str, protocol: LatencyProtocol
+    ) -> Comparison:
+        self._check(protocol)
+        request = {
+            "operation": "measure",
+            "targets": packed,
+            "protocol": protocol.model_dump(mode="json"),
+        }
+        limit_s = self._limit_s(protocol, len(packed))
+        with doing(f"the probe measures {what}", limit_s):
+            reply = self._ask(request, limit_s)
         results = [LatencyResult.model_validate(result) for result in reply["results"]]
         levels = reply["levels"]
         found = Levels(tuple(levels["logs"]), tuple(levels["errors"]), levels["rounds"])

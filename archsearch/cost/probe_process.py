@@ -15,7 +15,9 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import torch
@@ -28,12 +30,14 @@ from archsearch.cost.measured_network import BuiltTarget, unpack
 from archsearch.cost.measurement import Measurement, Timer, measure, share_of_slowdown
 from archsearch.cost.measurement_history import MeasurementHistory
 from archsearch.cost.measurement_summary import summaries
-from archsearch.cost.memory import DTYPES
+from archsearch.cost.memory import computing_dtype
 from archsearch.cost.neighbours import NeighbourWatch
 from archsearch.cost.pipe_messages import receive, send
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.quiet_reference import QuietReference, inferring
-from archsearch.cost.runtimes import WAITING, prepare
+from archsearch.cost.runtimes import WAITING, load_graph, prepare, prepare_int8
+from archsearch.cost.runtimes.inference import Inference, described
+from archsearch.cost.runtimes.operator_place import block_names
 from archsearch.cost.timers import Run, cuda_throughput_timer, cuda_timer, host_timer, launch_share
 from archsearch.errors import InputError, Problem, TrialError
 
@@ -52,10 +56,12 @@ class ReadyNetwork:
     Attributes:
         timer: runs and times it.
         is_host_bound: whether its time is the host's: always, but on another device.
+        fallbacks: operators that the runtime runs by a fallback, with the block of each.
     """
 
     timer: Timer
     is_host_bound: bool = True
+    fallbacks: tuple[str, ...] = ()
 
 
 class ProbeServer:
@@ -133,8 +139,9 @@ class ProbeServer:
         keys = [_network_key(target, protocol) for target in request["targets"]]
         history = MeasurementHistory(reference.environment, threads, quiet=reference.quiet_spread)
         results = summaries(result, keys, history)
+        own = [{"fallbacks": list(each.fallbacks)} for each in networks]
         return {
-            "results": [each | fixed for each in results],
+            "results": [each | fixed | more for each, more in zip(results, own, strict=True)],
             "levels": dataclasses.asdict(result.levels()),
         }
 
@@ -180,7 +187,9 @@ class ProbeServer:
         protocol = LatencyProtocol.model_validate(request["protocol"])
         torch.set_num_threads(protocol.threads or self.threads)
         with torch.inference_mode():
-            rates = measure_rates(self.device, DTYPES[protocol.dtype], request["working_bytes"])
+            rates = measure_rates(
+                self.device, computing_dtype(protocol.dtype), request["working_bytes"]
+            )
         return dataclasses.asdict(rates)
 
     def _latest_placed(
@@ -196,7 +205,7 @@ class ProbeServer:
         self, built: BuiltTarget, protocol: LatencyProtocol
     ) -> tuple[nn.Module, torch.Tensor]:
         """Put a network and an input on the device as the protocol says."""
-        dtype = DTYPES[protocol.dtype]
+        dtype = computing_dtype(protocol.dtype)
         layout = (
             torch.channels_last
             if protocol.memory_format == "channels_last"
@@ -210,6 +219,8 @@ class ProbeServer:
     def _ready(self, target: dict[str, Any], protocol: LatencyProtocol) -> ReadyNetwork:
         """Build a network and put a clock around its inference."""
         self._latest = None  # one network less in memory
+        if "graph" in target:
+            return self._loaded(target, protocol)
         model, inputs = self._placed(unpack(target), protocol)
         if protocol.runtime == "eager":
             # what compiles a network may change it
@@ -217,7 +228,9 @@ class ProbeServer:
         try:
             with torch.inference_mode():
                 model(inputs)
-            run = prepare(protocol.runtime, model, inputs, torch.get_num_threads())
+            units = block_names(model)  # of a runtime that takes the network apart
+            making = prepare_int8 if protocol.dtype == "int8" else prepare
+            run = making(protocol.runtime, model, inputs, torch.get_num_threads())
         except RuntimeError as error:
             if _UNSUPPORTED not in str(error):
                 raise
@@ -228,8 +241,22 @@ class ProbeServer:
             ) from None
         if self.device.type == "cuda" and protocol.runtime not in WAITING:
             clock = cuda_throughput_timer if protocol.mode == "throughput" else cuda_timer
-            return ReadyNetwork(inferring(clock(run, self.device)), self._is_host_bound(run))
-        return ReadyNetwork(inferring(host_timer(run)))
+            return ReadyNetwork(
+                inferring(clock(run.run, self.device)), self._is_host_bound(run.run)
+            )
+        return _timed_on_host(run, units)
+
+    def _loaded(self, target: dict[str, Any], protocol: LatencyProtocol) -> ReadyNetwork:
+        """Put a clock around the inference of a file of the runtime's own."""
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(protocol.batch_size, *target["input_shape"], generator=generator)
+        threads = torch.get_num_threads()
+        run = load_graph(protocol.runtime, Path(target["graph"]), images.to(self.device), threads)
+        return _timed_on_host(run, target["units"])
+
+
+def _timed_on_host(run: Inference, units: Sequence[str]) -> ReadyNetwork:
+    return ReadyNetwork(inferring(host_timer(run.run)), fallbacks=described(run.fallbacks, units))
 
 
 def _measure_quietly(

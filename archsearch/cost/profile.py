@@ -155,7 +155,8 @@ def profile_target(
     if probe is not None:
         if not isinstance(target, nn.Module):
             probe.prepare(target, protocol, input_shape=shape)
-        working = weights[protocol.dtype] + (memory.inference_bytes if memory else 0)
+        dtype = "float32" if protocol.dtype == "int8" else protocol.dtype
+        working = weights[dtype] + (memory.inference_bytes if memory else 0)
         with quiet():
             latency = probe.measure(target, protocol, input_shape=shape)
             breakdown = probe.breakdown(target, names, protocol, input_shape=shape)

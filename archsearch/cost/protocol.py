@@ -7,6 +7,7 @@ from pydantic import Field
 from archsearch.arch import Spec
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Dtype = Literal["float32", "bfloat16", "float16", "int8"]
 Runtime = Literal["eager", "compiled", "cuda_graph", "onnxruntime", "openvino"]
 
 
@@ -22,7 +23,7 @@ class LatencyProtocol(Spec):
         device: ``cpu``, ``cuda`` or ``cuda:N``; None means the probe's.
         threads: intra-op threads; None means the probe's.
         batch_size: images per inference.
-        dtype: of weights and inputs.
+        dtype: of weights and inputs; ``int8`` is what a runtime's quantiser makes of float32.
         memory_format: of weights and inputs.
         runtime: what runs the network.
         mode: ``latency`` waits for each inference to end before the next begins;
@@ -39,7 +40,7 @@ class LatencyProtocol(Spec):
     device: str | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 1
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Dtype = "float32"
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
     runtime: Runtime = "eager"
     mode: Literal["latency", "throughput"] = "latency"

@@ -13,7 +13,8 @@ from torch import nn
 from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.runtimes.extra import load_extra
-from archsearch.cost.runtimes.onnx_graph import named_operator, write_onnx
+from archsearch.cost.runtimes.onnx_graph import write_onnx
+from archsearch.cost.runtimes.operator_place import named_operator
 from archsearch.errors import TrialError
 from archsearch.export.isolated_run import ExportError, random_images, run_isolated
 from archsearch.files import replacing
@@ -111,7 +112,7 @@ def _write_pt2(
         program = torch.export.export(model, (images,), dynamic_shapes=shapes)
     except Exception as error:
         raise ExportError(
-            f"the network cannot be exported to pt2{named_operator(error)}: "
+            f"the network cannot be exported to pt2{named_operator(error, model, images)}: "
             f"{str(error).splitlines()[0]}"
         ) from error
     extra = {f"{name}.json": text for name, text in about.items()}

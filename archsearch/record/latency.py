@@ -30,7 +30,7 @@ class LatencyResult(Spec):
         num_warmup: inferences before the clock started.
         batch_size: images per inference.
         threads: intra-op threads.
-        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        dtype: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
         memory_format: ``channels_last`` or ``contiguous``.
         runtime: ``eager``, ``compiled``, ``cuda_graph``, ``onnxruntime``, ``openvino``.
         device: product name of the device.
@@ -43,6 +43,7 @@ class LatencyResult(Spec):
         steal_share: of the time of all cores, what the host of a virtual machine gave to others.
         verdict: how wide the interval is: ``steady`` up to 15 % on either side, ``noisy`` up to
             35 %, ``rejected`` beyond: the number is a guess.
+        fallbacks: operators that the runtime ran by a fallback, with the block of each.
     """
 
     median_ms: float
@@ -65,6 +66,7 @@ class LatencyResult(Spec):
     steal_share: float | None = None
     verdict: Verdict = "steady"
     own_ms: float | None = None
+    fallbacks: tuple[str, ...] = ()
     measurements: int = Field(1, validation_alias=AliasChoices("measurements", "sittings"))
 
     @model_validator(mode="before")

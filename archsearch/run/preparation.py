@@ -93,10 +93,11 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         wanted = "auto" if config.latency.elsewhere else config.latency.device
         device = choose_device(wanted, "--device")
         if not config.latency.elsewhere:
-            check_runtime(config.latency.runtime, device)
+            check_runtime(config.latency.runtime, device, config.latency.dtype)
     for target in config.targets.values():
         with found.gathered():
-            check_runtime(target.runtime, choose_device(target.device, "targets"))
+            place = choose_device(target.device, "targets")
+            check_runtime(target.runtime, place, target.dtype)
     name = place.name or (default_name(config, space) if space is not None else "")
     if name:
         with found.gathered():

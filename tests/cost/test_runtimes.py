@@ -10,7 +10,7 @@ from torch import nn
 from archsearch.cost.protocol import LatencyProtocol
 from archsearch.cost.runtimes import RUNTIMES, prepare
 from archsearch.cost.runtimes import extra as extra_module
-from archsearch.cost.runtimes.onnx_graph import named_operator
+from archsearch.cost.runtimes.operator_place import named_operator
 from archsearch.cost.timers import launch_share
 from archsearch.errors import InputError, TrialError
 

@@ -1,12 +1,12 @@
 """A network as an ONNX graph."""
 
-import re
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from archsearch.cost.runtimes.operator_place import explained
 from archsearch.errors import TrialError
 
 #: version of ONNX's operators; ONNX Runtime has it since 1.14
@@ -48,30 +48,10 @@ def write_onnx(
                 optimize=not _adds_tiny_constants(model),
             )
     except Exception as error:
-        raise TrialError(
-            f"the network cannot be exported to ONNX{named_operator(error)}: {_first_line(error)}"
-        ) from error
+        why = explained("the network cannot be exported to ONNX", error, model, images)
+        raise TrialError(why) from error
 
 
 def _adds_tiny_constants(model: nn.Module) -> bool:
     """Return whether a module has an epsilon that onnxscript's optimiser would drop."""
     return any(0 < getattr(part, "eps", 1.0) <= _TAKEN_FOR_ZERO for part in model.modules())
-
-
-def named_operator(error: BaseException) -> str:
-    """Return `` because of operator X`` if the error, or one it came from, names one."""
-    seen: BaseException | None = error
-    while seen is not None:
-        found = re.search(r"\b(?:aten|torchvision|prims)(?:\.|::)\w+(?:\.\w+)?", str(seen))
-        if found:
-            return f" because of operator {found.group().replace('::', '.')}"
-        seen = seen.__cause__ or seen.__context__
-    return ""
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the first line of what an error started from."""
-    while (origin := error.__cause__ or error.__context__) is not None:
-        error = origin
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -1,7 +1,7 @@
 """Latency targets: where and how the latency of candidates is measured."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag
 from archsearch.cost.device import name_problem
-from archsearch.cost.protocol import Runtime
+from archsearch.cost.protocol import Dtype, Runtime
 from archsearch.errors import nearest
 from archsearch.option import MACHINE, Option
 from archsearch.run.budgets import Positive
@@ -37,7 +37,8 @@ class LatencyTarget(Spec):
             one.
         batch_size: images per inference.
         threads: intra-op threads on a CPU.
-        dtype: number type of weights and activations.
+        dtype: number type of weights and activations; with ``int8`` the accuracy of a trained
+            candidate is that of the network in int8.
         runtime: what executes the network.
         elsewhere: on the node of the Ray cluster that offers the resource ``latency_target``;
             ``device`` is then that node's.
@@ -53,10 +54,11 @@ class LatencyTarget(Spec):
         Count, Option("--threads", "Threads of the measured inference.", MACHINE)
     ] = 1
     dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"],
+        Dtype,
         Option(
             "--dtype",
-            "Number type of the measured inference: float32, bfloat16 or float16.",
+            "Number type of the measured inference: float32, bfloat16, float16, or int8 (of "
+            "onnxruntime and openvino).",
             MACHINE,
         ),
     ] = "float32"
