@@ -4,9 +4,12 @@ import contextlib
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from pydantic import Field
 
 from archsearch import __version__
 from archsearch.arch import Arch, Spec
@@ -17,7 +20,7 @@ from archsearch.data import ArraySplit, DataSplits, FileSplit, Split
 from archsearch.data.label import data_label
 from archsearch.errors import ArchsearchError
 from archsearch.files import write_text
-from archsearch.record import EpochMetrics
+from archsearch.record import EpochMetrics, Quantization
 from archsearch.train import Recipe
 from archsearch.train.recipe import Precision
 from archsearch.train.recipe_defaults import resolved
@@ -49,6 +52,7 @@ class Training(Spec):
         curve: one entry an epoch.
         test_accuracy: of the weights after the last epoch, 0 to 1; None if not evaluated.
         test_data: digest of the test images that it was counted on.
+        quantizations: what it is worth in int8, by the runtime's key.
     """
 
     arch: Arch | None
@@ -61,6 +65,7 @@ class Training(Spec):
     curve: tuple[EpochMetrics, ...]
     test_accuracy: float | None = None
     test_data: str = ""
+    quantizations: dict[str, Quantization] = Field(default_factory=dict)
 
     @property
     def accuracy(self) -> float:
@@ -160,7 +165,14 @@ class Trainings:
                 continue
             if training.test_data != self._test_digest:
                 # the same training, but counted on other test images
-                training = training.model_copy(update={"test_accuracy": None, "test_data": ""})
+                quantizations = {
+                    key: each.model_copy(
+                        update={"test_accuracy": None, "float_test_accuracy": None}
+                    )
+                    for key, each in training.quantizations.items()
+                }
+                counted = {"test_accuracy": None, "test_data": "", "quantizations": quantizations}
+                training = training.model_copy(update=counted)
             return training
         return None
 
@@ -180,12 +192,24 @@ class Trainings:
             curve=event.curve,
         )
 
-    def add(self, event: FinishedEvent, test_accuracy: float | None = None) -> None:
-        """Store the training of a job that ran to its last epoch."""
-        counted = {"test_accuracy": test_accuracy, "test_data": self._test_digest}
+    def add(
+        self,
+        event: FinishedEvent,
+        test_accuracy: float | None = None,
+        quantizations: Mapping[str, Quantization] | None = None,
+    ) -> None:
+        """Store the training of a job that ran to its last epoch.
+
+        Args:
+            event: its end.
+            test_accuracy: of the last weights in float32; None if not evaluated.
+            quantizations: what they are worth in int8, by the runtime's key.
+        """
         training = self.made(event)
+        found: dict[str, Any] = {"quantizations": dict(quantizations or {})}
         if test_accuracy is not None:
-            training = training.model_copy(update=counted)
+            found |= {"test_accuracy": test_accuracy, "test_data": self._test_digest}
+        training = training.model_copy(update=found)
         self._store.add(self._made_by(event), training)
 
     def _made_by(self, event: FinishedEvent) -> TrainingKey:

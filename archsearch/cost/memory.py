@@ -41,6 +41,15 @@ def weight_bytes(model: nn.Module) -> dict[str, int]:
     return {name: fixed + floating * dtype.itemsize for name, dtype in DTYPES.items()}
 
 
+def int8_weight_bytes(model: nn.Module) -> int:
+    """Return the bytes of parameters and buffers in int8: a matrix or kernel takes one a weight.
+
+    Biases and norms stay in float32.
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    return sum(t.numel() if t.is_floating_point() and t.ndim > 1 else t.nbytes for t in tensors)
+
+
 def computing_dtype(dtype: str) -> torch.dtype:
     """Return the type of weights and inputs ahead of a runtime, which int8 is quantised from."""
     return DTYPES["float32" if dtype == "int8" else dtype]

@@ -10,12 +10,14 @@ from archsearch.record.latency import (
     Verdict,
     better_known,
 )
+from archsearch.record.quantization import MAX_DROP, Quantization
 from archsearch.record.run import RunRecord
 from archsearch.record.trial import BaselineRecord, EpochMetrics, SeedResult, State, TrialRecord
 
 __all__ = [
     "EVEN_CHANCE",
     "FIRST_TARGET",
+    "MAX_DROP",
     "Aims",
     "BaselineRecord",
     "Environment",
@@ -23,6 +25,7 @@ __all__ = [
     "LatencyPrediction",
     "LatencyRatio",
     "LatencyResult",
+    "Quantization",
     "RunRecord",
     "SeedResult",
     "State",

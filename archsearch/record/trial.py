@@ -7,6 +7,7 @@ from pydantic import Field
 from archsearch.arch import Arch, Spec
 from archsearch.record.aims import FIRST_TARGET
 from archsearch.record.latency import LatencyPrediction, LatencyRatio, LatencyResult, better_known
+from archsearch.record.quantization import MAX_DROP, Quantization
 
 State = Literal["running", "complete", "pruned", "infeasible", "failed"]
 
@@ -36,13 +37,16 @@ class SeedResult(Spec):
 
     Attributes:
         seed: of initialisation and data order; recipe and data split are the run's.
-        accuracy: validation accuracy, 0 to 1, of the last epoch; None when the training failed.
+        accuracy: validation accuracy, 0 to 1, of the last epoch, in int8 where latency is measured
+            in int8; None when the training failed.
+        float_accuracy: of the same weights in float32; None where ``accuracy`` is that.
         seconds: of training, evaluation included.
         reason: why it failed; empty otherwise.
     """
 
     seed: int
     accuracy: float | None = None
+    float_accuracy: float | None = None
     seconds: float = 0.0
     reason: str = ""
 
@@ -68,9 +72,11 @@ class TrialRecord(Spec):
         more_final_latencies: as ``final_latency``, at further targets.
         final_ratios: by the name of a latency, and by the number of another trial whose final
             latency was measured together with this one's: this one's over the other's.
-        accuracy: validation accuracy, 0 to 1, of the last epoch; None unless ``complete``.
+        accuracy: validation accuracy, 0 to 1, of the last epoch, in int8 where latency is measured
+            in int8; None unless ``complete``.
         test_accuracy: from the final report; front members only.
-        curve: one entry an epoch.
+        quantization: int8 beside float32, where latency is measured in int8.
+        curve: one entry an epoch, in float32.
         seed: seed of initialisation and data order.
         reason: why it failed, was stopped, or was infeasible; empty otherwise.
         started_s: seconds from the start of the run to its first epoch.
@@ -98,6 +104,7 @@ class TrialRecord(Spec):
     final_ratios: dict[str, dict[int, LatencyRatio]] = Field(default_factory=dict)
     accuracy: float | None = None
     test_accuracy: float | None = None
+    quantization: Quantization | None = None
     curve: tuple[EpochMetrics, ...] = ()
     seed: int = 0
     reason: str = ""
@@ -112,6 +119,35 @@ class TrialRecord(Spec):
     def seed_accuracies(self) -> dict[int, float]:
         """Validation accuracy by seed, of the other seeds alone."""
         return {each.seed: each.accuracy for each in self.other_seeds if each.accuracy is not None}
+
+    @property
+    def float_accuracy(self) -> float | None:
+        """Validation accuracy in float32 beside an accuracy in int8; None without int8.
+
+        The mean over the other seeds where there are any, else that of the search seed.
+        """
+        others = [each.float_accuracy for each in self.other_seeds if each.accuracy is not None]
+        known = [each for each in others if each is not None]
+        if known:
+            return sum(known) / len(known)
+        return self.quantization.float_accuracy if self.quantization else None
+
+    @property
+    def int8_drop(self) -> float | None:
+        """Validation accuracy lost by int8, mean over all seeds; None without int8."""
+        drops = [] if self.quantization is None else [self.quantization.drop]
+        drops += [
+            each.float_accuracy - each.accuracy
+            for each in self.other_seeds
+            if each.accuracy is not None and each.float_accuracy is not None
+        ]
+        return sum(drops) / len(drops) if drops else None
+
+    @property
+    def loses_by_int8(self) -> bool:
+        """Whether int8 costs more accuracy than `MAX_DROP`."""
+        drop = self.int8_drop
+        return drop is not None and drop > MAX_DROP + 1e-9
 
     @property
     def known_latency(self) -> LatencyResult | None:
@@ -162,6 +198,8 @@ class BaselineRecord(Spec):
         latency: measured for publication, after the search; None when that failed.
         accuracy: validation accuracy, 0 to 1, of the last epoch.
         test_accuracy: after the last epoch.
+        quantization: int8 beside float32, where latency is measured in int8; both accuracies are
+            then in int8.
         curve: one entry an epoch.
         seed: seed of initialisation and data order.
         reason: why it failed; empty otherwise.
@@ -174,6 +212,7 @@ class BaselineRecord(Spec):
     latency: LatencyResult | None = None
     accuracy: float | None = None
     test_accuracy: float | None = None
+    quantization: Quantization | None = None
     curve: tuple[EpochMetrics, ...] = ()
     seed: int = 0
     reason: str = ""

@@ -155,6 +155,19 @@ def _any_other_seed(rows: Sequence[FrontRow]) -> bool:
     return any(row.mean is not None for row in rows)
 
 
+def _any_fallback(rows: Sequence[FrontRow]) -> bool:
+    return any(row.latency is not None and row.latency.fallbacks for row in rows)
+
+
+def _any_int8(rows: Sequence[FrontRow]) -> bool:
+    return any(row.trial.quantization is not None for row in rows)
+
+
+def _int8(row: FrontRow, name: str) -> Any:
+    found = row.trial.quantization
+    return None if found is None else getattr(found, name)
+
+
 def _ends(pair: tuple[float, float] | None) -> list[float] | None:
     return list(pair) if pair is not None else None
 
@@ -212,6 +225,28 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         lambda row: percent_text(row.trial.test_accuracy),
         about="on the test split, weights of the selected seed",
         minor=2,
+    ),
+    Column(
+        "float_accuracy",
+        lambda row: row.trial.float_accuracy,
+        "float32 %",
+        lambda row: percent_text(row.trial.float_accuracy),
+        about="validation accuracy of the same weights in float32; others are in int8",
+        minor=1,
+        shown=_any_int8,
+    ),
+    Column("int8_drop", lambda row: row.trial.int8_drop),
+    Column("int8_agreement", lambda row: _int8(row, "agreement")),
+    Column("float_test_accuracy", lambda row: _int8(row, "float_test_accuracy")),
+    Column("quantizer", lambda row: _int8(row, "quantizer")),
+    Column(
+        "fallbacks",
+        lambda row: list(row.latency.fallbacks) if row.latency else [],
+        "fallbacks",
+        lambda row: "; ".join(row.latency.fallbacks) if row.latency else "",
+        about="operators that the runtime runs by a fallback, with their blocks",
+        minor=6,
+        shown=_any_fallback,
     ),
     Column(
         "latency_ms",

@@ -15,6 +15,8 @@ from archsearch.report.latency_verdicts import latency_words
 
 #: a latency that cannot be told from the next faster trial's
 SPEED_TIE = "speed tie"
+#: a member that loses more than half a point of accuracy by int8
+INT8_DROP = "int8 drop"
 #: a member that another dominates by plain values; its number follows
 MAY_BE_DOMINATED = "may be dominated by trial"
 
@@ -26,7 +28,8 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
     that cannot be distinguished from the best's (`archsearch.analysis.judge_front`);
     ``speed tie``: latency that cannot be distinguished from the next faster trial's, by their
     paired ratio; ``may be dominated by trial N``: N is better by plain values, and the trial stays
-    because its latency is not known well enough to drop it; then how well its latency is known,
+    because its latency is not known well enough to drop it; ``int8 drop``: int8 costs more than
+    half a point of accuracy; then how well its latency is known,
     see `archsearch.report.latency_verdicts.latency_words`.
     """
     front = front_trials(run)
@@ -43,6 +46,7 @@ def remarks(run: RunRecord) -> dict[int, tuple[str, ...]]:
             "knee": bend is not None and trial.number == bend.number,
             "tie": trial.number in tied,
             SPEED_TIE: trial.number in alike,
+            INT8_DROP: trial.loses_by_int8,
         }
         words = tuple(word for word, true in holds.items() if true)
         if trial.number in beaten:

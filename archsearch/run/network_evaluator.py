@@ -10,9 +10,10 @@ from typing import Any
 from archsearch.analysis import pareto_front
 from archsearch.cluster import EpochEvent, Event, Executor, FailedEvent, FinishedEvent, Job, Paused
 from archsearch.errors import TrialError
-from archsearch.record import FIRST_TARGET, State, TrialRecord
+from archsearch.record import FIRST_TARGET, Quantization, State, TrialRecord
 from archsearch.run.config import SearchConfig
 from archsearch.run.early_stopping import DominanceRule
+from archsearch.run.int8_accuracy import Judge
 from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.network_values import evaluation_of, point_of, record_of
 from archsearch.run.run_folder import RunFolder
@@ -48,6 +49,7 @@ class NetworkEvaluator:
         listener: receives progress.
         elapsed_before_s: seconds that earlier sessions of the run took.
         on_record: called with the record of every finished trial.
+        judge: what a trained candidate is worth in int8; None where latency is not in int8.
 
     Attributes:
         epochs: epochs trained, those of earlier sessions included.
@@ -68,12 +70,14 @@ class NetworkEvaluator:
         listener: Listener,
         elapsed_before_s: float = 0.0,
         on_record: Callable[[TrialRecord], None] | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._config, self._recipe, self._space, self._store = config, recipe, space, store
         self._start_executor, self._num_workers = start_executor, num_workers
         self._rule, self._guess, self._folder, self._listener = rule, guess, folder, listener
         self._rungs = epoch_rungs(config.rungs, config.promote, recipe.epochs)
         self._on_record = on_record or (lambda record: None)
+        self._judge = judge
         # in the order of submission, which is that in which workers begin them
         self._trials: dict[int, Evaluation] = {}
         self._begun: set[int] = set()
@@ -160,22 +164,37 @@ class NetworkEvaluator:
         reason = event.stopped
         if event.is_paused:
             reason = f"paused after epoch {len(event.curve)} of {self._recipe.epochs}"
-        ended = self._result(trial, "pruned" if reason else "complete", reason, event)
+        quantization = None
+        if not reason and self._judge is not None:
+            try:
+                quantization = self._judge(event.job.arch, event.saved())
+            except TrialError as error:
+                failure = FailedEvent(event.job, event.curve, str(error), "")
+                return self._failed(trial, failure)
+        state: State = "pruned" if reason else "complete"
+        ended = self._result(trial, state, reason, event, quantization)
         if not reason:
             self._folder.drop_paused(trial.digest)
             self._saved[trial.number] = event
         return ended
 
     def _result(
-        self, trial: Evaluation, state: State, reason: str, event: FinishedEvent | FailedEvent
+        self,
+        trial: Evaluation,
+        state: State,
+        reason: str,
+        event: FinishedEvent | FailedEvent,
+        quantization: Quantization | None = None,
     ) -> Evaluation:
         curve = tuple(event.curve)
+        trained = quantization.accuracy if quantization else curve[-1].accuracy if curve else None
         record = record_of(trial).model_copy(
             update={
                 "state": state,
                 "reason": reason,
                 "curve": curve,
-                "accuracy": curve[-1].accuracy if state == "complete" else None,
+                "accuracy": trained if state == "complete" else None,
+                "quantization": quantization,
                 "finished_s": self.elapsed_s,
             }
         )

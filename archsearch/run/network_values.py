@@ -66,7 +66,8 @@ def point_of(
     interval, else with what the latency table expects.
     """
     expected = record.predicted.ms if record.predicted is not None else 0.0
-    values = {**values_of(record), "accuracy": curve[-1].accuracy, **_claimed_ms(record)}
+    values = {**values_of(record), "accuracy": accuracy_after(record, curve)}
+    values |= _claimed_ms(record)
     for name in config.latency_names:
         latency = record.latency_at(name)
         if latency is None or latency.claimed_ms is None:
@@ -75,6 +76,12 @@ def point_of(
         -values[name] if direction == "max" else values[name]
         for name, direction in config.directions.items()
     ]
+
+
+def accuracy_after(record: TrialRecord, curve: Sequence[EpochMetrics]) -> float:
+    """Return the accuracy that counts after the epochs of ``curve``: at the end that in int8."""
+    is_end = len(curve) == len(record.curve) and record.accuracy is not None
+    return record.accuracy if is_end and record.accuracy is not None else curve[-1].accuracy
 
 
 def _claimed_ms(record: TrialRecord, confidence: float = EVEN_CHANCE) -> dict[str, float]:

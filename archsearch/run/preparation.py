@@ -96,8 +96,8 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
             check_runtime(config.latency.runtime, device, config.latency.dtype)
     for target in config.targets.values():
         with found.gathered():
-            place = choose_device(target.device, "targets")
-            check_runtime(target.runtime, place, target.dtype)
+            its_device = choose_device(target.device, "targets")
+            check_runtime(target.runtime, its_device, target.dtype)
     name = place.name or (default_name(config, space) if space is not None else "")
     if name:
         with found.gathered():

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from archsearch.activity import doing, resumable
@@ -30,6 +30,7 @@ from archsearch.run.final.final_front import add_notes, confirm_and_keep, keep_f
 from archsearch.run.final.front_evaluation import break_down, evaluate_front
 from archsearch.run.final.front_seeds import train_front_again
 from archsearch.run.final.latency_confirmation import measure_to_publish
+from archsearch.run.int8_accuracy import Int8Accuracy, open_int8
 from archsearch.run.latency.front_visits import FrontVisits
 from archsearch.run.latency.further_targets import open_further
 from archsearch.run.latency.latency_regression import LatencyRegression
@@ -161,6 +162,7 @@ def _session(
         _open_probe(prepared) as probe,
         open_further(config.further, quiet, listener.line) as further,
         _open_driver(prepared, rule, quiet, listener) as driver,
+        open_int8(config.latency, data, quiet, listener) as int8,
     ):
         limit_s = config.execution.calibration_s
         table = open_table(config.latency, prepared.environment) if limit_s > 0 else None
@@ -217,6 +219,7 @@ def _session(
                     listener,
                     before_s,
                     recorded,
+                    int8,
                 )
                 screening = NetworkScreening(
                     config, prepared.space, measurer, guess, listener, further
@@ -256,15 +259,16 @@ def _session(
                 store.add_seed,
                 listener,
                 config.aims,
+                int8,
             )
         finally:
             wall_s = before_s + time.perf_counter() - began
             _add_times(store, driver, rest_s, measurers, wall_s)
         patience_s = _PATIENCE * (before_s + time.perf_counter() - began)
-        _run_baselines(prepared, store, measurer, driver, listener, patience_s)
+        _run_baselines(prepared, store, measurer, driver, listener, patience_s, int8)
         driver.close()
         # from here on the machine is the probe's alone
-        return _finish(prepared, store, measurer, listener, before_s, began)
+        return _finish(prepared, store, measurer, listener, before_s, began, int8)
 
 
 def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
@@ -290,6 +294,7 @@ def _run_baselines(
     driver: Driver,
     listener: Listener,
     patience_s: float,
+    int8: Int8Accuracy | None,
 ) -> None:
     if not prepared.baselines:
         return
@@ -306,6 +311,7 @@ def _run_baselines(
         ),
         keep=lambda records: store.set_attribute("baselines", dict(records)),
         listener=listener,
+        int8=int8,
     )
     times = store.attribute("time_by_cause", {})
     store.set_attribute("time_by_cause", {**times, "baselines": times.get("baselines", 0.0) + took})
@@ -318,15 +324,19 @@ def _finish(
     listener: Listener,
     before_s: float,
     began: float,
+    int8: Int8Accuracy | None,
 ) -> RunRecord:
     confirmed = pareto_front(store.records(), prepared.config.aims)
     with doing("finding where the front's networks spend their time"):
         front = break_down(confirmed, measurer, listener)
 
-    def test(record: TrialRecord, weights: Path) -> float:
+    def test(record: TrialRecord, weights: Path) -> Mapping[str, object]:
+        if int8 is not None:
+            found = int8(record.arch, weights.read_bytes(), is_tested=True)
+            return {"test_accuracy": found.test_accuracy, "quantization": found}
         trainer = Trainer(record.arch, prepared.data, prepared.recipe, device=prepared.device)
         load_weights(trainer.model, weights)
-        return trainer.evaluate("test").accuracy
+        return {"test_accuracy": trainer.evaluate("test").accuracy}
 
     is_tested = prepared.data.test is not None
     with doing("testing the front"):

@@ -63,8 +63,10 @@ class GraphRuntime(Protocol):
 
     #: of its files
     ending: str
-    #: what quantises for it, with its version
-    quantizer: str
+
+    @property
+    def quantizer(self) -> str:
+        """What quantises for it, with its version."""
 
     def convert(
         self, model: nn.Module, images: torch.Tensor, file: Path, *, any_batch: bool

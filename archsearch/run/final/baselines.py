@@ -32,8 +32,9 @@ from archsearch.cost.measured_network import Target
 from archsearch.data import DataSplits
 from archsearch.errors import ArchsearchError, InputError, Problem, TrialError, nearest
 from archsearch.model import build_model
-from archsearch.record import BaselineRecord, LatencyResult
+from archsearch.record import BaselineRecord, LatencyResult, Quantization
 from archsearch.run.final.latency_confirmation import why_not
+from archsearch.run.int8_accuracy import Int8Accuracy
 from archsearch.run.status import Listener
 from archsearch.train import Recipe, Trainer
 
@@ -169,6 +170,7 @@ def run_baselines(
     measure: Measure,
     keep: Callable[[Mapping[str, Any]], None],
     listener: Listener,
+    int8: Int8Accuracy | None = None,
 ) -> float:
     """Measure and train the baselines that are not known yet; one that fails says why.
 
@@ -183,6 +185,7 @@ def run_baselines(
         measure: takes latencies.
         keep: stores all records so far, by name; called after each.
         listener: receives progress.
+        int8: what a trained network is worth in int8; None where latency is not in int8.
 
     Returns:
         seconds it took.
@@ -210,7 +213,7 @@ def run_baselines(
 
     for name in (each.name for each in missing if records[each.name].reason):
         ended(name)
-    _train(ready, recipe, seed, data, device, driver, ended, listener)
+    _train(ready, recipe, seed, data, device, driver, ended, listener, int8)
     return time.perf_counter() - began
 
 
@@ -281,6 +284,7 @@ def _train(
     driver: Driver,
     ended: Callable[..., None],
     listener: Listener,
+    int8: Int8Accuracy | None,
 ) -> None:
     """Train networks to the last epoch, and test them there if there is a test split."""
     epochs = recipe.epochs * len(baselines)
@@ -298,18 +302,31 @@ def _train(
         if outcome.event is None:
             reused.append(job.label)
         test = outcome.training.test_accuracy
-        if outcome.event is not None and data.test is not None:
-            try:
-                test = _tested(outcome.event, data, device)
-            except TrialError as error:
-                listener.line(f"baseline {job}: it is not tested, {error}")
-            driver.trainings.add(outcome.event, test)
-        ended(
-            job.label,
-            accuracy=outcome.training.accuracy,
-            test_accuracy=test,
-            curve=outcome.training.curve,
-        )
+        known = dict(outcome.training.quantizations)
+        if outcome.event is not None:
+            if data.test is not None:
+                try:
+                    test = _tested(outcome.event, data, device)
+                except TrialError as error:
+                    listener.line(f"baseline {job}: it is not tested, {error}")
+            if int8 is not None:
+                try:
+                    weights = outcome.event.saved()
+                    known[int8.key] = int8(job.arch, weights, is_tested=data.test is not None)
+                except TrialError as error:
+                    ended(job.label, reason=str(error), curve=outcome.training.curve)
+                    return
+            driver.trainings.add(outcome.event, test, known)
+        found: dict[str, Any] = {
+            "accuracy": outcome.training.accuracy,
+            "test_accuracy": test,
+            "curve": outcome.training.curve,
+        }
+        if int8 is not None:
+            shipped = known[int8.key]
+            found |= {"accuracy": shipped.accuracy, "test_accuracy": shipped.test_accuracy}
+            found["quantization"] = shipped
+        ended(job.label, **found)
 
     jobs = [
         Job(number, each.arch or each, recipe, seed, label=each.name)
@@ -326,13 +343,20 @@ def _train(
             begin=begin,
             watch=show,
             # an ablation trains the same, and tests nothing
-            is_enough=lambda known: data.test is None or known.test_accuracy is not None,
+            is_enough=lambda known: (
+                (data.test is None or known.test_accuracy is not None)
+                and (int8 is None or _is_judged(known.quantizations.get(int8.key), data))
+            ),
         )
     if reused:
         listener.line(
             f"{', '.join(reused)}: not trained again, a run or an ablation in this folder has "
             "done it before"
         )
+
+
+def _is_judged(known: Quantization | None, data: DataSplits) -> bool:
+    return known is not None and (data.test is None or known.test_accuracy is not None)
 
 
 def _tested(event: FinishedEvent, data: DataSplits, device: str) -> float:

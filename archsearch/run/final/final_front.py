@@ -14,6 +14,7 @@ _FIELDS = {
     "more_final_latencies",
     "final_ratios",
     "test_accuracy",
+    "quantization",
     "checkpoint",
     "time_share",
 }

@@ -18,8 +18,8 @@ from archsearch.run.status import Listener
 
 logger = logging.getLogger(__name__)
 
-#: test accuracy (0 to 1) of a record from its weights file
-Tester = Callable[[TrialRecord, Path], float]
+#: what the test split shows of a record, from its weights file: fields of the record
+Tester = Callable[[TrialRecord, Path], Mapping[str, object]]
 #: stores records whose final latency is new
 Keep = Callable[[Sequence[TrialRecord]], None]
 
@@ -207,7 +207,7 @@ def evaluate_front(
         test: evaluates one; None where there is no test split.
 
     Returns:
-        the front with ``test_accuracy`` and ``checkpoint``; and one line for each member whose
+        the front with what ``test`` found and ``checkpoint``; and one line for each member whose
         weights are missing.
     """
     tested, notes = [], []
@@ -217,9 +217,8 @@ def evaluate_front(
             tested.append(record)
         elif path.is_file():
             checkpoint = path.relative_to(folder.path).as_posix()
-            accuracy = test(record, path) if test is not None else None
-            update = {"test_accuracy": accuracy, "checkpoint": checkpoint}
-            tested.append(record.model_copy(update=update))
+            found = test(record, path) if test is not None else {}
+            tested.append(record.model_copy(update={**found, "checkpoint": checkpoint}))
         else:
             tested.append(record.model_copy(update={"checkpoint": ""}))
             notes.append(f"trial {record.number}: its weights were not kept, so it is not tested")

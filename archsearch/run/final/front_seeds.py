@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from archsearch.analysis import best_guesses
 from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
-from archsearch.record import Aims, SeedResult, TrialRecord
+from archsearch.errors import TrialError
+from archsearch.record import Aims, Quantization, SeedResult, TrialRecord
 from archsearch.run.cost_plan import duration
+from archsearch.run.int8_accuracy import Int8Accuracy
 from archsearch.run.status import Listener, SearchStatus
 from archsearch.run.time_left import TimeLeft
 from archsearch.train import Recipe
@@ -44,6 +46,7 @@ def train_front_again(
     keep: Callable[[int, SeedResult], None],
     listener: Listener,
     aims: Aims | None = None,
+    int8: Int8Accuracy | None = None,
 ) -> None:
     """Train the front with each of ``seeds``; what is known is not trained again.
 
@@ -59,6 +62,7 @@ def train_front_again(
         keep: stores the result of one training, by trial number.
         listener: receives progress.
         aims: what the front trades off; None for accuracy against latency.
+        int8: what a training is worth in int8; None where latency is not in int8.
     """
     wanted = missing_trainings(best_guesses(front, aims), seeds)
     if not wanted:
@@ -94,7 +98,7 @@ def train_front_again(
         reused += is_known
         left_s -= trial_s[outcome.job.trial]
         trained_s += 0.0 if is_known else trial_s[outcome.job.trial]
-        keep(outcome.job.trial, _result(outcome, listener))
+        keep(outcome.job.trial, _result(outcome, listener, driver, int8))
 
     def expected_s() -> float:
         # at the pace of this session once there is one, until then at that of the search
@@ -110,21 +114,50 @@ def train_front_again(
         Job(record.number, record.arch, recipe, seed, label=f"trial {record.number}, seed {seed}")
         for record, seed in wanted
     )
-    driver.train(jobs, take, begin=begin, watch=show)
+    driver.train(
+        jobs,
+        take,
+        begin=begin,
+        watch=show,
+        is_enough=lambda known: int8 is None or int8.key in known.quantizations,
+    )
     if reused == len(wanted):
         say_reused()
 
 
-def _result(outcome: Trained | FailedEvent, listener: Listener) -> SeedResult:
+def _result(
+    outcome: Trained | FailedEvent,
+    listener: Listener,
+    driver: Driver,
+    int8: Int8Accuracy | None,
+) -> SeedResult:
     job = outcome.job
     if isinstance(outcome, Trained):
         training = outcome.training
-        return SeedResult(seed=job.seed, seconds=training.seconds, accuracy=training.accuracy)
+        result = SeedResult(seed=job.seed, seconds=training.seconds, accuracy=training.accuracy)
+        if int8 is None:
+            return result
+        try:
+            found = _in_int8(outcome, driver, int8)
+        except TrialError as error:
+            listener.line(f"{job.label}: {error}")
+            return result.model_copy(update={"accuracy": None, "reason": str(error)})
+        both = {"accuracy": found.accuracy, "float_accuracy": found.float_accuracy}
+        return result.model_copy(update=both)
     listener.line(f"trial {job.trial} failed with seed {job.seed}: {outcome.reason}")
     if outcome.details:
         logger.info("%s", outcome.details)
     seconds = sum(metrics.seconds for metrics in outcome.curve)
     return SeedResult(seed=job.seed, seconds=seconds, reason=outcome.reason)
+
+
+def _in_int8(outcome: Trained, driver: Driver, int8: Int8Accuracy) -> Quantization:
+    """Return what a training is worth in int8, and store it with the training."""
+    if outcome.event is None:
+        return outcome.training.quantizations[int8.key]
+    found = int8(outcome.job.arch, outcome.event.saved())
+    driver.trainings.add(outcome.event, quantizations={int8.key: found})
+    return found
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,11 +4,13 @@ from functools import lru_cache
 
 from archsearch.arch import Arch
 from archsearch.cost import activation_memory, weight_bytes
+from archsearch.cost.memory import int8_weight_bytes
 from archsearch.model import build_model
 from archsearch.run.latency.latency_target import LatencyTarget
 
 _FLOAT32_BYTES = 4
-_ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+#: of activations; between the products of an int8 network they are float32
+_ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 4}
 
 
 def inference_bytes(arch: Arch, target: LatencyTarget) -> int:
@@ -25,4 +27,5 @@ def _bytes(arch: Arch, batch_size: int, dtype: str) -> int:
     model = build_model(arch)
     shape = (batch_size, arch.in_channels, arch.image_size, arch.image_size)
     activations = activation_memory(model, shape).inference_bytes
-    return weight_bytes(model)[dtype] + activations * _ITEM_BYTES[dtype] // _FLOAT32_BYTES
+    weights = {**weight_bytes(model), "int8": int8_weight_bytes(model)}
+    return weights[dtype] + activations * _ITEM_BYTES[dtype] // _FLOAT32_BYTES
