@@ -29,6 +29,7 @@ ORDER = [
     {"model", "space"},
     {"zoo", "cost", "data", "tracking"},
     {"train"},
+    {"deployment"},
     {"analysis", "cluster"},
     {"search"},
     {"run"},

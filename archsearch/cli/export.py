@@ -11,8 +11,12 @@ from archsearch.arch import Arch
 from archsearch.cli.console import err, out
 from archsearch.cli.shared_options import RunsDir, TrialChoice
 from archsearch.cost import FINAL, Probe, Target
+from archsearch.cost.int8_instructions import slow_int8_note
 from archsearch.errors import InputError, Problem
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
+from archsearch.export.calibration_data import calibration_data
+from archsearch.export.int8_graph import RUNTIME_OF
+from archsearch.export.int8_sentences import int8_sentences
 from archsearch.model import build_model
 from archsearch.record import LatencyResult
 from archsearch.report.number_format import ms_interval_text
@@ -20,7 +24,7 @@ from archsearch.train import ModelFile
 
 #: what ``--output`` names for standard output
 _STDOUT = Path("-")
-_RUNTIMES = {Format.ONNX: "onnxruntime"}
+_ENDINGS = {Format.OPENVINO: ".xml"}
 
 
 def command(
@@ -37,7 +41,7 @@ def command(
         typer.Option(
             "--format",
             help="What to write. python, timm and yaml are text, printed unless --output names a "
-            "file; onnx, pt2 and hub are written to files.",
+            "file; onnx, openvino, pt2 and hub are written to files.",
         ),
     ] = Format.PYTHON,
     output: Annotated[
@@ -46,7 +50,7 @@ def command(
             "--output",
             "-o",
             help="File; of hub a folder; - prints a text. [default: of python, timm and yaml "
-            "standard output; of onnx, pt2 and hub the folder of the training, or here]",
+            "standard output; of the others the folder of the training, or here]",
         ),
     ] = None,
     weights: Annotated[
@@ -54,7 +58,7 @@ def command(
         typer.Option(help="Weights (.safetensors, .pth, .pt). [default: those that the run kept]"),
     ] = None,
     initial_weights: Annotated[
-        bool, typer.Option(help="Let onnx, pt2 and hub hold untrained weights.")
+        bool, typer.Option(help="Let formats that hold weights hold untrained ones.")
     ] = False,
     any_size: Annotated[
         bool, typer.Option(help="Let Python and timm files take images of any size.")
@@ -64,19 +68,36 @@ def command(
     ] = True,
     fused: Annotated[
         bool,
-        typer.Option(
-            "--fuse", help="Of onnx and pt2: fold batch norms and more into convolutions."
-        ),
+        typer.Option("--fuse", help="Of graphs: fold batch norms and more into convolutions."),
     ] = False,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="float32, or int8 of onnx and openvino: quantised by the runtime's own tool, "
+            "calibrated on training images, with the blocks in float32 that need it."
+        ),
+    ] = "float32",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="With --dtype int8: images to calibrate with and to compare on, as for train. "
+            "[default: those of the run or training]"
+        ),
+    ] = "",
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of a torchvision data set.")
+    ] = None,
     latency: Annotated[bool, typer.Option(help="Measure it in its runtime.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Export a model that runs without archsearch; it is checked first.
 
-    Text (python, timm, yaml) is printed unless --output names a file; onnx, pt2 and hub are
-    written to files, with weights and model card.
+    Text (python, timm, yaml) is printed unless --output names a file; onnx, openvino, pt2 and hub
+    are written to files, with weights and model card.
     """
+    if dtype not in ("float32", "int8"):
+        raise InputError(Problem("--dtype", "must be float32 or int8", dtype))
     with doing(f"finding the model: {source}"):
         chosen = select(source, trial, runs_dir)
     is_printed = output == _STDOUT if output is not None else not form.holds_weights
@@ -87,31 +108,44 @@ def command(
         print(_text(chosen, form, any_size), end="")
         return
     measured = _latency(chosen, form, fused) if form is Format.HUB and latency else None
+    int8 = None
+    if dtype == "int8":
+        if note := slow_int8_note(dtype):
+            err.print(note, soft_wrap=True)
+        int8 = calibration_data(chosen, data, data_root)
     done = export_model(
         chosen.network,
         form,
-        output or _default_output(chosen, form),
+        output or _default_output(chosen, form, dtype),
         origin=replace(chosen.origin, measured=measured),
         weights=weights or chosen.weights,
         initial_weights=initial_weights,
         any_size=any_size,
         companions=companions,
         fused=fused,
+        int8=int8,
         force=force,
     )
     for path in done.files:
         out.print(str(path), soft_wrap=True)
-    if done.error is not None:
+    if done.quantized is not None:
+        for sentence in int8_sentences(done.quantized):
+            err.print(sentence, soft_wrap=True)
+    elif done.error is not None:
         err.print(f"logits within {done.error:.1e} of the network's")
     elif form is not Format.YAML and isinstance(chosen.network, Arch):
         err.print("logits bit-equal to the network's")
     if latency and form is not Format.YAML:
+        if form.takes_int8:
+            measured = _latency_of_file(chosen, form, done.files[0], dtype)
         _print_latency(chosen, measured or _latency(chosen, form, fused))
 
 
-def _default_output(chosen: Selection, form: Format) -> Path:
+def _default_output(chosen: Selection, form: Format, dtype: str) -> Path:
     """Return the default output of a binary format: in its training's folder, or here."""
-    ending = "-hub" if form is Format.HUB else f".{form.value}"
+    ending = "-hub" if form is Format.HUB else _ENDINGS.get(form, f".{form.value}")
+    if dtype == "int8":
+        ending = f"-int8{ending}"
     if chosen.folder is not None:
         return chosen.folder / ("hub" if form is Format.HUB else f"model{ending}")
     return Path(f"{chosen.origin.name or 'model'}{ending}")
@@ -126,10 +160,10 @@ def _text(chosen: Selection, form: Format, any_size: bool) -> str:
 
 
 def _latency(chosen: Selection, form: Format, fused: bool) -> LatencyResult:
-    """Measure the network in the runtime of the format."""
+    """Measure the network in eager mode."""
     run = chosen.origin.run
     device = run.environment.device_kind if run else "cpu"
-    protocol = FINAL.model_copy(update={"runtime": _RUNTIMES.get(form, "eager")})
+    protocol = FINAL
     network = chosen.network
     target: Target = network if isinstance(network, Arch) else network.build(network, seed=0)
     if fused:
@@ -138,12 +172,21 @@ def _latency(chosen: Selection, form: Format, fused: bool) -> LatencyResult:
         return probe.measure(target, protocol)
 
 
+def _latency_of_file(chosen: Selection, form: Format, file: Path, dtype: str) -> LatencyResult:
+    """Measure the file that was written, in its runtime on the CPU."""
+    protocol = FINAL.model_copy(update={"runtime": RUNTIME_OF[form.value], "dtype": dtype})
+    network = chosen.network
+    shape = (network.in_channels, network.image_size, network.image_size)
+    with Probe() as probe:
+        return probe.measure_file(file, shape, protocol)
+
+
 def _print_latency(chosen: Selection, result: LatencyResult) -> None:
     run = chosen.origin.run
     budget = f"; budget {run.budget_ms:g} ms" if run and run.budget_ms else ""
     err.print(
         f"latency {result.median_ms:.3g} ms ({ms_interval_text(result.interval_ms)}), "
-        f"{result.verdict}, {result.runtime}, "
+        f"{result.verdict}, {result.runtime}, {result.dtype}, "
         f"{result.device}{budget}",
         soft_wrap=True,
     )

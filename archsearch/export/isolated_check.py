@@ -1,9 +1,9 @@
 """Run exported files where archsearch cannot be imported.
 
 A script of its own: ``python -I isolated_check.py REQUEST.pt ANSWER.pt``. The request is a list of
-cases, each a dict with ``kind`` (``python``, ``timm``, ``onnx`` or ``pt2``), ``file`` and
-``inputs`` (tensors). Python and timm files also have ``seed`` and ``initial`` (the state dict that
-it must give), ``parameters`` (name to shape and whether it is trained), ``weights`` (a state dict)
+cases, each a dict with ``kind`` (``python``, ``timm``, ``onnx``, ``openvino`` or ``pt2``), ``file``
+and ``inputs`` (tensors). Python and timm files also have ``seed`` and ``initial`` (the state dict
+that it must give), ``parameters`` (name to shape and whether it is trained), ``weights`` (a state dict)
 and ``name`` (of the model).
 
 The answer has for each case ``logits`` (a list of tensors); for Python and timm files its own
@@ -62,12 +62,21 @@ def _onnx(case: dict[str, Any]) -> dict[str, Any]:
     return {"logits": [torch.from_numpy(each) for each in logits]}
 
 
+def _openvino(case: dict[str, Any]) -> dict[str, Any]:
+    runtime: Any = importlib.import_module("openvino")
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    network = runtime.Core().compile_model(case["file"], "CPU", settings)
+    request = network.create_infer_request()
+    logits = [request.infer([x.numpy()])[0].copy() for x in case["inputs"]]
+    return {"logits": [torch.from_numpy(each) for each in logits]}
+
+
 def _pt2(case: dict[str, Any]) -> dict[str, Any]:
     model = torch.export.load(case["file"]).module()
     return {"logits": [model(x) for x in case["inputs"]]}
 
 
-_KINDS = {"python": _python, "timm": _timm, "onnx": _onnx, "pt2": _pt2}
+_KINDS = {"python": _python, "timm": _timm, "onnx": _onnx, "openvino": _openvino, "pt2": _pt2}
 
 
 def _imported(case: dict[str, Any]) -> Any:

@@ -10,8 +10,10 @@ from archsearch import __version__
 from archsearch.arch import Arch
 from archsearch.cost.runtimes.onnx_graph import OPSET
 from archsearch.data.label import data_label
+from archsearch.deployment import QuantizedNetwork
 from archsearch.export.description import Origin, data_name, facts_of
 from archsearch.export.image_settings import Images
+from archsearch.export.int8_sentences import int8_sentences
 from archsearch.export.onnx_pt2 import FUSED_TOLERANCE, TOLERANCE
 from archsearch.export.output_path import check_shared
 from archsearch.record import Environment
@@ -31,6 +33,12 @@ backbone = timm.create_model("{name}", features_only=True)""",
 session = onnxruntime.InferenceSession("{file}")
 logits = session.run(["logits"], {{"images": images}})[0]  # float32 (B, {shape})
 print(session.get_modelmeta().custom_metadata_map["label_names"])""",
+    "openvino": """import openvino
+
+# one image at a time; float32 layers are computed in float32 on every processor
+settings = {{"INFERENCE_PRECISION_HINT": "f32"}}
+network = openvino.Core().compile_model("{file}", "CPU", settings)
+logits = network([images])[0]  # float32 (1, {shape})""",
     "pt2": """import torch
 
 model = torch.export.load("{file}").module()
@@ -89,6 +97,7 @@ def with_part(
     error: float | None,
     *,
     fused: bool = False,
+    quantized: QuantizedNetwork | None = None,
 ) -> str:
     """Return a card with how to load ``output``, and the other formats that ``path`` has.
 
@@ -102,10 +111,16 @@ def with_part(
         weights: file of the weights beside it; None for none.
         error: how far the logits of a graph are off.
         fused: the graph is fused.
+        quantized: what int8 did to its predictions; None in float.
     """
     parts = _parts(path) if path.is_file() and _common(path) == card else {}
     loading = f"```python\n{_loading(network, kind, output, name, weights)}\n```"
-    checked = _checked(kind, error, fused) if isinstance(network, Arch) or error else _COPY
+    if quantized is not None:
+        checked = " ".join(int8_sentences(quantized))
+    elif isinstance(network, Arch) or error:
+        checked = _checked(kind, error, fused)
+    else:
+        checked = _COPY
     parts[_plain(output.name)] = f"{loading}\n\n{checked}"
     texts = [f"## Loading {file}\n\n{text}\n" for file, text in sorted(parts.items())]
     return "\n".join([card, *texts])
@@ -259,9 +274,10 @@ def _checked(kind: str, error: float | None, fused: bool) -> str:
     if error is None:
         return _EXACTNESS[kind]
     opset = f" Operators: opset {OPSET}." if kind == "onnx" else ""
+    number = "One image at a time." if kind == "openvino" else "Any number of images."
     folded = " Batch norms are folded into convolutions." if fused else ""
     return (
         f"Logits of random images in two batch sizes are within {error:.1e} of the "
-        f"network's (allowed: {FUSED_TOLERANCE if fused else TOLERANCE[kind]:g}). Any number of "
-        f"images.{opset}{folded}"
+        f"network's (allowed: {FUSED_TOLERANCE if fused else TOLERANCE[kind]:g}). {number}"
+        f"{opset}{folded}"
     )

@@ -1,7 +1,7 @@
 """Export in any format, with weights, a model card and the image settings beside it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,10 +9,14 @@ from torch import nn
 
 from archsearch.activity import doing
 from archsearch.arch import Arch, keep_sources
+from archsearch.data import DataSplits
+from archsearch.deployment import QuantizedNetwork
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
+from archsearch.export.graph_files import graph_files
 from archsearch.export.hub_folder import HubFolder
 from archsearch.export.image_settings import Images, images_of
+from archsearch.export.int8_graph import RUNTIME_OF, export_int8
 from archsearch.export.model_card import card_text, check_card, own_card, with_part
 from archsearch.export.onnx_pt2 import check_packages, export_graph
 from archsearch.export.output_path import check_shared, check_target
@@ -23,6 +27,8 @@ from archsearch.files import write_bytes, write_text
 from archsearch.train import ModelFile
 from archsearch.train.weight_files import weights_bytes
 
+_GRAPHS = "onnx, openvino or pt2"
+
 
 class Format(StrEnum):
     """What to write."""
@@ -31,13 +37,19 @@ class Format(StrEnum):
     TIMM = "timm"
     YAML = "yaml"
     ONNX = "onnx"
+    OPENVINO = "openvino"
     PT2 = "pt2"
     HUB = "hub"
 
     @property
     def is_graph(self) -> bool:
         """Whether graph and weights are one file."""
-        return self in (Format.ONNX, Format.PT2)
+        return self in (Format.ONNX, Format.OPENVINO, Format.PT2)
+
+    @property
+    def takes_int8(self) -> bool:
+        """Whether it can hold a network in int8."""
+        return self.value in RUNTIME_OF
 
     @property
     def holds_weights(self) -> bool:
@@ -51,11 +63,13 @@ class Exported:
 
     Attributes:
         files: the definition, then its companions.
-        error: how far the logits of a graph are off; None where they are bit-equal.
+        error: how far the logits of a graph are off; None where they are bit-equal, or in int8.
+        quantized: what int8 did to the predictions; None in float.
     """
 
     files: tuple[Path, ...]
     error: float | None = None
+    quantized: QuantizedNetwork | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,7 @@ def export_model(
     any_size: bool = False,
     companions: bool = True,
     fused: bool = False,
+    int8: DataSplits | None = None,
     force: bool = False,
 ) -> Exported:
     """Write a network in one format, checked, with its companion files.
@@ -99,7 +114,10 @@ def export_model(
         weights: file of trained weights; None for none.
         initial_weights: let formats that hold weights hold initial ones.
         any_size: of Python and timm files: take images of any size.
-        fused: of onnx and pt2: fold batch norms and other linear steps into convolutions.
+        fused: of onnx, openvino and pt2: fold batch norms and other linear steps into
+            convolutions.
+        int8: of onnx and openvino: write int8, calibrated on the training images of these data and
+            judged on their validation images; None writes float32.
         companions: write weights, card and JSON beside the definition.
         force: replace existing files.
 
@@ -111,17 +129,21 @@ def export_model(
     """
     origin = origin or Origin()
     output = Path(output)
-    if problems := _problems(network, form, origin, weights, initial_weights, fused):
+    problems = _problems(network, form, origin, weights, initial_weights, fused)
+    if int8 is not None:
+        problems += _int8_problems(network, form, int8)
+    if problems:
         raise InputError(problems)
     with doing(f"loading what {form.value} needs"):
-        check_packages(form.value)
+        check_packages(form.value, "float32" if int8 is None else "int8")
     images = images_of(network, origin)
     if form is Format.HUB:
         folder = HubFolder(output, network, origin, images)
         folder.check(force=force)
         trained = _built(network, weights, origin)
         return Exported(folder.write(trained, _name(origin, output, Format.TIMM)))
-    check_target(output, force=force)
+    for file in graph_files(form.value, output):
+        check_target(file, force=force)
     beside = _Companions.beside(output)
     model = None
     if weights or form.is_graph:
@@ -132,8 +154,14 @@ def export_model(
     if companions:
         _check_companions(beside, state, _json(images), card, force=force)
 
-    error = _write(network, form, output, origin, model, name, images, any_size, fused)
-    files = [output]
+    error, quantized = None, None
+    if int8 is not None:
+        assert model is not None
+        data = replace(int8, mean=images.mean, std=images.std)
+        quantized = export_int8(model, form.value, output, data, fused=fused, about=images.words())
+    else:
+        error = _write(network, form, output, origin, model, name, images, any_size, fused)
+    files = [*graph_files(form.value, output)]
     with doing("writing weights, model card and JSON of the images"):
         if state is not None:
             write_bytes(beside.weights, state)
@@ -141,12 +169,21 @@ def export_model(
         if companions:
             own = beside.weights if state is not None else None
             text = with_part(
-                beside.card, card, network, form.value, output, name, own, error, fused=fused
+                beside.card,
+                card,
+                network,
+                form.value,
+                output,
+                name,
+                own,
+                error,
+                fused=fused,
+                quantized=quantized,
             )
             write_text(beside.card, text)
             write_text(beside.images, _json(images))
             files += [beside.card, beside.images]
-    return Exported(tuple(files), error)
+    return Exported(tuple(files), error, quantized)
 
 
 def _built(network: Arch | ModelFile, weights: Path | None, origin: Origin) -> nn.Module:
@@ -218,14 +255,14 @@ def _problems(
     problems = []
     if fused and not form.is_graph:
         problems.append(
-            Problem("fuse", "must be off where a file holds no weights", form.value, "onnx or pt2")
+            Problem("fuse", "must be off where a file holds no weights", form.value, _GRAPHS)
         )
     if isinstance(network, ModelFile):
         if form in (Format.TIMM, Format.YAML):
             problems.append(
                 Problem(
                     "--format",
-                    "must be python, onnx, pt2 or hub for a network that a Python file defines",
+                    "must be python, a graph (onnx, openvino, pt2) or hub for a Python file",
                     form.value,
                     "for the others export the run, its training, or the architecture (.yaml)",
                 )
@@ -236,6 +273,21 @@ def _problems(
             )
     if form.holds_weights and weights is None and not initial_weights:
         problems.append(_missing_weights(form, origin))
+    return problems
+
+
+def _int8_problems(network: Arch | ModelFile, form: Format, data: DataSplits) -> list[Problem]:
+    problems = []
+    if not form.takes_int8:
+        rule = "must be float32 for this format"
+        problems.append(Problem("--dtype", rule, "int8", "int8 is for onnx and openvino"))
+    theirs = (data.in_channels, data.image_size, data.num_classes)
+    own = (network.in_channels, network.image_size, network.num_classes)
+    if theirs != own:
+        words = "{} channels, {} px and {} classes"
+        rule = f"must have images as the network takes them: {words.format(*own)}"
+        remedy = "name the data that it was trained on"
+        problems.append(Problem("--data", rule, words.format(*theirs), remedy))
     return problems
 
 

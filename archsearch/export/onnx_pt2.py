@@ -1,28 +1,27 @@
-"""Export weights and graph together: ONNX, and PyTorch's own ExportedProgram (``.pt2``)."""
+"""Export weights and graph together: ONNX, OpenVINO, and PyTorch's ExportedProgram (``.pt2``)."""
 
 import math
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from archsearch.activity import doing
 from archsearch.arch import Arch
+from archsearch.cost.runtimes import INT8_RUNTIMES
 from archsearch.cost.runtimes.extra import load_extra
 from archsearch.cost.runtimes.onnx_graph import write_onnx
 from archsearch.cost.runtimes.operator_place import named_operator
 from archsearch.errors import TrialError
+from archsearch.export.graph_files import move_graph, note_facts
 from archsearch.export.isolated_run import ExportError, random_images, run_isolated
-from archsearch.files import replacing
 from archsearch.model.fusion import fuse
 from archsearch.train import ModelFile
 
 #: how far logits may be off, as a share of the largest logit or of 1
-TOLERANCE = {"onnx": 1e-4, "pt2": 1e-5}
+TOLERANCE = {"onnx": 1e-4, "openvino": 1e-4, "pt2": 1e-5}
 #: the same for fused networks, whose sums are taken in another order
 FUSED_TOLERANCE = 1e-4
 
@@ -36,15 +35,16 @@ def export_graph(
     fused: bool = False,
     about: Mapping[str, str] | None = None,
 ) -> float:
-    """Write ``model`` as an ONNX or pt2 file for any number of images; return its largest error.
+    """Write ``model`` as an ONNX, OpenVINO or pt2 file; return its largest error.
 
     The file is loaded in a fresh process without archsearch and fed random images in two batch
-    sizes. It replaces ``output`` only if all logits are within `TOLERANCE` of the network's.
+    sizes; one for OpenVINO takes one image at a time, others any number. It replaces ``output``
+    only if all logits are within `TOLERANCE` of the network's.
 
     Args:
         network: what ``model`` was built from.
         model: in evaluation mode.
-        kind: ``onnx`` or ``pt2``.
+        kind: ``onnx``, ``openvino`` or ``pt2``.
         output: file to write.
         fused: write it fused, compared with ``model`` as it is.
         about: texts to go into the file: ONNX's metadata, or extra files of pt2 with the ending
@@ -56,12 +56,15 @@ def export_graph(
     """
     check_packages(kind)
     with tempfile.TemporaryDirectory(prefix="archsearch-") as place:
-        file = Path(place) / f"model.{kind}"
+        file = Path(place) / ("model.xml" if kind == "openvino" else f"model.{kind}")
         images = random_images(network, seed=0)
         with doing(f"making the {kind} graph"):
             written = fuse(model) if fused else model
             if kind == "onnx":
                 _write_onnx(written, images[-1], file, about or {})
+            elif kind == "openvino":
+                images = [each[:1] for each in images]
+                _write_openvino(written, images[-1], file, about or {})
             else:
                 _write_pt2(written, images[-1], file, about or {})
         case = {"kind": kind, "file": str(file), "inputs": images}
@@ -74,13 +77,17 @@ def export_graph(
                 f"the {kind} file computes other logits: off by {error:.3g} of the largest, "
                 f"more than {tolerance:g}"
             )
-        with doing(f"writing {output}"), replacing(output) as draft:
-            shutil.copyfile(file, draft)
+        with doing(f"writing {output}"):
+            move_graph(kind, file, output)
     return error
 
 
-def check_packages(kind: str) -> None:
+def check_packages(kind: str, dtype: str = "float32") -> None:
     """Check that what a format needs is installed.
+
+    Args:
+        kind: the format.
+        dtype: ``float32`` or ``int8``.
 
     Raises:
         InputError: it is not; the remedy installs it.
@@ -88,6 +95,10 @@ def check_packages(kind: str) -> None:
     if kind == "onnx":
         for package in ("onnx", "onnxscript", "onnxruntime"):
             load_extra(package, "onnx", "onnx", key="--format")
+    if kind == "openvino":
+        load_extra("openvino", "openvino", "openvino", key="--format")
+        if dtype == "int8":
+            load_extra("nncf", "openvino", "openvino in int8", key="--dtype")
 
 
 def _write_onnx(
@@ -97,11 +108,18 @@ def _write_onnx(
         write_onnx(model, images, file, dynamic_batch=True)
     except TrialError as error:
         raise ExportError(str(error)) from error
-    if about:
-        onnx: Any = load_extra("onnx", "onnx", "onnx")
-        graph = onnx.load(file)
-        onnx.helper.set_model_props(graph, dict(about))
-        onnx.save(graph, file)
+    note_facts("onnx", file, about)
+
+
+def _write_openvino(
+    model: nn.Module, images: torch.Tensor, file: Path, about: Mapping[str, str]
+) -> None:
+    try:
+        with torch.no_grad():
+            INT8_RUNTIMES["openvino"].convert(model, images, file, any_batch=False)
+    except TrialError as error:
+        raise ExportError(str(error)) from error
+    note_facts("openvino", file, about)
 
 
 def _write_pt2(

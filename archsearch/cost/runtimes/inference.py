@@ -63,6 +63,8 @@ class GraphRuntime(Protocol):
 
     #: of its files
     ending: str
+    #: what its quantiser never quantises
+    in_float: str
 
     @property
     def quantizer(self) -> str:

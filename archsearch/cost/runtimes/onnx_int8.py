@@ -28,6 +28,7 @@ class OnnxInt8:
     """ONNX Runtime: weights int8 by channel, activations uint8, QDQ format."""
 
     ending = ".onnx"
+    in_float = "softmax, norms, activation functions, sums, and products of two activations"
 
     @property
     def quantizer(self) -> str:

@@ -32,6 +32,7 @@ class OpenVinoInt8:
     """
 
     ending = ".xml"
+    in_float = "softmax, norms and activation functions"
 
     @property
     def quantizer(self) -> str:
