@@ -15,7 +15,7 @@ from archsearch.activity import doing
 from archsearch.cost.device import choose_device, is_cuda
 from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
-from archsearch.errors import InputError, ProblemList
+from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import valid_name
 from archsearch.run.execution_options import Execution
 from archsearch.run.preparation import place_problem
@@ -88,6 +88,13 @@ class PreparedAblation:
     left_out: tuple[str, ...] = ()
 
 
+def _int8_problem(study: Study) -> Problem | None:
+    if study.latency.dtype != "int8":
+        return None
+    rule = "must be a floating type: an ablation compares accuracies in float"
+    return Problem("latency.dtype", rule, "int8", "archsearch run judges candidates in int8")
+
+
 def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAblation:
     """Check everything an ablation needs, and write nothing.
 
@@ -118,6 +125,8 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
             networks = every.only(place.only)
         with found.gathered():
             device = choose_device(study.latency.device, "--device")
+        with found.gathered():
+            found.add(_int8_problem(study))
         with found.gathered(), doing(f"reading the data: {study.data}") as activity:
             data = load_data(
                 study.data,

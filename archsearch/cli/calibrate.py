@@ -30,6 +30,8 @@ from archsearch.cost import (
     current_environment,
     table_path,
 )
+from archsearch.cost.int8_instructions import slow_int8_note
+from archsearch.cost.runtimes import check_runtime
 from archsearch.duration import seconds_of
 from archsearch.errors import TrialError
 from archsearch.percent import percent_text
@@ -68,6 +70,9 @@ def command(
     loaded = load_space(space)
     wanted: dict[str, Any] = {"batch_size": batch, "dtype": dtype, "runtime": runtime}
     protocol = value_from(LatencyProtocol, YamlSource("", {**GATE.to_dict(), **wanted}))
+    check_runtime(runtime, device, protocol.dtype)
+    if note := slow_int8_note(protocol.dtype):
+        say(note)
     changes = {"image_size": image_size, "num_classes": num_classes}
     changed = {name: value for name, value in changes.items() if value is not None}
     rng = np.random.default_rng(seed)

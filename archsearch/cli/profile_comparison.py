@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from archsearch.activity import doing
 from archsearch.cli.console import say
+from archsearch.cli.profile_facts import INT8
 from archsearch.cli.table_output import print_tables
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import (
@@ -16,6 +17,7 @@ from archsearch.cost import (
     count_macs,
     count_params,
 )
+from archsearch.cost.int8_instructions import slow_int8_note
 from archsearch.errors import InputError, Problem
 from archsearch.report.latency_comparison import (
     ComparedNetwork,
@@ -81,6 +83,13 @@ def compare(
         notes.append(f"why {' or '.join(words)}: {why}")
     if len({each.input_shape for each in counted}) > 1:
         notes.append("the networks take inputs of different sizes, each its own")
+    if protocol.dtype == "int8":
+        notes.append(f"int8: {INT8}")
+    if note := slow_int8_note(protocol.dtype):
+        notes.append(note)
+    for name, result in zip(names, found.comparison.results, strict=True):
+        if result.fallbacks:
+            notes.append(f"fallbacks of {name}: {'; '.join(result.fallbacks)}")
     tables = comparison_tables(networks, pairs_of(networks, found.comparison.ratio), notes)
     data = comparison_data(
         tables, passes=found.passes, seconds=found.seconds, protocol=protocol.to_dict()

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 from archsearch.cost import Profile
 from archsearch.cost.fvcore_counts import PRODUCTS
+from archsearch.cost.int8_instructions import slow_int8_note
 from archsearch.report.latency_verdicts import INTERVAL, why_not_steady
+
+#: what a latency in int8 is of
+INT8 = "quantised with a few random images, for latency alone; export calibrates on real ones"
 
 
 def facts_of(profile: Profile) -> list[tuple[str, str]]:
@@ -49,6 +53,12 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
                 f"{known.device}",
             )
         )
+        if known.dtype == "int8":
+            facts.append(("int8", INT8))
+        if note := slow_int8_note(known.dtype):
+            facts.append(("processor", note))
+        if known.fallbacks:
+            facts.append(("fallbacks", "; ".join(known.fallbacks)))
     if (parts := _parts_text(profile)) is not None:
         facts.append(("parts", parts))
     if profile.bound_ms is not None and profile.macs_per_s and profile.bytes_per_s:
@@ -70,7 +80,9 @@ def _parts_text(profile: Profile) -> str | None:
     units, whole, clocks = (each or 0.0 for each in sums)
     text = f"{units:.3f} of {whole:.3f} ms, the rest lies between them"
     other = profile.latency is not None and profile.latency.runtime != profile.units_runtime
-    where = f"timed in {profile.units_runtime} mode" if other else "timed with clocks inside"
+    is_int8 = profile.latency is not None and profile.latency.dtype == "int8"
+    mode = f"{profile.units_runtime} mode" + (", float32" if is_int8 else "")
+    where = f"timed in {mode}" if other else "timed with clocks inside"
     return (
         f"{text}; {where}, scaled to the inference without clocks (with them {100 * clocks:+.0f} %)"
     )

@@ -3,8 +3,8 @@
 A script of its own: ``python -I isolated_check.py REQUEST.pt ANSWER.pt``. The request is a list of
 cases, each a dict with ``kind`` (``python``, ``timm``, ``onnx``, ``openvino`` or ``pt2``), ``file``
 and ``inputs`` (tensors). Python and timm files also have ``seed`` and ``initial`` (the state dict
-that it must give), ``parameters`` (name to shape and whether it is trained), ``weights`` (a state dict)
-and ``name`` (of the model).
+that it must give), ``parameters`` (name to shape and whether it is trained), ``weights`` (a state
+dict) and ``name`` (of the model).
 
 The answer has for each case ``logits`` (a list of tensors); for Python and timm files its own
 ``parameters`` and, where these are equal, ``other_initial`` (names of differing initial weights);

@@ -63,6 +63,10 @@ def tune_study(study: Study) -> TuneStudy:
         rule = "cannot be measured on another machine from Ray Tune"
         remedy = "leave out latency.elsewhere, or use archsearch run --target"
         raise InputError(Problem("latency.elsewhere", rule, None, remedy))
+    if config.latency.dtype == "int8":
+        rule = "must be a floating type with Ray Tune, which is told accuracies in float"
+        remedy = "archsearch run judges candidates in int8"
+        raise InputError(Problem("latency.dtype", rule, "int8", remedy))
     prepared = prepare(config, Place(name="tune"), space)
     return TuneStudy(
         space=prepared.space,
