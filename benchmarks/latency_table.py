@@ -60,7 +60,7 @@ def main() -> None:
             test.append(arch)
             digests.add(arch.digest)
     environment = current_environment(options.device)
-    update = {"batch_size": options.batch, "runtime": options.runtime}
+    update = {"batch_size": options.batch, "runtime": options.runtime, "dtype": options.dtype}
     gate, final = GATE.model_copy(update=update), FINAL.model_copy(update=update)
     beside = neighbour(os.cpu_count() or 1) if options.busy else nullcontext()
     with beside, Probe(options.device, options.threads) as probe:
@@ -102,6 +102,8 @@ def main() -> None:
     for name, (rho, error, bias) in scores.items():
         print(f"  {name:7s} Spearman {rho:.4f}, mean absolute error {error:.2%}, bias {bias:+.1%}")
     name = f"latency_table-{space.name}-{options.device}-b{options.batch}-{options.runtime}"
+    if options.dtype != "float32":
+        name += f"-{options.dtype}"
     name += "-calibrated-busy" if options.busy else ""
     path = RESULTS / name.replace(":", "")
     RESULTS.mkdir(exist_ok=True)
@@ -132,6 +134,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--runtime", default="eager")
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--limit", type=float, default=180.0, help="seconds of calibration")
     parser.add_argument("--pool", type=int, default=800, help="architectures to choose from")
     parser.add_argument("--held-out", type=int, default=50)

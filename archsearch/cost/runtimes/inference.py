@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+#: where an operator comes from that no module holds
+WHOLE = "the network itself"
 #: (B, C, H, W) float32 -> logits (B, classes) float32
 Predict = Callable[[Any], Any]
 
@@ -116,10 +118,7 @@ def described(fallbacks: Iterable[Fallback], units: Sequence[str]) -> tuple[str,
         fallbacks: to describe.
         units: names of the blocks.
     """
-    counted = Counter(
-        (each.operator, block_of(each.module, units) or "the network itself", each.how)
-        for each in fallbacks
-    )
+    counted = Counter((each.operator, block_of(each.module, units), each.how) for each in fallbacks)
     return tuple(
         f"{'' if count == 1 else f'{count} '}{operator} in {block}: {how}"
         for (operator, block, how), count in counted.items()
@@ -127,6 +126,6 @@ def described(fallbacks: Iterable[Fallback], units: Sequence[str]) -> tuple[str,
 
 
 def block_of(module: str, units: Sequence[str]) -> str:
-    """Return the longest of ``units`` that holds ``module``; else ``module`` itself."""
+    """Return the longest of ``units`` that holds ``module``; else ``module``, or `WHOLE`."""
     holders = [unit for unit in units if module == unit or module.startswith(f"{unit}.")]
-    return max(holders, key=len, default=module)
+    return max(holders, key=len, default=module or WHOLE)

@@ -1,6 +1,7 @@
 """ONNX Runtime with int8: its own static quantiser."""
 
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Collection, Iterator, Sequence
@@ -59,7 +60,8 @@ class OnnxInt8:
             preparing.quant_pre_process(
                 str(file), str(folded), skip_symbolic_shape=True, skip_onnx_shape=True
             )
-            wanted = [name for name in _weighted(folded) if name not in set(keep_float)]
+            kept = set(keep_float)
+            wanted = [name for name in _weighted(folded) if _origin(name) not in kept]
             if not wanted:
                 output.write_bytes(file.read_bytes())
                 return
@@ -138,9 +140,9 @@ def _input_name(file: Path) -> str:
 
 
 def _products(file: Path) -> dict[str, tuple[str, str]]:
-    """Return type and module of the products of a file that the exporter wrote, by name."""
+    """Return type and module of the products of a file, by their names when exported."""
     return {
-        node.name: (node.op_type, _module(node))
+        _origin(node.name): (node.op_type, _module(node))
         for node in _graph(file).node
         if node.op_type in _PRODUCTS
     }
@@ -154,6 +156,14 @@ def _module(node: Any) -> str:
             # the last is the node itself
             return scopes[-2] if len(scopes) > 1 else ""
     return ""
+
+
+def _origin(name: str) -> str:
+    """Return the name that a node had when it was exported.
+
+    Fusing a product with the sum after it, and changing the layout of a convolution, append to it.
+    """
+    return re.split(r"/|_token_", name)[0]
 
 
 def _weighted(file: Path) -> list[str]:
@@ -170,8 +180,8 @@ def _note_modules(file: Path, products: dict[str, tuple[str, str]]) -> None:
     onnx = load_extra("onnx", "onnx", "onnxruntime")
     model = onnx.load(file)
     for node in model.graph.node:
-        module = products.get(node.name, ("", ""))[1]
-        if module and not node.metadata_props:
+        module = products.get(_origin(node.name), ("", ""))[1]
+        if module and not _module(node):
             entry = node.metadata_props.add()
             entry.key, entry.value = _SCOPES, str([module, node.name])
     onnx.save(model, file)
@@ -191,9 +201,7 @@ def _float_products(executed: Path, file: Path) -> tuple[Fallback, ...]:
     for node in graph.node:
         kind = node.op_type.removeprefix("Fused")
         if kind in _PRODUCTS and node.input[1] in int8_weights:
-            # the layout optimiser appends to the names of convolutions
-            name = node.name.split("_token_")[0]
-            module = products.get(name, ("", ""))[1]
+            module = products.get(_origin(node.name), ("", ""))[1]
             found.append(Fallback(kind, module, "computed in float32"))
     return tuple(found)
 

@@ -14,7 +14,6 @@ from archsearch.cost.runtimes.extra import load_extra
 from archsearch.cost.runtimes.inference import LoadedGraph
 from archsearch.cost.runtimes.openvino import compile_settings, convert_openvino
 from archsearch.cost.runtimes.openvino_layers import (
-    MODULE,
     fallbacks_of,
     module_of,
     quantised_products,
@@ -50,12 +49,11 @@ class OpenVinoInt8:
         openvino.save_model(converted, file, compress_to_fp16=False)
 
     def operators(self, file: Path) -> dict[str, str]:
-        """Return the operators of the modules: name to dotted name of the module."""
+        """Return all operators: name to dotted name of the module, empty for the network itself."""
         return {
             operator.get_friendly_name(): module_of(operator.get_friendly_name())
             for operator in _core().read_model(file).get_ordered_ops()
             if operator.get_type_name() not in _NO_OPERATORS
-            and operator.get_friendly_name().startswith(MODULE)
         }
 
     def quantize(
