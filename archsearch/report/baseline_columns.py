@@ -64,6 +64,11 @@ def _against(row: BaselineRow) -> dict[str, Any] | None:
     }
 
 
+def _float_accuracy(row: BaselineRow) -> float | None:
+    found = row.baseline.quantization
+    return found.float_accuracy if found else None
+
+
 BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
     Column("name", lambda row: row.baseline.name, "baseline", words=True),
     Column(
@@ -81,6 +86,15 @@ BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
         lambda row: percent_text(row.baseline.test_accuracy),
         about="on the test split",
         minor=1,
+    ),
+    Column(
+        "float_accuracy",
+        _float_accuracy,
+        "float32 %",
+        lambda row: percent_text(_float_accuracy(row)),
+        about="validation accuracy of the same weights in float32; others are in int8",
+        minor=1,
+        shown=lambda rows: any(_float_accuracy(row) is not None for row in rows),
     ),
     Column(
         "latency_ms",

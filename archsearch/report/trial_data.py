@@ -90,8 +90,8 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
     ``words``), ``seed``, ``params``, ``macs``, ``latency`` (ms), ``interval`` and ``p90`` (ms),
     ``verdict`` (place in ``words`` of how well the latency is known), ``accuracy`` (with the seed
     that chose), ``accuracy_interval``, ``reported`` (the accuracy that leads, with its interval),
-    ``seeds`` (accuracies with other seeds), ``test``,
-    ``float`` (accuracy in float32 beside int8), ``curve`` (accuracies), ``digest`` (12 digits),
+    ``seeds`` (accuracies with other seeds), ``test``, ``curve``
+    (accuracies), ``digest`` (12 digits),
     ``line`` (places in ``parts`` that make the one-line architecture), ``net`` (see `_network`),
     ``share`` (of the time of stem, stages, head; None when unknown).
     """
@@ -161,7 +161,6 @@ def _row(
         "reported": [reported.value, *(reported.interval or (None, None))] if reported else None,
         "seeds": list(trial.seed_accuracies.values()),
         "test": trial.test_accuracy,
-        "float": trial.float_accuracy,
         "curve": [metrics.accuracy for metrics in trial.curve],
         "digest": trial.digest[:12],
         "line": [parts.place(part) for part in summary(plain).split(" | ")],
