@@ -14,9 +14,9 @@ from archsearch.cost import FINAL, Probe, Target
 from archsearch.cost.int8_instructions import slow_int8_note
 from archsearch.errors import InputError, Problem
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
-from archsearch.export.calibration_data import calibration_data
+from archsearch.export.calibration_choice import calibration_data
 from archsearch.export.int8_graph import RUNTIME_OF
-from archsearch.export.int8_sentences import int8_sentences
+from archsearch.export.int8_text import int8_sentences
 from archsearch.model import build_model
 from archsearch.record import LatencyResult
 from archsearch.report.number_format import ms_interval_text

@@ -17,7 +17,7 @@ from archsearch.deployment.calibration_images import with_calibration_images
 from archsearch.deployment.int8_judge import answered
 from archsearch.deployment.quantized_network import QuantizedNetwork
 from archsearch.errors import TrialError
-from archsearch.export.graph_files import move_graph, note_facts
+from archsearch.export.graph_storage import move_graph, note_facts
 from archsearch.export.isolated_run import ExportError, run_isolated
 from archsearch.model.fusion import fuse
 from archsearch.train.inputs import Normalization

@@ -13,7 +13,7 @@ from archsearch.data.label import data_label
 from archsearch.deployment import QuantizedNetwork
 from archsearch.export.description import Origin, data_name, facts_of
 from archsearch.export.image_settings import Images
-from archsearch.export.int8_sentences import int8_sentences
+from archsearch.export.int8_text import int8_sentences
 from archsearch.export.onnx_pt2 import FUSED_TOLERANCE, TOLERANCE
 from archsearch.export.output_path import check_shared
 from archsearch.record import Environment

@@ -13,7 +13,7 @@ from archsearch.data import DataSplits
 from archsearch.deployment import QuantizedNetwork
 from archsearch.errors import InputError, Problem
 from archsearch.export.description import Origin
-from archsearch.export.graph_files import graph_files
+from archsearch.export.graph_storage import graph_files
 from archsearch.export.hub_folder import HubFolder
 from archsearch.export.image_settings import Images, images_of
 from archsearch.export.int8_graph import RUNTIME_OF, export_int8

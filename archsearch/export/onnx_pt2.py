@@ -15,7 +15,7 @@ from archsearch.cost.runtimes.extra import load_extra
 from archsearch.cost.runtimes.onnx_graph import write_onnx
 from archsearch.cost.runtimes.operator_place import named_operator
 from archsearch.errors import TrialError
-from archsearch.export.graph_files import move_graph, note_facts
+from archsearch.export.graph_storage import move_graph, note_facts
 from archsearch.export.isolated_run import ExportError, random_images, run_isolated
 from archsearch.model.fusion import fuse
 from archsearch.train import ModelFile

@@ -91,9 +91,9 @@ def trial_columns(run: RunRecord) -> dict[str, Any]:
     ``verdict`` (place in ``words`` of how well the latency is known), ``accuracy`` (with the seed
     that chose), ``accuracy_interval``, ``reported`` (the accuracy that leads, with its interval),
     ``seeds`` (accuracies with other seeds), ``test``, ``curve``
-    (accuracies), ``digest`` (12 digits),
-    ``line`` (places in ``parts`` that make the one-line architecture), ``net`` (see `_network`),
-    ``share`` (of the time of stem, stages, head; None when unknown).
+    (accuracies), ``digest`` (12 digits), ``line`` (places in ``parts`` that make the one-line
+    architecture), ``net`` (see `_network`), ``share`` (of the time of stem, stages, head; None
+    when unknown).
     """
     words, parts, blocks = _Table(), _Table(), _Table()
     n = num_images(run)
