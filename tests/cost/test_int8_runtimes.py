@@ -1,7 +1,9 @@
 """Runtimes quantise what they say, name what they leave in float, and refuse what they lack."""
 
 import importlib.util
+import multiprocessing
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -199,6 +201,15 @@ def test_the_latency_in_int8_needs_no_images(runtime, model):
     with torch.inference_mode():
         made = prepare_int8(runtime, model, images(1))
         assert np.asarray(made.run()).shape == (1, 10)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_openvino_reports_no_use_of_it(model, tmp_path):
+    # its reporter forks processes that hold pipes open, and wait for the network
+    pytest.importorskip("openvino")
+    converted("openvino", model, tmp_path)
+    assert sys.modules["openvino_telemetry"] is None
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize("name", ["eager", "compiled"])
