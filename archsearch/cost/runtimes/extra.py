@@ -20,7 +20,8 @@ def load_extra(package: str, extra: str, runtime: str, key: str = "runtime") -> 
     Raises:
         InputError: it is not installed.
     """
-    # OpenVINO's tools report their use over the network, from forked processes that keep the probe's
+    # OpenVINO's tools report their use over the network, from forked processes that keep the
+    # probe's
     # pipes open for as long as no network answers; they do without the package
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
