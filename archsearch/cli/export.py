@@ -101,12 +101,26 @@ def command(
     )
     for path in done.files:
         out.print(str(path), soft_wrap=True)
+    if not form.holds_weights and companions and (missing := _missing_weights(chosen, weights)):
+        err.print(f"[bold red]no weights were written:[/] {missing}", soft_wrap=True)
     if done.error is not None:
         err.print(f"logits within {done.error:.1e} of the network's")
     elif form is not Format.YAML and isinstance(chosen.network, Arch):
         err.print("logits bit-equal to the network's")
     if latency and form is not Format.YAML:
         _print_latency(chosen, measured or _latency(chosen, form, fused))
+
+
+def _missing_weights(chosen: Selection, given: Path | None) -> str:
+    """Return why a trained network is exported without its weights; empty where it is not."""
+    trial = chosen.origin.trial
+    if given or chosen.weights or trial is None:
+        return ""
+    assert chosen.origin.run is not None, "a trial belongs to a run"
+    return (
+        f"those of trial {trial.number} are not in the folder of the run; the archsearch run "
+        f"command of {chosen.origin.run.name} trains front members without weights again"
+    )
 
 
 def _default_output(chosen: Selection, form: Format) -> Path:

@@ -15,6 +15,7 @@ from archsearch.files import (
     is_file,
     name_rule,
     naming,
+    remove_drafts,
     what_happened,
     write_bytes,
     write_text,
@@ -105,7 +106,7 @@ class RunFolder:
 
     def write_weights(self, digest: str, data: bytes) -> None:
         """Write the weights of one architecture; a reader never sees half of them."""
-        write_bytes(self.checkpoint(digest), data)
+        write_bytes(self.checkpoint(digest), data, durable=True)
 
     def drop_weights_but(self, digests: Collection[str]) -> None:
         """Remove the weights of every architecture that is not among ``digests``."""
@@ -116,7 +117,7 @@ class RunFolder:
 
     def write_paused(self, digest: str, state: bytes) -> None:
         """Keep what a paused candidate needs to go on; a reader never sees half of it."""
-        write_bytes(self._paused(digest), state)
+        write_bytes(self._paused(digest), state, durable=True)
 
     def read_paused(self, digest: str) -> bytes | None:
         """Return what a paused candidate needs to go on; None if it is gone."""
@@ -239,6 +240,7 @@ class RunFolder:
                 with naming(self.driver_lock):
                     os.ftruncate(descriptor, 0)
                     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            remove_drafts(self.path)
             yield
         finally:
             os.close(descriptor)

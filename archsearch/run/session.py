@@ -29,6 +29,7 @@ from archsearch.run.final.baselines import run_baselines
 from archsearch.run.final.final_front import add_notes, confirm_and_keep, keep_finals
 from archsearch.run.final.front_evaluation import break_down, evaluate_front
 from archsearch.run.final.front_seeds import train_front_again
+from archsearch.run.final.front_weights import make_missing_weights
 from archsearch.run.final.latency_confirmation import measure_to_publish
 from archsearch.run.latency.front_visits import FrontVisits
 from archsearch.run.latency.further_targets import open_further
@@ -320,6 +321,14 @@ def _finish(
     began: float,
 ) -> RunRecord:
     confirmed = pareto_front(store.records(), prepared.config.aims)
+    make_missing_weights(
+        confirmed,
+        prepared.folder,
+        prepared.recipe,
+        prepared.config.seed,
+        lambda: _open_driver(prepared, None, machine_lock(), listener),
+        listener,
+    )
     with doing("finding where the front's networks spend their time"):
         front = break_down(confirmed, measurer, listener)
 
