@@ -18,6 +18,7 @@ from archsearch.run.network_values import evaluation_of, point_of, record_of
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.status import Listener
 from archsearch.search.evaluation import Evaluation
+from archsearch.search.interrupted import TRAINING
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.study_store import RECORD, StudyStore, first_trials
@@ -132,7 +133,7 @@ class NetworkEvaluator:
         for number in list(self._trials)[: self._num_workers]:
             if number not in self._begun:
                 self._begun.add(number)
-                self._store.mark_begun(number)
+                self._store.note(number, {TRAINING: True})
 
     def results(self) -> Iterable[Evaluation]:
         """Return what has ended, if anything has within a tenth of a second."""

@@ -112,6 +112,11 @@ class CurveObserver:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
         self._curves: list[list[float]] = []
+        self._stopped: dict[int, TrialRecord | None] = {}
+
+    def is_provisional(self, trial: FrozenTrial) -> bool:
+        """Tell whether a trial was stopped early: what it would have reached is a guess."""
+        return _is_trained(trial)
 
     def __call__(self, trial: FrozenTrial) -> Sequence[float] | None:
         """Return the objectives of a finished trial; None when it was not trained."""
@@ -119,7 +124,9 @@ class CurveObserver:
             record = trial.user_attrs.get(RECORD) or {}
             self._curves.append([epoch["accuracy"] for epoch in record.get("curve", [])])
             return list(trial.values)
-        stopped = _trained(trial)
+        if trial.number not in self._stopped:
+            self._stopped[trial.number] = _trained(trial)
+        stopped = self._stopped[trial.number]
         if stopped is None or not self._curves:
             return None
         at = len(stopped.curve) - 1
@@ -129,12 +136,17 @@ class CurveObserver:
         return _values(stopped, self._names, accuracy)
 
 
+def _is_trained(trial: FrozenTrial) -> bool:
+    """Tell whether a trial was paused or stopped early."""
+    record = trial.user_attrs.get(RECORD) or {}
+    return trial.state == TrialState.PRUNED and bool(record.get("curve"))
+
+
 def _trained(trial: FrozenTrial) -> TrialRecord | None:
     """Return the record of a trial that was paused or stopped early; None for any other."""
-    data = trial.user_attrs.get(RECORD)
-    if trial.state != TrialState.PRUNED or not data or not data.get("curve"):
+    if not _is_trained(trial):
         return None
-    record = TrialRecord.model_validate(data)
+    record = TrialRecord.model_validate(trial.user_attrs[RECORD])
     return record if record.latency is not None else None
 
 

@@ -22,7 +22,7 @@ from archsearch.files import (
 )
 from archsearch.run.run_identity import differences_from
 from archsearch.search.storage import OWN_FILE, Storage, own_storage, storage_of_run
-from archsearch.yaml_source import dump_yaml, load_yaml
+from archsearch.yaml_source import RECORDED_VALUES, dump_yaml, load_yaml
 
 try:
     import fcntl
@@ -174,7 +174,7 @@ class RunFolder:
                 )
             )
         load_kept(self.path)
-        data = load_yaml(self.config).data
+        data = load_yaml(self.config, RECORDED_VALUES).data
         if not isinstance(data, dict):
             raise InputError(Problem("", "must be a mapping of keys", file=str(self.config)))
         return data

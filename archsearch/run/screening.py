@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -21,11 +22,17 @@ from archsearch.run.latency.first_measurement import (
 )
 from archsearch.run.latency.inference_memory import inference_bytes
 from archsearch.run.latency.latency_regression import LatencyRegression
+from archsearch.run.latency.noted_measurements import (
+    look_note,
+    noted_look,
+    noted_prediction,
+)
 from archsearch.run.latency.table_audit import TableAudit
 from archsearch.run.network_values import evaluation_of, record_of
 from archsearch.run.status import Listener
-from archsearch.search.engine import Engine
+from archsearch.search.engine import Engine, Note
 from archsearch.search.evaluation import Evaluation
+from archsearch.search.interrupted import LOOKS
 from archsearch.search.samplers.surrogate.model_sampler import UNLIKELY
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
@@ -134,19 +141,28 @@ class NetworkScreening:
         return len(batch) >= math.ceil(wanted / max(0.25, feasible_share))
 
     def measure(
-        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
+        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None], note: Note
     ) -> list[Evaluation]:
         """Measure latency at every target; refuse candidates over a budget, and return the others.
 
-        A measurement on a busy machine is no proof: see `first_measurements`.
+        A measurement on a busy machine is no proof: see `first_measurements`. What an earlier
+        session measured, the notes of a trial, counts as if it were measured now.
         """
         candidates = list(batch)
         for name, measurer in {FIRST_TARGET: self._measurer, **self._more}.items():
             limit = self._limits.get(name)
-            archs: list[Arch] = [record_of(candidate).arch for candidate in candidates]
-            looks = first_measurements(measurer, archs, limit)
+            known = {each.number: noted_look(each.notes, name) for each in candidates}
+            unknown = [each for each in candidates if known[each.number] is None]
+            archs: list[Arch] = [record_of(candidate).arch for candidate in unknown]
+            found_now = first_measurements(measurer, archs, limit) if archs else []
+            looks = {each.number: look for each, look in zip(unknown, found_now, strict=True)}
+            notes = {each.number: look_note(each, name, looks[each.number]) for each in unknown}
+            note({number: each for number, each in notes.items() if each})
             left = []
-            for candidate, look in zip(candidates, looks, strict=True):
+            for candidate in candidates:
+                if added := notes.get(candidate.number):
+                    candidate = replace(candidate, notes={**candidate.notes, **added})
+                look = known[candidate.number] or looks[candidate.number]
                 found = self._looked_at(candidate, name, look, limit)
                 if found.state == "running":
                     left.append(found)
@@ -221,6 +237,9 @@ class NetworkScreening:
         limit = self._limits.get(FIRST_TARGET)
         record = record_of(candidate)
         expected = self._measurer.predict(record.arch)
+        if LOOKS in candidate.notes:
+            # it was measured: what the table has learnt since refuses it no more
+            expected, limit = noted_prediction(candidate.notes), None
         record = record.model_copy(update={"predicted": expected})
         candidate = evaluation_of(record, self._config, candidate)
         if expected is None or limit is None:

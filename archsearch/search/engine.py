@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from archsearch.errors import RunError
 from archsearch.search.evaluation import Evaluation
+from archsearch.search.interrupted import NOTHING_INTERRUPTED, PLACE, Batch
 from archsearch.search.patience import Patience
 from archsearch.search.rungs import Rungs
 from archsearch.search.study_store import StudyStore, Unfinished
@@ -60,6 +61,10 @@ class Policy:
     pause_when_idle: bool
 
 
+#: keeps plain data with trials in progress, by number
+Note = Callable[[Mapping[int, Mapping[str, Any]]], None]
+
+
 class Screening(Protocol):
     """Screens proposals before they are evaluated.
 
@@ -80,9 +85,12 @@ class Screening(Protocol):
         ...
 
     def measure(
-        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
+        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None], note: "Note"
     ) -> list[Evaluation]:
-        """Measure what is needed before an evaluation; end those that fail, and return the rest."""
+        """Measure what is needed before an evaluation; end those that fail, and return the rest.
+
+        What a trial's notes tell is not measured again, and what was measured is noted.
+        """
         ...
 
     def rescue(self, search: "Engine") -> list[Evaluation]:
@@ -191,6 +199,10 @@ class Engine:
         self._running: dict[int, Evaluation] = {}
         # measured with others in a batch, and not begun yet
         self._spare: list[Evaluation] = []
+        self._interrupted = NOTHING_INTERRUPTED
+        # the batch that an earlier session was at
+        self._open: Batch | None = None
+        self._batches = self._places = 0
         self._exhausted = ""
         self._in_vain = 0
         self._said_idle = False
@@ -198,7 +210,7 @@ class Engine:
 
     def restore(self) -> Unfinished:
         """Restore the trials of earlier sessions; return how many these left unfinished."""
-        unfinished = self._store.recover()
+        self._interrupted, unfinished = self._store.recover()
         for evaluation in self._evaluator.restored():
             self.log.add(evaluation)
         return unfinished
@@ -209,6 +221,7 @@ class Engine:
         Raises:
             RunError: the first evaluations all failed.
         """
+        self._go_on()
         while True:
             has_begun = self._fill()
             if not self._running and not (self._policy.finish_one and self._promote(at_least=1)):
@@ -235,18 +248,60 @@ class Engine:
 
     def measure(self, batch: Sequence[Evaluation]) -> list[Evaluation]:
         """Measure a batch; record those that this ends, and return the rest."""
-        return self._screening.measure(batch, self._tell)
+        return self._screening.measure(batch, self._tell, self._note)
+
+    def _note(self, notes: Mapping[int, Mapping[str, Any]]) -> None:
+        with self._store.together():
+            for number, note in notes.items():
+                self._store.note(number, note)
+
+    def _go_on(self) -> None:
+        """Take up what an earlier session left in progress, at the point where it was."""
+        trials, (last, is_open, self._places) = self._interrupted.trials, self._interrupted.last
+        self._interrupted = NOTHING_INTERRUPTED
+        if last is not None:
+            self._batches = last.index + 1
+            self._in_vain = last.in_vain
+        begun: list[tuple[Evaluation, Evaluation | None]] = []
+        taken: dict[str, Evaluation] = {}
+        for proposed in trials:
+            if not proposed.rung:
+                if (found := self._screen(proposed, taken)) is not None:
+                    taken[found.digest] = found
+                continue
+            paused = self.log.known(self._space.digest_of(proposed.params))
+            if paused is None or paused.rung != proposed.rung - 1:
+                self._store.drop(proposed.number)
+                continue
+            trial = replace(
+                paused,
+                number=proposed.number,
+                state="running",
+                rung=proposed.rung,
+                notes=proposed.notes,
+            )
+            begun.append((trial, paused))
+        if last is not None and is_open:
+            self._open = last
+            last.trials = {key: each for key, each in taken.items() if last.has(each)}
+        others = [each for each in taken.values() if last is None or each.digest not in last.trials]
+        measured = self.measure(others)
+        begun += [(trial, None) for trial in measured if PLACE in trial.notes]
+        self._spare = [trial for trial in measured if PLACE not in trial.notes]
+        for trial, paused in sorted(begun, key=lambda each: each[0].notes[PLACE]):
+            self._begin(trial, paused)
 
     # -- what is started
 
     def _fill(self) -> bool:
         """Begin a promotion, or a batch of new evaluations; return whether anything was started."""
-        if self._evaluator.room(len(self._running)) <= 0:
-            return False
-        if self._promote():
-            return True
-        while (wanted := self._wanted()) > 0:
-            batch = [] if self._spare else self._propose(wanted)
+        if self._open is None:
+            if self._evaluator.room(len(self._running)) <= 0:
+                return False
+            if self._promote():
+                return True
+        while (wanted := self._open.wanted if self._open else self._wanted()) > 0:
+            batch = [] if self._spare and not self._open else self._propose(wanted)
             if batch:
                 self._watch.show("measuring latency", True, self.log)
             ready = [*self._spare, *self.measure(batch)]
@@ -256,8 +311,7 @@ class Engine:
                 ready = self._screening.rescue(self)
             # a batch is larger than what is wanted where many are over a budget
             self._spare = ready[wanted:]
-            for trial in ready[:wanted]:
-                self._begin(trial, None)
+            self._begin_all(ready[:wanted])
             if ready or (not batch and self._running):
                 return bool(ready)
         return False
@@ -293,10 +347,23 @@ class Engine:
         if found is None:
             return False
         paused, rung = found
-        trial = self._store.promote(paused, rung)
-        trial = replace(paused, number=trial.number, state="running", rung=rung)
+        trial = self._store.promote(paused, rung, self._next_place())
+        trial = replace(paused, number=trial.number, state="running", rung=rung, notes=trial.notes)
         self._begin(trial, paused)
         return True
+
+    def _begin_all(self, trials: Sequence[Evaluation]) -> None:
+        with self._store.together():
+            placed = [
+                replace(trial, notes=self._store.note(trial.number, self._next_place()))
+                for trial in trials
+            ]
+        for trial in placed:
+            self._begin(trial, None)
+
+    def _next_place(self) -> dict[str, int]:
+        self._places += 1
+        return {PLACE: self._places - 1}
 
     def _begin(self, trial: Evaluation, paused: Evaluation | None) -> None:
         self._running[trial.number] = trial
@@ -324,15 +391,19 @@ class Engine:
 
     def _propose(self, wanted: int) -> list[Evaluation]:
         """Return new candidates to be measured, more than ``wanted`` where many are infeasible."""
-        batch: dict[str, Evaluation] = {}
-        in_vain = 0
+        opened, self._open = self._open, None
+        if opened is None:
+            opened = Batch(self._batches, wanted, self._feasible_share, self._in_vain)
+            self._batches += 1
+        batch, in_vain = opened.trials, opened.refused
         is_enough = functools.partial(
-            self._screening.is_enough, wanted=wanted, feasible_share=self._feasible_share
+            self._screening.is_enough, wanted=wanted, feasible_share=opened.feasible_share
         )
-        while not is_enough(list(batch.values())) and not self._exhausted:
+        is_ended = opened.is_measured
+        while not is_ended and not is_enough(list(batch.values())) and not self._exhausted:
             if in_vain >= self._policy.look_after:
                 break
-            candidate = self._screen(self._store.ask(), batch)
+            candidate = self._screen(self._store.ask(opened.note), batch)
             if candidate is not None:
                 batch[candidate.digest] = candidate
             else:

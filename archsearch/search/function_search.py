@@ -10,14 +10,14 @@ import logging
 import math
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Any
 
 from archsearch.activity import doing
 from archsearch.errors import InputError, Problem
 from archsearch.search.argument_checks import Evaluate, check_arguments, check_evaluator
-from archsearch.search.engine import Engine, Limits, Policy
+from archsearch.search.engine import Engine, Limits, Note, Policy
 from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.evaluation_threads import EvaluationThreads
 from archsearch.search.result import SearchResult
@@ -26,7 +26,7 @@ from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
 from archsearch.search.samplers.surrogate.model_sampler import observe_complete
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.search_task import VALUES, KnownValue, Task
-from archsearch.search.study_store import CANDIDATE, StudyStore
+from archsearch.search.study_store import CANDIDATE, PROGRESS, StudyStore
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
 
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 _MAX_REPEATS = 500
 _FIRST_FAILURES = 5
 _REASON, _STATE, _FIDELITY, _FIDELITIES = "reason", "state", "fidelity", "fidelities"
+#: notes of a trial in progress: when it ends if all workers are equally fast, and how it ended
+_DUE, _RESULT = "due", "result"
 #: characters of a state that is kept in the study
 _MAX_STATE = 10_000
 #: the same seed and results give the same trials, however fast the workers are
@@ -221,7 +223,7 @@ class _KnownValues:
         return bool(batch)
 
     def measure(
-        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
+        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None], note: Note
     ) -> list[Evaluation]:
         """Return the batch: nothing is measured before an evaluation."""
         return list(batch)
@@ -244,7 +246,8 @@ class _FunctionEvaluator:
     """Evaluates with a function, in threads.
 
     Results are returned in the order in which they would come if workers were equally fast and a
-    unit of fidelity took the same time everywhere: proposals do not depend on timing.
+    unit of fidelity took the same time everywhere: proposals do not depend on timing. One that
+    waits for its turn is noted in the study, so that it is not evaluated again after a kill.
     """
 
     def __init__(
@@ -262,6 +265,7 @@ class _FunctionEvaluator:
         self._listener = listener or (lambda evaluation: None)
         self._pending: list[tuple[float, int, Evaluation, Future[Any]]] = []
         self._states: dict[int, Any] = {}
+        self._early: dict[int, Evaluation] = {}
         self._now = 0.0
         self._has_failed = False
 
@@ -300,19 +304,46 @@ class _FunctionEvaluator:
         if self._rungs is not None:
             cost = self._rungs.cost(trial.rung)
             given = (configuration, trial.fidelity, self._states.get(trial.candidate))
-        what = f"evaluating trial {trial.number} with {_name(self._evaluate)}"
-        future = self._pool.submit(lambda: _called(what, self._evaluate, *given))
         if paused is not None:
             trial = replace(trial, origin="promoted")
-        heapq.heappush(self._pending, (self._now + cost, trial.number, trial, future))
+        if _DUE not in trial.notes:
+            notes = self._store.note(trial.number, {_DUE: self._now + cost})
+            trial = replace(trial, notes=notes)
+        future: Future[Any]
+        if (known := trial.notes.get(_RESULT)) is not None:
+            self._early[trial.number] = self._ended(trial, **known)
+            future = Future()
+            future.set_result(None)
+        else:
+            what = f"evaluating trial {trial.number} with {_name(self._evaluate)}"
+            future = self._pool.submit(lambda: _called(what, self._evaluate, *given))
+        heapq.heappush(self._pending, (trial.notes[_DUE], trial.number, trial, future))
 
     def results(self) -> Iterable[Evaluation]:
         """Return the evaluation that would end next if all workers were equally fast."""
         if not self._pending:
             return ()
-        self._now, _, trial, future = heapq.heappop(self._pending)
-        wait([future])
-        return (self._result(trial, future),)
+        due, number, trial, future = self._pending[0]
+        while not future.done():
+            left = [each for _, n, _, each in self._pending if n not in self._early]
+            wait(left, return_when=FIRST_COMPLETED)
+            self._note_early(number)
+        heapq.heappop(self._pending)
+        self._now = max(self._now, due)
+        known = self._early.pop(number, None)
+        return (self._result(trial, future) if known is None else known,)
+
+    def _note_early(self, next_number: int) -> None:
+        """Note the results whose turn has not come."""
+        for _, number, trial, future in self._pending:
+            if number in (next_number, *self._early) or not future.done():
+                continue
+            ended = self._early[number] = self._result(trial, future)
+            state = _plain(ended.detail)
+            if state is None and ended.detail is not None:
+                continue  # it cannot be kept, so it is evaluated again
+            note = {"values": dict(ended.values), "failure": ended.failure, "state": state}
+            self._store.note(number, {_RESULT: note})
 
     def _result(self, trial: Evaluation, future: "Future[Any]") -> Evaluation:
         try:
@@ -330,28 +361,25 @@ class _FunctionEvaluator:
         bad += [key for key, value in values.items() if not math.isfinite(value)]
         if bad:
             return self._failed(trial, f"{', '.join(bad)}: not a number")
+        return self._ended(trial, values, "", state)
+
+    def _failed(self, trial: Evaluation, reason: str) -> Evaluation:
+        self._has_failed = True
+        return self._ended(trial, {}, reason, None)
+
+    def _ended(
+        self, trial: Evaluation, values: Mapping[str, float], failure: str, state: Any
+    ) -> Evaluation:
         is_last = self._rungs is None or trial.rung == len(self._rungs) - 1
         return replace(
             trial,
             values=values,
-            feasible=self._task.is_feasible(values),
-            violations=self._task.violations(values),
-            state="complete" if is_last else "pruned",
+            feasible=not failure and self._task.is_feasible(values),
+            violations={} if failure else self._task.violations(values),
+            failure=failure,
+            state="failed" if failure else "complete" if is_last else "pruned",
             is_evaluated=True,
             detail=None if is_last else state,
-        )
-
-    def _failed(self, trial: Evaluation, reason: str) -> Evaluation:
-        self._has_failed = True
-        return replace(
-            trial,
-            values={},
-            violations={},
-            feasible=False,
-            failure=reason,
-            state="failed",
-            is_evaluated=True,
-            detail=None,
         )
 
     def _fidelity(self, rung: int) -> float | None:
@@ -385,13 +413,8 @@ class _FunctionEvaluator:
             CANDIDATE: evaluation.candidate,
             _FIDELITY: evaluation.fidelity,
         }
-        state = evaluation.detail
-        try:
-            text = json.dumps(state)
-        except (TypeError, ValueError):
-            return kept
-        if state is not None and json.loads(text) == state and len(text) <= _MAX_STATE:
-            kept[_STATE] = text
+        if (state := _plain(evaluation.detail)) is not None:
+            kept[_STATE] = json.dumps(state)
         return kept
 
     def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
@@ -411,8 +434,11 @@ class _FunctionEvaluator:
         )
 
     def restored(self) -> Iterable[Evaluation]:
-        """Yield the trials of earlier sessions that were evaluated."""
-        for trial in self._store.finished():
+        """Yield the trials of earlier sessions that were evaluated, in the order of results."""
+        finished = self._store.finished()
+        due = {each.number: each.user_attrs.get(PROGRESS, {}).get(_DUE, 0.0) for each in finished}
+        self._now = max(due.values(), default=0.0)
+        for trial in sorted(finished, key=lambda each: (due[each.number], each.number)):
             if VALUES not in trial.user_attrs and _REASON not in trial.user_attrs:
                 continue
             values = trial.user_attrs.get(VALUES, {})
@@ -443,6 +469,15 @@ def _called(what: str, function: Callable[..., Any], *given: Any) -> Any:
     """Call a user's function, and say so: it may hang."""
     with doing(what):
         return function(*given)
+
+
+def _plain(state: Any) -> Any:
+    """Return a state if a study can keep it: plain data that is not too long; else None."""
+    try:
+        text = json.dumps(state)
+    except (TypeError, ValueError):
+        return None
+    return state if len(text) <= _MAX_STATE and json.loads(text) == state else None
 
 
 def _name(function: object) -> str:

@@ -154,7 +154,9 @@ def _read(source: YamlSource, name: str) -> tuple[SearchSpace, list[Problem]]:
                 remedy = f"write {{ref: {key}}} where it belongs, or remove it"
                 parser.report(("parameters", key), "is not used anywhere", None, remedy)
         data["rules"] = rules.to_dict()
-    return SearchSpace(name, root, rules, _normal(data), is_flat), parser.problems
+    # a domain that was refused may be too large to be written out
+    written = data if parser.problems else _normal(data)
+    return SearchSpace(name, root, rules, written, is_flat), parser.problems
 
 
 def _flat(parser: Parser, key: str) -> Node:

@@ -8,6 +8,7 @@ import optuna
 
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.samplers.evolution import Choose, EvolutionSampler, choose_first
+from archsearch.search.samplers.reseeded_sampler import ReseededSampler
 from archsearch.search.samplers.surrogate.model_sampler import (
     Accept,
     ModelSampler,
@@ -48,6 +49,11 @@ class SamplerOptions:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+def _optuna(name: str, seed: int, settings: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
+    kind = getattr(optuna.samplers, name)
+    return ReseededSampler(lambda seed: kind(seed=seed, **settings), seed)
+
+
 Builder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.BaseSampler]
 
 #: samplers of `archsearch.search` and of ``archsearch run``
@@ -67,14 +73,14 @@ SAMPLERS: dict[str, Builder] = {
     "evolution": lambda space, seed, options: EvolutionSampler(
         space, seed, accept=options.accept, choose=options.choose
     ),
-    "random": lambda space, seed, options: optuna.samplers.RandomSampler(seed=seed),
-    "nsga2": lambda space, seed, options: optuna.samplers.NSGAIISampler(
-        seed=seed, **options.settings.get("nsga2", {})
+    "random": lambda space, seed, options: _optuna("RandomSampler", seed, {}),
+    "nsga2": lambda space, seed, options: _optuna(
+        "NSGAIISampler", seed, options.settings.get("nsga2", {})
     ),
-    "tpe": lambda space, seed, options: optuna.samplers.TPESampler(
-        seed=seed, **options.settings.get("tpe", {})
+    "tpe": lambda space, seed, options: _optuna(
+        "TPESampler", seed, options.settings.get("tpe", {})
     ),
-    "gp": lambda space, seed, options: optuna.samplers.GPSampler(seed=seed),
+    "gp": lambda space, seed, options: _optuna("GPSampler", seed, {}),
 }
 
 

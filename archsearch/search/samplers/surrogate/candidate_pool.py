@@ -60,16 +60,21 @@ class CandidatePool:
         candidates, _ = self.candidates(rng, [])
         return self.first_new(candidates[i] for i in rng.permutation(len(candidates)))
 
-    def first_new(self, candidates: Iterator[Params]) -> Params:
-        """Return the first candidate whose network was not seen; forget those before it.
+    def first_new(self, candidates: Iterator[Params], *, accepted: bool = True) -> Params:
+        """Return the first candidate whose network was not seen; forget those that were.
+
+        Args:
+            candidates: the best first.
+            accepted: pass over what is known to be infeasible now.
 
         Raises:
             SpaceExhaustedError: there is none.
         """
         for params in candidates:
-            if self._is_new(params):
+            if not self._is_new(params):
+                self._rows.pop(self._space.encoding.encode(params).tobytes(), None)
+            elif not accepted or self._accept(params):
                 return params
-            self._rows.pop(self._space.encoding.encode(params).tobytes(), None)
         raise SpaceExhaustedError("every configuration of the space has been tried")
 
     def least_unlikely(self, rng: np.random.Generator, excess: Callable[[Params], float]) -> Params:
@@ -84,7 +89,7 @@ class CandidatePool:
             drawn = [self._space.sample(rng) for _ in range(_UNLIKELY)]
             best = min(drawn, key=excess)
             drawn += [self._space.mutate(best, rng, n=2) for _ in range(_UNLIKELY)]
-        return self.first_new(iter(sorted(drawn, key=excess)))
+        return self.first_new(iter(sorted(drawn, key=excess)), accepted=False)
 
     def candidates(
         self, rng: np.random.Generator, relatives: Sequence[Params]
@@ -131,5 +136,6 @@ class CandidatePool:
         if key in self._rows:
             # a relative that came up again stays longer
             self._rows[key] = self._rows.pop(key)
-        elif self._accept(params):
+        elif self._is_listed or self._accept(params):
+            # a list is the same in every session: what is infeasible is told when one is chosen
             self._rows[key] = (params, encoded)

@@ -1,19 +1,20 @@
 """Finished and running trials of a study, by rung, as samplers read them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import moocore
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from archsearch.search.samplers.space_sampler import params_in
 from archsearch.space import Params, SearchSpace
 
 Floats = NDArray[np.float64]
-#: values of all objectives of a finished trial, in the study's order; None to learn nothing
+#: values of all objectives of a finished trial, in the study's order; None to learn nothing. Where
+#: those of some trials depend on all complete ones, its method ``is_provisional`` tells which
 Observe = Callable[[FrozenTrial], Sequence[float] | None]
 
 #: user attribute of a trial that was evaluated at a rung: the index of the rung
@@ -68,6 +69,10 @@ class ObservedTrials:
         self._observe = observe
         self._attributes = tuple(attributes)
         self._trials: dict[int, ObservedTrial] = {}
+        self._provisional: dict[int, FrozenTrial] = {}
+        self._is_provisional: Callable[[FrozenTrial], bool] = getattr(
+            observe, "is_provisional", lambda trial: False
+        )
 
     def update(self, study: optuna.Study, current: int, signs: Floats) -> list[Params]:
         """Take in the trials that were not known yet, or were not finished.
@@ -81,10 +86,14 @@ class ObservedTrials:
             configurations that are new or have ended.
         """
         changed = []
+        has_more = False
         for trial in study.get_trials(deepcopy=False):
             known = self._trials.get(trial.number)
             if trial.number == current or (known is not None and known.finished):
                 continue
+            has_more |= trial.state == TrialState.COMPLETE
+            if self._is_provisional(trial):
+                self._provisional[trial.number] = trial
             params = params_in(self._space, trial)
             if params is None:
                 continue
@@ -103,7 +112,17 @@ class ObservedTrials:
                 int(trial.user_attrs.get(RUNG, 0)),
             )
             changed.append(params)
+        if has_more:
+            self._look_again(signs)
         return changed
+
+    def _look_again(self, signs: Floats) -> None:
+        """Read by all complete trials what depends on them, in whatever order they ended."""
+        for number, trial in self._provisional.items():
+            values = self._observe(trial) if number in self._trials else None
+            if values is not None:
+                found = signs * np.asarray(values, dtype=float)
+                self._trials[number] = replace(self._trials[number], values=found)
 
     def finished(self) -> list[ObservedTrial]:
         """Return the trials with values, by number."""

@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from archsearch.search.samplers.surrogate.gaussian_process import Settings, Similarity, likeliest
+from archsearch.search.samplers.surrogate.gaussian_process import (
+    FEW,
+    Settings,
+    Similarity,
+    likeliest,
+)
 from archsearch.space import Encoding
 
 Floats = NDArray[np.float64]
@@ -54,7 +59,7 @@ class RungProcess:
         # a mean for each rung
         self._design = (rung[:, None] == np.arange(top + 1)).astype(np.float64)
         size = np.array([len(y), (rung == top).sum()])
-        outgrown = (size >= _GROWTH * self._fitted_at).any()
+        outgrown = len(y) <= FEW or (size >= _GROWTH * self._fitted_at).any()
         if self._settings is None or len(self._between) != top + 1 or outgrown:
             self._fitted_at = size
             self._choose(x, rung, y, top + 1)
