@@ -24,6 +24,9 @@ from archsearch.arch.spec import Count, Flag, Spec
 from archsearch.files import write_text
 from archsearch.yaml_source import dump_yaml
 
+#: blocks of a stage; the deepest networks of the zoo have 26
+_MAX_DEPTH = 1_000
+
 
 class LocalAggregation(Spec):
     """Convolutional sub-block ahead of the attention (EdgeViT, section 3.1).
@@ -92,7 +95,7 @@ class Stage(Spec):
         blocks: pattern of blocks, cycled over the depth.
     """
 
-    depth: Count
+    depth: Annotated[Count, Field(le=_MAX_DEPTH)]
     width: Count
     num_heads: Count | None = None
     head_dim: Count | None = None

@@ -66,6 +66,6 @@ def _type_shorthand(value: Any) -> Any:
 #: lets ``position: none`` stand for ``position: {type: none}``
 TypeShorthand = BeforeValidator(_type_shorthand)
 
-Count = Annotated[int, Field(ge=1, strict=True)]
+Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]

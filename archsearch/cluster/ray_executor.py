@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from archsearch.activity import BOARD, Activity
 from archsearch.cluster.executor import PoolOptions, WorkerTime
@@ -262,7 +262,7 @@ class RayExecutor:
             else:
                 self._fail(slot, error)
             return
-        except RayActorError as error:
+        except RayError as error:  # it died, or Ray stopped it for want of memory
             self._replace(slot, f"its worker died ({type(error).__name__})")
             return
         if slot.phase == "loading":

@@ -1,5 +1,6 @@
 """Screening of candidates before training: counts, prediction, measurement, budgets."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from archsearch.activity import doing
 from archsearch.arch import Arch, summary
 from archsearch.cost import ArchCounts
 from archsearch.errors import BudgetUnreachableError, TrialError
+from archsearch.machine import own_limits
 from archsearch.record import FIRST_TARGET, LatencyPrediction, TrialRecord
 from archsearch.run.budgets import over_text
 from archsearch.run.config import SearchConfig
@@ -46,6 +48,10 @@ _FASTEST_MOST = 32
 _FASTEST_S = 120.0
 #: guesses that need a count of multiply-adds each
 _COUNTED_POOL = 60
+logger = logging.getLogger(__name__)
+
+#: weight, gradient and the two moments of AdamW, in float32
+_TRAINING_BYTES = 16
 #: candidates in a row that were predicted over budget, proposed for lack of others, and measured
 #: over budget
 _MAX_UNLIKELY = 16
@@ -108,9 +114,13 @@ class NetworkScreening:
     def screen(self, proposed: Evaluation) -> Evaluation:
         """Count a new proposal and predict its latency; refuse one that is surely over a budget."""
         arch = self._space.arch(proposed.params)
-        counts = self._measurer.counts(arch)
+        try:
+            counts = self._measurer.counts(arch)
+        except Exception as error:  # one candidate must not take the run down with it
+            return self._uncounted(proposed, arch, error)
+        too_large = self._too_large(counts)
         memory = None
-        if "memory_bytes" in self._sized:
+        if "memory_bytes" in self._sized and not too_large:
             memory = inference_bytes(arch, self._config.latency)
         record = TrialRecord(
             number=proposed.number,
@@ -130,9 +140,39 @@ class NetworkScreening:
             proposed.params, {n: v for n, v in sizes.items() if n in self._sized and v}
         )
         shares = {name: candidate.violations.get(name, 0.0) for name in sizes}
+        if too_large:
+            return self._refuse(candidate, too_large)
         if over := over_text(shares):
             return self._refuse(candidate, f"over budget: {over}")
         return self._expected_within_budget(candidate)
+
+    def _uncounted(self, proposed: Evaluation, arch: Arch, error: Exception) -> Evaluation:
+        """Return a candidate that cannot be built as failed."""
+        reason = f"cannot be built: {type(error).__name__}: {error}"
+        logger.warning("trial %d: %s", proposed.number, reason, exc_info=error)
+        self._listener.line(f"trial {proposed.number} failed: {reason}")
+        record = TrialRecord(
+            number=proposed.number,
+            digest=proposed.digest,
+            arch=arch,
+            state="failed",
+            reason=reason,
+            origin=proposed.origin,
+            seed=self._config.seed,
+            choices=dict(proposed.params),
+        )
+        return evaluation_of(record, self._config, proposed)
+
+    def _too_large(self, counts: ArchCounts) -> str:
+        """Return why a network cannot be trained on this machine; empty where it may be."""
+        has = own_limits().memory_bytes
+        needs = counts.params * _TRAINING_BYTES
+        if self._config.execution.address or needs <= has:
+            return ""
+        return (
+            f"too large: its weights, gradients and the optimizer's state take "
+            f"{needs / 2**30:.1f} GiB, and this machine has {has / 2**30:.1f} GiB of memory"
+        )
 
     def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
         """Tell whether a batch holds as many as are likely to leave ``wanted`` feasible ones."""
