@@ -141,6 +141,11 @@ def _opened(path: str) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong with it becomes an `InputError` that names it."""
     try:
         with Image.open(path, formats=formats(os.path.splitext(path)[1].lower())) as image:
+            # a small file may hold gigabytes of one colour; Pillow itself warns, and goes on to
+            # twice the limit
+            pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
+            if limit is not None and pixels > limit:
+                raise Image.DecompressionBombError(f"{pixels} pixels")
             yield image
     except Exception as error:
         # damaged files make Pillow's readers raise any error
@@ -166,9 +171,9 @@ def unreadable(path: str, error: Exception) -> Problem:
         )
     if isinstance(error, PermissionError):
         return Problem("", "may not be read", remedy="make it readable", file=shown)
-    if isinstance(error, Image.DecompressionBombError):
-        counts = re.findall(r"\d+", str(error))
-        rule = f"has too many pixels ({int(counts[0]):,}, more than {int(counts[1]):,})"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        (pixels, *_), limit = re.findall(r"\d+", str(error)), Image.MAX_IMAGE_PIXELS or 0
+        rule = f"has too many pixels ({int(pixels):,}, more than {limit:,})"
         return Problem("", rule, remedy="scale it down, or remove it", file=shown)
     reason, remedy = _reason(path, error)
     return Problem("", f"cannot be read as an image ({reason})", remedy=remedy, file=shown)

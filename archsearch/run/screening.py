@@ -32,9 +32,10 @@ from archsearch.run.latency.noted_measurements import (
 from archsearch.run.latency.table_audit import TableAudit
 from archsearch.run.network_values import evaluation_of, record_of
 from archsearch.run.status import Listener
-from archsearch.search.engine import Engine, Note
+from archsearch.search.engine import Engine
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.interrupted import LOOKS
+from archsearch.search.roles import Note
 from archsearch.search.samplers.surrogate.model_sampler import UNLIKELY
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace

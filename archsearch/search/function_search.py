@@ -17,10 +17,11 @@ from typing import Any
 from archsearch.activity import doing
 from archsearch.errors import InputError, Problem
 from archsearch.search.argument_checks import Evaluate, check_arguments, check_evaluator
-from archsearch.search.engine import Engine, Limits, Note, Policy
+from archsearch.search.engine import Engine
 from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.evaluation_threads import EvaluationThreads
 from archsearch.search.result import SearchResult
+from archsearch.search.roles import Limits, Note, Policy
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
 from archsearch.search.samplers.surrogate.model_sampler import observe_complete

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -142,12 +144,18 @@ def test_refused_with_the_reason(tmp_path, name):
     assert problem.remedy.startswith("replace or remove it")
 
 
-def test_too_many_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+@pytest.mark.parametrize("limit", [20, 40, 63])
+def test_too_many_pixels(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     path = str(tmp_path / "image.png")
     Image.fromarray(RAMP).save(path)
-    with pytest.raises(InputError, match=r"has too many pixels \(64, more than 40\); scale it"):
-        decode_image(path, 8, 3)
+    rule = rf"image\.png: has too many pixels \(64, more than {limit}\); scale it"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with pytest.raises(InputError, match=rule):
+            decode_image(path, 8, 3)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64)
+    assert decode_image(path, 8, 3).shape == (3, 8, 8)
 
 
 def outcome_of(path: str) -> object:
