@@ -322,7 +322,7 @@ def _read(path: Path) -> _Stored:
         return _Stored.model_validate(data)
     except FileNotFoundError:
         raise InputError(Problem("", "there is no such file", file=str(path))) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError):
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError, RecursionError):
         raise InputError(
             Problem("", "is no latency table", remedy="delete it", file=str(path))
         ) from None

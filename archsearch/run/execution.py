@@ -62,6 +62,8 @@ def open_driver(
         device=device,
         quiet_folder=str(quiet.folder),
         address=execution.address,
+        silence_s=execution.worker_timeout_s,
+        gpus=execution.gpus_per_trial,
     )
     starting = ""
     if execution.executor != INLINE:
