@@ -122,19 +122,24 @@ def test_a_run_killed_at_any_write_is_the_run_that_was_not(tmp_path: Path, case:
         assert told(RunFolder(folder)) == expected
 
 
-SPACE = flat_space({**{f"c{i}": ["a", "b", "c"] for i in range(5)}, "n": {"int": [1, 4]}})
+SPACES = {
+    "small": flat_space({**{f"c{i}": [0, 1, 2] for i in range(5)}, "n": {"int": [1, 4]}}),
+    # too large to list
+    "large": flat_space({"c0": {"int": [0, 60]}, "c1": {"int": [0, 60]}, "n": {"int": [1, 60]}}),
+}
 
 
 def cost(params):
-    return params["n"] + sum("abc".index(params[f"c{i}"]) for i in range(5))
+    return sum(params.values())
 
 
 @pytest.mark.parametrize(
-    ("sampler", "workers", "rungs"),
+    ("sampler", "workers", "rungs", "size"),
     [
-        ("model", 3, (1, 3, 9)),
+        ("model", 3, (1, 3, 9), "small"),
+        ("model", 1, (), "large"),
         *(
-            pytest.param(sampler, workers, rungs, marks=pytest.mark.slow)
+            pytest.param(sampler, workers, rungs, "small", marks=pytest.mark.slow)
             for sampler, workers, rungs in itertools.product(
                 ["model", "tpe", "random"], [1, 3], [(), (1, 3, 9)]
             )
@@ -142,7 +147,7 @@ def cost(params):
     ],
 )
 def test_a_search_killed_at_any_write_loses_no_evaluation(
-    tmp_path: Path, rungs: tuple[int, ...], workers: int, sampler: str
+    tmp_path: Path, rungs: tuple[int, ...], workers: int, sampler: str, size: str
 ) -> None:
     lock = threading.Lock()
     calls: list[tuple[object, ...]] = []
@@ -151,14 +156,14 @@ def test_a_search_killed_at_any_write_loses_no_evaluation(
         with lock:
             calls.append((*params.items(), fidelity))
         time.sleep(0.001 * (hash(tuple(params.items())) % 5))
-        error = sum("abc".index(params[f"c{i}"]) * i for i in range(5)) + params["n"] / fidelity
+        error = sum(abs(value - 7 * i) for i, value in enumerate(params.values())) + 9 / fidelity
         values = {"error": error, "cost": cost(params)}
         return (values, {"done": fidelity}) if rungs else values
 
     def go(url: str):
         given = evaluate if rungs else lambda params: evaluate(params)
         return search(
-            SPACE,
+            SPACES[size],
             given,
             objectives={"error": "min", "cost": "min"},
             known={"cost": cost},

@@ -64,13 +64,18 @@ def test_killed_and_resumed_it_is_the_run_that_was_not_killed(
     tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     began = time.monotonic()
-    assert begin(tmp_path, "whole", *more).wait(600) == 0, (tmp_path / "whole.log").read_text()
+    # each in a folder of its own: runs beside each other share trainings
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    assert begin(tmp_path / "whole", "whole", *more).wait(600) == 0, (
+        tmp_path / "whole" / "whole.log"
+    ).read_text()
     took = time.monotonic() - began
     rng = random.Random(str(more))
     told: set[str] = set()
     kills = 0
     while True:
-        process = begin(tmp_path, "killed", *more)
+        process = begin(tmp_path / "killed", "killed", *more)
         limit = 0.15 * took + rng.random() * 0.6 * took if kills < KILLS else 600
         try:
             code = process.wait(limit)
@@ -79,15 +84,16 @@ def test_killed_and_resumed_it_is_the_run_that_was_not_killed(
             process.wait()
             kills += 1
         else:
-            assert code == 0, (tmp_path / "killed.log").read_text()
+            assert code == 0, (tmp_path / "killed" / "killed.log").read_text()
             if kills >= KILLS:
                 break
             # it ended before all kills: the next run begins anew
             compare(tmp_path)
             (tmp_path / "killed").rename(tmp_path / f"ended{kills}")
+            (tmp_path / "killed").mkdir()
             told = set()
             continue
-        now = trained(tmp_path / "killed")
+        now = trained(tmp_path / "killed" / "killed")
         assert told <= now, "what was told is lost"
         told = now
     compare(tmp_path)
@@ -105,5 +111,7 @@ def trained(folder: Path) -> set[str]:
 
 
 def compare(runs: Path) -> None:
-    assert contents(runs / "killed") == contents(runs / "whole")
+    found, expected = (contents(runs / name / name) for name in ("killed", "whole"))
+    for name in expected:
+        assert found[name] == expected[name], name
     assert not list((runs / "killed").rglob(".*.partial"))

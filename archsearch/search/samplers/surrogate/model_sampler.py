@@ -123,7 +123,7 @@ class ModelSampler(SpaceSampler):
         width = 2 * len(space.parameters)
         self._num_initial = num_initial or min(16, max(10, width))
         self._brood = _BROOD if spread and self._known else 1
-        self._pool = CandidatePool(space, accept)
+        self._pool = CandidatePool(space, accept, seed)
         self._observed = ObservedTrials(space, observe, tuple(self._limits))
         self._learners: dict[int, Learner] = {}
         self._limited: dict[str, GaussianProcess] = {}
@@ -143,6 +143,7 @@ class ModelSampler(SpaceSampler):
         if "fixed_params" in trial.system_attrs:
             return {}  # a queued trial has its parameters
         rng = np.random.default_rng((self._seed, trial.number))
+        self._pool.number = trial.number
         try:
             # threads cost more than they gain on matrices of this size, and workers need the cores
             with _libraries().limit(limits=1, user_api="blas"):
@@ -177,7 +178,7 @@ class ModelSampler(SpaceSampler):
         values = np.array([each.values for each in top])
         feasible = np.array([each.feasible(self._limits) for each in top])
         relatives = [top[i].params for i in front_order(values, feasible)]
-        params, encoded = self._pool.candidates(rng, relatives)
+        params, encoded = self._pool.candidates(relatives)
         others = pending(levels, running)
         forecasts = [
             RungPrediction(j, sign, self._known.get(j), self._learner(j, sign), levels, others)
