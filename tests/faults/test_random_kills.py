@@ -59,7 +59,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [(), ("--rungs", "1"), ("--budget-macs", "450k")], ids=str)
+@pytest.mark.parametrize("more", [(), ("--rungs", "1"), ("--budget-macs", "450000")], ids=str)
 def test_killed_and_resumed_it_is_the_run_that_was_not_killed(
     tmp_path: Path, more: tuple[str, ...]
 ) -> None:

@@ -186,8 +186,8 @@ def test_rank_correlations_between_rungs():
 
 
 def test_patience_counts_configurations_after_the_first_full_result():
-    result = run(trials=90, patience=15, seed=2)
-    assert "no gain in hypervolume for 15 trials" in result.stopped
+    result = run(trials=90, patience=8, seed=2)
+    assert "no gain in hypervolume for 8 trials" in result.stopped
     assert result.evaluated
 
 
