@@ -140,15 +140,23 @@ class Engine:
                 notes=proposed.notes,
             )
             begun.append((trial, paused))
-        if last is not None and is_open:
-            self._open = last
-            last.trials = {key: each for key, each in taken.items() if last.has(each)}
-        others = [each for each in taken.values() if last is None or each.digest not in last.trials]
+        opened = last if is_open else None
+        if opened is not None:
+            opened.trials = {key: each for key, each in taken.items() if opened.has(each)}
+        others = [each for each in taken.values() if not (opened and each.digest in opened.trials)]
         measured = self.measure(others)
         begun += [(trial, None) for trial in measured if PLACE in trial.notes]
         self._spare = [trial for trial in measured if PLACE not in trial.notes]
-        for trial, paused in sorted(begun, key=lambda each: each[0].notes[PLACE]):
-            self._begin(trial, paused)
+        # earlier versions noted no places
+        for trial, paused in sorted(begun, key=lambda each: each[0].notes.get(PLACE, 0)):
+            if paused is None and self._left <= 0:  # fewer trials are wanted than before
+                self._spare.append(trial)
+            else:
+                self._begin(trial, paused)
+        if opened is not None and self._left > 0:
+            self._open = opened
+        elif opened is not None:
+            self._spare += opened.trials.values()
 
     # -- what is started
 
@@ -159,7 +167,7 @@ class Engine:
                 return False
             if self._promote():
                 return True
-        while (wanted := self._open.wanted if self._open else self._wanted()) > 0:
+        while (wanted := min(self._open.wanted, self._left) if self._open else self._wanted()) > 0:
             batch = [] if self._spare and not self._open else self._propose(wanted)
             if batch:
                 self._watch.show("measuring latency", True, self.log)
@@ -183,12 +191,17 @@ class Engine:
 
     def _wanted(self) -> int:
         """Return how many new evaluations to begin now."""
-        begun = sum(trial.rung == 0 for trial in self._running.values())
-        left = self._limits.trials - self.log.evaluated - begun
+        left = self._left
         is_ended = self._exhausted and not self._spare
         if left <= 0 or self._is_late or is_ended or self._is_idle():
             return 0
         return min(left, self._evaluator.room(len(self._running)))
+
+    @property
+    def _left(self) -> int:
+        """How many evaluations may still be begun."""
+        begun = sum(trial.rung == 0 for trial in self._running.values())
+        return self._limits.trials - self.log.evaluated - begun
 
     def _promote(self, at_least: int = 0) -> bool:
         """Begin the next rung of a paused candidate; return whether there was one.
