@@ -143,7 +143,7 @@ class RunFolder:
         try:
             owner = int(self.driver_lock.read_text(encoding="utf-8").strip() or 0)
             return owner > 0 and psutil.pid_exists(owner) and _is_locked(self.driver_lock)
-        except (OSError, ValueError):
+        except (OSError, ValueError, OverflowError):
             return False
 
     @property
