@@ -27,6 +27,12 @@ HOSTILE = {
     "a huge width": (TINY.replace(FIRST, f"{{depth: 1, width: {10**21}}}"), "1000000000"),
     "a number of digits": (TINY.replace(FIRST, "{depth: 1, width: " + "9" * 5000 + "}"), "whole"),
     "a deep network": (TINY.replace(FIRST, "{depth: 100000, width: 16}"), "1000"),
+    "an unknown type in a large space": (
+        (Path(__file__).parents[2] / "spaces" / "lightweight.yaml")
+        .read_text()
+        .replace("type: window_global", "type: window_globe"),
+        "must be a known type",
+    ),
     "infinity": (TINY.replace(FIRST, "{depth: 1, width: 1e400}"), "whole number"),
     "nested choices": (
         "parameters: {a: " + "{choice: [" * 40 + "1" + "]}" * 40 + "}",
