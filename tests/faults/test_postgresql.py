@@ -179,13 +179,16 @@ def check_readers(server: Server, runs: Path) -> None:
         ["export", "one", "--format", "yaml"],
     ):
         done = subprocess.run(
-            [*COMMAND, *words, "--runs-dir", str(runs)], env=environment, capture_output=True
+            [*COMMAND, *words, "--runs-dir", str(runs)],
+            env=environment,
+            capture_output=True,
+            cwd=runs,
         )
         assert done.returncode == 0, done.stderr.decode()
     # without its password the database says no, in one sentence
     bare = {name: value for name, value in os.environ.items() if name != "ARCHSEARCH_STORAGE"}
     done = subprocess.run(
-        [*COMMAND, "front", "one", "--runs-dir", str(runs)], env=bare, capture_output=True
+        [*COMMAND, "front", "one", "--runs-dir", str(runs)], env=bare, capture_output=True, cwd=runs
     )
     assert done.returncode in (1, 2)
     assert b"Traceback" not in done.stderr
