@@ -262,5 +262,5 @@ def _recipe(config: SearchConfig) -> Recipe:
         return Recipe()
     if broken := recipe_problems(recipe):
         raise InputError(broken)
-    epoch_rungs(config.rungs, config.promote, recipe.epochs)
+    epoch_rungs(config.pauses(recipe.epochs), config.promote, recipe.epochs)
     return recipe

@@ -21,7 +21,7 @@ from archsearch.search.engine import Engine, Limits, Policy
 from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.evaluation_threads import EvaluationThreads
 from archsearch.search.result import SearchResult
-from archsearch.search.rungs import Rungs
+from archsearch.search.rungs import ModelRungs, Rungs
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
 from archsearch.search.samplers.surrogate.model_sampler import observe_complete
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
@@ -153,6 +153,7 @@ def search(
             if objective in task.constraints and direction == "min"
         },
         observe=task.observe if fidelities else observe_complete,
+        fidelities=tuple(fidelities),
         settings={"tpe": {"multivariate": True}},
     )
     store = StudyStore(
@@ -163,7 +164,9 @@ def search(
         constraints=tuple(task.constraints),
         objectives=task.objectives,
     )
-    rungs = Rungs(fidelities, promote) if fidelities else Rungs((1.0,))
+    rungs = Rungs(fidelities or (1.0,), promote)
+    if len(fidelities) > 1 and promote is None and store.chooses:
+        rungs = ModelRungs(fidelities, store.choose)
     with EvaluationThreads(workers) as pool:
         evaluator = _FunctionEvaluator(
             task, evaluate, store, rungs if fidelities else None, pool, workers, listener
