@@ -11,6 +11,7 @@ Epochs near each other say nearly the same. They are averaged in bins that grow 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,16 +77,16 @@ def bin_ends(stops: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(ends))
 
 
-def binned(curve: Sequence[float], ends: Sequence[int]) -> list[float]:
-    """Return the mean of a curve in each bin that it reaches."""
-    means, begin = [], 0
-    for end in ends:
-        inside = curve[begin:end]
-        if not inside:
-            break
-        means.append(float(np.mean(inside)))
-        begin = end
-    return means
+def middles(ends: Sequence[int]) -> list[float]:
+    """Return the middle epoch of each bin."""
+    return [(low + 1 + high) / 2 for low, high in pairwise((0, *ends))]
+
+
+def binned(curve: Floats, ends: Sequence[int]) -> Floats:
+    """Return the mean of a curve (E, M) in each bin that it reaches: (K, M)."""
+    begins = (0, *ends[:-1])
+    parts = [curve[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    return np.array([part.mean(axis=0) for part in parts if len(part)])
 
 
 class CurveProcess:

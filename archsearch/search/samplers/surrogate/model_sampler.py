@@ -13,7 +13,6 @@ chooses which paused one continues.
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import moocore
@@ -37,7 +36,7 @@ from archsearch.search.samplers.surrogate.acquisition import (
 )
 from archsearch.search.samplers.surrogate.beliefs import Beliefs, Believer
 from archsearch.search.samplers.surrogate.candidate_pool import CandidatePool
-from archsearch.search.samplers.surrogate.curve_model import bin_ends
+from archsearch.search.samplers.surrogate.curve_model import bin_ends, middles
 from archsearch.search.samplers.surrogate.gaussian_process import GaussianProcess
 from archsearch.search.samplers.surrogate.objective_prediction import Known
 from archsearch.search.samplers.surrogate.observed_trials import (
@@ -134,10 +133,8 @@ class ModelSampler(SpaceSampler):
         self._pool = CandidatePool(space, accept)
         self._has_rungs = len(fidelities) > 1
         self._ends = bin_ends([int(each) for each in fidelities]) if observe_curve else ()
-        positions = [(low + 1 + high) / 2 for low, high in pairwise((0, *self._ends))]
-        self._believer = Believer(
-            space.encoding, self._known, ideal or {}, positions if observe_curve else fidelities
-        )
+        positions = middles(self._ends) if observe_curve else fidelities
+        self._believer = Believer(space.encoding, self._known, ideal or {}, positions)
         self._observed = ObservedTrials(
             space, observe, tuple(self._limits), observe_curve if self._has_rungs else None
         )

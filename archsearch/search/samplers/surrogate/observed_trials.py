@@ -177,7 +177,7 @@ def _bins(trials: Sequence[ObservedTrial], ends: Sequence[int]) -> Floats:
     """Return (K, M) objectives of one configuration in the bins that it reached."""
     curve = max(trials, key=lambda trial: trial.rung).curve
     if curve is not None:
-        return np.stack([binned(column, ends) for column in curve.T], axis=1)
+        return binned(curve, ends)
     at_rung = {trial.rung: trial.values for trial in trials}
     reached = itertools.takewhile(at_rung.__contains__, itertools.count())
     rows = [at_rung[rung] for rung in reached]
