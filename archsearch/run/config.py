@@ -42,15 +42,20 @@ OBJECTIVES: dict[str, Direction] = {
 
 def _epochs(value: Any) -> Any:
     """Read ``2,6``, ``auto`` or ``none``."""
-    if not isinstance(value, str) or value == AUTO:
-        return value
     if value == "none":
         return None
+    if value is None or value == AUTO:
+        return value
+    hint = {"remedy": "e.g. 2,6"}
     try:
-        return [int(each) for each in value.split(",")]
-    except ValueError:
+        each = value.split(",") if isinstance(value, str) else value
+        epochs = [int(one) if isinstance(one, str) else one for one in each]
+    except (TypeError, ValueError):
         rule = "must be numbers of epochs with commas between them, auto or none"
-        raise PydanticCustomError("epochs", rule, {"remedy": "e.g. 2,6"}) from None
+        raise PydanticCustomError("epochs", rule, hint) from None
+    if not all(type(one) is int and one >= 1 for one in epochs) or not epochs:
+        raise PydanticCustomError("epochs", "must be whole numbers of epochs, 1 or more", hint)
+    return epochs
 
 
 def _names(value: Any) -> Any:

@@ -35,6 +35,8 @@ _GRID: Mapping[str, tuple[float, ...]] = {
     "noise": (1e-4, 3e-3, 1e-2, 3e-2, 0.1, 0.3),
 }
 _SWEEPS = 2
+#: luck and noise together, over the signal, while the covariance of configurations is chosen
+_LUCK = (1e-3, 0.03, 0.1, 0.3, 1.0)
 _JITTER = 1e-8
 #: growth of the data after which the settings are chosen again
 _GROWTH = 1.15
@@ -181,7 +183,7 @@ class CurveProcess:
         """Choose the covariance of configurations from late values, then that of epochs."""
         late = self._levelled(y)
         self._similarity.weigh(self._x, late)
-        self._settings = likeliest(self._similarity, self._x, late)
+        self._settings = likeliest(self._similarity, self._x, late, _LUCK)
         alike = self._similarity.covariance(self._x, self._x, self._settings)
         best = self._likelihood(alike, self._epochs, y)
         for _ in range(_SWEEPS):
