@@ -7,6 +7,7 @@ import torch
 from archsearch.cost.device import device_problem
 from archsearch.data import DataSplits
 from archsearch.errors import Problem
+from archsearch.image_size import ImageSize
 from archsearch.train.recipe import Recipe, recipe_problems
 
 
@@ -14,8 +15,8 @@ class TakesImages(Protocol):
     """Input and output sizes of a network, known before it is built; an `Arch` has them."""
 
     @property
-    def image_size(self) -> int:
-        """Side of the square images in pixels."""
+    def image_size(self) -> ImageSize:
+        """Side of square images in pixels, or ``(height, width)``."""
 
     @property
     def in_channels(self) -> int:
