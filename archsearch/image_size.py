@@ -86,7 +86,7 @@ def _numbers_in(value: object) -> list[int] | str:
 
 
 def _remedy(value: object) -> str:
-    """Return how to write the whole number that was meant, ``1_000`` or ``1e3``; else both forms."""
+    """Return how to write a whole number such as ``1_000`` or ``1e3``; else both forms."""
     if isinstance(value, str | float):
         with contextlib.suppress(ValueError, OverflowError):
             number = float(value)
