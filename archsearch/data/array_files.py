@@ -41,8 +41,11 @@ def shape_of_array(path: str) -> tuple[int, int, int]:
 
 def _opened(path: str) -> NDArray[np.generic]:
     """Map an array into memory, and check that it is an image."""
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "buif":
+    try:
+        values: NDArray[np.generic] = np.lib.format.open_memmap(path, mode="r")
+    except (EOFError, ValueError):
+        raise ValueError("no array, or a damaged one") from None
+    if values.dtype.kind not in "buif":
         raise ValueError("an array of numbers is needed")
     shape = values.shape
     shown = " x ".join(map(str, shape))

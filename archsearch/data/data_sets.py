@@ -90,8 +90,9 @@ def load_data(
         problems.append(Problem("limit", "must be at least 1", limit))
     if channels is not None and channels < 1:
         problems.append(Problem("channels", "must be at least 1", channels))
-    elif channels not in (None, 1, 3) and kind in _LOADERS and kind != "folder":
-        problems.append(Problem("channels", f"must be 1 or 3 for {kind}", channels))
+    elif channels not in (None, 1, 3) and kind != "folder":
+        remedy = "other numbers are for folders of images that have them"
+        problems.append(Problem("channels", "must be 1 (grey) or 3 (colour)", channels, remedy))
     if problems:
         raise InputError(problems)
     load = cast(Callable[[Request], DataSplits], import_module(_LOADERS[kind]).load)

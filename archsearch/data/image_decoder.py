@@ -232,9 +232,9 @@ def unreadable(path: str, error: Exception) -> Problem:
     """Return the problem of an image file that cannot be read."""
     shown = readable(path)
     if isinstance(error, _ChannelError):
-        own = "1 channel" if error.own == 1 else f"{error.own} channels"
-        rule = f"has {own}, but the data set {error.wanted}"
-        remedy = "all images need the same; --channels (in Python, channels) sets their number"
+        channels = "channel" if error.wanted == 1 else "channels"
+        rule = f"must have {error.wanted} {channels} like the data set, but has {error.own}"
+        remedy = "replace or remove it, or set the number of all images with --channels"
         return Problem("", rule, remedy=remedy, file=shown)
     if isinstance(error, FileNotFoundError):
         return Problem(

@@ -33,7 +33,7 @@ FAMILIES = [
     "t2t_vit_7",
     "tnt_tiny",
 ]
-SIZES = [(96, 160), (64, 224), (50, 83)]
+SIZES = [(64, 160), (50, 83)]
 
 
 def grid(rows, columns, *, count):
@@ -161,7 +161,9 @@ def test_products_are_those_that_fvcore_counts(name):
     shape = (1, *arch.input_shape)
     theirs = count_by_fvcore(model, shape)
     products = sum(macs for operator, macs in theirs.items() if operator in PRODUCTS)
-    assert count_macs(model, shape).total == products
+    ours = count_macs(model, shape)
+    # fvcore takes EdgeViT's propagation for an addition
+    assert ours.total - ours.by_operator.get("addcmul", 0) == products
 
 
 @pytest.mark.parametrize("name", FAMILIES)
