@@ -54,7 +54,9 @@ def read_size(value: object, key: str = "image_size") -> ImageSize:
     small = [name for name, number in zip(names, numbers, strict=True) if number < 1]
     if small:
         rule = f"{' and '.join(name.strip() for name in small)} must be at least 1".strip()
-        raise InputError(Problem(key, rule, value, _REMEDY if names[0] else ""))
+        if len(numbers) == 1:
+            raise InputError(Problem(key, rule, numbers[0]))
+        raise InputError(Problem(key, rule, value, _REMEDY))
     return numbers[0] if len(numbers) == 1 else size_of(*numbers)
 
 

@@ -76,7 +76,9 @@ def _size(value: Any) -> ImageSize:
     except InputError as error:
         problem = error.problems[0]
         raise PydanticCustomError(
-            "image_size", "{rule}", {"rule": problem.rule, "remedy": problem.remedy}
+            "image_size",
+            "{rule}",
+            {"rule": problem.rule, "value": problem.value, "remedy": problem.remedy},
         ) from None
 
 

@@ -72,8 +72,8 @@ def with_kernels(network: Network, kernels: Kernels) -> Network:
 
 
 def _rebuilt(network: Network, num_classes: int | None, image_size: ImageSize | None) -> Network:
-    size = network.arch.image_size if image_size is None else read_size(image_size)
-    resized = resize(network, size)
+    size = network.arch.image_size if image_size is None else image_size
+    resized = resize(network, size if isinstance(size, int) else read_size(size))
     if num_classes is not None and num_classes != network.num_classes:
         resized.reset_classifier(num_classes)
     return resized

@@ -68,6 +68,7 @@ def _entry(name: str) -> Callable[..., nn.Module]:
         if isinstance(model, Network):
             # timm writes the registered entries over those that know the image size
             model.pretrained_cfg["input_size"] = model.arch.input_shape
+            model.pretrained_cfg["pool_size"] = model.arch.map_shapes[-1]
         return model
 
     create.__name__ = create.__qualname__ = PREFIX + name
