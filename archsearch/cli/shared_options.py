@@ -50,7 +50,8 @@ def size_problems(value: str | None) -> list[Problem]:
 
 
 Channels = Annotated[
-    int | None, typer.Option(min=1, help=f"{CHANNELS_HELP} [default: what they have]")
+    int | None,
+    typer.Option(min=1, help=f"{CHANNELS_HELP} [default: as in the run, else what they have]"),
 ]
 #: of commands whose tables have no other form for programs
 JsonOnly = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]

@@ -119,6 +119,7 @@ def command(
     size = None if image_size is None else read_size(image_size, "--image-size")
     chosen = _chosen(target, trial, size, runs_dir)
     data = data or chosen.data
+    taken = _channels(chosen, data, channels)
     default = valid_name(f"{chosen.name}-{data_label(data)}")
     folder = TrainingFolder(output or Path("trained") / default)
     found = ProblemList()
@@ -132,7 +133,7 @@ def command(
             seed=seed,
             limit=limit,
             progress=activity.progress,
-            channels=_channels(chosen, channels),
+            channels=taken,
         )
     found.check()
     network = _fitted(chosen.network, splits)
@@ -157,7 +158,7 @@ def command(
                         "name": data_label(data),
                         "limit": limit,
                         "image_size": plain_size(network.image_size),
-                        **({"channels": channels} if channels else {}),
+                        **({"channels": taken} if taken and isinstance(network, Arch) else {}),
                         "images": {
                             "train": len(splits.train),
                             "val": len(splits.val),
@@ -231,6 +232,7 @@ class _Chosen:
     network: Arch | ModelFile
     name: str
     data: str = "digits"
+    channels: int | None = None
 
 
 def _chosen(target: str, trial: str, image_size: ImageSize | None, runs_dir: Path) -> _Chosen:
@@ -251,22 +253,25 @@ def _chosen(target: str, trial: str, image_size: ImageSize | None, runs_dir: Pat
     arch = with_overrides(selected.arch, {"image_size": image_size} if image_size else {})
     run = selected.origin.run
     identity = run.config.get("identity") if run else None
-    data = str(identity.get("data") or "") if isinstance(identity, dict) else ""
+    identity = identity if isinstance(identity, dict) else {}
+    data = str(identity.get("data") or "")
     if run and not data:
         raise InputError(
             Problem("--data", f"must be named: run '{run.name}' tells no data set", remedy="--data")
         )
-    return _Chosen(arch, selected.origin.name, data or "digits")
+    return _Chosen(arch, selected.origin.name, data or "digits", identity.get("channels"))
 
 
-def _channels(chosen: _Chosen, wanted: int | None) -> int | None:
-    """Return the channels that the images are given: a Python file's network has its own.
+def _channels(chosen: _Chosen, data: str, wanted: int | None) -> int | None:
+    """Return how many channels images are read with; None for what they have.
+
+    A run's images are read as in the run, and a Python file's network has its own number.
 
     Raises:
         InputError: the network takes images with another number of channels.
     """
     if not isinstance(chosen.network, ModelFile):
-        return wanted
+        return wanted or (chosen.channels if data == chosen.data else None)
     own = chosen.network.in_channels
     if wanted not in (None, own):
         raise InputError(

@@ -178,6 +178,8 @@ def images_text(images: Images) -> str:
         f"{scaled} ({images.interpolation}), the centre cut out, values "
         f"scaled to 0..1, then minus the mean ({mean}) and divided by the deviation ({std})."
     )
+    if channels not in (1, 3):
+        text += " The channels are those of the image file, in its order."
     names = images.class_names
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return text + (f" Classes in order: {_plain(shown)}." if names else "")
