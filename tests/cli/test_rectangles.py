@@ -102,12 +102,12 @@ def test_from_a_folder_to_a_script(camera: Path) -> None:
 
     # the run's images are read as in the run
     archsearch("train runs/cam --trial best --epochs 12 --set batch_size=8 --output trained")
-    result = json.loads(Path("trained/result.json").read_text())
-    assert result["data"]["channels"] == 4
+    config = json.loads(Path("trained/config.json").read_text())
+    assert (config["data"]["channels"], config["data"]["image_size"]) == (4, [96, 160])
     for form, file in (("python", "net.py"), ("onnx", "net.onnx"), ("hub", "hub")):
         archsearch(f"export trained --format {form} --output made/{file} --no-latency")
-    config = json.loads(Path("made/hub/config.json").read_text())
-    assert config["pretrained_cfg"]["input_size"] == [4, 96, 160]
+    hub = json.loads(Path("made/hub/config.json").read_text())
+    assert hub["pretrained_cfg"]["input_size"] == [4, 96, 160]
     card = Path("made/net.md").read_text()
     assert "An image classifier for 96 x 160 pixels of 4 channels" in card
 
