@@ -49,6 +49,9 @@ def load(request: Request) -> DataSplits:
     """
     folder = Path(request.name.removeprefix("folder:")).expanduser()
     if find_idx_folder(folder):
+        if request.channels not in (None, 1, 3):
+            rule = "must be 1 or 3 for files in MNIST's layout, which are grey"
+            raise InputError(Problem("channels", rule, request.channels))
         train, test = load_idx_folder(folder)
         names = tuple(str(label) for label in range(int(train.labels.max()) + 1))
         return splits_from_arrays(request, train, test, names)

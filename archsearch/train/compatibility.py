@@ -7,7 +7,7 @@ import torch
 from archsearch.cost.device import device_problem
 from archsearch.data import DataSplits
 from archsearch.errors import Problem
-from archsearch.image_size import ImageSize
+from archsearch.image_size import ImageSize, sides_of
 from archsearch.train.recipe import Recipe, recipe_problems
 
 
@@ -27,6 +27,11 @@ class TakesImages(Protocol):
         """Number of logits."""
 
 
+def _same(own: ImageSize, wanted: ImageSize) -> bool:
+    """Compare two numbers or sizes; a square may be written as a pair."""
+    return sides_of(own) == sides_of(wanted)
+
+
 def fit_problems(
     arch: TakesImages, data: DataSplits, recipe: Recipe, device: torch.device
 ) -> list[Problem]:
@@ -42,7 +47,7 @@ def fit_problems(
             ("in_channels", data.in_channels),
             ("num_classes", data.num_classes),
         )
-        if getattr(arch, name) != wanted
+        if not _same(getattr(arch, name), wanted)
     ]
     problems += [
         Problem(f"recipe.{each.key}", each.rule, each.value, each.remedy)

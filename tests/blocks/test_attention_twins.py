@@ -175,6 +175,20 @@ def test_window_as_large_as_the_map_is_self_attention():
     torch.testing.assert_close(window(x, None)[0], full(x, None)[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [blocks.WindowAttention, blocks.WindowGlobalAttention])
+@torch.no_grad()
+def test_a_window_clipped_to_the_map_equals_one_that_is_padded(kind):
+    padded = disturbed(lambda: kind(DIM, 2, NARROW, 5, relative_bias=True))
+    clipped = kind(DIM, 2, NARROW, (3, 5), relative_bias=True)
+    state = padded.state_dict()
+    key = "relative_bias.table"
+    state[key] = state[key].reshape(2, 9, 9)[:, 2:7].reshape(2, 45)  # offsets of 3 rows
+    clipped.load_state_dict(state)
+    x, tokens = torch.randn(2, *NARROW, DIM), torch.randn(2, 3, DIM)
+    for a, b in zip(clipped(x, tokens), padded(x, tokens), strict=True):
+        assert a is b is None or torch.allclose(a, b, atol=1e-5)
+
+
 @torch.no_grad()
 def test_relative_bias_of_another_size_is_interpolated_and_smooth():
     bias = blocks.RelativeBias(1, 5, 5)

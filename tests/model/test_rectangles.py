@@ -15,6 +15,8 @@ from archsearch.cost import count_arch, count_macs
 from archsearch.cost.fvcore_counts import PRODUCTS, count_by_fvcore
 from archsearch.errors import InputError
 from archsearch.export.proof import randomize
+from archsearch.run import LatencyTarget
+from archsearch.run.latency.inference_memory import inference_bytes
 from archsearch.space.space_file import adapted
 
 #: one model of every family of the zoo
@@ -149,6 +151,10 @@ def test_counts_are_those_of_the_network_that_runs(name):
     assert counts.params == sum(each.numel() for each in model.parameters())
     turned = count_arch(arch.model_copy(update={"image_size": (224, 64)}))
     assert counts == turned
+    target = LatencyTarget(batch_size=2)
+    memory = inference_bytes(arch, target)
+    assert memory == inference_bytes(arch.model_copy(update={"image_size": (224, 64)}), target)
+    assert memory > inference_bytes(arch.model_copy(update={"image_size": 64}), target)
     macs = count_macs(model, (1, 4, 64, 224))
     assert counts.macs == macs.total
     assert not macs.unsupported
