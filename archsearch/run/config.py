@@ -13,8 +13,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
-from archsearch.arch.spec import Count, Flag
-from archsearch.option import BUDGET, DATA, SEARCH, Option
+from archsearch.arch.spec import Count, Flag, Size
+from archsearch.option import BUDGET, CHANNELS_HELP, DATA, IMAGE_SIZE_HELP, SEARCH, Option
 from archsearch.record import EVEN_CHANCE, FIRST_TARGET, Aims
 from archsearch.run.budgets import Budgets
 from archsearch.run.execution_options import Execution
@@ -75,7 +75,8 @@ class SearchConfig(Spec):
         data: ``digits``, ``cluttered-digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or
             ``folder:PATH``.
         data_root: folder of a torchvision data set; None for its default.
-        image_size: side of the images in pixels; None takes the space's.
+        image_size: side of square images in pixels, or ``(height, width)``; None takes the space's.
+        channels: of the images; None for what they have.
         limit: use at most this many images of the data set; None for all.
         recipe: how candidates are trained; None takes the data set's default.
         budgets: upper limits.
@@ -112,8 +113,11 @@ class SearchConfig(Spec):
         str | None, Option("--data-root", "Folder of a torchvision data set.", DATA, type=Path)
     ] = None
     image_size: Annotated[
-        Count | None,
-        Option("--image-size", "Side of the images in pixels.", DATA, default="the space's"),
+        Size | None,
+        Option("--image-size", IMAGE_SIZE_HELP, DATA, default="the space's", type=str),
+    ] = None
+    channels: Annotated[
+        Count | None, Option("--channels", CHANNELS_HELP, DATA, default="what they have")
     ] = None
     limit: Annotated[Count | None, Option("--limit", "Use at most this many images.", DATA)] = None
     recipe: Annotated[

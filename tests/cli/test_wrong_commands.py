@@ -106,7 +106,7 @@ COMMANDS: dict[str, list[str]] = {
     "profile leaves.py": ["leaves.py:1: cannot be imported: it calls sys.exit('usage')"],
     "profile nothing.py": ["nothing.py: there is no such file"],
     "train net.py:shapeless": [
-        "net.py:shapeless: must make a network that says what square images"
+        "net.py:shapeless: must make a network that says what images it takes, (C, H, W)"
     ],
     # what does not go together
     "profile zoo:lightvit_tiny --json --csv": ["--csv: cannot go with --json; choose one"],
