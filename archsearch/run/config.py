@@ -91,7 +91,7 @@ class SearchConfig(Spec):
         sampler: how candidates are proposed.
         early_stopping: stop candidates that are clearly dominated; rungs take its place.
         rungs: epochs after which candidates pause until it is worth it to finish them; ``auto``
-            for a fifth of the epochs, where there are 5 or more and the sampler is ``model``; None
+            for a fifth of the epochs, where there are 3 or more and the sampler is ``model``; None
             trains each to the end.
         promote: share of the candidates at a rung that continue; None leaves it to the model, and
             to other samplers the ratio of the rung's epochs to the next one's.

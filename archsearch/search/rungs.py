@@ -31,7 +31,7 @@ _FIRST_WHOLE = 4
 #: share of the effort that goes into what was begun
 _EFFORT = 0.5
 #: share of a whole training after which candidates pause, and the least epochs that have a pause
-_BRIEF, _FEWEST_EPOCHS = 0.2, 5
+_BRIEF, _FEWEST_EPOCHS = 0.2, 3
 
 
 def promotion_order(points: Floats, feasible: NDArray[np.bool_]) -> list[int]:
@@ -199,10 +199,10 @@ def automatic_rungs(epochs: int) -> tuple[int, ...]:
     """Return the epochs of the pause where none are given; empty for trainings too short for one.
 
     Examples:
-        >>> automatic_rungs(27), automatic_rungs(9), automatic_rungs(3)
-        ((5,), (2,), ())
+        >>> automatic_rungs(27), automatic_rungs(4), automatic_rungs(2)
+        ((5,), (1,), ())
     """
-    return (round(_BRIEF * epochs),) if epochs >= _FEWEST_EPOCHS else ()
+    return (max(1, round(_BRIEF * epochs)),) if epochs >= _FEWEST_EPOCHS else ()
 
 
 def epoch_rungs(
