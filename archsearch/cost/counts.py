@@ -77,7 +77,7 @@ def _count_canonical(arch: Arch) -> ArchCounts:
     # without memory for its weights: a candidate may be larger than the machine
     with torch.device("meta"):
         model = build_model(arch)
-    macs = count_macs(model, (1, arch.in_channels, arch.image_size, arch.image_size))
+    macs = count_macs(model, (1, *arch.input_shape))
     assert not macs.unsupported, f"our own blocks use uncounted operators: {macs.unsupported}"
     return ArchCounts(count_params(model), macs.total)
 

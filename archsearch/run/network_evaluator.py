@@ -73,7 +73,7 @@ class NetworkEvaluator:
         self._config, self._recipe, self._space, self._store = config, recipe, space, store
         self._start_executor, self._num_workers = start_executor, num_workers
         self._rule, self._guess, self._folder, self._listener = rule, guess, folder, listener
-        self._rungs = epoch_rungs(config.rungs, config.promote, recipe.epochs)
+        self._rungs = epoch_rungs(config.pauses(recipe.epochs), config.promote, recipe.epochs)
         self._on_record = on_record or (lambda record: None)
         # in the order of submission, which is that in which workers begin them
         self._trials: dict[int, Evaluation] = {}

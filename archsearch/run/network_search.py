@@ -57,7 +57,12 @@ def search_networks(
         store,
         screening,
         evaluator,
-        epoch_rungs(config.rungs, config.promote, recipe.epochs),
+        epoch_rungs(
+            config.pauses(recipe.epochs),
+            config.promote,
+            recipe.epochs,
+            store.choose if store.chooses else None,
+        ),
         Limits(execution.trials, execution.time_limit_s, execution.patience),
         POLICY,
         Watch(listener.line, show, f"; see {folder.log}"),

@@ -181,7 +181,7 @@ class Engine:
             self._begin_all(ready[:wanted])
             if ready or (not batch and self._running):
                 return bool(ready)
-        return False
+        return self._promote(is_last=True)
 
     def _put_back(self) -> None:
         """Leave what was measured and not begun to a later session, which begins with it."""
@@ -203,7 +203,7 @@ class Engine:
         begun = sum(trial.rung == 0 for trial in self._running.values())
         return self._limits.trials - self.log.evaluated - begun
 
-    def _promote(self, at_least: int = 0) -> bool:
+    def _promote(self, at_least: int = 0, is_last: bool = False) -> bool:
         """Begin the next rung of a paused candidate; return whether there was one.
 
         When the time is over, that happens only until one candidate has come to the last rung.
@@ -215,7 +215,7 @@ class Engine:
             return False
         if self._policy.pause_when_idle and self._patience_is_over:
             return False
-        found = self.log.promotion(at_least)
+        found = self.log.promotion(at_least, is_last)
         if found is None:
             return False
         paused, rung = found

@@ -11,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from archsearch.activity import doing
 from archsearch.errors import InputError, Problem
 from archsearch.search.argument_checks import Evaluate
@@ -18,7 +20,7 @@ from archsearch.search.evaluation import Evaluation
 from archsearch.search.evaluation_threads import EvaluationThreads
 from archsearch.search.rungs import Rungs
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
-from archsearch.search.search_task import VALUES, Task
+from archsearch.search.search_task import CURVES, VALUES, Task
 from archsearch.search.study_store import CANDIDATE, PROGRESS, StudyStore
 from archsearch.search.trial_log import TrialLog
 
@@ -37,6 +39,16 @@ class FunctionEvaluator:
     Results are returned in the order in which they would come if workers were equally fast and a
     unit of fidelity took the same time everywhere: proposals do not depend on timing. One that
     waits for its turn is noted in the study, so that it is not evaluated again after a kill.
+
+    Args:
+        task: what is searched for.
+        evaluate: the function.
+        store: the study.
+        rungs: fidelities; None for a search without.
+        pool: the threads.
+        workers: evaluations at a time.
+        listener: called with each trial when its result is recorded.
+        has_epochs: a fidelity is a number of epochs, and the function returns a value for each.
     """
 
     def __init__(
@@ -48,12 +60,15 @@ class FunctionEvaluator:
         pool: EvaluationThreads,
         workers: int,
         listener: Callable[[Evaluation], object] | None,
+        has_epochs: bool = False,
     ) -> None:
         self._task, self._evaluate, self._store = task, evaluate, store
         self._rungs, self._pool, self._workers = rungs, pool, workers
         self._listener = listener or (lambda evaluation: None)
         self._pending: list[tuple[float, int, Evaluation, Future[Any]]] = []
         self._states: dict[int, Any] = {}
+        self._has_epochs = has_epochs
+        self._curves: dict[int, dict[str, list[float]]] = {}
         self._early: dict[int, Evaluation] = {}
         self._now = 0.0
         self._has_failed = False
@@ -132,6 +147,8 @@ class FunctionEvaluator:
             if state is None and ended.detail is not None:
                 continue  # it cannot be kept, so it is evaluated again
             note = {"values": dict(ended.values), "failure": ended.failure, "state": state}
+            if curves := self._curves.get(ended.candidate):
+                note["curves"] = curves
             self._store.note(number, {_RESULT: note})
 
     def _result(self, trial: Evaluation, future: "Future[Any]") -> Evaluation:
@@ -145,6 +162,8 @@ class FunctionEvaluator:
         state = None
         if self._rungs is not None and isinstance(returned, tuple) and len(returned) == 2:
             returned, state = returned
+        if self._has_epochs:
+            returned = self._with_last_values(trial, returned)
         measured, bad = self._task.checked(returned)
         values = {**self._task.known_values(trial.params), **measured}
         bad += [key for key, value in values.items() if not math.isfinite(value)]
@@ -152,13 +171,46 @@ class FunctionEvaluator:
             return self._failed(trial, f"{', '.join(bad)}: not a number")
         return self._ended(trial, values, "", state)
 
+    def _with_last_values(self, trial: Evaluation, returned: Any) -> Any:
+        """Keep the values of every epoch; return the last ones.
+
+        Raises:
+            InputError: no objective has one value for each epoch since the pause.
+        """
+        if not isinstance(returned, Mapping) or self._rungs is None:
+            return returned
+        epochs = int(self._rungs.cost(trial.rung))
+        curves = {
+            str(name): [float(each) for each in value]
+            for name, value in returned.items()
+            if isinstance(value, Sequence | np.ndarray) and len(value) == epochs
+        }
+        if not any(name in curves for name in self._task.objectives):
+            rule = f"must return one value for each of the {epochs} epochs since the pause"
+            raise InputError(
+                Problem("evaluate", rule, returned, "e.g. {'error': [0.9, 0.8]} for two")
+            )
+        before = self._curves.get(trial.candidate, {})
+        if trial.rung == 0 or before:
+            self._curves[trial.candidate] = {
+                name: [*before.get(name, []), *curve] for name, curve in curves.items()
+            }
+        return {**returned, **{name: curve[-1] for name, curve in curves.items()}}
+
     def _failed(self, trial: Evaluation, reason: str) -> Evaluation:
         self._has_failed = True
         return self._ended(trial, {}, reason, None)
 
     def _ended(
-        self, trial: Evaluation, values: Mapping[str, float], failure: str, state: Any
+        self,
+        trial: Evaluation,
+        values: Mapping[str, float],
+        failure: str,
+        state: Any,
+        curves: dict[str, list[float]] | None = None,
     ) -> Evaluation:
+        if curves is not None:
+            self._curves[trial.candidate] = curves
         is_last = self._rungs is None or trial.rung == len(self._rungs) - 1
         return replace(
             trial,
@@ -202,6 +254,8 @@ class FunctionEvaluator:
             CANDIDATE: evaluation.candidate,
             _FIDELITY: evaluation.fidelity,
         }
+        if curves := self._curves.get(evaluation.candidate):
+            kept[CURVES] = curves
         if (state := _plain(evaluation.detail)) is not None:
             kept[_STATE] = json.dumps(state)
         return kept
@@ -235,6 +289,9 @@ class FunctionEvaluator:
             failure = trial.user_attrs.get(_REASON, "")
             is_last = self._rungs is None or rung == len(self._rungs) - 1
             state = trial.user_attrs.get(_STATE)
+            candidate = trial.user_attrs.get(CANDIDATE, trial.number)
+            if curves := trial.user_attrs.get(CURVES):
+                self._curves[candidate] = curves
             evaluation = Evaluation(
                 trial.number,
                 dict(trial.params),
@@ -242,7 +299,7 @@ class FunctionEvaluator:
                 self._task.is_feasible(values),
                 failure,
                 fidelity=self._fidelity(rung),
-                candidate=trial.user_attrs.get(CANDIDATE, trial.number),
+                candidate=candidate,
                 state="failed" if failure else "complete" if is_last else "pruned",
                 digest=self._task.space.digest_of(dict(trial.params)),
                 rung=rung,

@@ -14,7 +14,7 @@ from archsearch.search.evaluation_threads import EvaluationThreads
 from archsearch.search.function_evaluator import FunctionEvaluator
 from archsearch.search.result import SearchResult
 from archsearch.search.roles import Limits, Note, Policy
-from archsearch.search.rungs import Rungs
+from archsearch.search.rungs import ModelRungs, Rungs, automatic_rungs
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions
 from archsearch.search.samplers.surrogate.model_sampler import observe_complete
 from archsearch.search.search_task import KnownValue, Task
@@ -62,24 +62,28 @@ def search(
     proposal knows the results of all trials but those that would still be running if the workers
     were equally fast and a unit of fidelity took each of them the same time.
 
-    With ``fidelities``, every configuration is first evaluated at the lowest and then paused. The
-    best at a fidelity, by non-dominated rank and hypervolume contribution, go on to the next,
-    whenever they come to be among the best. The front and the hypervolume are those of the last
-    fidelity alone.
+    With ``fidelities``, a configuration is first evaluated at the lowest and then paused. A model
+    learns from all values, early and late ones: half of the effort goes into new configurations,
+    half into those whose expected gain in hypervolume is highest, and in the end what is expected
+    on the front is finished. The front and the hypervolume are those of the last fidelity alone.
+    With other samplers, or with ``promote``, the best at a fidelity, by non-dominated rank and
+    hypervolume contribution, continue at the next (successive halving).
 
     Args:
         space: what is searched.
         evaluate: called with an `Arch`, or with the parameters of a flat space; returns objectives
             (and what constraints need) by name. With ``fidelities`` it is called as
             ``evaluate(configuration, fidelity, state)`` and may return a pair, values and a state;
-            it gets the state back when the configuration goes on, and None the first time. With
-            several workers it is called from threads.
+            it gets the state back when the configuration continues, and None the first time. Where
+            these are epochs it may return a sequence for a value, one number for each epoch since
+            the pause. With several workers it is called from threads.
         objectives: direction by name; the first is the one that `SearchResult.best` looks at.
         constraints: upper limits by name, on objectives or on other values.
         known: functions for values that need no evaluation, by name, called with a configuration.
-        fidelities: the rungs, increasing, e.g. epochs ``(1, 3, 9)``; empty for one fidelity.
-        promote: share of the configurations at a rung that go on to the next; None for the ratio
-            of their fidelities.
+        fidelities: the rungs, increasing, e.g. ``(1, 3, 9)``; or a range of epochs from 1,
+            ``range(1, 28)``, with a pause after a fifth of them; empty for one fidelity.
+        promote: share of the configurations at a rung that continue at the next; None leaves it to
+            the model, and to other samplers the ratio of the fidelities.
         trials: configurations in all, those of earlier sessions in ``storage`` included.
         workers: evaluations at a time.
         sampler: a key of `archsearch.search.samplers.registry.SAMPLERS`; ``model`` is the default.
@@ -125,6 +129,9 @@ def search(
         samplers=SAMPLERS,
     )
     check_evaluator(evaluate, bool(fidelities))
+    has_epochs = isinstance(fidelities, range)
+    if has_epochs:
+        fidelities = (*automatic_rungs(len(fidelities)), len(fidelities))
     task = Task(space, dict(objectives), dict(constraints or {}), dict(known or {}))
     options = SamplerOptions(
         known={
@@ -140,6 +147,8 @@ def search(
             if objective in task.constraints and direction == "min"
         },
         observe=task.observe if fidelities else observe_complete,
+        fidelities=tuple(fidelities),
+        observe_curve=task.observe_curve if has_epochs else None,
         settings={"tpe": {"multivariate": True}},
     )
     store = StudyStore(
@@ -150,10 +159,19 @@ def search(
         constraints=tuple(task.constraints),
         objectives=task.objectives,
     )
-    rungs = Rungs(fidelities, promote) if fidelities else Rungs((1.0,))
+    rungs = Rungs(fidelities or (1.0,), promote)
+    if len(fidelities) > 1 and promote is None and store.chooses:
+        rungs = ModelRungs(fidelities, store.choose)
     with EvaluationThreads(workers) as pool:
         evaluator = FunctionEvaluator(
-            task, evaluate, store, rungs if fidelities else None, pool, workers, listener
+            task,
+            evaluate,
+            store,
+            rungs if fidelities else None,
+            pool,
+            workers,
+            listener,
+            has_epochs,
         )
         evaluator.check_fidelities()
         limits = Limits(trials, time_limit_s, patience, min(_FIRST_FAILURES, trials))

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.evaluation import Direction, Evaluation
 from archsearch.search.interrupted import BATCH, PLACE, TRAINING, Interrupted, last_batch
+from archsearch.search.samplers.surrogate.model_sampler import ModelSampler
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.storage import Storage, storage_at
 from archsearch.search.transaction import together
@@ -148,6 +149,17 @@ class StudyStore:
         self._asked[number].set_user_attr(PROGRESS, kept)
         self._notes[number] = kept
         return kept
+
+    def choose(self, paused: Sequence[int], whole: Collection[int], is_last: bool) -> int | None:
+        """Return the paused candidate that the sampler would continue; None for none."""
+        sampler = self.study.sampler
+        assert isinstance(sampler, ModelSampler), "other samplers do not choose"
+        return sampler.continue_with(self.study, paused, whole, is_last)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the sampler can choose who continues."""
+        return isinstance(self.study.sampler, ModelSampler)
 
     @property
     def exhausted(self) -> bool:

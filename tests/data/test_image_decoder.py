@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archsearch.data.image_decoder import decode_image, is_grey
+from archsearch.data.image_decoder import channels_of, decode_image
 from archsearch.data.value_scale import ValueRange, ValueScale
 from archsearch.errors import InputError
 from tests.data.image_files import png, profile_of_swapped_primaries, tiff
@@ -26,7 +26,7 @@ RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 def test_grey_stays_grey(tmp_path, image, expected):
     path = str(tmp_path / "image.tiff")
     image.save(path)
-    assert is_grey(path)
+    assert channels_of(path) == 1
     decoded = decode_image(path, 8, 1)
     assert decoded.shape == (1, 8, 8)
     np.testing.assert_allclose(decoded[0], expected, atol=1)
@@ -37,7 +37,7 @@ def test_colour_to_grey_is_luma(tmp_path):
     path = str(tmp_path / "image.png")
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
-    assert not is_grey(path)
+    assert channels_of(path) == 3
     expected = pixels @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(decode_image(path, 8, 1)[0], expected, atol=1)
 

@@ -125,7 +125,7 @@ def test_a_lost_pause_begins_again(bench: Bench) -> None:
 
 def test_few_candidates_still_make_a_front(bench: Bench) -> None:
     bench.loop(trials=2, rungs=RUNGS).run()
-    assert [each.state for each in bench.opened.records()].count("complete") == 1
+    assert [each.state for each in bench.opened.records()].count("complete") >= 1
 
 
 def test_a_failure_on_the_way_up_ends_that_candidate_alone(bench: Bench) -> None:

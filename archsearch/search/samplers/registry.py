@@ -1,6 +1,6 @@
 """Samplers by name: Optuna's own, and ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,8 @@ from archsearch.search.samplers.surrogate.model_sampler import (
     ModelSampler,
     observe_complete,
 )
-from archsearch.search.samplers.surrogate.observed_trials import Observe
-from archsearch.search.samplers.surrogate.rung_prediction import Known
+from archsearch.search.samplers.surrogate.objective_prediction import Known
+from archsearch.search.samplers.surrogate.observed_trials import Observe, ObserveCurve
 from archsearch.space import Params, SearchSpace
 
 
@@ -34,6 +34,8 @@ class SamplerOptions:
         observe: reads a finished trial.
         choose: picks one of a brood of children; see `EvolutionSampler`.
         spread: whether the first proposals of `ModelSampler` spread over what is known.
+        fidelities: of the rungs; `ModelSampler` learns from all of them.
+        observe_curve: reads a finished trial after every epoch.
         settings: arguments of Optuna's own samplers, by the sampler's name.
     """
 
@@ -46,6 +48,8 @@ class SamplerOptions:
     observe: Observe = observe_complete
     choose: Choose = choose_first
     spread: bool = False
+    fidelities: Sequence[float] = ()
+    observe_curve: ObserveCurve | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -69,6 +73,8 @@ SAMPLERS: dict[str, Builder] = {
         observe=options.observe,
         excess=options.excess,
         spread=options.spread,
+        fidelities=options.fidelities,
+        observe_curve=options.observe_curve,
     ),
     "evolution": lambda space, seed, options: EvolutionSampler(
         space, seed, accept=options.accept, choose=options.choose

@@ -7,6 +7,7 @@ settings left are taken from a grid by marginal likelihood, so that equal data g
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,12 +84,14 @@ class Similarity:
         return np.asarray((1 - share) + share * (x**2).sum(axis=1) / self._num_parameters)
 
 
-def likeliest(similarity: Similarity, x: Floats, z: Floats) -> Settings:
+def likeliest(
+    similarity: Similarity, x: Floats, z: Floats, noises: Sequence[float] = _NOISES
+) -> Settings:
     """Return the settings of the grid with the highest marginal likelihood."""
     best, chosen = -np.inf, Settings(_LENGTHS[-1], _LINEAR_SHARES[0], _NOISES[-1])
     # the two parts do not depend on all settings: computed once each
     distances, linear = similarity.distance(x, x), similarity.linear(x, x)
-    for length, share, noise in itertools.product(_LENGTHS, _LINEAR_SHARES, _NOISES):
+    for length, share, noise in itertools.product(_LENGTHS, _LINEAR_SHARES, noises):
         matrix = (1 - share) * np.exp(-distances / length) + share * linear
         matrix[np.diag_indices_from(matrix)] += noise
         try:
