@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from archsearch.arch import Arch, Spec
+from archsearch.arch import Arch, Size, Spec
 from archsearch.record import Environment, EpochMetrics, LatencyResult
 
 Design = Literal["variants", "leave_one_out", "one_factor", "factorial"]
@@ -76,7 +76,7 @@ class AblationRecord(Spec):
             variants.
         num_images: validation images behind each accuracy.
         data: name of the data set.
-        image_size: side of the images in pixels.
+        image_size: side of square images in pixels, or ``(height, width)``.
         num_train: training images.
         recipe: how every network was trained, plain data.
         seeds: in the order in which they are trained.
@@ -102,7 +102,7 @@ class AblationRecord(Spec):
     factors: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     num_images: int
     data: str
-    image_size: int
+    image_size: Size
     num_train: int
     recipe: dict[str, Any]
     seeds: tuple[int, ...]

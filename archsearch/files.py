@@ -5,14 +5,21 @@ import errno
 import itertools
 import json
 import os
+import platform
+import re
 import shlex
 import shutil
 import stat
 import tempfile
+import time
 import unicodedata
+import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from archsearch.errors import InputError, Problem
 
@@ -22,6 +29,9 @@ _LEAST_FREE_BYTES = 16 * 2**20
 _FULL_BYTES = 2**20
 _TRIED_BYTES = 4096
 _count = itertools.count()
+_DRAFT = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d{1,9})-\d+\.partial", re.DOTALL)
+#: a draft of another machine that is older was left by a killed process
+_DRAFT_LIVES_S = 86_400.0
 
 #: error number to what happened and the way out
 _SENTENCES = {
@@ -81,9 +91,11 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     nothing else is left. The folder is made. Files get the permissions that the umask gives, a link
     stays a link, and what is no file (``/dev/null``, a pipe) is written into.
 
+    The disk has the contents before the name: a power cut leaves the old file, not an empty one.
+
     Args:
         path: the file.
-        durable: wait until the disk has it, so that it outlives a power cut.
+        durable: wait until the disk has the name too, so that the new file outlives a power cut.
 
     Raises:
         OSError: naming ``path``, whatever the writer made of a full disk.
@@ -97,8 +109,7 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield draft
-        if durable:
-            _sync(draft)
+        _sync(draft)
         draft.replace(target)
         if durable:
             _sync(target.parent)
@@ -114,6 +125,23 @@ def replacing(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def remove_drafts(folder: str | Path) -> None:
+    """Remove what `replacing` left in and below a folder when its process was killed.
+
+    Drafts of living processes stay; so do those of other machines, for a day.
+    """
+    for draft in Path(folder).rglob(".*.partial"):
+        found = _DRAFT.fullmatch(draft.name)
+        if found is None:
+            continue
+        # the folder may be gone, or closed to this user
+        with contextlib.suppress(OSError):
+            is_here = found["machine"] == _machine()
+            is_old = time.time() - draft.stat().st_mtime > _DRAFT_LIVES_S
+            if is_old or (is_here and not psutil.pid_exists(int(found["pid"]))):
+                draft.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes, *, durable: bool = False) -> Path:
@@ -267,9 +295,15 @@ def _is_special(path: Path) -> bool:
 
 
 def _draft_name(name: str) -> str:
-    ending = f".{os.getpid()}-{next(_count)}.partial"
+    ending = f".{_machine()}-{os.getpid()}-{next(_count)}.partial"
     kept = name.encode()[: NAME_BYTES - 1 - len(ending)].decode(errors="ignore")
     return f".{kept}{ending}"
+
+
+@cache
+def _machine() -> str:
+    """Return a word for this machine, as drafts on a shared disk name it."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _is_full(folder: Path) -> bool:

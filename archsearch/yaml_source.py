@@ -22,7 +22,13 @@ from archsearch.files import what_happened
 KeyPath = tuple[str | int, ...]
 
 #: values of one file, aliases written out; a study has hundreds
-_MAX_VALUES = 200_000
+_MAX_VALUES = 5_000
+#: of the configuration of a run, which lists the classes of its images
+RECORDED_VALUES = 200_000
+#: characters that a value may have in the mean
+_VALUE_BYTES = 400
+_MAX_DEPTH = 50
+_MAX_KEYS = 1_000
 _PLAIN = "write mappings, lists, strings, numbers and booleans only"
 
 
@@ -57,16 +63,21 @@ def dotted(path: KeyPath) -> str:
     return ".".join(str(part) for part in path)
 
 
-def load_yaml(path: str | Path) -> YamlSource:
+def load_yaml(path: str | Path, most_values: int = _MAX_VALUES) -> YamlSource:
     """Read one YAML file, in UTF-8 or, with a byte order mark, in UTF-16.
 
+    Args:
+        path: of the file.
+        most_values: that it may hold.
+
     Raises:
-        InputError: the file is missing, is not text or YAML, or carries a tag that is not plain
-            data (such as ``!!python/object``).
+        InputError: the file is missing, is not text or YAML, is too large, or carries a tag that is
+            not plain data (such as ``!!python/object``).
     """
-    name = str(path)
+    name, most_bytes = str(path), most_values * _VALUE_BYTES
     try:
-        content = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            content = file.read(most_bytes + 1)
     except FileNotFoundError:
         raise InputError(
             Problem("", "there is no such file", remedy="check the path", file=name)
@@ -74,6 +85,9 @@ def load_yaml(path: str | Path) -> YamlSource:
     except OSError as error:
         rule, remedy = what_happened(error)
         raise InputError(Problem("", f"cannot be read: {rule}", remedy=remedy, file=name)) from None
+    if len(content) > most_bytes:
+        rule = f"must be at most {most_bytes / 1e6:g} MB long"
+        raise InputError(Problem("", rule, remedy="check that it is the right file", file=name))
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = content.decode("utf-16" if wide else "utf-8-sig")
@@ -83,30 +97,29 @@ def load_yaml(path: str | Path) -> YamlSource:
         raise InputError(
             Problem("", f"must be UTF-8 text ({error.reason})", None, remedy, name, line)
         ) from None
-    return parse_yaml(text, name)
+    return parse_yaml(text, name, most_values)
 
 
-def parse_yaml(text: str, name: str = "<string>") -> YamlSource:
+def parse_yaml(text: str, name: str = "<string>", most_values: int = _MAX_VALUES) -> YamlSource:
     """Read one YAML document from text; see `load_yaml`."""
     loader = None
     try:
         loader = _Loader(text)
+        loader.most_nodes = 2 * most_values  # a key is a node too
         node = loader.get_single_node()
-        index = _Index(name)
+        index = _Index(name, most_values)
         index.visit(node, ())
         if index.problems:
             raise InputError(index.problems)
         data = loader.construct_document(node) if node is not None else None
+    except _TooLargeError as error:
+        raise InputError(Problem("", error.rule, None, error.remedy, name, error.line)) from None
     except yaml.MarkedYAMLError as error:
         raise InputError(_marked(error, name)) from None
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         rule = f"must be plain YAML: the character #x{error.character:04x} is not allowed in it"
         raise InputError(Problem("", rule, None, "remove it", name, line)) from None
-    except RecursionError:
-        raise InputError(
-            Problem("", "must be plain YAML: it is nested too deeply", file=name)
-        ) from None
     finally:
         if loader is not None:
             loader.dispose()
@@ -183,11 +196,38 @@ _CORE = {
 }
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads plain data by YAML 1.2's core schema; merge keys, which it dropped, stay."""
+class _TooLargeError(Exception):
+    def __init__(self, rule: str, remedy: str, line: int) -> None:
+        super().__init__(rule)
+        self.rule, self.remedy, self.line = rule, remedy, line
 
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain data by YAML 1.2's core schema; merge keys, which it dropped, stay.
+
+    Attributes:
+        most_nodes: keys and values that it reads.
+    """
+
+    most_nodes = 2 * _MAX_VALUES
+    _nodes = _depth = 0
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
     yaml_constructors: ClassVar[dict[str | None, Any]] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Return the next node, within the limits of number and depth."""
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > self.most_nodes or self._depth > _MAX_DEPTH:
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            if self._depth > _MAX_DEPTH:
+                rule = f"must not be nested deeper than {_MAX_DEPTH} levels"
+                raise _TooLargeError(rule, "write it flatter", line)
+            raise _TooLargeError(*_too_many(self.most_nodes // 2), line)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping under the words of its keys: ``on`` and ``1`` are words there too."""
@@ -270,6 +310,11 @@ def _key(node: yaml.ScalarNode) -> str:
     return str(node.value).lower() if node.tag == f"{_TAG}bool" else str(node.value)
 
 
+def _too_many(most: int) -> tuple[str, str]:
+    rule = f"must not hold more than {most:,} values, aliases written out"
+    return rule, "use fewer aliases of aliases"
+
+
 class _Index:
     """Finds the line of every key and item, keys written twice, and aliases without end.
 
@@ -278,8 +323,9 @@ class _Index:
         problems: found so far.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most_values: int) -> None:
         self._name = name
+        self._most = most_values
         self._open: set[int] = set()
         self._values = 0
         self.lines: dict[KeyPath, int] = {}
@@ -291,10 +337,9 @@ class _Index:
             return
         self.lines.setdefault(path, node.start_mark.line + 1)
         self._values += 1
-        if self._values == _MAX_VALUES:
-            rule = f"must not hold more than {_MAX_VALUES:,} values, aliases written out"
-            self._report((), rule, "use fewer aliases of aliases")
-        if self._values >= _MAX_VALUES:
+        if self._values == self._most:
+            self._report((), *_too_many(self._most))
+        if self._values >= self._most:
             return
         if id(node) in self._open:
             self._report(path, "an alias must not contain itself")
@@ -309,6 +354,9 @@ class _Index:
         self._open.discard(id(node))
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> None:
+        if len(node.value) > _MAX_KEYS:
+            self._report(path, f"must have at most {_MAX_KEYS:,} keys", "")
+            return
         seen: set[str] = set()
         # what is merged comes first: a key that the mapping writes itself wins
         for key, value in sorted(node.value, key=lambda pair: pair[0].tag != f"{_TAG}merge"):

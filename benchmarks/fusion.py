@@ -38,7 +38,7 @@ def main() -> None:
         arch = with_overrides(zoo.arch(name), {"image_size": options.image_size})
         plain = build_model(arch, seed=0).eval()
         fused = fuse(plain)
-        image = torch.randn(1, arch.in_channels, arch.image_size, arch.image_size)
+        image = torch.randn(1, *arch.input_shape)
         image = image.contiguous(memory_format=torch.channels_last)
         pairs = in_turns(plain, fused, image, options.rounds)
         ratios = [after / before for before, after in pairs]

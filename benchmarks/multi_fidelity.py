@@ -1,17 +1,19 @@
-"""Epochs that a search saves by training most candidates briefly, on a table of real trainings.
+"""Epochs that a search saves by training most candidates briefly, on tables of real trainings.
 
-    python benchmarks/multi_fidelity.py [--seeds 20] [--trials 64] [--rungs 1 3 9 27] [--promote X]
+    python benchmarks/multi_fidelity.py [--seeds 20] [--trials 64] [--table FILE]
 
-The table (`learning_curves.py`) holds the learning curves of every network of a small space on
-Fashion-MNIST. Two objectives: error after the last epoch, to be learnt, and multiply-adds, known
-beforehand. With each seed the search at full fidelity trains so many networks to the end; 99 % of
-the hypervolume that it ends with is the target. Printed for each method: the epochs until it is
-reached, over seeds, and the ratio to the full-fidelity search with the same seed. A network counts
-towards the hypervolume from its last epoch on, not before. A method that never gets there within
-the epochs of the whole full-fidelity search counts with those, and is listed as missed:
-its ratio is then a lower bound. "again" is the search at full fidelity with other seeds, at the
-targets of the first: what a method that saves nothing comes to, since a target is where one run
-was lucky. The last line is a clairvoyant who trains, in full, nothing but what gains most.
+A table (`learning_curves.py`) holds the learning curves of every network of a small space, each
+trained with several seeds. Two objectives: error after the last epoch, to be learnt, and
+multiply-adds, known beforehand. A search sees the curves of one seed; the truth is the mean of all
+that it does not see. After each budget of epochs a method recommends some networks that it has
+begun to train, at most as many as the exact front has: ours by the posterior of its model, others
+by the values that they saw. Scored is the true hypervolume of what is recommended, as a share of
+that of the exact front. Targets are fixed shares of it. A seed that misses a target counts with all
+epochs, and is listed as missed: its ratio is then a bound. "ceiling" recommends by the last epoch
+of the seed that is seen, of all networks: what noise leaves.
+
+With ``--table-seeds 1`` there is nothing unseen. The truth is then what a Gaussian process expects
+that has learnt from every whole training of the table.
 """
 
 import argparse
@@ -21,10 +23,10 @@ import platform
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import moocore
 import numpy as np
 import optuna
 from learning_curves import NUM_VAL, TABLE, curve_space, key, read_table
@@ -34,175 +36,207 @@ import archsearch
 from archsearch.analysis import hypervolume
 from archsearch.search.evaluation import Evaluation
 from archsearch.search.function_search import search
-from archsearch.search.rungs import promotion_order
+from archsearch.search.rungs import automatic_rungs, promotion_order
+from archsearch.search.samplers.surrogate.beliefs import Believer
+from archsearch.search.samplers.surrogate.curve_model import bin_ends, binned, middles
+from archsearch.search.samplers.surrogate.gaussian_process import GaussianProcess
+from archsearch.search.samplers.surrogate.observed_trials import ObservedTrial, Training
 from archsearch.space import Params, SearchSpace
 
-SHARE = 0.99
+TARGETS = (0.90, 0.95, 0.98)
 OBJECTIVES = {"error": "min", "macs": "min"}
+HALVING = (1, 3, 9, 27)
 _RESAMPLES = 10_000
-#: networks that the clairvoyant bound looks ahead
-_BOUND = 30
-#: of the text plot: where hypervolumes are read, as shares of the full-fidelity search's epochs
-_MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+#: budgets at which a method recommends, from these epochs on
+_FIRST, _BUDGETS = 60, 28
 
 
 @dataclass(frozen=True)
 class Step:
-    """One evaluation: what it cost, and what it showed if it was the last epoch's."""
+    """One evaluation: the network, and the epochs until which it was trained."""
 
-    epochs: float
     network: str
-    complete: bool
+    until: int
 
 
 class CurveTable:
-    """Error (%) after every epoch, and multiply-adds, of every network."""
+    """Error (%) after every epoch, and multiply-adds, of every network.
 
-    def __init__(self, path: Path) -> None:
-        self._rows = read_table(path)
+    Args:
+        path: of the table.
+        seen: seed whose curves a search sees.
+        seeds: number of seeds in the table.
+    """
+
+    def __init__(self, path: Path, seen: int, seeds: int) -> None:
         self.space: SearchSpace = curve_space()
-        missing = self.space.count() - len(self._rows)
-        if missing:
-            raise SystemExit(f"{path} lacks {missing} networks: run learning_curves.py")
-        self.epochs = len(next(iter(self._rows.values()))["right"])
+        rows = [read_table(path, seed) for seed in range(seeds)]
+        lacks = sum(self.space.count() - len(each) for each in rows)
+        if lacks:
+            raise SystemExit(
+                f"{path} lacks {lacks} trainings: run learning_curves.py --seeds {seeds}"
+            )
+        self.params = {key(params): params for params in self.space.enumerate()}
+        curves = {
+            name: 100 * (1 - np.array([each[name]["right"] for each in rows]) / NUM_VAL)
+            for name in self.params
+        }
+        self.curves = {name: curve[seen] for name, curve in curves.items()}
+        self.macs = {name: float(rows[0][name]["macs"]) / 1e6 for name in self.params}
+        self.epochs = len(next(iter(self.curves.values())))
+        unseen = (
+            {name: np.delete(curve, seen, axis=0)[:, -1].mean() for name, curve in curves.items()}
+            if seeds > 1
+            else self._smooth()
+        )
+        self.truth = {name: (float(error), self.macs[name]) for name, error in unseen.items()}
+        points = np.array(list(self.truth.values()))
+        self.reference = tuple(points.max(axis=0))
+        self.exact = hypervolume(points, self.reference)
+        self.size = int(moocore.is_nondominated(points).sum())
 
-    def error(self, network: str, epoch: int) -> float:
-        """Return the error after ``epoch`` epochs."""
-        return 100 * (1 - float(self._rows[network]["right"][epoch - 1]) / NUM_VAL)
+    def _smooth(self) -> dict[str, float]:
+        """Return the last error of every network, as a model of all of them expects it."""
+        x = np.array([self.space.encode(params) for params in self.params.values()])
+        model = GaussianProcess(self.space.encoding)
+        model.fit(x, np.log([curve[-1] for curve in self.curves.values()]))
+        mean, _ = model.predict(x)
+        return dict(zip(self.params, np.exp(mean), strict=True))
 
-    def macs(self, params: Params) -> float:
+    def known_macs(self, params: Params) -> float:
         """Return the known objective, in millions."""
-        return float(self._rows[key(params)]["macs"]) / 1e6
+        return self.macs[key(params)]
 
-    def evaluate(self, params: Params, fidelity: float, state: Any) -> dict[str, float]:
-        """Return what a training up to ``fidelity`` epochs shows."""
-        return {"error": self.error(key(params), int(fidelity))}
+    def shown(self, params: Params, fidelity: float, state: Any) -> tuple[dict[str, Any], int]:
+        """Return the error after every epoch since the pause."""
+        until = int(fidelity)
+        return {"error": list(self.curves[key(params)][state or 0 : until])}, until
 
-    def at_the_end(self, params: Params) -> dict[str, float]:
-        """Return what a whole training shows."""
-        return self.evaluate(params, self.epochs, None)
+    def share(self, networks: Iterable[str]) -> float:
+        """Return the true hypervolume of networks over that of the exact front."""
+        points = [self.truth[name] for name in networks]
+        return hypervolume(points, self.reference) / self.exact if points else 0.0
 
-    def trust(self, epoch: int) -> float:
-        """Return Kendall's tau between the errors after ``epoch`` epochs and at the end."""
-        both = [(self.error(name, epoch), self.error(name, self.epochs)) for name in self._rows]
-        return float(kendalltau(*np.array(both).T).statistic)
-
-    @cached_property
-    def points(self) -> dict[str, tuple[float, float]]:
-        """Error at the last epoch and multiply-adds of every network."""
-        rows = self._rows.items()
-        return {name: (self.error(name, self.epochs), row["macs"] / 1e6) for name, row in rows}
-
-    @cached_property
-    def reference(self) -> tuple[float, float]:
-        """The worst of each objective."""
-        worst = np.array(list(self.points.values())).max(axis=0)
-        return float(worst[0]), float(worst[1])
-
-    def volumes(self, steps: Iterable[Step]) -> list[tuple[float, float]]:
-        """Return epochs spent and hypervolume after every step."""
-        spent, best, kept, found = 0.0, 0.0, [], []
-        for step in steps:
-            spent += step.epochs
-            if step.complete:
-                kept.append(self.points[step.network])
-                best = hypervolume(kept, self.reference)
-            found.append((spent, best))
-        return found
+    def recommended(self, expected: dict[str, float]) -> list[str]:
+        """Return at most as many networks as the exact front has, the best layers first."""
+        names = list(expected)
+        points = np.array([[expected[name], self.macs[name]] for name in names])
+        order = promotion_order(points, np.ones(len(points), dtype=bool))
+        return [names[i] for i in order[: self.size]]
 
 
 class EnoughError(Exception):
     """The epochs of the full-fidelity search are used up."""
 
 
-@dataclass(frozen=True)
-class Ladder:
-    """Rungs of a search, and the share that goes on at each; no rungs for full fidelity."""
-
-    rungs: tuple[int, ...] = ()
-    promote: float | None = None
-
-
-def searched(table: CurveTable, sampler: str, ladder: Ladder, trials: int, seed: int) -> list[Step]:
-    """Run `archsearch.search` for the epochs of ``trials`` whole trainings; no rungs train all."""
-    rungs = ladder.rungs
-    common: dict[str, Any] = {
-        "objectives": OBJECTIVES,
-        "known": {"macs": table.macs},
-        "sampler": sampler,
-        "seed": seed,
-    }
-    if not rungs:
-        result = search(table.space, table.at_the_end, trials=trials, **common)
-        return [Step(table.epochs, key(trial.params), True) for trial in result.trials]
-    below = dict(zip(rungs, (0, *rungs[:-1]), strict=True))
+def searched(table: CurveTable, sampler: str, trials: int, seed: int, **how: Any) -> list[Step]:
+    """Run `archsearch.search` for the epochs of ``trials`` whole trainings."""
     steps: list[Step] = []
+    spent = 0.0
+    last: dict[str, int] = {}
 
     def follow(trial: Evaluation) -> None:
-        assert trial.fidelity is not None, "there are rungs"
-        cost = trial.fidelity - below[int(trial.fidelity)]
-        steps.append(Step(cost, key(trial.params), trial.fidelity == rungs[-1]))
-        if sum(step.epochs for step in steps) >= trials * table.epochs:
+        nonlocal spent
+        until, name = int(trial.fidelity or table.epochs), key(trial.params)
+        spent += until - last.get(name, 0)
+        last[name] = until
+        steps.append(Step(name, until))
+        if spent >= trials * table.epochs:
             raise EnoughError
 
+    common: dict[str, Any] = {
+        "objectives": OBJECTIVES,
+        "known": {"macs": table.known_macs},
+        # without a limit, luck among the fast ones hides what is slower and better
+        "constraints": {"macs": max(table.macs.values())},
+        "sampler": sampler,
+        "seed": seed,
+        "listener": follow,
+        "trials": table.space.count(),
+    }
+
+    def whole(params: Params) -> dict[str, float]:
+        return {"error": float(table.curves[key(params)][-1])}
+
+    def at_rung(params: Params, fidelity: float, state: Any) -> dict[str, float]:
+        return {"error": float(table.curves[key(params)][int(fidelity) - 1])}
+
     with contextlib.suppress(EnoughError):
-        search(
-            table.space,
-            table.evaluate,
-            fidelities=rungs,
-            promote=ladder.promote,
-            trials=table.space.count(),
-            listener=follow,
-            **common,
-        )
+        if not how:
+            search(table.space, whole, **common)
+        elif "promote" in how:
+            search(table.space, at_rung, **common, **how)
+        else:
+            search(table.space, table.shown, **common, **how)
     return steps
 
 
-def synchronous_halving(table: CurveTable, rungs: Sequence[int], seed: int) -> list[Step]:
-    """Halve brackets of random networks, one after the other, until all have been in one.
+def synchronous_halving(table: CurveTable, trials: int, seed: int) -> list[Step]:
+    """Halve brackets of random networks, one after the other.
 
     A bracket has as many networks as one of them costs in full, in units of the lowest rung; the
-    best at a rung, in the order of `promotion_order`, go on together.
+    best at a rung, in the order of `promotion_order`, continue together.
     """
     rng = np.random.default_rng(seed)
-    everyone = list(table.space.enumerate())
-    everyone = [everyone[i] for i in rng.permutation(len(everyone))]
-    size = rungs[-1] // rungs[0]
-    steps = []
+    everyone = [list(table.params)[i] for i in rng.permutation(len(table.params))]
+    size = HALVING[-1] // HALVING[0]
+    steps: list[Step] = []
     for start in range(0, len(everyone), size):
-        bracket, below = everyone[start : start + size], 0
-        for rung, above in zip(rungs, (*rungs[1:], 0), strict=True):
-            names = [key(params) for params in bracket]
-            steps += [Step(rung - below, name, rung == rungs[-1]) for name in names]
+        bracket = everyone[start : start + size]
+        for rung, above in zip(HALVING, (*HALVING[1:], 0), strict=True):
+            steps += [Step(name, rung) for name in bracket]
             if not above:
                 break
-            shown = [(table.error(key(p), rung), table.macs(p)) for p in bracket]
+            shown = [(table.curves[name][rung - 1], table.macs[name]) for name in bracket]
             order = promotion_order(np.array(shown), np.ones(len(bracket), dtype=bool))
             bracket = [bracket[i] for i in order[: max(1, len(bracket) * rung // above)]]
-            below = rung
     return steps
 
 
-def clairvoyant(table: CurveTable) -> list[Step]:
-    """Train in full, one by one, whatever gains most: what nobody can know, as a bound."""
-    left = dict(table.points)
-    kept: list[tuple[float, float]] = []
-    steps: list[Step] = []
-    while len(steps) < _BOUND:
-        best = max(left, key=lambda name: hypervolume([*kept, left[name]], table.reference))
-        kept.append(left.pop(best))
-        steps.append(Step(table.epochs, best, True))
-    return steps
+Expect = Callable[[CurveTable, dict[str, int]], dict[str, float]]
 
 
-def epochs_to(volumes: Sequence[tuple[float, float]], target: float) -> float:
-    """Return the epochs after which ``target`` is reached; infinite if it never is."""
-    return next((spent for spent, volume in volumes if volume >= target), math.inf)
+def seen_values(table: CurveTable, until: dict[str, int]) -> dict[str, float]:
+    """Return the errors at the highest epoch that was reached, of the networks that did."""
+    top = max(until.values())
+    return {name: table.curves[name][top - 1] for name, epoch in until.items() if epoch == top}
 
 
-def volume_at(volumes: Sequence[tuple[float, float]], epochs: float) -> float:
-    """Return the hypervolume when ``epochs`` have been spent."""
-    return max((volume for spent, volume in volumes if spent <= epochs), default=0.0)
+class Posterior:
+    """What our model expects of the networks that have begun, from all their epochs."""
+
+    def __init__(self, table: CurveTable) -> None:
+        self._ends = bin_ends((*automatic_rungs(table.epochs), table.epochs))
+        known = {1: table.known_macs}
+        self._believer = Believer(table.space.encoding, known, {}, middles(self._ends))
+
+    def __call__(self, table: CurveTable, until: dict[str, int]) -> dict[str, float]:
+        """Return the expected error of every network in ``until``."""
+        trainings = []
+        for name, epochs in until.items():
+            params, macs = table.params[name], table.macs[name]
+            curve = np.stack([table.curves[name][:epochs], np.full(epochs, macs)], axis=1)
+            encoded = table.space.encode(params)
+            trial = ObservedTrial(params, encoded, True, curve[-1], {})
+            trainings.append(Training(trial, binned(curve, self._ends), 0, False))
+        values = self._believer.from_curves(trainings, np.ones(2)).values[:, 0]
+        return dict(zip(until, values, strict=True))
+
+
+def scores(
+    table: CurveTable, steps: Sequence[Step], budgets: Sequence[float], expect: Expect
+) -> list[float]:
+    """Return the true share of what is recommended at each budget of epochs."""
+    found, until, spent = [], dict[str, int](), 0
+    rest = list(steps)
+    for budget in budgets:
+        while rest and spent + rest[0].until - until.get(rest[0].network, 0) <= budget:
+            step = rest.pop(0)
+            spent += step.until - until.get(step.network, 0)
+            until[step.network] = step.until
+        few = len(until) < 4
+        found.append(0.0 if few else table.share(table.recommended(expect(table, until))))
+    return found
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -212,86 +246,89 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def report(name: str, needed: Sequence[float], base: Sequence[float], limit: float) -> None:
-    """Print the epochs of one method, and its ratio to the full-fidelity search."""
+def describe(needed: Sequence[float], base: Sequence[float], limit: float) -> str:
+    """Return the epochs of one method to one target, and its ratio to the full-fidelity search."""
     missed = sum(each > limit for each in needed)
     capped = [min(each, limit) for each in needed]
-    quartiles = np.quantile(capped, [0.25, 0.75])
-    line = (
-        f"{name:28} {statistics.median(capped):6.0f} "
-        f"({quartiles[0]:5.0f} - {quartiles[1]:5.0f})  {missed:4}"
-    )
-    ratios = [mine / theirs for mine, theirs in zip(capped, base, strict=True)]
+    line = f"{statistics.median(capped):6.0f} ({missed:2} missed)"
+    ratios = [mine / min(theirs, limit) for mine, theirs in zip(capped, base, strict=True)]
     if any(ratio != 1 for ratio in ratios):
         low, high = median_interval(ratios)
-        line += f"    {statistics.median(ratios):.2f} [{low:.2f}, {high:.2f}]"
-        differences = np.log(ratios)
-        fewer = int((differences < 0).sum())
-        line += f"   {fewer:2}/{len(ratios)}   {wilcoxon(differences).pvalue:.2g}"
-    print(line, flush=True)
-
-
-def plot(shares: dict[str, list[float]]) -> None:
-    """Print mean hypervolumes, as shares of the full-fidelity search's last one."""
-    print("\nhypervolume, share of what the full-fidelity search ends with, mean over seeds")
-    print(f"{'epochs, share of all':28}" + "".join(f"{mark:8.0%}" for mark in _MARKS))
-    for name, row in shares.items():
-        print(f"{name:28}" + "".join(f"{value:8.3f}" for value in row))
+        test = wilcoxon(np.log(ratios)).pvalue
+        line += f"  {statistics.median(ratios):.2f} [{low:.2f}, {high:.2f}], p = {test:.1g}"
+    return line
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--table-seeds", type=int, default=2, help="seeds in the table to use")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=64, help="of the full-fidelity search")
-    parser.add_argument("--rungs", type=int, nargs="+", default=[1, 3, 9, 27])
-    parser.add_argument("--promote", type=float, help="share that goes on at each rung")
+    parser.add_argument("--trials", type=int, default=64, help="whole trainings, in epochs")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    table, rungs, whole = CurveTable(options.table), options.rungs, Ladder()
-    ladder = Ladder(tuple(rungs), options.promote)
-    methods: dict[str, Callable[[int], list[Step]]] = {
-        "ours, full fidelity": partial(searched, table, "model", whole, options.trials),
-        "ours, full fidelity, again": lambda seed: searched(
-            table, "model", whole, options.trials, seed + options.seeds
+    # every second search sees another seed
+    seen = [seed % options.table_seeds for seed in range(options.seeds)]
+    tables = [
+        CurveTable(options.table, each, options.table_seeds) for each in range(options.table_seeds)
+    ]
+    epochs, trials = tables[0].epochs, options.trials
+    limit = trials * epochs
+    budgets = [float(each) for each in np.geomspace(_FIRST, limit, _BUDGETS)]
+    halving = {"fidelities": HALVING, "promote": 1 / 3}
+    methods: dict[str, tuple[Callable[[CurveTable, int], list[Step]], bool]] = {
+        "ours, whole trainings": (lambda t, s: searched(t, "model", trials, s), True),
+        "ours": (lambda t, s: searched(t, "model", trials, s, fidelities=range(1, 28)), True),
+        "random, whole, our posterior": (lambda t, s: searched(t, "random", trials, s), True),
+        "random, whole": (lambda t, s: searched(t, "random", trials, s), False),
+        "random, asynchronous halving": (
+            lambda t, s: searched(t, "random", trials, s, **halving),
+            False,
         ),
-        "ours, rungs": partial(searched, table, "model", ladder, options.trials),
-        "random, full fidelity": partial(searched, table, "random", whole, options.trials),
-        "random, our rungs": partial(searched, table, "random", ladder, options.trials),
-        "synchronous halving": partial(synchronous_halving, table, rungs),
-        "clairvoyant": lambda seed: clairvoyant(table),
+        "synchronous halving": (lambda t, s: synchronous_halving(t, trials, s), False),
     }
     print(
         f"{platform.processor() or platform.machine()}, python {platform.python_version()}, "
-        f"archsearch {archsearch.__version__}, optuna {optuna.__version__}; {len(table.points)} "
-        f"networks, rungs {rungs}, promoted {options.promote or 'low/high'}, "
-        f"n = {options.seeds} seeds"
+        f"archsearch {archsearch.__version__}, optuna {optuna.__version__}; "
+        f"{len(tables[0].params)} networks, {options.table_seeds} seeds each, "
+        f"fronts of {', '.join(str(each.size) for each in tables)}, n = {options.seeds} searches"
     )
-    trust = "; ".join(f"{rung}: {table.trust(rung):.2f}" for rung in rungs[:-1])
-    print(f"rank correlation (Kendall) with the last epoch, by epoch: {trust}")
-    limit = options.trials * table.epochs
-    print(
-        f"epochs until {SHARE:.0%} of the hypervolume after {options.trials} x {table.epochs} = "
-        f"{limit} epochs of the search at full fidelity\n"
-        f"{'method':28} median (quartiles)   missed  ratio [95 %]        fewer   p (Wilcoxon)"
-    )
-    targets: list[float] = []
-    base: list[float] = []
+    for table in tables:
+        last = {name: curve[-1] for name, curve in table.curves.items()}
+        order = {
+            epoch: kendalltau([c[epoch - 1] for c in table.curves.values()], list(last.values()))
+            for epoch in (1, 3, 5, 9, 18)
+        }
+        trust = ", ".join(f"{epoch}: {tau.statistic:.2f}" for epoch, tau in order.items())
+        print(
+            f"ceiling {table.share(table.recommended(last)):.3f}; Kendall's tau of the error at an "
+            f"epoch with the last one's: {trust}"
+        )
+    base: list[list[float]] = []
     shares: dict[str, list[float]] = {}
-    for name, method in methods.items():
-        runs = [table.volumes(method(seed)) for seed in range(options.seeds)]
-        if not targets:
-            targets = [volumes[-1][1] for volumes in runs]
-        needed = [epochs_to(v, SHARE * t) for v, t in zip(runs, targets, strict=True)]
-        base = base or needed
-        report(name, needed, base, limit)
-        shares[name] = [
-            statistics.mean(
-                volume_at(v, mark * limit) / t for v, t in zip(runs, targets, strict=True)
-            )
-            for mark in _MARKS
+    for name, (method, has_model) in methods.items():
+        runs = []
+        for seed in range(options.seeds):
+            table = tables[seen[seed]]
+            expect: Expect = Posterior(table) if has_model else seen_values
+            runs.append(scores(table, method(table, seed), budgets, expect))
+        needed = [
+            [
+                next((b for b, v in zip(budgets, run, strict=True) if v >= target), math.inf)
+                for run in runs
+            ]
+            for target in TARGETS
         ]
-    plot(shares)
+        base = base or needed
+        print(name)
+        for target, mine, theirs in zip(TARGETS, needed, base, strict=True):
+            print(f"    {target:.0%}: {describe(mine, theirs, limit)}", flush=True)
+        shares[name] = [statistics.mean(column) for column in zip(*runs, strict=True)]
+    print(f"\ntrue hypervolume of what is recommended, mean\n{'epochs':30}", end="")
+    marks = range(0, _BUDGETS, 4)
+    print("".join(f"{budgets[i]:8.0f}" for i in marks))
+    for name, row in shares.items():
+        print(f"{name:30}" + "".join(f"{row[i]:8.3f}" for i in marks))
 
 
 if __name__ == "__main__":

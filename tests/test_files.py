@@ -4,6 +4,8 @@ import ast
 import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,3 +258,41 @@ def test_nothing_is_written_in_another_way(path: Path) -> None:
             pytest.fail(f"{path.name}:{node.lineno} writes with {name}; use archsearch.files")
         is_moved = name == "replace" and len(node.args) == 1 and not node.keywords
         assert not is_moved, f"{path.name}:{node.lineno} moves a file; use archsearch.files"
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    ended = subprocess.Popen([sys.executable, "-c", "pass"])
+    ended.wait()
+    machine = files._machine()
+    drafts = {
+        f".a.{machine}-{ended.pid}-0.partial": False,
+        f"inside/.b c.{machine}-{ended.pid}-7.partial": False,
+        f".mine.{machine}-{os.getpid()}-0.partial": True,
+        f".elsewhere.{'0' * 8}-{ended.pid}-0.partial": True,
+        ".notes.partial": True,
+        "a.partial": True,
+    }
+    for name in drafts:
+        (tmp_path / name).write_text("half")
+    files.remove_drafts(tmp_path)
+    assert {name: (tmp_path / name).exists() for name in drafts} == drafts
+    elsewhere = tmp_path / f".elsewhere.{'0' * 8}-{ended.pid}-0.partial"
+    os.utime(elsewhere, (0, 0))
+    files.remove_drafts(tmp_path)
+    assert not elsewhere.exists()
+
+
+def test_the_disk_has_the_contents_before_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(files.os, "fsync", lambda fd: (steps.append("sync"), sync(fd)))
+    monkeypatch.setattr(
+        files.Path, "replace", lambda self, to: (steps.append("replace"), replace(self, to))[1]
+    )
+    files.write_text(tmp_path / "a", "new")
+    assert steps == ["sync", "replace"]
+    files.write_text(tmp_path / "a", "new", durable=True)
+    assert steps[2:] == ["sync", "replace", "sync"]

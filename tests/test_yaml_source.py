@@ -204,11 +204,26 @@ REFUSED = {
     ),
     "aliases of aliases": (
         BOMB,
-        "f:1: must not hold more than 200,000 values, aliases written out; "
+        "f:1: must not hold more than 5,000 values, aliases written out; "
         "use fewer aliases of aliases",
         "a: 1\n",
     ),
-    "nested without end": ("[" * 5000, "f: must be plain YAML: it is nested too deeply", "a: 1\n"),
+    "nested without end": (
+        "[" * 5000,
+        "f:1: must not be nested deeper than 50 levels; write it flatter",
+        "a: 1\n",
+    ),
+    "too many values": (
+        "a:\n" + "- 1\n" * 10_001,
+        "f:9999: must not hold more than 5,000 values, aliases written out; use fewer aliases of "
+        "aliases",
+        "a: 1\n",
+    ),
+    "too many keys": (
+        "a:\n" + "".join(f"  k{i}: 1\n" for i in range(1_001)),
+        "f:1: a: must have at most 1,000 keys",
+        "a: 1\n",
+    ),
 }
 
 
@@ -231,3 +246,12 @@ def test_text_in_another_encoding(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_yaml(tmp_path)
+
+
+def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="must be at most 2 MB long"):
+        load_yaml("/dev/zero")
+    path = tmp_path / "long.yaml"
+    path.write_text("a: 1\n" + "#" * 3_000_000)
+    with pytest.raises(InputError, match="must be at most 2 MB long"):
+        load_yaml(path)

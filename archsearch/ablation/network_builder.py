@@ -11,6 +11,7 @@ from archsearch.ablation.study import Change, Study
 from archsearch.ablation_record import Design, Published
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.image_size import size_text
 from archsearch.yaml_source import KeyPath, YamlSource
 
 
@@ -156,7 +157,8 @@ class NetworkBuilder:
     def check_new(self, arch: Arch, known: dict[str, str], place: KeyPath, name: str) -> None:
         """Report a network that is there already; remember it by ``name``."""
         if arch.digest in known:
-            remedy = f"change something that has an effect at {arch.image_size} px, or leave it out"
+            pixels = size_text(arch.image_size)
+            remedy = f"change something that has an effect at {pixels} px, or leave it out"
             self.problem(place, f"is the same network as {known[arch.digest]}", None, remedy)
         known.setdefault(arch.digest, name)
 

@@ -136,6 +136,7 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
                 # the same images for every seed: pairs differ in nothing but the network
                 seed=_SPLIT_SEED,
                 limit=study.limit,
+                channels=study.channels,
                 progress=activity.progress,
             )
     found.check()

@@ -8,9 +8,9 @@ from pydantic_core import PydanticCustomError
 
 from archsearch.ablation_record import Published
 from archsearch.arch import Spec
-from archsearch.arch.spec import Count, Flag
+from archsearch.arch.spec import Count, Flag, Size
 from archsearch.errors import Problem
-from archsearch.option import DATA, Option
+from archsearch.option import CHANNELS_HELP, DATA, Option
 from archsearch.run import LatencyTarget
 from archsearch.train import Recipe, recipe_problems
 from archsearch.yaml_source import KeyPath, YamlSource
@@ -123,7 +123,8 @@ class Study(Spec):
         data: ``digits``, ``cluttered-digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or
             ``folder:PATH``.
         data_root: folder of a torchvision data set; None for its default.
-        image_size: side of the images in pixels; None takes the base's.
+        image_size: side of square images in pixels, or ``(height, width)``; None takes the base's.
+        channels: of the images; None for what they have.
         limit: use at most this many images of the data set; None for all.
         recipe: how every network is trained; in a file also the name of a recipe, or a path;
             None takes the data set's default.
@@ -154,7 +155,10 @@ class Study(Spec):
     data_root: Annotated[
         str | None, Option("--data-root", "Folder of a torchvision data set.", DATA, type=Path)
     ] = None
-    image_size: Count | None = None
+    image_size: Size | None = None
+    channels: Annotated[
+        Count | None, Option("--channels", CHANNELS_HELP, DATA, default="the study's")
+    ] = None
     limit: Annotated[
         Count | None,
         Option("--limit", "Use at most this many images.", DATA, default="the study's"),

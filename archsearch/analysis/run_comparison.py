@@ -11,6 +11,7 @@ from archsearch.analysis.front_volume import Reference, hypervolume
 from archsearch.analysis.reported_accuracy import decided_by_others, deciding_accuracies
 from archsearch.analysis.significance import difference_interval, num_images
 from archsearch.analysis.trial_choice import front_trials
+from archsearch.image_size import size_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 #: draws behind an interval of a hypervolume
@@ -73,7 +74,9 @@ def ground(run: RunRecord) -> Ground:
     data = run.config.get("data")
     sizes = data if isinstance(data, dict) else {}
     facts = [
-        f"{key} {sizes[key]}" for key in ("train", "val", "test", "image_size") if key in sizes
+        f"{key} {size_text(sizes[key]) if key == 'image_size' else sizes[key]}"
+        for key in ("train", "val", "test", "image_size")
+        if key in sizes
     ]
     return Ground(
         environment, _protocol(known[0]) if known else "", ", ".join([name, *facts]).strip(", ")

@@ -60,7 +60,7 @@ from archsearch.arch.parts import (
     TokensToTokenStem,
 )
 from archsearch.arch.rules import arch_problems
-from archsearch.arch.spec import BrokenRule, Count, Flag, Ratio, Spec
+from archsearch.arch.spec import BrokenRule, Count, Flag, Ratio, Size, Spec
 from archsearch.arch.stage_context import StageContext, TokenCount
 
 __all__ = [
@@ -109,6 +109,7 @@ __all__ = [
     "SelfAttention",
     "SeparableAttention",
     "SinusoidPosition",
+    "Size",
     "SparseGlobalAttention",
     "SpatialReductionAttention",
     "Spec",

@@ -85,7 +85,7 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], source: YamlSource)
     if kind == "literal_error":
         return source.problem(path, f"must be one of {context['expected']}", value)
     remedy = context.get("remedy") or _remedy(kind, value)
-    return source.problem(path, _rule(kind, detail["msg"]), value, remedy)
+    return source.problem(path, _rule(kind, detail["msg"]), context.get("value", value), remedy)
 
 
 #: our rule for a pydantic error, by the beginning of its type

@@ -1,6 +1,7 @@
 """An architecture in one readable line."""
 
 from archsearch.arch.architecture import Arch, Block, Stage
+from archsearch.image_size import size_text
 
 
 def summary(arch: Arch) -> str:
@@ -17,7 +18,7 @@ def summary(arch: Arch) -> str:
         '224px patch/16 | 12x192 self_attention mlpx4'
     """
     stages = " | ".join(_stage(stage) for stage in arch.canonical().stages)
-    return f"{arch.image_size}px {arch.stem.type}/{arch.stem_stride} | {stages}"
+    return f"{size_text(arch.image_size)}px {arch.stem.type}/{arch.stem_stride} | {stages}"
 
 
 def _stage(stage: Stage) -> str:

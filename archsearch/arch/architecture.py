@@ -20,9 +20,13 @@ from archsearch.arch.parts import (
     Position,
     Stem,
 )
-from archsearch.arch.spec import Count, Flag, Spec
+from archsearch.arch.spec import Count, Flag, Size, Spec
 from archsearch.files import write_text
+from archsearch.image_size import ImageSize, sides_of, size_of
 from archsearch.yaml_source import dump_yaml
+
+#: blocks of a stage; the deepest networks of the zoo have 26
+_MAX_DEPTH = 1_000
 
 
 class LocalAggregation(Spec):
@@ -71,7 +75,7 @@ class Block(Spec):
     repeat: Count = 1
 
     def canonical(self, side: int) -> "Block":
-        """Return the equal block's simplest form on a map of ``side`` x ``side`` tokens."""
+        """Return the equal block's simplest form on a map whose longer side has ``side`` tokens."""
         attention, ffn = self.attention.canonical(side), self.ffn.canonical()
         return self.changed(attention=attention, ffn=ffn, repeat=1)
 
@@ -92,7 +96,7 @@ class Stage(Spec):
         blocks: pattern of blocks, cycled over the depth.
     """
 
-    depth: Count
+    depth: Annotated[Count, Field(le=_MAX_DEPTH)]
     width: Count
     num_heads: Count | None = None
     head_dim: Count | None = None
@@ -115,7 +119,7 @@ class Stage(Spec):
         return tuple(once[index % len(once)] for index in range(self.depth))
 
     def canonical(self, side: int) -> "Stage":
-        """Return the equal stage's simplest form on a map of ``side`` x ``side`` tokens."""
+        """Return the equal stage's simplest form on a map whose longer side has ``side`` tokens."""
         pattern = tuple(block.canonical(side) for block in self.pattern)
         blocks = _shortest_period(pattern)
         return self.changed(num_heads=self.heads, head_dim=None, blocks=blocks)
@@ -133,8 +137,8 @@ class Arch(Spec):
     `SearchSpace.arch` a sampled one; `build_model` makes the network.
 
     Attributes:
-        image_size: side of the square input in pixels.
-        in_channels: channels of the input.
+        image_size: side of square images in pixels, or ``(height, width)``.
+        in_channels: channels of the images.
         num_classes: outputs of the classifier.
         stem: from pixels to the first map.
         stages: the stages, first to last.
@@ -142,7 +146,7 @@ class Arch(Spec):
         norm_eps: epsilon of the layer norms inside blocks and ahead of the head.
     """
 
-    image_size: Count = 224
+    image_size: Size = 224
     in_channels: Count = 3
     num_classes: Count = 1000
     stem: Stem = PatchStem(patch_size=4)
@@ -157,23 +161,37 @@ class Arch(Spec):
         return stem.patch_size if isinstance(stem, PatchStem | PixelStem) else stem.stride
 
     @property
-    def map_sizes(self) -> tuple[int, ...]:
-        """Side of the map in each stage, in tokens (every division rounds up: maps are padded)."""
-        side = -(-self.image_size // self.stem_stride)
-        sizes = []
+    def input_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of one image."""
+        return (self.in_channels, *sides_of(self.image_size))
+
+    @property
+    def map_shapes(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of the map in each stage, in tokens.
+
+        Every division rounds up: maps are padded.
+        """
+        rows, columns = (-(-side // self.stem_stride) for side in sides_of(self.image_size))
+        shapes = []
         for stage in self.stages:
             if stage.downsample is not None:
-                side = -(-side // 2)
-            sizes.append(side)
-        return tuple(sizes)
+                rows, columns = -(-rows // 2), -(-columns // 2)
+            shapes.append((rows, columns))
+        return tuple(shapes)
+
+    @property
+    def map_sizes(self) -> tuple[ImageSize, ...]:
+        """The same in the short form of ``image_size``: the side of a square map as one number."""
+        return tuple(size_of(*shape) for shape in self.map_shapes)
 
     def canonical(self) -> "Arch":
         """Return the equal network's simplest form: inactive parameters take their default."""
         stages = tuple(
-            stage.canonical(side) for stage, side in zip(self.stages, self.map_sizes, strict=True)
+            stage.canonical(max(shape))
+            for stage, shape in zip(self.stages, self.map_shapes, strict=True)
         )
-        stem = self.stem.canonical()
-        return self.changed(stages=stages, stem=stem)
+        size = size_of(*sides_of(self.image_size))
+        return self.changed(stages=stages, stem=self.stem.canonical(), image_size=size)
 
     @property
     def digest(self) -> str:

@@ -23,7 +23,7 @@ class AttentionSpec(MixerSpec):
         return Drawing(", ".join(values).replace("_", " "))
 
     def canonical(self, side: int) -> "AttentionSpec":
-        """Return the equal network's simplest form on a map of ``side`` x ``side`` tokens.
+        """Return the equal network's simplest form on a map whose longer side has ``side`` tokens.
 
         Parameters that have no effect there take their default.
         """
@@ -49,7 +49,8 @@ class WindowAttention(AttentionSpec):
     """Self-attention inside windows (Swin).
 
     Attributes:
-        window_size: side of a window in tokens; at most the side of the map takes effect.
+        window_size: side of a window in tokens; where the map has fewer rows or columns, the
+            window has as many as the map.
         shift: shift the windows by half a window, and mask across the seam.
     """
 

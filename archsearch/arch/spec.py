@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from archsearch.errors import InputError
+from archsearch.image_size import ImageSize, read_size
 from archsearch.yaml_source import KeyPath
 
 #: rule of the side of a convolution's kernel
@@ -66,6 +69,21 @@ def _type_shorthand(value: Any) -> Any:
 #: lets ``position: none`` stand for ``position: {type: none}``
 TypeShorthand = BeforeValidator(_type_shorthand)
 
-Count = Annotated[int, Field(ge=1, strict=True)]
+
+def _size(value: Any) -> ImageSize:
+    try:
+        return read_size(value)
+    except InputError as error:
+        problem = error.problems[0]
+        raise PydanticCustomError(
+            "image_size",
+            "{rule}",
+            {"rule": problem.rule, "value": problem.value, "remedy": problem.remedy},
+        ) from None
+
+
+Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+#: side of square images in pixels, or height and width
+Size = Annotated[ImageSize, BeforeValidator(_size)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]

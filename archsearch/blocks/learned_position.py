@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from archsearch.blocks.sides import Sides, both
+
 
 class LearnedPosition(nn.Module):
     """Add a learned vector to every token of the map, and to the class token (ViT; PVT).
@@ -14,13 +16,13 @@ class LearnedPosition(nn.Module):
 
     Args:
         dim: channels.
-        map_size: side of the table.
+        map_size: sides of the table.
         class_token: with a vector for the class token, which is the first extra token.
     """
 
-    def __init__(self, dim: int, map_size: int, *, class_token: bool = False) -> None:
+    def __init__(self, dim: int, map_size: Sides, *, class_token: bool = False) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.empty(map_size, map_size, dim))
+        self.table = nn.Parameter(torch.empty(*both(map_size), dim))
         nn.init.trunc_normal_(self.table, std=0.02)
         self.class_table = nn.Parameter(torch.empty(1, dim)) if class_token else None
         if self.class_table is not None:

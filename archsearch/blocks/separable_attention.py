@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.blocks.relative_bias import RelativeBias
+from archsearch.blocks.sides import Sides, both
 from archsearch.blocks.windows import (
     pad_to_multiple,
     window_bias,
@@ -27,8 +28,8 @@ class SeparableAttention(nn.Module):
     Args:
         dim: channels.
         num_heads: attention heads.
-        map_size: side of the map that mask and window tokens are prepared for.
-        window_size: side of a window in tokens, smaller than the map.
+        map_size: sides of the map that mask and window tokens are prepared for.
+        window_size: sides of a window in tokens, smaller than the map.
         window_token: ``learned`` or ``zero`` (a token that attends with its window's pixels), or
             ``average`` (the mean of what its pixels attended to).
         pointwise: exchange between windows.
@@ -44,8 +45,8 @@ class SeparableAttention(nn.Module):
         self,
         dim: int,
         num_heads: int,
-        map_size: int,
-        window_size: int,
+        map_size: Sides,
+        window_size: Sides,
         *,
         window_token: str = "learned",
         pointwise: bool = True,
@@ -55,22 +56,22 @@ class SeparableAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.map_size = (map_size, map_size)
-        self.window_size = window_size
+        self.map_size = both(map_size)
+        self.window_size = both(window_size)
         self.num_tokens = 0 if window_token == "average" else 1
-        side = -(-map_size // window_size)
+        (height, width), (down, across) = self.map_size, self.window_size
         self.window_tokens = (
-            nn.Parameter(torch.zeros(side, side, dim)) if window_token == "learned" else None
+            nn.Parameter(torch.zeros(-(-height // down), -(-width // across), dim))
+            if window_token == "learned"
+            else None
         )
         self.norm = nn.LayerNorm(dim, eps=norm_eps)
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.token_norm = nn.LayerNorm(dim) if pointwise else None
         self.qk_pointwise = nn.Linear(dim, 2 * dim, bias=qkv_bias) if pointwise else None
         self.proj = nn.Linear(dim, dim)
-        self.relative_bias = (
-            RelativeBias(num_heads, window_size, window_size) if relative_bias else None
-        )
-        mask, valid = self._masks(map_size, map_size)
+        self.relative_bias = RelativeBias(num_heads, *self.window_size) if relative_bias else None
+        mask, valid = self._masks(*self.map_size)
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("valid", valid, persistent=False)
 
@@ -107,10 +108,10 @@ class SeparableAttention(nn.Module):
                 mask, valid = mask.to(x.device), valid.to(x.device)
         bias = None
         if self.relative_bias is not None:
-            bias = self.relative_bias(size, size, self.num_tokens)
+            bias = self.relative_bias(*size, self.num_tokens)
 
         x = pad_to_multiple(x, size)
-        rows, columns = x.shape[1] // size, x.shape[2] // size
+        rows, columns = x.shape[1] // size[0], x.shape[2] // size[1]
         x = window_partition(x, size)  # (B * windows, N, C)
         if self.num_tokens:
             token = self._window_tokens(x, rows, columns).to(x.dtype)

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.blocks.relative_bias import RelativeBias
+from archsearch.blocks.sides import Sides, both
 
 
 class SingleGroupAttention(nn.Module):
@@ -18,7 +19,7 @@ class SingleGroupAttention(nn.Module):
     Args:
         dim: channels.
         num_heads: attention heads.
-        map_size: side of the map that the relative bias is made for.
+        map_size: sides of the map that the relative bias is made for.
         qkv_bias: bias of the query, key and value projection.
         relative_bias: learn a relative position bias.
         norm_eps: epsilon of the layer norm.
@@ -28,7 +29,7 @@ class SingleGroupAttention(nn.Module):
         self,
         dim: int,
         num_heads: int,
-        map_size: int,
+        map_size: Sides,
         *,
         qkv_bias: bool = True,
         relative_bias: bool = False,
@@ -39,7 +40,7 @@ class SingleGroupAttention(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=norm_eps)
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.relative_bias = RelativeBias(num_heads, map_size, map_size) if relative_bias else None
+        self.relative_bias = RelativeBias(num_heads, *both(map_size)) if relative_bias else None
 
     def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the update of the map; extra tokens get none."""

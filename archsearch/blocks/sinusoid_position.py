@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from archsearch.blocks.learned_position import LearnedPosition
+from archsearch.blocks.sides import Sides, both
 
 
-def sinusoid_table(dim: int, map_size: int, *, class_token: bool = False) -> LearnedPosition:
+def sinusoid_table(dim: int, map_size: Sides, *, class_token: bool = False) -> LearnedPosition:
     """Return a table of positions that is filled with sine waves and not trained (T2T-ViT).
 
     Tokens count row by row; a class token is the first. The table is a parameter without gradient,
@@ -14,13 +15,14 @@ def sinusoid_table(dim: int, map_size: int, *, class_token: bool = False) -> Lea
 
     Args:
         dim: channels.
-        map_size: side of the table.
+        map_size: sides of the table.
         class_token: with a vector for the class token.
     """
     position = LearnedPosition(dim, map_size, class_token=class_token)
-    waves = sine_waves(map_size * map_size + int(class_token), dim)
+    rows, columns = both(map_size)
+    waves = sine_waves(rows * columns + int(class_token), dim)
     with torch.no_grad():
-        position.table.copy_(waves[int(class_token) :].reshape(map_size, map_size, dim))
+        position.table.copy_(waves[int(class_token) :].reshape(rows, columns, dim))
         if position.class_table is not None:
             position.class_table.copy_(waves[:1])
     return position.requires_grad_(False)

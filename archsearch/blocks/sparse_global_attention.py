@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.blocks.relative_bias import RelativeBias
+from archsearch.blocks.sides import Sides, both
 
 
 class LocalPropagation(nn.Module):
@@ -17,19 +18,19 @@ class LocalPropagation(nn.Module):
     ``(B, h, w, C) -> (B, r * h, r * w, C)``
     """
 
-    def __init__(self, dim: int, rate: int) -> None:
+    def __init__(self, dim: int, rate: Sides) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(rate, rate, dim))
+        self.weight = nn.Parameter(torch.empty(*both(rate), dim))
         self.bias = nn.Parameter(torch.zeros(dim))
         nn.init.trunc_normal_(self.weight, mean=1.0, std=0.02, a=0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map of which ``x`` holds the samples."""
         batch, height, width, dim = x.shape
-        rate = self.weight.shape[0]
+        down, across = self.weight.shape[:2]
         samples = x.reshape(batch, height, 1, width, 1, dim)
-        x = torch.addcmul(self.bias, samples, self.weight.reshape(1, 1, rate, 1, rate, dim))
-        return x.reshape(batch, height * rate, width * rate, dim)
+        x = torch.addcmul(self.bias, samples, self.weight.reshape(1, 1, down, 1, across, dim))
+        return x.reshape(batch, height * down, width * across, dim)
 
 
 class SparseGlobalAttention(nn.Module):
@@ -42,8 +43,8 @@ class SparseGlobalAttention(nn.Module):
     Args:
         dim: channels.
         num_heads: attention heads.
-        map_size: side of the map that the relative bias is made for.
-        sample_rate: r, side of the patch that one sample stands for; at least 2.
+        map_size: sides of the map that the relative bias is made for.
+        sample_rate: r, sides of the patch that one sample stands for; not 1 x 1.
         sampler: ``top_left``, ``center``, ``average`` or ``max``; a patch that is cut by the edge
             of the map is sampled from what is left of it.
         propagation: ``transposed_conv``, ``bilinear`` or ``nearest``; ``none`` updates only the
@@ -57,8 +58,8 @@ class SparseGlobalAttention(nn.Module):
         self,
         dim: int,
         num_heads: int,
-        map_size: int,
-        sample_rate: int,
+        map_size: Sides,
+        sample_rate: Sides,
         *,
         sampler: str = "top_left",
         propagation: str = "transposed_conv",
@@ -68,18 +69,19 @@ class SparseGlobalAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.sample_rate = sample_rate
+        self.sample_rate = both(sample_rate)
         self.sampler = sampler
         self.propagation = propagation
         self.norm = nn.LayerNorm(dim, eps=norm_eps)
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.local_propagation = (
-            LocalPropagation(dim, sample_rate) if propagation == "transposed_conv" else None
+            LocalPropagation(dim, self.sample_rate) if propagation == "transposed_conv" else None
         )
         self.propagation_norm = nn.LayerNorm(dim)
         self.proj = nn.Linear(dim, dim)
-        side = -(-map_size // sample_rate)
-        self.relative_bias = RelativeBias(num_heads, side, side) if relative_bias else None
+        (height, width), (down, across) = both(map_size), self.sample_rate
+        rows, columns = -(-height // down), -(-width // across)
+        self.relative_bias = RelativeBias(num_heads, rows, columns) if relative_bias else None
 
     def forward(self, x: Tensor, tokens: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the updates of the map and of the extra tokens."""
@@ -106,16 +108,16 @@ class SparseGlobalAttention(nn.Module):
 
     def _sample(self, x: Tensor) -> Tensor:
         """Norm, and take one sample of each patch: ``(B, H, W, C) -> (B, h, w, C)``."""
-        rate = self.sample_rate
+        down, across = self.sample_rate
         if self.sampler in ("average", "max"):
             pool = F.avg_pool2d if self.sampler == "average" else F.max_pool2d
-            x = pool(self.norm(x).permute(0, 3, 1, 2), rate, ceil_mode=True)
+            x = pool(self.norm(x).permute(0, 3, 1, 2), (down, across), ceil_mode=True)
             return x.permute(0, 2, 3, 1)
         # the norm sees one token at a time: only the samples need it
         if self.sampler == "top_left":
-            x = x[:, ::rate, ::rate]
+            x = x[:, ::down, ::across]
         else:
-            rows, columns = self._places(x.shape[1]), self._places(x.shape[2])
+            rows, columns = self._places(x.shape[1], down), self._places(x.shape[2], across)
             x = x[:, rows.to(x.device)[:, None], columns.to(x.device)]
         samples: Tensor = self.norm(x)
         return samples
@@ -127,12 +129,13 @@ class SparseGlobalAttention(nn.Module):
                 self.propagation_norm(self._upsample(samples)[:, :height, :width])
             )
             return out
+        down, across = self.sample_rate
         # norm and projection see one token at a time, so they may come before the copying
         samples = self.proj(self.propagation_norm(samples))
         if self.propagation == "nearest":
-            x = samples.repeat_interleave(self.sample_rate, 1)
-            return x.repeat_interleave(self.sample_rate, 2)[:, :height, :width]
-        rows, columns = self._places(height), self._places(width)
+            x = samples.repeat_interleave(down, 1)
+            return x.repeat_interleave(across, 2)[:, :height, :width]
+        rows, columns = self._places(height, down), self._places(width, across)
         update = samples.new_zeros(samples.shape[0], height, width, samples.shape[3])
         update[:, rows.to(samples.device)[:, None], columns.to(samples.device)] = samples
         return update
@@ -143,11 +146,12 @@ class SparseGlobalAttention(nn.Module):
         if self.local_propagation is not None:
             x = self.local_propagation(samples)
             return x
-        size = (samples.shape[1] * self.sample_rate, samples.shape[2] * self.sample_rate)
+        down, across = self.sample_rate
+        size = (samples.shape[1] * down, samples.shape[2] * across)
         x = F.interpolate(samples.permute(0, 3, 1, 2), size, mode="bilinear")
         return x.permute(0, 2, 3, 1)
 
-    def _places(self, length: int) -> Tensor:
+    def _places(self, length: int, rate: int) -> Tensor:
         """Return where along one side the samples are taken."""
-        offset = self.sample_rate // 2 if self.sampler == "center" else 0
-        return torch.arange(0, length, self.sample_rate).add(offset).clamp(max=length - 1)
+        offset = rate // 2 if self.sampler == "center" else 0
+        return torch.arange(0, length, rate).add(offset).clamp(max=length - 1)

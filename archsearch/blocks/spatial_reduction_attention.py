@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from archsearch.blocks.sides import Sides, both
+
 
 class SpatialReductionAttention(nn.Module):
     """Attend from every token to one key for each r x r patch (PVT, section 3.3).
@@ -16,7 +18,7 @@ class SpatialReductionAttention(nn.Module):
     Args:
         dim: channels.
         num_heads: attention heads.
-        reduction: r; a map that it does not divide is padded with zeros.
+        reduction: r, sides of the patch; a map that it does not divide is padded with zeros.
         qkv_bias: bias of the query, key and value projections.
         norm_eps: epsilon of the first layer norm.
     """
@@ -25,17 +27,17 @@ class SpatialReductionAttention(nn.Module):
         self,
         dim: int,
         num_heads: int,
-        reduction: int,
+        reduction: Sides,
         *,
         qkv_bias: bool = True,
         norm_eps: float = 1e-6,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.reduction = reduction
+        self.reduction = both(reduction)
         self.norm = nn.LayerNorm(dim, eps=norm_eps)
         self.q = nn.Linear(dim, dim, bias=qkv_bias)
-        self.reduce = nn.Conv2d(dim, dim, reduction, stride=reduction)
+        self.reduce = nn.Conv2d(dim, dim, self.reduction, stride=self.reduction)
         self.reduce_norm = nn.LayerNorm(dim)
         self.kv = nn.Linear(dim, 2 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
@@ -46,7 +48,7 @@ class SpatialReductionAttention(nn.Module):
         heads, head_dim = self.num_heads, dim // self.num_heads
         x = self.norm(x)
         z = x.reshape(batch, height * width, dim)
-        bottom, right = -height % self.reduction, -width % self.reduction
+        bottom, right = -height % self.reduction[0], -width % self.reduction[1]
         if bottom or right:
             x = F.pad(x, (0, 0, 0, right, 0, bottom))
         reduced = self.reduce(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.blocks.relative_bias import RelativeBias
+from archsearch.blocks.sides import Sides, both
 from archsearch.blocks.windows import (
     pad_to_multiple,
     window_bias,
@@ -24,8 +25,8 @@ class WindowAttention(nn.Module):
     Args:
         dim: channels.
         num_heads: attention heads.
-        map_size: side of the map that the mask is prepared for.
-        window_size: side of a window in tokens.
+        map_size: sides of the map that the mask is prepared for.
+        window_size: sides of a window in tokens.
         shift: move the windows by half a window, and mask across the seam.
         qkv_bias: bias of the query, key and value projection.
         relative_bias: learn a relative position bias.
@@ -38,8 +39,8 @@ class WindowAttention(nn.Module):
         self,
         dim: int,
         num_heads: int,
-        map_size: int,
-        window_size: int,
+        map_size: Sides,
+        window_size: Sides,
         *,
         shift: bool = False,
         qkv_bias: bool = True,
@@ -48,21 +49,22 @@ class WindowAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.map_size = (map_size, map_size)
-        self.window_size = window_size
-        self.shift = window_size // 2 if shift else 0
+        self.map_size = both(map_size)
+        self.window_size = both(window_size)
+        self.shift = shift
         self.norm = nn.LayerNorm(dim, eps=norm_eps)
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-        self.relative_bias = (
-            RelativeBias(num_heads, window_size, window_size) if relative_bias else None
-        )
-        self.register_buffer("mask", self._mask(map_size, map_size), persistent=False)
+        self.relative_bias = RelativeBias(num_heads, *self.window_size) if relative_bias else None
+        self.register_buffer("mask", self._mask(*self.map_size), persistent=False)
 
     def _shifts(self, height: int, width: int) -> tuple[int, int]:
         """Return the shift along each side; a side that one window covers is not shifted."""
-        size = self.window_size
-        return (self.shift if height > size else 0), (self.shift if width > size else 0)
+        down, across = self.window_size
+        return (
+            down // 2 if self.shift and height > down else 0,
+            across // 2 if self.shift and width > across else 0,
+        )
 
     def _mask(self, height: int, width: int) -> Tensor | None:
         return window_mask(height, width, self.window_size, *self._shifts(height, width))
@@ -76,10 +78,10 @@ class WindowAttention(nn.Module):
         if (height, width) != self.map_size:
             mask = self._mask(height, width)
             mask = None if mask is None else mask.to(x.device)
-        bias = None if self.relative_bias is None else self.relative_bias(size, size)
+        bias = None if self.relative_bias is None else self.relative_bias(*size)
 
         x = pad_to_multiple(self.norm(x), size)
-        rows, columns = x.shape[1] // size, x.shape[2] // size
+        rows, columns = x.shape[1] // size[0], x.shape[2] // size[1]
         if down or right:
             x = torch.roll(x, (-down, -right), (1, 2))
         x = window_partition(x, size)  # (B * windows, N, C)

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.blocks.relative_bias import RelativeBias
+from archsearch.blocks.sides import Sides, both
 from archsearch.blocks.windows import (
     pad_to_multiple,
     window_bias,
@@ -27,8 +28,8 @@ class WindowGlobalAttention(nn.Module):
     Args:
         dim: channels.
         num_heads: attention heads.
-        map_size: side of the map that the mask is prepared for.
-        window_size: side of a window in tokens.
+        map_size: sides of the map that the mask is prepared for.
+        window_size: sides of a window in tokens.
         skip_tokens: leading extra tokens that take no part (the class token).
         aggregation: global tokens attend to image tokens; off leaves them as they are.
         broadcast: image tokens attend to global tokens.
@@ -44,8 +45,8 @@ class WindowGlobalAttention(nn.Module):
         self,
         dim: int,
         num_heads: int,
-        map_size: int,
-        window_size: int,
+        map_size: Sides,
+        window_size: Sides,
         *,
         skip_tokens: int = 0,
         aggregation: bool = True,
@@ -56,18 +57,16 @@ class WindowGlobalAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.map_size = (map_size, map_size)
-        self.window_size = window_size
+        self.map_size = both(map_size)
+        self.window_size = both(window_size)
         self.skip_tokens = skip_tokens
         self.aggregation = aggregation
         self.norm = nn.LayerNorm(dim, eps=norm_eps)
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.kv_global = nn.Linear(dim, 2 * dim, bias=qkv_bias) if broadcast else None
         self.proj = nn.Linear(dim, dim)
-        self.relative_bias = (
-            RelativeBias(num_heads, window_size, window_size) if relative_bias else None
-        )
-        mask, valid = self._masks(map_size, map_size)
+        self.relative_bias = RelativeBias(num_heads, *self.window_size) if relative_bias else None
+        mask, valid = self._masks(*self.map_size)
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("valid", valid, persistent=False)
 
@@ -88,12 +87,12 @@ class WindowGlobalAttention(nn.Module):
             mask, valid = self._masks(height, width)
             if mask is not None and valid is not None:
                 mask, valid = mask.to(x.device), valid.to(x.device)
-        bias = None if self.relative_bias is None else self.relative_bias(size, size)
+        bias = None if self.relative_bias is None else self.relative_bias(*size)
 
         x = pad_to_multiple(self.norm(x), size)
-        rows, columns = x.shape[1] // size, x.shape[2] // size
+        rows, columns = x.shape[1] // size[0], x.shape[2] // size[1]
         x = window_partition(x, size)  # (B * windows, N, C)
-        qkv = self.qkv(x).reshape(-1, size * size, 3, heads, head_dim)
+        qkv = self.qkv(x).reshape(*x.shape[:2], 3, heads, head_dim)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B * windows, heads, N, head_dim)
         local = F.scaled_dot_product_attention(q, k, v, attn_mask=window_bias(bias, mask, batch))
         x = local.transpose(1, 2).flatten(2)

@@ -45,7 +45,7 @@ from archsearch.tracking import check_sinks, open_tracker
 from archsearch.yaml_source import YamlSource
 
 
-@options_of(Study, keys=("data", "data_root", "limit", "recipe.epochs", "seeds"))
+@options_of(Study, keys=("data", "data_root", "channels", "limit", "recipe.epochs", "seeds"))
 @options_of(Study, keys=("latency.device",), default="the study's")
 @options_of(Execution, keys=("time_limit_s",), group=DATA)
 @options_of(Execution, keys=("workers", "executor", "address", "log"))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from archsearch.cli.shared_options import (
     Runtime,
     Threads,
     check_output,
+    image_size_option,
+    size_problems,
 )
 from archsearch.cli.table_output import print_facts
 from archsearch.cluster import machine_lock, quiet_or_not
@@ -33,7 +36,8 @@ from archsearch.cost import (
 from archsearch.cost.int8_instructions import slow_int8_note
 from archsearch.cost.runtimes import check_runtime
 from archsearch.duration import seconds_of
-from archsearch.errors import TrialError
+from archsearch.errors import Problem, TrialError
+from archsearch.image_size import read_size
 from archsearch.percent import percent_text
 from archsearch.space import load_space
 from archsearch.yaml_source import YamlSource
@@ -44,9 +48,7 @@ _POOL = 800
 def command(
     space: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
     time_limit: Annotated[str, typer.Option(help="Longest calibration, e.g. 90s or 5m.")] = "3m",
-    image_size: Annotated[
-        int | None, typer.Option(min=1, help="Side of the image. [default: the space's own]")
-    ] = None,
+    image_size: Annotated[str | None, image_size_option("the space's own")] = None,
     num_classes: Annotated[
         int | None, typer.Option(min=1, help="Classes of the head. [default: the space's own]")
     ] = None,
@@ -73,7 +75,8 @@ def command(
     check_runtime(runtime, device, protocol.dtype)
     if note := slow_int8_note(protocol.dtype):
         say(note)
-    changes = {"image_size": image_size, "num_classes": num_classes}
+    size = None if image_size is None else read_size(image_size, "--image-size")
+    changes = {"image_size": size, "num_classes": num_classes}
     changed = {name: value for name, value in changes.items() if value is not None}
     rng = np.random.default_rng(seed)
     key = TableKey.of(current_environment(device), protocol, threads)
@@ -110,6 +113,11 @@ def command(
         print(json.dumps(facts, indent=2))
     else:
         print_facts(_summary(facts))
+
+
+def check(values: Mapping[str, Any]) -> list[Problem]:
+    """Return the problems of the options by themselves."""
+    return size_problems(values["image_size"])
 
 
 def _summary(facts: dict[str, Any]) -> list[tuple[str, str]]:

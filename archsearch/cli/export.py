@@ -128,6 +128,8 @@ def command(
     )
     for path in done.files:
         out.print(str(path), soft_wrap=True)
+    if not form.holds_weights and companions and (missing := _missing_weights(chosen, weights)):
+        err.print(f"[bold red]no weights were written:[/] {missing}", soft_wrap=True)
     if done.quantized is not None:
         for sentence in int8_sentences(done.quantized):
             err.print(sentence, soft_wrap=True)
@@ -139,6 +141,18 @@ def command(
         if form.takes_int8:
             measured = _latency_of_file(chosen, form, done.files[0], dtype)
         _print_latency(chosen, measured or _latency(chosen, form, fused))
+
+
+def _missing_weights(chosen: Selection, given: Path | None) -> str:
+    """Return why a trained network is exported without its weights; empty where it is not."""
+    trial = chosen.origin.trial
+    if given or chosen.weights or trial is None:
+        return ""
+    assert chosen.origin.run is not None, "a trial belongs to a run"
+    return (
+        f"those of trial {trial.number} are not in the folder of the run; the archsearch run "
+        f"command of {chosen.origin.run.name} trains front members without weights again"
+    )
 
 
 def _default_output(chosen: Selection, form: Format, dtype: str) -> Path:
@@ -175,10 +189,8 @@ def _latency(chosen: Selection, form: Format, fused: bool) -> LatencyResult:
 def _latency_of_file(chosen: Selection, form: Format, file: Path, dtype: str) -> LatencyResult:
     """Measure the file that was written, in its runtime on the CPU."""
     protocol = FINAL.model_copy(update={"runtime": RUNTIME_OF[form.value], "dtype": dtype})
-    network = chosen.network
-    shape = (network.in_channels, network.image_size, network.image_size)
     with Probe() as probe:
-        return probe.measure_file(file, shape, protocol)
+        return probe.measure_file(file, chosen.network.input_shape, protocol)
 
 
 def _print_latency(chosen: Selection, result: LatencyResult) -> None:

@@ -20,6 +20,8 @@ from archsearch.cli.shared_options import (
     Runtime,
     Threads,
     TrialChoice,
+    image_size_option,
+    size_problems,
 )
 from archsearch.cli.table_output import (
     AsCsv,
@@ -31,10 +33,11 @@ from archsearch.cli.table_output import (
 )
 from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import COMPARE, FINAL, LatencyProtocol, Probe, Target, profile_target
-from archsearch.cost.measured_network import fitted
+from archsearch.cost.measured_network import InputShape, fitted
 from archsearch.cost.profile import UnitProfile
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
+from archsearch.image_size import read_size
 from archsearch.model import build_model
 from archsearch.percent import percent_text
 from archsearch.report.plain_table import PlainTable
@@ -68,10 +71,7 @@ def command(
     ] = None,
     dtype: Dtype = "float32",
     runtime: Runtime = "eager",
-    image_size: Annotated[
-        int | None,
-        typer.Option(min=1, help="Side of the image. [default: the network's own]"),
-    ] = None,
+    image_size: Annotated[str | None, image_size_option("the network's own")] = None,
     shape: Annotated[
         str | None,
         typer.Option(
@@ -158,15 +158,13 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
         problems.append(Problem("profile", rule, remedy=remedy))
     if compares and not values["latency"]:
         problems.append(Problem("--no-latency", "cannot go with --compare"))
-    return problems
+    return problems + size_problems(values["image_size"])
 
 
-def _size(
-    side: int | None, shape: str | None, batch: int | None
-) -> tuple[tuple[int, ...] | int | None, int]:
-    """Return the shape of one image, or its side, and the number of images."""
+def _size(size: str | None, shape: str | None, batch: int | None) -> tuple[InputShape | None, int]:
+    """Return the shape of one image, or its size, and the number of images."""
     if shape is None:
-        return side, batch or 1
+        return None if size is None else read_size(size, "--image-size"), batch or 1
     try:
         sizes = tuple(int(each) for each in re.split(r"[,x\s]+", shape.strip("()[] ")))
     except ValueError:
@@ -176,7 +174,7 @@ def _size(
         raise InputError(Problem("--input", rule, shape, "e.g. --input 1,3,224,224"))
     own_batch = sizes[0] if len(sizes) == 4 else batch or 1
     problems = []
-    if side is not None:
+    if size is not None:
         remedy = "leave out one of the two"
         problems.append(Problem("--image-size", "cannot go with --input", None, remedy))
     if batch not in (None, own_batch):

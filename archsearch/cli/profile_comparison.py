@@ -18,6 +18,7 @@ from archsearch.cost import (
     count_params,
 )
 from archsearch.cost.int8_instructions import slow_int8_note
+from archsearch.cost.measured_network import InputShape
 from archsearch.errors import InputError, Problem
 from archsearch.report.latency_comparison import (
     ComparedNetwork,
@@ -39,7 +40,7 @@ class _Counted(NamedTuple):
 def compare(
     names: Sequence[str],
     named: Callable[[str], Target],
-    size: Sequence[int] | int | None,
+    size: InputShape | None,
     protocol: LatencyProtocol,
     device: str,
     threads: int,
@@ -100,7 +101,7 @@ def compare(
 def _counted(
     names: Sequence[str],
     named: Callable[[str], Target],
-    size: Sequence[int] | int | None,
+    size: InputShape | None,
     batch_size: int,
 ) -> list[_Counted]:
     """Build and count every network; raise the problems of all."""

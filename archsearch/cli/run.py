@@ -15,7 +15,7 @@ from archsearch.cli.progress import LiveProgress, describe
 from archsearch.cli.shared_options import Download, DryRun, Quiet, RunsDir
 from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, table_format
 from archsearch.errors import InputError, Problem, ProblemList
-from archsearch.files import shell_word
+from archsearch.files import os_sentence, shell_word
 from archsearch.option import DATA, OUTPUT
 from archsearch.record import RunRecord
 from archsearch.run import Place, SearchConfig, describe_plan, prepare, read_search, run_search
@@ -92,8 +92,16 @@ def log_page(record: RunRecord, folder: Path, names: Sequence[str]) -> None:
 
 def finished(record: RunRecord, folder: Path, kind: str = "table") -> None:
     """Write the front and the report of a run that has ended, and print what there is."""
-    with doing("writing the report"):
-        page = write_front(record, folder)
+    try:
+        with doing("writing the report"):
+            page = str(write_front(record, folder))
+    except OSError as error:
+        page = "not written"
+        err.print(
+            f"the report is not written: {os_sentence(error)}; the search is whole, and archsearch "
+            f"report {shell_word(folder)} writes its page",
+            soft_wrap=True,
+        )
     print_front(record, kind, str(folder))
     if kind != "table":
         return

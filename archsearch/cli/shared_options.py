@@ -1,13 +1,14 @@
 """Options that mean the same in several commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from archsearch.errors import InputError
+from archsearch.errors import InputError, Problem
 from archsearch.files import file_problem
-from archsearch.option import DATA, OUTPUT
+from archsearch.image_size import read_size
+from archsearch.option import CHANNELS_HELP, DATA, IMAGE_SIZE_HELP, OUTPUT
 
 
 def _device(context: typer.Context, value: str) -> str:
@@ -29,6 +30,31 @@ Dtype = Annotated[
 ]
 Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")]
 
+
+def image_size_option(default: str, panel: str | None = None) -> Any:
+    """Return the declaration of ``--image-size``, a text that `read_size` reads."""
+    return typer.Option(
+        "--image-size",
+        metavar="SIZE",
+        help=f"{IMAGE_SIZE_HELP} [default: {default}]",
+        rich_help_panel=panel,
+    )
+
+
+def size_problems(value: str | None) -> list[Problem]:
+    """Return what is wrong with the text of ``--image-size``."""
+    try:
+        if value is not None:
+            read_size(value, "--image-size")
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+Channels = Annotated[
+    int | None,
+    typer.Option(min=1, help=f"{CHANNELS_HELP} [default: as in the run, else what they have]"),
+]
 #: of commands whose tables have no other form for programs
 JsonOnly = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
 PageFile = Annotated[

@@ -10,7 +10,17 @@ import typer
 from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
 from archsearch.cli.console import err, out
-from archsearch.cli.shared_options import Device, Download, Log, RunsDir, Set, TrialChoice
+from archsearch.cli.shared_options import (
+    Channels,
+    Device,
+    Download,
+    Log,
+    RunsDir,
+    Set,
+    TrialChoice,
+    image_size_option,
+    size_problems,
+)
 from archsearch.cli.table_output import print_facts
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, describe_data, load_data
@@ -18,6 +28,7 @@ from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.export import select
 from archsearch.files import shell_word, valid_name
+from archsearch.image_size import ImageSize, plain_size, read_size, size_text
 from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
 from archsearch.resources import find_yaml
@@ -77,9 +88,8 @@ def command(
     ] = None,
     log: Log = None,
     set_: Set = None,
-    image_size: Annotated[
-        int | None, typer.Option(min=1, help="Side of the images. [default: the network's own]")
-    ] = None,
+    image_size: Annotated[str | None, image_size_option("the network's own")] = None,
+    channels: Channels = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder. [default: trained/NAME-DATA]"),
@@ -106,8 +116,10 @@ def command(
     On several devices: torchrun --nproc-per-node 4 -m archsearch train ... --device cuda
     """
     sinks = check_sinks(log or ())
-    chosen = _chosen(target, trial, image_size, runs_dir)
+    size = None if image_size is None else read_size(image_size, "--image-size")
+    chosen = _chosen(target, trial, size, runs_dir)
     data = data or chosen.data
+    taken = _channels(chosen, data, channels)
     default = valid_name(f"{chosen.name}-{data_label(data)}")
     folder = TrainingFolder(output or Path("trained") / default)
     found = ProblemList()
@@ -121,7 +133,7 @@ def command(
             seed=seed,
             limit=limit,
             progress=activity.progress,
-            channels=chosen.network.in_channels if isinstance(chosen.network, ModelFile) else None,
+            channels=taken,
         )
     found.check()
     network = _fitted(chosen.network, splits)
@@ -145,7 +157,8 @@ def command(
                     "data": {
                         "name": data_label(data),
                         "limit": limit,
-                        "image_size": network.image_size,
+                        "image_size": plain_size(network.image_size),
+                        **({"channels": taken} if taken and isinstance(network, Arch) else {}),
                         "images": {
                             "train": len(splits.train),
                             "val": len(splits.val),
@@ -175,6 +188,8 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
     """Return the problems of the options by themselves."""
     found = ProblemList()
     with found.gathered():
+        for problem in size_problems(values["image_size"]):
+            found.add(problem)
         if values["recipe"] is not None:
             load_recipe(find_yaml(values["recipe"], "recipes"))
     return found.problems
@@ -217,28 +232,52 @@ class _Chosen:
     network: Arch | ModelFile
     name: str
     data: str = "digits"
+    channels: int | None = None
 
 
-def _chosen(target: str, trial: str, image_size: int | None, runs_dir: Path) -> _Chosen:
+def _chosen(target: str, trial: str, image_size: ImageSize | None, runs_dir: Path) -> _Chosen:
     place, _, function = target.rpartition(":")
     if target.endswith(".py") or place.endswith(".py"):
         path = Path(target if target.endswith(".py") else place)
         found = open_model_file(f"{path}:{'create_model' if place == '' else function}")
         if image_size not in (None, found.image_size):
             raise InputError(
-                Problem("--image-size", f"must be {found.image_size}, as in {path}", image_size)
+                Problem(
+                    "--image-size",
+                    f"must be {size_text(found.image_size)}, as in {path}",
+                    size_text(image_size),
+                )
             )
         return _Chosen(found, path.stem)
     selected = select(target, trial, runs_dir)
     arch = with_overrides(selected.arch, {"image_size": image_size} if image_size else {})
     run = selected.origin.run
     identity = run.config.get("identity") if run else None
-    data = str(identity.get("data") or "") if isinstance(identity, dict) else ""
+    identity = identity if isinstance(identity, dict) else {}
+    data = str(identity.get("data") or "")
     if run and not data:
         raise InputError(
             Problem("--data", f"must be named: run '{run.name}' tells no data set", remedy="--data")
         )
-    return _Chosen(arch, selected.origin.name, data or "digits")
+    return _Chosen(arch, selected.origin.name, data or "digits", identity.get("channels"))
+
+
+def _channels(chosen: _Chosen, data: str, wanted: int | None) -> int | None:
+    """Return how many channels images are read with; None for what they have.
+
+    A run's images are read as in the run, and a Python file's network has its own number.
+
+    Raises:
+        InputError: the network takes images with another number of channels.
+    """
+    if not isinstance(chosen.network, ModelFile):
+        return wanted or (chosen.channels if data == chosen.data else None)
+    own = chosen.network.in_channels
+    if wanted not in (None, own):
+        raise InputError(
+            Problem("--channels", f"must be {own}, as in {chosen.network.path}", wanted)
+        )
+    return own
 
 
 def _fitted(network: Arch | ModelFile, data: DataSplits) -> Arch | ModelFile:

@@ -81,7 +81,9 @@ class PoolOptions:
         num_workers: workers.
         threads: intra-op threads of each.
         device: ``cpu``, ``cuda`` or ``cuda:N``; on a cluster that was joined, Ray chooses which.
-        epoch_timeout_s: a worker silent for longer than this in one epoch is replaced.
+        silence_s: a worker that reports no epoch for so long is replaced; None for a time that
+            follows from the longest epoch so far.
+        gpus: share of a GPU that each worker takes; None divides one among all of them.
         quiet_folder: where the `QuietLock` lives.
         address: Ray cluster to join; empty starts one on this machine.
     """
@@ -89,6 +91,7 @@ class PoolOptions:
     num_workers: int
     threads: int = 1
     device: str = "cpu"
-    epoch_timeout_s: float = 1800.0
+    silence_s: float | None = None
+    gpus: float | None = None
     quiet_folder: str = ""
     address: str = field(default="")

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from archsearch.activity import BOARD, Activity
 from archsearch.cluster.executor import PoolOptions, WorkerTime
@@ -51,6 +51,12 @@ _START_LIMIT_S, _START_EACH_S = 240.0, 60.0
 #: once one worker is up, seconds that the others get before training begins without them
 _OTHERS_S = 15.0
 _LOOK_EVERY_S = 1.0
+#: a worker that reports no epoch for so many times the longest one so far is shown, and replaced;
+#: a measurement may hold the training for five minutes
+_SHOWN_EPOCHS, _SHOWN_LEAST_S = 4.0, 60.0
+_SILENT_EPOCHS, _SILENT_LEAST_S = 20.0, 600.0
+#: before the first epoch has ended
+_FIRST_SILENT_S = 1800.0
 
 
 @dataclass
@@ -94,6 +100,7 @@ class RayExecutor:
         self._start_limit_s = _START_LIMIT_S + _START_EACH_S * options.num_workers
         self._quiet = QuietLock(options.quiet_folder) if options.quiet_folder else None
         self._broken: BaseException | None = None
+        self._longest_epoch_s = 0.0
         self._started = start_ray(options, _array_bytes(data))
         self._device = worker_device(
             options.device, is_own_ray=self._started and not options.address
@@ -230,7 +237,15 @@ class RayExecutor:
         loading = sum(slot.phase == "loading" for slot in self._slots)
         measurer = self._quiet.measurer() if self._quiet is not None and self.running else None
         text = ""
-        if loading:
+        silent = [slot for slot in self._slots if self._silent_s(slot) > self._shown_after_s]
+        if silent and measurer is None:
+            longest = max(silent, key=self._silent_s)
+            limit_s = self._silence_limit_s
+            text = (
+                f"the worker of {longest.job} has been silent for {self._silent_s(longest):.0f} s; "
+                f"it is replaced after {limit_s:.0f} s"
+            )
+        elif loading:
             text = f"{loading} of {len(self._slots)} workers still to start"
         elif measurer is not None:
             text = f"training rests while another process measures ({measurer})"
@@ -262,7 +277,7 @@ class RayExecutor:
             else:
                 self._fail(slot, error)
             return
-        except RayActorError as error:
+        except RayError as error:  # it died, or Ray stopped it for want of memory
             self._replace(slot, f"its worker died ({type(error).__name__})")
             return
         if slot.phase == "loading":
@@ -276,6 +291,7 @@ class RayExecutor:
     def _epoch_ended(self, slot: _Slot, report: EpochReport) -> None:
         job = slot.job
         assert job is not None
+        self._longest_epoch_s = max(self._longest_epoch_s, report.busy_s)
         self._time.training += report.busy_s
         self._time.paused += report.paused_s
         slot.spent_s += report.busy_s
@@ -306,11 +322,33 @@ class RayExecutor:
             self._slots[self._slots.index(slot)] = self._new_slot()
         self._events.put(event)
 
+    @property
+    def _shown_after_s(self) -> float:
+        return max(_SHOWN_LEAST_S, _SHOWN_EPOCHS * self._longest_epoch_s)
+
+    @property
+    def _silence_limit_s(self) -> float:
+        if self._options.silence_s is not None:
+            return self._options.silence_s
+        if not self._longest_epoch_s:
+            return _FIRST_SILENT_S
+        return max(_SILENT_LEAST_S, _SILENT_EPOCHS * self._longest_epoch_s)
+
+    def _silent_s(self, slot: _Slot) -> float:
+        """Return since when a worker that trains has reported nothing; 0 for one that rests."""
+        is_busy = slot.phase in ("starting", "epoch")
+        return time.perf_counter() - slot.since if is_busy else 0.0
+
+    def _rests(self, silent_s: float) -> bool:
+        """Tell whether workers may be silent because another process measures."""
+        is_held = self._quiet is not None and self._quiet.measurer() is not None
+        return is_held and silent_s < _FIRST_SILENT_S
+
     def _replace_hung(self) -> None:
         now = time.perf_counter()
         for slot in list(self._slots):
             silent = now - slot.since
-            if slot.phase in ("starting", "epoch") and silent > self._options.epoch_timeout_s:
+            if self._silent_s(slot) > self._silence_limit_s and not self._rests(silent):
                 ray.kill(slot.actor)
                 self._replace(slot, f"no sign of life for {silent:.0f} s")
             elif slot.phase == "loading" and silent > self._start_limit_s:
@@ -351,7 +389,8 @@ class RayExecutor:
     def _new_slot(self, starts: int = 1) -> _Slot:
         self._check_raylet()
         options = self._options
-        gpus = 1 / options.num_workers if is_cuda(options.device) else 0
+        share = options.gpus or 1 / options.num_workers
+        gpus = share if is_cuda(options.device) else 0
         actor = (
             ray.remote(RayWorker)
             .options(num_cpus=options.threads, num_gpus=gpus, max_restarts=0)

@@ -1,7 +1,9 @@
 """A worker: one candidate at a time, one epoch a call. Knows neither Ray nor Optuna."""
 
+import contextlib
 import io
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,8 +11,9 @@ from safetensors.torch import save
 
 from archsearch.cluster.job import EpochReport, Job, build_network
 from archsearch.cluster.quiet_lock import QuietLock
-from archsearch.cost.device import use_device
+from archsearch.cost.device import is_out_of_memory, peak_memory_bytes, use_device
 from archsearch.data import DataSplits
+from archsearch.errors import TrialError
 from archsearch.train import Trainer
 
 _SLICE_S = 0.1
@@ -41,33 +44,56 @@ class Worker:
         """Build the candidate of ``job``, or bring it back from its pause; return the seconds."""
         began = time.perf_counter()
         self._trainer, self._job = None, job
-        self._trainer = Trainer(
-            job.arch,
-            self._data,
-            job.recipe,
-            seed=job.seed,
-            device=self._device,
-            threads=self._threads,
-            build=build_network,
-        )
-        if job.paused is not None:
-            file = io.BytesIO(job.paused.state)
-            self.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+        with self._enough_memory():
+            self._trainer = Trainer(
+                job.arch,
+                self._data,
+                job.recipe,
+                seed=job.seed,
+                device=self._device,
+                threads=self._threads,
+                build=build_network,
+            )
+            if job.paused is not None:
+                file = io.BytesIO(job.paused.state)
+                self.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
         return time.perf_counter() - began
+
+    @contextlib.contextmanager
+    def _enough_memory(self) -> Iterator[None]:
+        """Fail the candidate that needs more memory than there is, and forget it.
+
+        Raises:
+            TrialError: with the peak of this process.
+        """
+        try:
+            yield
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            # until then the traceback holds its tensors
+            said, peak = str(error).splitlines(), peak_memory_bytes(self._device)
+        else:
+            return
+        self._trainer = None
+        what = f" ({said[0]})" if said else ""
+        raise TrialError(f"out of memory, at a peak of {peak / 2**30:.1f} GiB{what}")
 
     def run_epoch(self) -> EpochReport:
         """Train one epoch.
 
         Raises:
             DivergedError: the loss became NaN or infinite.
+            TrialError: memory ran out.
         """
         trainer = self._current()
         began, paused, metrics = time.perf_counter(), 0.0, None
         while metrics is None:
             if self._quiet is None:
-                metrics = trainer.run(_SLICE_S)
+                with self._enough_memory():
+                    metrics = trainer.run(_SLICE_S)
                 continue
-            with self._quiet.training() as waited:
+            with self._quiet.training() as waited, self._enough_memory():
                 paused += waited
                 metrics = trainer.run(_SLICE_S)
         busy = time.perf_counter() - began - paused

@@ -74,8 +74,10 @@ def count_arch(arch: Arch) -> ArchCounts:
 
 @lru_cache(maxsize=8192)
 def _count_canonical(arch: Arch) -> ArchCounts:
-    model = build_model(arch)
-    macs = count_macs(model, (1, arch.in_channels, arch.image_size, arch.image_size))
+    # without memory for its weights: a candidate may be larger than the machine
+    with torch.device("meta"):
+        model = build_model(arch)
+    macs = count_macs(model, (1, *arch.input_shape))
     assert not macs.unsupported, f"our own blocks use uncounted operators: {macs.unsupported}"
     return ArchCounts(count_params(model), macs.total)
 

@@ -1,10 +1,17 @@
 """Names of devices: ``cpu``, ``cuda`` and ``cuda:N``; which there are, and which one is used."""
 
 import re
+import sys
 
+import psutil
 import torch
 
 from archsearch.errors import InputError, Problem, nearest
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 #: kinds of devices
 DEVICE_KINDS = ("cpu", "cuda")
@@ -90,6 +97,23 @@ def is_device_lost(error: BaseException) -> bool:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     is_cuda_error = isinstance(error, RuntimeError) and "CUDA error:" in str(error)
     return "AcceleratorError" in kinds or is_cuda_error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that main memory, or that of a device, did not suffice."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Return the most memory that this process has had: on a CUDA device, else in all."""
+    if is_cuda(device):
+        return int(torch.cuda.max_memory_allocated())
+    if resource is None:
+        return int(psutil.Process().memory_info().peak_wset)
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
 def use_device(device: str) -> None:

@@ -39,7 +39,7 @@ _FORMAT: Final = 2
 _TWO_MEASUREMENTS_95 = 1.96 * math.sqrt(2)
 #: networks that a table remembers, the latest; predicting needs the inverse of a matrix this size
 _MAX_NETWORKS = 500
-_SIZES = re.compile(r"[CSTPK>](\d+)")
+_SIZES = re.compile(r"[CSTPK>](\d+)(?:x(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -322,7 +322,7 @@ def _read(path: Path) -> _Stored:
         return _Stored.model_validate(data)
     except FileNotFoundError:
         raise InputError(Problem("", "there is no such file", file=str(path))) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError):
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError, RecursionError):
         raise InputError(
             Problem("", "is no latency table", remedy="delete it", file=str(path))
         ) from None
@@ -335,6 +335,10 @@ def table_path(key: TableKey) -> Path:
 
 @lru_cache(maxsize=65536)
 def sizes_of(key: str) -> Vector:
-    """Return the numbers of a key's shape (widths, side, tokens, classes), each plus one."""
+    """Return the numbers of a key's shape (widths, side, tokens, classes), each plus one.
+
+    A rectangle has the side of the square of its area.
+    """
     shape = key.split("|")[1] if "|" in key else ""
-    return np.array([1.0 + float(number) for number in _SIZES.findall(shape)])
+    sides = ((float(first), float(second or first)) for first, second in _SIZES.findall(shape))
+    return np.array([1.0 + math.sqrt(first * second) for first, second in sides])

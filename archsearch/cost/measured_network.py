@@ -12,12 +12,16 @@ from torch.nn.parameter import is_lazy
 
 from archsearch.arch import Arch, BlockSource, register_source, sources_in
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.image_size import ImageSize, read_size, sides_of, size_of
 from archsearch.model import build_model
 from archsearch.user_code import UserFunction, explain_errors, load_function
 
 #: an architecture; ``timm:NAME``; ``model.py``, ``model.py:function`` or
 #: ``package.module:function``; or a module
 Target = Arch | str | nn.Module
+
+#: ``(C, H, W)``, ``(H, W)``, or the side of a square
+InputShape = ImageSize | Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,14 @@ class BuiltTarget:
 
 
 def build_target(
-    target: Target, input_shape: Sequence[int] | int | None = None, *, batch_size: int = 1
+    target: Target, input_shape: InputShape | None = None, *, batch_size: int = 1
 ) -> BuiltTarget:
     """Build what ``target`` stands for.
 
     Args:
         target: an architecture, a name or a module.
-        input_shape: ``(C, H, W)``; a number is the side of square images with the channels of the
-            network; None takes the target's own.
+        input_shape: ``(C, H, W)``; ``(H, W)``, or the side of square images, with the channels of
+            the network; None takes the target's own.
         batch_size: images that a user's network is tried with.
 
     Raises:
@@ -50,8 +54,7 @@ def build_target(
     """
     if isinstance(target, Arch):
         arch = fitted(target, input_shape)
-        side = arch.image_size
-        return BuiltTarget(build_model(arch), (arch.in_channels, side, side))
+        return BuiltTarget(build_model(arch), arch.input_shape)
     if isinstance(target, nn.Module):
         shape = _shape(type(target).__name__, target, _own_shape(target), input_shape)
         if _is_lazy(target):
@@ -105,11 +108,12 @@ def _shape(
     name: str,
     model: nn.Module,
     own: tuple[int, ...] | None,
-    wanted: Sequence[int] | int | None,
+    wanted: InputShape | None,
 ) -> tuple[int, int, int]:
     """Return the shape of one image."""
-    if isinstance(wanted, int):
-        wanted = (own[0] if own else _channels(model, wanted), wanted, wanted)
+    if isinstance(wanted, int) or (wanted and len(wanted) == 2):
+        height, width = sides_of(wanted)
+        wanted = (own[0] if own else _channels(model, height * width), height, width)
     shape = tuple(wanted or own or ())
     if not _is_shape(shape):
         raise InputError(
@@ -124,13 +128,13 @@ def _shape(
     return shape[0], shape[1], shape[2]
 
 
-def _channels(model: nn.Module, side: int) -> int:
+def _channels(model: nn.Module, pixels: int) -> int:
     """Return the channels of the images, as the first layer with weights tells them."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d) and not _is_lazy(module):
             return module.in_channels
         if isinstance(module, nn.Linear) and not _is_lazy(module):
-            return max(1, module.in_features // side**2)
+            return max(1, module.in_features // pixels)
     return 3
 
 
@@ -164,18 +168,23 @@ def _described(made: object) -> str:
     return "nothing" if made is None else f"an object of class {type(made).__name__}"
 
 
-def fitted(arch: Arch, wanted: Sequence[int] | int | None) -> Arch:
-    """Return the architecture for images of another size."""
+def fitted(arch: Arch, wanted: InputShape | None) -> Arch:
+    """Return the architecture for images of another size, and of other channels if named.
+
+    Raises:
+        InputError: ``wanted`` is no shape of an image.
+    """
     if wanted is None:
         return arch
-    channels, *sides = (arch.in_channels, wanted) if isinstance(wanted, int) else wanted
-    if len(set(sides)) != 1:
-        shown = (channels, *sides)
-        raise InputError(Problem("input_shape", "must be (C, S, S), a square", shown))
-    return arch.model_copy(update={"in_channels": channels, "image_size": sides[0]})
+    if isinstance(wanted, int) or len(wanted) == 2:
+        return arch.model_copy(update={"image_size": read_size(wanted, "input_shape")})
+    if not _is_shape(wanted):
+        raise InputError(Problem("input_shape", "must be (C, H, W)", tuple(wanted)))
+    channels, height, width = wanted
+    return arch.model_copy(update={"in_channels": channels, "image_size": size_of(height, width)})
 
 
-def build_timm(name: str, input_shape: Sequence[int] | int | None = None) -> nn.Module:
+def build_timm(name: str, input_shape: InputShape | None = None) -> nn.Module:
     """Build a timm model without pretrained weights, for its own images or those of a shape.
 
     Raises:
@@ -194,20 +203,20 @@ def build_timm(name: str, input_shape: Sequence[int] | int | None = None) -> nn.
     own = _own_shape(model)
     if input_shape is None or own is None:
         return model
-    shape = (own[0], input_shape, input_shape) if isinstance(input_shape, int) else input_shape
-    if tuple(shape) == own:
+    shape = _shape(name, model, own, input_shape)
+    if shape == own:
         return model
     channels = {} if shape[0] == own[0] else {"in_chans": shape[0]}
     with explain_errors(f"timm:{name}", "", f"timm cannot build {name} for such images: it"):
         try:
-            model = timm.create_model(name, img_size=tuple(shape[1:]), **channels)
+            model = timm.create_model(name, img_size=shape[1:], **channels)
         except TypeError:
             # convolutions take images of any size, and timm builds them whatever size is asked for
             model = timm.create_model(name, **channels)
     return model
 
 
-def pack(target: Target, input_shape: Sequence[int] | None, folder: Path) -> dict[str, Any]:
+def pack(target: Target, input_shape: InputShape | None, folder: Path) -> dict[str, Any]:
     """Return plain data that `unpack` turns back into the target in another process.
 
     A module is saved below ``folder``.
@@ -215,7 +224,7 @@ def pack(target: Target, input_shape: Sequence[int] | None, folder: Path) -> dic
     Raises:
         InputError: the module cannot be pickled.
     """
-    shape = list(input_shape) if input_shape is not None else None
+    shape = list(input_shape) if isinstance(input_shape, Sequence) else input_shape
     if isinstance(target, Arch):
         data = target.to_dict()
         sources = [asdict(source) for source in sources_in(data)]

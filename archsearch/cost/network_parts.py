@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from archsearch.arch import Arch, Block, ConditionalPosition, RelativeBias, Spec, Stage
+from archsearch.image_size import ImageSize, size_text
 from archsearch.model.extra_tokens import carried_tokens
 
 #: what is left of a network when all parts are taken away
@@ -43,11 +44,11 @@ class _Place:
     """Shape of the map that a part works on."""
 
     width: int
-    side: int
+    size: ImageSize
     tokens: int
 
     def __str__(self) -> str:
-        return f"C{self.width} S{self.side} T{self.tokens}"
+        return f"C{self.width} S{size_text(self.size)} T{self.tokens}"
 
 
 def parts_of(arch: Arch) -> tuple[Part, ...]:
@@ -69,22 +70,21 @@ def _parts(arch: Arch) -> tuple[Part, ...]:
 
 def _walk(arch: Arch) -> Iterator[Part]:
     first = arch.stages[0]
-    yield Part(
-        _key("stem", arch.stem, f"C{arch.in_channels}>{first.width} P{arch.image_size}"), "stem"
-    )
+    pixels = size_text(arch.image_size)
+    yield Part(_key("stem", arch.stem, f"C{arch.in_channels}>{first.width} P{pixels}"), "stem")
     before: Stage | None = None
-    side_before = 0
-    for index, (stage, side, tokens) in enumerate(
+    size_before: ImageSize = 0
+    for index, (stage, size, tokens) in enumerate(
         zip(arch.stages, arch.map_sizes, carried_tokens(arch), strict=True)
     ):
         path = f"stages.{index}"
-        place = _Place(stage.width, side, tokens.total)
+        place = _Place(stage.width, size, tokens.total)
         if before is not None and (stage.downsample or before.width != stage.width):
-            shape = f"C{before.width}>{stage.width} S{side_before}"
+            shape = f"C{before.width}>{stage.width} S{size_text(size_before)}"
             yield Part(_key("downsample", stage.downsample, shape), f"{path}.downsample")
         yield from _stage(arch, stage, place, path)
-        before, side_before = stage, side
-    last = _Place(arch.stages[-1].width, side_before, place.tokens)
+        before, size_before = stage, size
+    last = _Place(arch.stages[-1].width, size_before, place.tokens)
     yield Part(_key("head", arch.head, f"{last} K{arch.num_classes}"), "head")
 
 

@@ -13,7 +13,7 @@ from archsearch.cost.breakdown import CLOCKED_RUNTIMES, Breakdown, MachineRates
 from archsearch.cost.counts import count_macs, count_params, evaluating, example_input
 from archsearch.cost.fvcore_counts import count_by_fvcore
 from archsearch.cost.latency_table import LatencyTable
-from archsearch.cost.measured_network import Target, build_target
+from archsearch.cost.measured_network import InputShape, Target, build_target
 from archsearch.cost.memory import ActivationMemory, activation_memory, weight_bytes
 from archsearch.cost.network_units import find_units, unit_bytes
 from archsearch.cost.probe import Probe
@@ -116,7 +116,7 @@ def profile_target(
     probe: Probe | None = None,
     protocol: LatencyProtocol = FINAL,
     *,
-    input_shape: Sequence[int] | int | None = None,
+    input_shape: InputShape | None = None,
     table: LatencyTable | None = None,
     quiet: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Profile:

@@ -5,19 +5,25 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from archsearch.image_size import ImageSize, sides_of
+
 # ITU-R 601 luma in 16-bit fixed point, as Pillow computes it
 _LUMA = np.array([19595, 38470, 7471], np.uint32)
 _CHUNK = 4096
 
 
-def resize_images(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Scale (N, C, H, W) to (N, C, side, side), bilinear, antialiased when it shrinks."""
-    if pixels.shape[2:] == (side, side):
+def resize_images(pixels: NDArray[np.uint8], size: ImageSize) -> NDArray[np.uint8]:
+    """Scale (N, C, H, W) to ``size``, bilinear, antialiased when it shrinks.
+
+    Nothing is cut off: images of another shape are stretched.
+    """
+    sides = sides_of(size)
+    if pixels.shape[2:] == sides:
         return pixels
-    resized = np.empty((*pixels.shape[:2], side, side), np.uint8)
+    resized = np.empty((*pixels.shape[:2], *sides), np.uint8)
     for start in range(0, len(pixels), _CHUNK):
         part = torch.from_numpy(pixels[start : start + _CHUNK].astype(np.float32))
-        scaled = F.interpolate(part, (side, side), mode="bilinear", antialias=True)
+        scaled = F.interpolate(part, sides, mode="bilinear", antialias=True)
         resized[start : start + _CHUNK] = scaled.round_().clamp_(0, 255).to(torch.uint8).numpy()
     return resized
 

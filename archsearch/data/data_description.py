@@ -3,6 +3,7 @@
 import numpy as np
 
 from archsearch.data.splits import DataSplits, Labels
+from archsearch.image_size import size_text
 
 # a class this many times larger than another gets a note
 _UNEQUAL = 5
@@ -22,8 +23,8 @@ def describe_data(data: DataSplits) -> tuple[str, ...]:
     ]
     total = sum(len(split) for split in (data.train, data.val, data.test) if split is not None)
     line = (
-        f"data: {data.name}, {total:,} images of {data.num_classes} classes at {data.image_size} "
-        f"px: {', '.join(parts)}"
+        f"data: {data.name}, {total:,} images of {data.num_classes} classes at "
+        f"{size_text(data.image_size)} px: {', '.join(parts)}"
     )
     if data.test is None:
         line += "; there is no test set, so every accuracy is that of the validation images"

@@ -8,6 +8,7 @@ from typing import cast
 from archsearch.data.request import IN_MEMORY_BYTES, Progress, Request
 from archsearch.data.splits import DataSplits
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.image_size import ImageSize, read_size
 
 # Modules by name, imported when asked for: workers unpickle splits without scikit-learn, which
 # takes 1.5 s and 150 MB.
@@ -34,7 +35,7 @@ DATA_NAMES = (
 def load_data(
     name: str,
     *,
-    image_size: int,
+    image_size: ImageSize,
     root: str | Path | None = None,
     download: bool = False,
     seed: int = 0,
@@ -52,18 +53,19 @@ def load_data(
     Args:
         name: ``digits``, ``cluttered-digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or
             ``folder:PATH``.
-        image_size: side of the square images in pixels.
+        image_size: side of square images in pixels, or ``(height, width)``.
         root: folder of a published data set; None for the user's cache folder.
         download: fetch a published data set that is not in the root.
         seed: of the splits.
         limit: use at most this many images for training and validation together.
-        channels: 1 or 3; None keeps what the data set has.
+        channels: 1 (grey), 3 (colour), or the number of channels of a folder's files, taken as
+            they are; None keeps what the data set has.
         in_memory_bytes: decode from files, batch by batch, what would take more than this.
         progress: called with (what, done, of how many) by steps that take over two seconds.
 
     Returns:
         splits ``train``, ``val`` and ``test`` (or None). ``batch(indices)`` of a split returns
-        pixels ``(B, C, image_size, image_size)``, ``uint8``; ``labels`` has one class per image.
+        pixels ``(B, C, H, W)``, ``uint8``; ``labels`` has one class per image.
 
     Raises:
         InputError: with every problem found.
@@ -80,18 +82,21 @@ def load_data(
         problems.append(
             Problem("data", "must be a known data set", name, nearest(name, DATA_NAMES))
         )
-    if image_size < 1:
-        problems.append(Problem("image_size", "must be at least 1", image_size))
+    try:
+        size = read_size(image_size)
+    except InputError as error:
+        problems += error.problems
     if limit is not None and limit < 1:
         problems.append(Problem("limit", "must be at least 1", limit))
-    if channels not in (None, 1, 3):
-        problems.append(Problem("channels", "must be 1 (grey) or 3 (colour)", channels))
+    if channels is not None and channels < 1:
+        problems.append(Problem("channels", "must be at least 1", channels))
+    elif channels not in (None, 1, 3) and kind != "folder":
+        remedy = "other numbers are for folders of images that have them"
+        problems.append(Problem("channels", "must be 1 (grey) or 3 (colour)", channels, remedy))
     if problems:
         raise InputError(problems)
     load = cast(Callable[[Request], DataSplits], import_module(_LOADERS[kind]).load)
     folder = Path(root).expanduser() if root is not None else None
     return load(
-        Request(
-            name, image_size, folder, download, seed, limit, channels, in_memory_bytes, progress
-        )
+        Request(name, size, folder, download, seed, limit, channels, in_memory_bytes, progress)
     )

@@ -14,12 +14,13 @@ import PIL
 
 from archsearch.data.folder_scan import Files
 from archsearch.data.image_cache import Kept, read_cache, write_cache
-from archsearch.data.image_decoder import decode_or_measure, is_grey, measure
+from archsearch.data.image_decoder import channels_of, decode_or_measure, measure
 from archsearch.data.image_formats import has_heif
 from archsearch.data.request import Progress, Request
 from archsearch.data.splits import Pixels
 from archsearch.data.value_scale import Extent, ValueScale, decide_scale
 from archsearch.errors import InputError, Problem, limited
+from archsearch.image_size import ImageSize, sides_of
 from archsearch.machine import own_limits
 
 # part of every fingerprint: what the same files are decoded to depends on it
@@ -35,7 +36,7 @@ class Decoded:
     """Images of one size, and how they were decoded.
 
     Attributes:
-        pixels: (N, C, side, side).
+        pixels: (N, C, H, W).
         scale: of values with more than 8 bits.
         num_broken: images in which some values are no numbers.
     """
@@ -50,8 +51,9 @@ class Survey:
     """A survey of images before they are decoded.
 
     Attributes:
-        extremes: smallest and largest byte of each channel of each image, (N, 3, 1, 2).
-        channels: 1 if every image is grey, else 3.
+        extremes: smallest and largest byte of each channel of each image, (N, C, 1, 2); grey
+            has 3 channels.
+        channels: 1 if every image is grey, else 3, or as many as the files have.
         scale: of values with more than 8 bits.
         num_broken: images in which some values are no numbers.
     """
@@ -63,12 +65,16 @@ class Survey:
 
 
 def count_channels(paths: Sequence[str]) -> int:
-    """Return 1 if every image is grey, else 3; colour shows in the first few of a colour set."""
+    """Return 1 if every image is grey, else 3; of arrays, the channels of the one with most.
+
+    Colour shows in the first few of a colour set.
+    """
     step = max(1, len(paths) // _SAMPLED)
     for sample in (paths[::step], paths):
         with _quiet(), ThreadPoolExecutor(_threads()) as pool:
-            if not all(pool.map(is_grey, sample, chunksize=_CHUNK)):
-                return 3
+            most = max(pool.map(channels_of, sample, chunksize=_CHUNK))
+        if most > 1:
+            return most
     return 1
 
 
@@ -78,41 +84,48 @@ def decode_images(request: Request, folder: Path, files: Files, channels: int) -
     Raises:
         InputError: with the images that cannot be read.
     """
-    side = request.image_size
-    fingerprint = _fingerprint(files, side, channels)
-    key = repr((str(folder.resolve()), side, channels, request.limit, request.seed))
+    size = request.image_size
+    fingerprint = _fingerprint(files, size, channels)
+    key = repr((str(folder.resolve()), size, channels, request.limit, request.seed))
     kept = read_cache(key, fingerprint)
     if kept is not None:
         return Decoded(
             kept.pixels, ValueScale.from_dict(kept.about["scale"]), kept.about["num_broken"]
         )
     started = time.monotonic()
-    decoded = _decode(files.paths, side, channels, request.progress)
+    decoded = _decode(files.paths, size, channels, request.progress)
     if time.monotonic() - started > _PATIENCE_S:
         about = {"scale": decoded.scale.to_dict(), "num_broken": decoded.num_broken}
         write_cache(key, fingerprint, Kept(decoded.pixels, about))
     return decoded
 
 
-def survey_images(request: Request, folder: Path, files: Files) -> Survey:
+def survey_images(request: Request, folder: Path, files: Files, channels: int) -> Survey:
     """Read every image once, or what an earlier run found: which are broken, grey, deep.
+
+    Args:
+        request: of the data set.
+        folder: of the data set.
+        files: in it.
+        channels: that they have, by a sample; 1 stands for 3.
 
     Raises:
         InputError: with the images that cannot be read.
     """
-    fingerprint = _fingerprint(files, request.image_size, 0)
+    channels = 3 if channels == 1 else channels
+    fingerprint = _fingerprint(files, request.image_size, 0 if channels == 3 else channels)
     key = repr((str(folder.resolve()), "survey", request.limit, request.seed))
     kept = read_cache(key, fingerprint)
     if kept is not None:
         scale = ValueScale.from_dict(kept.about["scale"])
         return Survey(kept.pixels, kept.about["channels"], scale, kept.about["num_broken"])
     started = time.monotonic()
-    extremes = np.zeros((len(files), 3, 1, 2), np.uint8)
+    extremes = np.zeros((len(files), channels, 1, 2), np.uint8)
     extents: dict[int, Extent] = {}
     grey = np.zeros(len(files), bool)
 
     def look(index: int) -> None:
-        grey[index], found = measure(files.paths[index], request.image_size)
+        grey[index], found = measure(files.paths[index], request.image_size, channels)
         if isinstance(found, Extent):
             extents[index] = found
         else:
@@ -124,7 +137,8 @@ def survey_images(request: Request, folder: Path, files: Files) -> Survey:
         values = scale.floats if extent.is_float else scale.integers
         assert values is not None, "the scale was decided from these"
         extremes[index] = values.bytes_of(np.array([extent.low, extent.high]))
-    survey = Survey(extremes, 1 if grey.all() else 3, scale, _broken(extents.values()))
+    found_channels = 1 if grey.all() else channels
+    survey = Survey(extremes, found_channels, scale, _broken(extents.values()))
     if time.monotonic() - started > _PATIENCE_S:
         about = {
             "channels": survey.channels,
@@ -135,13 +149,15 @@ def survey_images(request: Request, folder: Path, files: Files) -> Survey:
     return survey
 
 
-def _decode(paths: Sequence[str], side: int, channels: int, progress: Progress | None) -> Decoded:
-    pixels = np.empty((len(paths), channels, side, side), np.uint8)
+def _decode(
+    paths: Sequence[str], size: ImageSize, channels: int, progress: Progress | None
+) -> Decoded:
+    pixels = np.empty((len(paths), channels, *sides_of(size)), np.uint8)
     extents: dict[int, Extent] = {}
     scale = ValueScale()
 
     def decode(index: int) -> None:
-        decoded = decode_or_measure(paths[index], side, channels, scale)
+        decoded = decode_or_measure(paths[index], size, channels, scale)
         if isinstance(decoded, Extent):
             extents[index] = decoded
         else:
@@ -183,9 +199,9 @@ def _each(
         progress(what, len(indices), len(indices))
 
 
-def _fingerprint(files: Files, side: int, channels: int) -> str:
+def _fingerprint(files: Files, size: ImageSize, channels: int) -> str:
     readers = (_VERSION, PIL.__version__, has_heif())
-    whole = repr((readers, files.paths, files.stamps, side, channels))
+    whole = repr((readers, files.paths, files.stamps, size, channels))
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Images in folders: train/CLASS/..., val/CLASS/..., test/CLASS/..., or CLASS/... alone."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from archsearch.data.request import Request
 from archsearch.data.splits import ArraySplit, DataSplits, FileSplit, Indices, Pixels, Split
 from archsearch.data.stratification import draw, hold_out
 from archsearch.errors import InputError, Problem, limited
+from archsearch.image_size import sides_of
 
 _STATISTICS_SAMPLE = 2048
 _TEST_SHARE = 0.2
@@ -47,6 +49,9 @@ def load(request: Request) -> DataSplits:
     """
     folder = Path(request.name.removeprefix("folder:")).expanduser()
     if find_idx_folder(folder):
+        if request.channels not in (None, 1, 3):
+            rule = "must be 1 or 3 for files in MNIST's layout, which are grey"
+            raise InputError(Problem("channels", rule, request.channels))
         train, test = load_idx_folder(folder)
         names = tuple(str(label) for label in range(int(train.labels.max()) + 1))
         return splits_from_arrays(request, train, test, names)
@@ -55,7 +60,7 @@ def load(request: Request) -> DataSplits:
     every = _joined(list(parts.files.values()))
     channels = request.channels or count_channels(every.paths)
     notes = list(found.notes)
-    needed = len(every) * channels * request.image_size**2
+    needed = len(every) * channels * math.prod(sides_of(request.image_size))
     if needed <= request.in_memory_bytes:
         decoded = decode_images(request, folder, every, channels)
         scale, num_broken = decoded.scale, decoded.num_broken
@@ -63,7 +68,7 @@ def load(request: Request) -> DataSplits:
         _refuse_constant(folder, found, parts.files, decoded.pixels)
         sample = splits["train"].batch(np.arange(len(splits["train"])))
     else:
-        seen = survey_images(request, folder, every)
+        seen = survey_images(request, folder, every, channels)
         channels = request.channels or seen.channels
         scale, num_broken = seen.scale, seen.num_broken
         _refuse_constant(folder, found, parts.files, seen.extremes)

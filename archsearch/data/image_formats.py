@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from archsearch.data import array_files
+
 _RECOGNISED = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "PSD", "QOI")
 # formats that any bytes may look like: opened where the extension says so
 _BY_EXTENSION = (
@@ -35,7 +37,7 @@ NEEDS_HEIF = Foreign(
 _RAW = Foreign("the raw data of a camera", "develop to JPEG, PNG or TIFF")
 _VECTOR = Foreign("a drawing without pixels", "export to PNG")
 _MEDICAL = Foreign("a format of scanners and microscopes", "convert to 16-bit PNG or TIFF")
-_ARRAY = Foreign("an array", "write one PNG or TIFF for each image")
+_ARRAY = Foreign("an array", "write one PNG, TIFF or .npy for each image")
 _VIDEO = Foreign("a video", "write its frames as images")
 _EDITOR = Foreign("the file of an image editor", "export to PNG")
 _ARCHIVE = Foreign("an archive", "unpack it")
@@ -48,7 +50,7 @@ _FOREIGN = {
     "x3f",
     _VECTOR: "ai cdr emf eps pdf ps svg svgz wmf",
     _MEDICAL: "czi dcm dicom ima lif lsm mha mhd mrc nd2 ndpi nii nrrd oib oif svs vsi",
-    _ARRAY: "h5 hdf hdf5 mat npy npz pt pth",
+    _ARRAY: "h5 hdf hdf5 mat npz pt pth",
     _VIDEO: "avi m4v mkv mov mp4 mpeg mpg webm wmv",
     _EDITOR: "clip kra psb xcf",
     _ARCHIVE: "7z gz rar tar tgz zip",
@@ -78,7 +80,8 @@ def suffixes() -> frozenset[str]:
     known = {*_RECOGNISED, *_BY_EXTENSION, *(("HEIF",) if has_heif() else ())}
     Image.init()
     found = {suffix for suffix, kind in Image.registered_extensions().items() if kind in known}
-    return frozenset(found).union(_JPEG_SUFFIXES, _HEIF_SUFFIXES if has_heif() else ())
+    heif = _HEIF_SUFFIXES if has_heif() else ()
+    return frozenset(found).union(_JPEG_SUFFIXES, heif, (array_files.SUFFIX,))
 
 
 @functools.cache

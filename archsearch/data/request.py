@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from archsearch.image_size import ImageSize
+
 #: called with what is being done, how many are done, and of how many
 Progress = Callable[[str, int, int], None]
 
@@ -18,7 +20,7 @@ class Request:
     """One call of `load_data`; see there for the meaning of each field."""
 
     name: str
-    image_size: int
+    image_size: ImageSize
     root: Path | None = None
     download: bool = False
     seed: int = 0

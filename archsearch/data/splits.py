@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from archsearch.data.image_decoder import decode_image
 from archsearch.data.value_scale import NO_SCALE, ValueScale
 from archsearch.errors import InputError, Problem
+from archsearch.image_size import ImageSize, sides_of
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -56,14 +57,14 @@ class FileSplit(Split):
     Attributes:
         paths: image files.
         labels: (N,).
-        image_size: side to which images are scaled and cropped.
-        channels: 1 or 3.
+        image_size: to which images are scaled and cropped.
+        channels: 1 for grey, 3 for colour, or as many as the files have.
         scale: of values with more than 8 bits.
     """
 
     paths: tuple[str, ...]
     labels: Labels
-    image_size: int
+    image_size: ImageSize
     channels: int
     scale: ValueScale = NO_SCALE
 
@@ -73,10 +74,10 @@ class FileSplit(Split):
         Raises:
             InputError: an image cannot be read.
         """
-        side = self.image_size
-        pixels = np.empty((len(indices), self.channels, side, side), np.uint8)
+        size = self.image_size
+        pixels = np.empty((len(indices), self.channels, *sides_of(size)), np.uint8)
         for row, index in enumerate(indices):
-            pixels[row] = decode_image(self.paths[index], side, self.channels, self.scale)
+            pixels[row] = decode_image(self.paths[index], size, self.channels, self.scale)
         return pixels
 
 
@@ -89,8 +90,8 @@ class DataSplits:
         val: held out of training; accuracies of the search are taken here.
         test: touched by the final report only; None where there is no such split.
         num_classes: number of classes.
-        in_channels: 1 for grey, 3 for colour images.
-        image_size: side in pixels.
+        in_channels: 1 for grey, 3 for colour images, or any other number.
+        image_size: side of square images in pixels, or ``(height, width)``.
         name: as it was asked for.
         class_names: by class index.
         mean: of the training pixels scaled to 0..1, one value a channel.
@@ -106,7 +107,7 @@ class DataSplits:
     test: Split | None
     num_classes: int
     in_channels: int
-    image_size: int
+    image_size: ImageSize
     name: str
     class_names: tuple[str, ...]
     mean: tuple[float, ...] = field(default=())

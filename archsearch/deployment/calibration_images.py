@@ -6,7 +6,7 @@ import numpy as np
 
 from archsearch.data import ArraySplit, DataSplits
 
-#: training images; twice as many moved no accuracy by more than its noise
+#: training images
 NUM_IMAGES = 128
 
 

@@ -20,6 +20,7 @@ from archsearch.deployment.calibration_images import with_calibration_images
 from archsearch.deployment.quantized_network import QuantizedNetwork
 from archsearch.errors import InputError, Problem, TrialError
 from archsearch.files import write_bytes
+from archsearch.image_size import sides_of
 from archsearch.record.quantization import Quantization
 
 _START = """\
@@ -99,7 +100,7 @@ class Int8Judge:
 
     @property
     def _shape(self) -> tuple[int, int, int]:
-        return (self._data.in_channels, self._data.image_size, self._data.image_size)
+        return (self._data.in_channels, *sides_of(self._data.image_size))
 
     @cached_property
     def _images(self) -> Path:

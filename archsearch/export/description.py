@@ -10,6 +10,7 @@ from archsearch.analysis import reported_accuracies, run_accuracies
 from archsearch.arch import Arch, summary
 from archsearch.cost import count_arch, count_macs, count_params
 from archsearch.data.label import data_label
+from archsearch.image_size import size_text
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 from archsearch.train import ModelFile
@@ -70,9 +71,9 @@ def facts_of(network: Arch | ModelFile, origin: Origin) -> list[tuple[str, str]]
     else:
         model = network.build(network).eval()
         params = count_params(model)
-        size = network.image_size
-        macs = count_macs(model, (1, network.in_channels, size, size)).total
-        facts = [("Network", f"{network.path.name}:{network.function}, {size}px, {shape}")]
+        macs = count_macs(model, (1, *network.input_shape)).total
+        size = f"{size_text(network.image_size)}px"
+        facts = [("Network", f"{network.path.name}:{network.function}, {size}, {shape}")]
     facts += [
         ("Parameters", f"{params:,}"),
         ("MACs", f"{macs:,} for one image (1 multiply-add = 1 MAC)"),

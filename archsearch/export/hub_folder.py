@@ -143,8 +143,8 @@ class HubFolder:
         }
 
     def _card(self, name: str) -> str:
-        network, size = self.network, self.network.image_size
-        shape = f"{network.in_channels}, {size}, {size}"
+        network = self.network
+        shape = ", ".join(map(str, network.input_shape))
         if isinstance(network, Arch):
             loading = _LOADING.format(name=name, shape=shape)
         else:

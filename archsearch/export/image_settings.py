@@ -14,8 +14,8 @@ from archsearch.train import ModelFile
 class Images:
     """How a picture becomes the input of a network, and the names of its classes.
 
-    The picture is scaled so that its shorter edge is ``image_size / crop_pct`` pixels, its centre
-    is cut out, values are scaled to 0..1, ``mean`` is taken off, and ``std`` divides them.
+    The picture is scaled so that it just covers height and width over ``crop_pct``, its centre is
+    cut out, values are scaled to 0..1, ``mean`` is taken off, and ``std`` divides them.
 
     Attributes:
         input_size: channels, height, width.
@@ -52,20 +52,20 @@ class Images:
 
 def images_of(network: Arch | ModelFile, origin: Origin) -> Images:
     """Return the images that ``network`` expects: as in its training, else as it declares."""
-    channels, side = network.in_channels, network.image_size
+    shape = network.input_shape
     data = origin.section("data")
     names = tuple(str(name) for name in data.get("class_names") or ())
     if origin.normalization:
         mean, std = origin.normalization["mean"], origin.normalization["std"]
         # as the reader of image files does it (archsearch.data.image_decoder)
-        return Images((channels, side, side), mean, std, "bilinear", 1.0, names)
+        return Images(shape, mean, std, "bilinear", 1.0, names)
     config = timm_config(network) if isinstance(network, Arch) else network.config
     mean, std = (
-        tuple(config.get(key) or (default,) * channels)
+        tuple(config.get(key) or (default,) * shape[0])
         for key, default in (("mean", 0.0), ("std", 1.0))
     )
     return Images(
-        (channels, side, side),
+        shape,
         mean,
         std,
         str(config.get("interpolation") or "bilinear"),

@@ -19,6 +19,7 @@ from archsearch.deployment.quantized_network import QuantizedNetwork
 from archsearch.errors import TrialError
 from archsearch.export.graph_storage import move_graph, note_facts
 from archsearch.export.isolated_run import ExportError, run_isolated
+from archsearch.image_size import sides_of
 from archsearch.model.fusion import fuse
 from archsearch.train.inputs import Normalization
 
@@ -131,4 +132,4 @@ def _batches(data: DataSplits, split: Split, size: int) -> Iterator[Tensor]:
 
 
 def _shape(data: DataSplits) -> tuple[int, int, int]:
-    return (data.in_channels, data.image_size, data.image_size)
+    return (data.in_channels, *sides_of(data.image_size))

@@ -24,8 +24,7 @@ class ExportError(RunError):
 def random_images(network: Arch | ModelFile, seed: int) -> list[Tensor]:
     """Return batches of random images of the network's size."""
     generator = torch.Generator().manual_seed(seed)
-    shape = (network.in_channels, network.image_size, network.image_size)
-    return [torch.randn(batch, *shape, generator=generator) for batch in _BATCH_SIZES]
+    return [torch.randn(batch, *network.input_shape, generator=generator) for batch in _BATCH_SIZES]
 
 
 def run_isolated(folder: Path, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -159,7 +159,10 @@ def _split(path: Path) -> list[str]:
 
 
 def _opening(network: Arch | ModelFile, origin: Origin) -> str:
-    what = f"An image classifier for {network.image_size} x {network.image_size} pixels"
+    channels, height, width = network.input_shape
+    what = f"An image classifier for {height} x {width} pixels"
+    if channels not in (1, 3):
+        what += f" of {channels} channels"
     if origin.run is not None and origin.trial is not None:
         budget = f" within {origin.run.budget_ms:g} ms" if origin.run.budget_ms else ""
         data = _plain(data_name(origin.run))
@@ -180,13 +183,18 @@ def _plain(text: str) -> str:
 def images_text(images: Images) -> str:
     """Return how a picture becomes an input, and the classes, as Markdown."""
     channels, height, width = images.input_size
-    edge = round(height / images.crop_pct)
+    down, across = (round(side / images.crop_pct) for side in (height, width))
+    scaled = f"the shorter edge has {down} pixels"
+    if height != width:
+        scaled = f"it just covers {down} x {across} pixels"
     mean, std = (", ".join(f"{value:.4f}" for value in each) for each in (images.mean, images.std))
     text = (
-        f"## Images\n\nFloat32 of shape (B, {channels}, {height}, {width}): scaled so that the "
-        f"shorter edge has {edge} pixels ({images.interpolation}), the centre cut out, values "
+        f"## Images\n\nFloat32 of shape (B, {channels}, {height}, {width}): scaled so that "
+        f"{scaled} ({images.interpolation}), the centre cut out, values "
         f"scaled to 0..1, then minus the mean ({mean}) and divided by the deviation ({std})."
     )
+    if channels not in (1, 3):
+        text += " The channels are those of the image file, in its order."
     names = images.class_names
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return text + (f" Classes in order: {_plain(shown)}." if names else "")
@@ -261,7 +269,7 @@ def _loading(
             if weights
             else ""
         ),
-        shape=f"{network.in_channels}, {network.image_size}, {network.image_size}",
+        shape=", ".join(map(str, network.input_shape)),
     )
 
 

@@ -128,7 +128,7 @@ def load_source(text: str, name: str = "exported") -> types.ModuleType:
 
 
 def _other_macs(arch: Arch, model: nn.Module, text: str) -> str:
-    shape = (1, arch.in_channels, arch.image_size, arch.image_size)
+    shape = (1, *arch.input_shape)
     ours = count_macs(model, shape).total
     try:
         theirs = count_macs(load_source(text).create_model().eval(), shape).total

@@ -122,7 +122,7 @@ def _network_module(
         prefixed("feature_info=", _constant(network.feature_info)),
     ]
     if not any_size:
-        parts.append(f"fixed_size={arch.image_size}")
+        parts.append(prefixed("fixed_size=", _constant(arch.image_size)))
     kept = _keep_their_path(construction)
     imports = [
         f"from {module} import {found}" + (f" as {local}" if local != found else "")

@@ -154,6 +154,9 @@ class Library:
         if module in self.texts:
             return module, name
         found = getattr(importlib.import_module(module), name)
+        if not (isinstance(found, type) or inspect.isroutine(found)):
+            # a constant or the name of a type does not know its module
+            return module, name
         return getattr(found, "__module__", module), getattr(found, "__qualname__", name)
 
     def _free(self, name: str) -> str:

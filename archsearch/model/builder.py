@@ -11,6 +11,7 @@ from archsearch import blocks
 from archsearch.activity import doing
 from archsearch.arch import Arch, Block, Builder, MixerSpec, Stage, StageContext, TokenCount
 from archsearch.errors import InputError, Problem
+from archsearch.image_size import sides_of
 from archsearch.model.extra_tokens import carried_tokens
 from archsearch.model.network import Network
 from archsearch.yaml_source import dotted
@@ -27,7 +28,7 @@ def build_model(arch: Arch, *, drop_path: float = 0.0, seed: int | None = None) 
 
     Returns:
         a module in training mode: ``(B, in_channels, H, W) -> (B, num_classes)``, logits, with
-        H = W = ``arch.image_size``.
+        H and W as ``arch.image_size`` says.
 
     Raises:
         InputError: the architecture breaks a rule, or ``drop_path`` is not in [0, 1).
@@ -63,13 +64,13 @@ def _build(arch: Arch, drop_path: float) -> Network:
     counts = carried_tokens(arch)
     stem = _stem(arch)
     stages = []
-    for index, (stage, side, tokens) in enumerate(
+    for index, (stage, map_size, tokens) in enumerate(
         zip(arch.stages, arch.map_sizes, counts, strict=True)
     ):
         context = StageContext(
             width=stage.width,
             num_heads=stage.heads,
-            side=side,
+            map_size=map_size,
             tokens=tokens,
             relative_bias=isinstance(stage.position, spec.RelativeBias),
             norm_eps=arch.norm_eps,
@@ -184,9 +185,9 @@ def _head(arch: Arch) -> blocks.Head:
 def _position(position: spec.Position, context: StageContext) -> nn.Module | None:
     has_class_token = context.tokens.class_token
     if isinstance(position, spec.LearnedPosition):
-        return blocks.LearnedPosition(context.width, context.side, class_token=has_class_token)
+        return blocks.LearnedPosition(context.width, context.map_size, class_token=has_class_token)
     if isinstance(position, spec.SinusoidPosition):
-        return blocks.sinusoid_table(context.width, context.side, class_token=has_class_token)
+        return blocks.sinusoid_table(context.width, context.map_size, class_token=has_class_token)
     return None
 
 
@@ -275,7 +276,7 @@ def _self_attention(attention: spec.SelfAttention, context: StageContext) -> nn.
     return blocks.SelfAttention(
         context.width,
         context.num_heads,
-        context.side,
+        context.map_size,
         qkv_bias=attention.qkv_bias,
         relative_bias=context.relative_bias,
         norm_eps=context.norm_eps,
@@ -286,8 +287,8 @@ def _window(attention: spec.WindowAttention, context: StageContext) -> nn.Module
     return blocks.WindowAttention(
         context.width,
         context.num_heads,
-        context.side,
-        attention.window_size,
+        context.map_size,
+        context.within_map(attention.window_size),
         shift=attention.shift,
         qkv_bias=attention.qkv_bias,
         relative_bias=context.relative_bias,
@@ -300,8 +301,8 @@ def _window_global(attention: spec.WindowGlobalAttention, context: StageContext)
     return blocks.WindowGlobalAttention(
         context.width,
         context.num_heads,
-        context.side,
-        attention.window_size,
+        context.map_size,
+        context.within_map(attention.window_size),
         skip_tokens=int(context.tokens.class_token),
         aggregation=attention.aggregation and carried,
         broadcast=attention.broadcast and carried,
@@ -315,8 +316,8 @@ def _sparse_global(attention: spec.SparseGlobalAttention, context: StageContext)
     return blocks.SparseGlobalAttention(
         context.width,
         context.num_heads,
-        context.side,
-        attention.sample_rate,
+        context.map_size,
+        context.within_map(attention.sample_rate),
         sampler=attention.sampler,
         propagation=attention.propagation,
         qkv_bias=attention.qkv_bias,
@@ -326,11 +327,11 @@ def _sparse_global(attention: spec.SparseGlobalAttention, context: StageContext)
 
 
 def _separable(attention: spec.SeparableAttention, context: StageContext) -> nn.Module:
-    if attention.group_size >= context.side:
+    if attention.group_size >= max(sides_of(context.map_size)):
         return blocks.SingleGroupAttention(
             context.width,
             context.num_heads,
-            context.side,
+            context.map_size,
             qkv_bias=attention.qkv_bias,
             relative_bias=context.relative_bias,
             norm_eps=context.norm_eps,
@@ -338,8 +339,8 @@ def _separable(attention: spec.SeparableAttention, context: StageContext) -> nn.
     return blocks.SeparableAttention(
         context.width,
         context.num_heads,
-        context.side,
-        attention.group_size,
+        context.map_size,
+        context.within_map(attention.group_size),
         window_token=attention.window_token,
         pointwise=attention.pointwise,
         qkv_bias=attention.qkv_bias,
@@ -354,7 +355,7 @@ def _spatial_reduction(
     return blocks.SpatialReductionAttention(
         context.width,
         context.num_heads,
-        attention.reduction,
+        context.within_map(attention.reduction),
         qkv_bias=attention.qkv_bias,
         norm_eps=context.norm_eps,
     )

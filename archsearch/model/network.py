@@ -82,17 +82,22 @@ _FIRST_CONV = {
 
 def timm_config(arch: Arch) -> dict[str, Any]:
     """Return the entries that timm's data and transfer code reads."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    if arch.in_channels != len(mean):
+        # ImageNet's colours say nothing of other channels
+        mean, std = (0.0,) * arch.in_channels, (1.0,) * arch.in_channels
     return {
         "url": "",
         "architecture": "archsearch",
         "num_classes": arch.num_classes,
-        "input_size": (arch.in_channels, arch.image_size, arch.image_size),
-        "pool_size": (arch.map_sizes[-1], arch.map_sizes[-1]),
+        "input_size": arch.input_shape,
+        "pool_size": arch.map_shapes[-1],
         "fixed_input_size": False,
         "crop_pct": 0.9,
         "interpolation": "bicubic",
-        "mean": (0.485, 0.456, 0.406),
-        "std": (0.229, 0.224, 0.225),
+        "mean": mean,
+        "std": std,
         "first_conv": _FIRST_CONV[arch.stem.type],
         "classifier": "head.classifier",
     }

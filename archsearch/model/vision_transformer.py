@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.blocks.head import Head
+from archsearch.blocks.sides import Sides, both
 
 #: poolings of the head in timm's words
 TIMM_POOLINGS = {"mean": "avg", "mean_all": "avg", "class_token": "token"}
@@ -27,7 +28,7 @@ class VisionTransformer(nn.Module):
         in_chans: channels of the images.
         feature_info: channels (``num_chs``), stride (``reduction``) and module name (``module``)
             of each stage's map.
-        fixed_size: side in pixels that images must have; None for any.
+        fixed_size: side in pixels that images must have, or height and width; None for any.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class VisionTransformer(nn.Module):
         num_classes: int,
         in_chans: int,
         feature_info: list[dict[str, Any]],
-        fixed_size: int | None = None,
+        fixed_size: Sides | None = None,
     ) -> None:
         super().__init__()
         self.stem = stem
@@ -48,7 +49,7 @@ class VisionTransformer(nn.Module):
         self.num_classes = num_classes
         self.in_chans = in_chans
         self.feature_info = feature_info
-        self.fixed_size = fixed_size
+        self.fixed_size = None if fixed_size is None else both(fixed_size)
         self.num_features: int = feature_info[-1]["num_chs"]
         self.head_hidden_size = head.num_features
         self.global_pool = TIMM_POOLINGS[head.pooling]
@@ -57,8 +58,8 @@ class VisionTransformer(nn.Module):
     def forward_stem(self, x: Tensor) -> Tensor:
         """Return the first map."""
         size = self.fixed_size
-        if size is not None and x.shape[2:] != (size, size):
-            raise ValueError(f"images must be {size} x {size}, but got {tuple(x.shape[2:])}")
+        if size is not None and x.shape[2:] != size:
+            raise ValueError(f"images must be {size[0]} x {size[1]}, but got {tuple(x.shape[2:])}")
         out: Tensor = self.stem(x.contiguous(memory_format=torch.channels_last))
         return out
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from archsearch.ablation_record import AblationRecord
 from archsearch.analysis import Answers
 from archsearch.files import write_text
+from archsearch.image_size import size_text
 from archsearch.report.ablation_view import AblationView, ablation_headline
 from archsearch.report.html_document import NO_TRIALS, Heading, render
 from archsearch.report.layout import Layout, load_layout
@@ -43,7 +44,7 @@ def render_ablation(view: AblationView, layout: Layout) -> str:
     trainings = sum(len(variant.accuracies) for variant in record.variants)
     facts = (
         record.environment.device,
-        f"{record.data}, {record.image_size} px",
+        f"{record.data}, {size_text(record.image_size)} px",
         f"{record.scale} scale",
         plural(trainings, "training"),
         duration_text(record.wall_s),

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from archsearch.image_size import size_text
 from archsearch.report.ablation_view import AblationView, ablation_sentences
 from archsearch.report.layout import Panel
 from archsearch.report.panels import definitions, environment_rows
@@ -83,7 +84,10 @@ def ablation_method_panel(view: AblationView) -> Panel:
         rows.append(("Factors", view.answers.effects.method))
     rows += [
         ("Accuracy", f"last epoch, {record.num_images:,} validation images"),
-        ("Training", f"{record.num_train:,} images of {record.data} at {record.image_size} px"),
+        (
+            "Training",
+            f"{record.num_train:,} images of {record.data} at {size_text(record.image_size)} px",
+        ),
         ("Seeds", ", ".join(map(str, record.seeds))),
         ("Pairing", "all networks share data order and initial seed"),
         ("Scale", record.scale),

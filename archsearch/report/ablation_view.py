@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, Effects, answers
+from archsearch.image_size import size_text
 from archsearch.report.number_format import duration_text, plural, points_text
 
 VERDICTS = ("better", "worse", "more seeds", "not distinguishable")
@@ -124,8 +125,8 @@ def ablation_sentences(view: AblationView) -> list[str]:
     seeds = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     lines.append(
         f"{plural(len(record.variants), 'network')}, {seeds} seeds each, trained on "
-        f"{record.num_train:,} images of {record.data} at {record.image_size} px and judged on "
-        f"{record.num_images:,}, in {duration_text(record.wall_s)}."
+        f"{record.num_train:,} images of {record.data} at {size_text(record.image_size)} px and "
+        f"judged on {record.num_images:,}, in {duration_text(record.wall_s)}."
     )
     return [sentence for sentence in lines if sentence]
 

@@ -15,6 +15,7 @@ from archsearch.analysis import (
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.number_format import change_text, plural, points_text
+from archsearch.search.rungs import AUTO, automatic_rungs
 
 
 def look_at(run: RunRecord) -> FrontSeeds | None:
@@ -101,8 +102,12 @@ def correlation_line(run: RunRecord) -> str:
 def _rungs(run: RunRecord) -> tuple[int, ...]:
     """Return the epochs of a run's rungs, the last epoch included; empty without rungs."""
     identity = run.config.get("identity")
-    rungs = identity.get("rungs") if isinstance(identity, dict) else None
+    if not isinstance(identity, dict):
+        return ()
+    rungs = identity.get("rungs")
     last = max((len(trial.curve) for trial in run.trials), default=0)
+    if rungs == AUTO:
+        rungs = automatic_rungs(last) if identity.get("sampler") == "model" else ()
     return (*(rung for rung in rungs if rung < last), last) if rungs else ()
 
 

@@ -180,7 +180,7 @@ def _shares(trial: TrialRecord, num_stages: int) -> list[float | None] | None:
 def _network(plain: Arch, words: _Table, blocks: _Table) -> list[Any]:
     """Return ``[image_size, stem, head, stage, ...]`` of a canonical architecture.
 
-    Stem and head are places in ``words``.
+    Sizes that are not square are ``[height, width]``. Stem and head are places in ``words``.
     A stage is ``[depth, width, heads, side, downsample, position, blocks]`` with places for the
     last three: words, words, and one place in ``blocks`` for each entry of the pattern.
     """

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, CostChange, Effect
+from archsearch.image_size import size_text
 from archsearch.percent import percent_text
 from archsearch.report.ablation_view import AblationView, published_change
 from archsearch.report.latency_verdicts import verdict_text
@@ -59,7 +60,8 @@ def ablation_table(record: AblationRecord, found: Answers | None = None) -> Plai
     ]
     comparison = view.answers.comparison
     notes = [comparison.method] if comparison else []
-    title = f"{record.name}: {record.data}, {record.image_size} px, {record.scale} scale"
+    pixels = size_text(record.image_size)
+    title = f"{record.name}: {record.data}, {pixels} px, {record.scale} scale"
     return tabulate(title, VARIANT_COLUMNS, rows, (*notes, *view.answers.notes))
 
 

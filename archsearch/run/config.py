@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -13,8 +13,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
-from archsearch.arch.spec import Count, Flag
-from archsearch.option import BUDGET, DATA, SEARCH, Option
+from archsearch.arch.spec import Count, Flag, Size
+from archsearch.option import BUDGET, CHANNELS_HELP, DATA, IMAGE_SIZE_HELP, SEARCH, Option
 from archsearch.record import EVEN_CHANCE, FIRST_TARGET, Aims
 from archsearch.run.budgets import Budgets
 from archsearch.run.execution_options import Execution
@@ -25,6 +25,7 @@ from archsearch.run.latency.latency_target import (
     targets_of_texts,
 )
 from archsearch.search.evaluation import Direction
+from archsearch.search.rungs import AUTO, automatic_rungs
 from archsearch.train import Recipe
 
 #: keys that a further target inherits from the first one
@@ -40,14 +41,21 @@ OBJECTIVES: dict[str, Direction] = {
 
 
 def _epochs(value: Any) -> Any:
-    """Read ``2,6``."""
-    if not isinstance(value, str):
+    """Read ``2,6``, ``auto`` or ``none``."""
+    if value == "none":
+        return None
+    if value is None or value == AUTO:
         return value
+    hint = {"remedy": "e.g. 2,6"}
     try:
-        return [int(each) for each in value.split(",")]
-    except ValueError:
-        rule = "must be numbers of epochs with commas between them"
-        raise PydanticCustomError("epochs", rule, {"remedy": "e.g. 2,6"}) from None
+        each = value.split(",") if isinstance(value, str) else value
+        epochs = [int(one) if isinstance(one, str) else one for one in each]
+    except (TypeError, ValueError):
+        rule = "must be numbers of epochs with commas between them, auto or none"
+        raise PydanticCustomError("epochs", rule, hint) from None
+    if not all(type(one) is int and one >= 1 for one in epochs) or not epochs:
+        raise PydanticCustomError("epochs", "must be whole numbers of epochs, 1 or more", hint)
+    return epochs
 
 
 def _names(value: Any) -> Any:
@@ -55,7 +63,7 @@ def _names(value: Any) -> Any:
     return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
-Epochs = Annotated[tuple[Count, ...], BeforeValidator(_epochs)]
+Pauses = Annotated[tuple[Count, ...] | Literal["auto"] | None, BeforeValidator(_epochs)]
 
 
 class SearchConfig(Spec):
@@ -67,7 +75,8 @@ class SearchConfig(Spec):
         data: ``digits``, ``cluttered-digits``, ``fashion-mnist``, ``cifar10``, ``cifar100`` or
             ``folder:PATH``.
         data_root: folder of a torchvision data set; None for its default.
-        image_size: side of the images in pixels; None takes the space's.
+        image_size: side of square images in pixels, or ``(height, width)``; None takes the space's.
+        channels: of the images; None for what they have.
         limit: use at most this many images of the data set; None for all.
         recipe: how candidates are trained; None takes the data set's default.
         budgets: upper limits.
@@ -81,10 +90,11 @@ class SearchConfig(Spec):
         execution: how the run is carried out.
         sampler: how candidates are proposed.
         early_stopping: stop candidates that are clearly dominated; rungs take its place.
-        rungs: epochs after which candidates are paused until they are among the best there; None
+        rungs: epochs after which candidates pause until it is worth it to finish them; ``auto``
+            for a fifth of the epochs, where there are 3 or more and the sampler is ``model``; None
             trains each to the end.
-        promote: share of the candidates at a rung that go on; None for the ratio of its epochs to
-            the next one's.
+        promote: share of the candidates at a rung that continue; None leaves it to the model, and
+            to other samplers the ratio of the rung's epochs to the next one's.
         seed: of proposals, initialisation and data order.
     """
 
@@ -103,8 +113,11 @@ class SearchConfig(Spec):
         str | None, Option("--data-root", "Folder of a torchvision data set.", DATA, type=Path)
     ] = None
     image_size: Annotated[
-        Count | None,
-        Option("--image-size", "Side of the images in pixels.", DATA, default="the space's"),
+        Size | None,
+        Option("--image-size", IMAGE_SIZE_HELP, DATA, default="the space's", type=str),
+    ] = None
+    channels: Annotated[
+        Count | None, Option("--channels", CHANNELS_HELP, DATA, default="what they have")
     ] = None
     limit: Annotated[Count | None, Option("--limit", "Use at most this many images.", DATA)] = None
     recipe: Annotated[
@@ -164,23 +177,24 @@ class SearchConfig(Spec):
         Flag, Option("--early-stopping", "Stop candidates that are clearly dominated.", SEARCH)
     ] = True
     rungs: Annotated[
-        Epochs | None,
+        Pauses,
         Option(
             "--rungs",
-            "Pause candidates after these epochs, e.g. 2,6; the best continue from where they "
-            "paused. Replaces early stopping.",
+            "Pause candidates after these epochs, e.g. 2,6; those that are expected on the front "
+            "continue from where they paused. Replaces early stopping. none trains every "
+            "candidate to the end.",
             SEARCH,
-            default="none",
+            default="auto: a fifth of the epochs, with the model sampler",
             type=str,
         ),
-    ] = None
+    ] = AUTO
     promote: Annotated[
         Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None,
         Option(
             "--promote",
-            "Share of the candidates at a rung that go on.",
+            "Share of the candidates at a rung that continue (successive halving).",
             SEARCH,
-            default="its epochs over the next one's",
+            default="the model chooses",
         ),
     ] = None
     seed: Annotated[
@@ -254,6 +268,16 @@ class SearchConfig(Spec):
     def other_seeds(self) -> range:
         """The seeds that the front is trained with after the search."""
         return range(self.seed + 1, self.seed + 1 + self.execution.front_seeds)
+
+    def pauses(self, epochs: int) -> tuple[int, ...]:
+        """Return the epochs after which candidates pause; empty where none does.
+
+        Args:
+            epochs: of a whole training.
+        """
+        if self.rungs != AUTO:
+            return self.rungs or ()
+        return automatic_rungs(epochs) if self.sampler == "model" else ()
 
     def identity(self) -> dict[str, Any]:
         """Return the identity that a resumed run must share; defaults are written out."""

@@ -109,11 +109,14 @@ def describe_cost(prepared: Prepared, cost: EpochCost, workers: int, left: int) 
 def epochs_each(prepared: Prepared) -> float:
     """Return how many epochs a candidate is trained on average, at least: with rungs, not all.
 
-    More go on than their share where later candidates are better than earlier ones.
+    More continue than their share where later candidates are better than earlier ones.
     """
     config, epochs = prepared.config, prepared.recipe.epochs
-    rungs = epoch_rungs(config.rungs, config.promote, epochs)
+    rungs = epoch_rungs(config.pauses(epochs), config.promote, epochs)
     total, share = float(rungs.fidelities[0]), 1.0
+    if len(rungs) > 1 and config.promote is None and config.sampler == "model":
+        # the model spends as much on those that continue as on new ones
+        return 2 * total
     for low, high in pairwise(rungs.fidelities):
         share *= config.promote or low / high
         total += share * (high - low)
@@ -152,7 +155,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
         *describe_data(data),
         f"recipe: {prepared.recipe.epochs} epochs, batch {prepared.recipe.batch_size}, "
         f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}"
-        + (f"; rungs: {_rungs(prepared)}" if config.rungs else ""),
+        + (f"; rungs: {_rungs(prepared)}" if config.pauses(prepared.recipe.epochs) else ""),
         f"budget: {kept or 'none'}{_confidence(config)}",
         f"search: {config.execution.trials} candidates, sampler {config.sampler}, seed "
         f"{config.seed}, latency on {prepared.device}; other seeds of the front: "
@@ -162,7 +165,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
 
 
 def _rungs(prepared: Prepared) -> str:
-    rungs = ", ".join(f"{rung}" for rung in prepared.config.rungs or ())
+    rungs = ", ".join(f"{rung}" for rung in prepared.config.pauses(prepared.recipe.epochs))
     return f"{rungs} epochs, {epochs_each(prepared):.1f} a candidate or more"
 
 

@@ -18,6 +18,7 @@ from archsearch.cluster import (
 )
 from archsearch.cost.device import is_cuda
 from archsearch.data import DataSplits
+from archsearch.files import os_sentence
 from archsearch.machine import own_limits
 from archsearch.run.execution_options import Execution
 
@@ -61,6 +62,8 @@ def open_driver(
         device=device,
         quiet_folder=str(quiet.folder),
         address=execution.address,
+        silence_s=execution.worker_timeout_s,
+        gpus=execution.gpus_per_trial,
     )
     starting = ""
     if execution.executor != INLINE:
@@ -99,7 +102,12 @@ class _LogFile(logging.FileHandler):
 def log_to(path: Path) -> Iterator[None]:
     """Write archsearch's log to ``path`` for a while."""
     root = logging.getLogger("archsearch")
-    handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
+    try:
+        handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        logger.warning("this session has no log: %s", os_sentence(error))
+        yield
+        return
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level = root.level
     root.addHandler(handler)

@@ -24,6 +24,9 @@ class Execution(Spec):
         threads_per_worker: intra-op threads of each worker.
         executor: Ray actors, or the calling process.
         address: Ray cluster to join; empty starts one on this machine.
+        gpus_per_trial: share of a GPU that each worker takes; None divides one among all workers.
+        worker_timeout_s: a worker that reports no epoch for so long is replaced; None for twenty
+            times the longest epoch so far, at least ten minutes.
         calibration_s: longest calibration of the latency table, when the table of this machine
             does not know the space yet; 0 does without a table.
         baselines: known networks to train and measure beside the candidates, ``timm:NAME`` or
@@ -62,6 +65,26 @@ class Execution(Spec):
         Option("--executor", "ray, or inline for this process.", MACHINE),
     ] = "ray"
     address: Annotated[str, Option("--address", "Ray cluster to join.", MACHINE)] = ""
+    gpus_per_trial: Annotated[
+        float | None,
+        Field(gt=0, le=1, allow_inf_nan=False),
+        Option(
+            "--gpus-per-trial",
+            "Share of a GPU for each worker, e.g. 0.25 for four on each GPU.",
+            MACHINE,
+            default="one GPU among all workers",
+        ),
+    ] = None
+    worker_timeout_s: Annotated[
+        Duration | None,
+        Option(
+            "--worker-timeout",
+            "Replace a worker that reports no epoch for so long, e.g. 20m.",
+            MACHINE,
+            type=str,
+            default="20 epochs, at least 10m",
+        ),
+    ] = None
     calibration_s: Annotated[
         float,
         Field(ge=0, allow_inf_nan=False),

@@ -19,6 +19,7 @@ from archsearch.run.network_values import evaluation_of, point_of, record_of
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.status import Listener
 from archsearch.search.evaluation import Evaluation
+from archsearch.search.interrupted import TRAINING
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.study_store import RECORD, StudyStore, first_trials
@@ -75,13 +76,12 @@ class NetworkEvaluator:
         self._config, self._recipe, self._space, self._store = config, recipe, space, store
         self._start_executor, self._num_workers = start_executor, num_workers
         self._rule, self._guess, self._folder, self._listener = rule, guess, folder, listener
-        self._rungs = epoch_rungs(config.rungs, config.promote, recipe.epochs)
+        self._rungs = epoch_rungs(config.pauses(recipe.epochs), config.promote, recipe.epochs)
         self._on_record = on_record or (lambda record: None)
         self._judge = judge
         # in the order of submission, which is that in which workers begin them
         self._trials: dict[int, Evaluation] = {}
         self._begun: set[int] = set()
-        self._saved: dict[int, FinishedEvent] = {}
         self._has_failed = False
         self._began = time.perf_counter()
         self._before_s = elapsed_before_s
@@ -137,7 +137,7 @@ class NetworkEvaluator:
         for number in list(self._trials)[: self._num_workers]:
             if number not in self._begun:
                 self._begun.add(number)
-                self._store.mark_begun(number)
+                self._store.note(number, {TRAINING: True})
 
     def results(self) -> Iterable[Evaluation]:
         """Return what has ended, if anything has within a tenth of a second."""
@@ -171,12 +171,10 @@ class NetworkEvaluator:
             except TrialError as error:
                 failure = FailedEvent(event.job, event.curve, str(error), "")
                 return self._failed(trial, failure)
-        state: State = "pruned" if reason else "complete"
-        ended = self._result(trial, state, reason, event, quantization)
         if not reason:
-            self._folder.drop_paused(trial.digest)
-            self._saved[trial.number] = event
-        return ended
+            self._keep_weights(trial, event)
+        state: State = "pruned" if reason else "complete"
+        return self._result(trial, state, reason, event, quantization)
 
     def _result(
         self,
@@ -217,6 +215,16 @@ class NetworkEvaluator:
         except TrialError as error:
             self._listener.line(f"trial {trial.number}: {error}")
 
+    def _keep_weights(self, trial: Evaluation, event: FinishedEvent) -> None:
+        """Write the weights of a whole training, before the study says that it has ended.
+
+        So every trial of the front has its weights, wherever the run is killed.
+        """
+        try:
+            self._folder.write_weights(trial.digest, event.saved())
+        except TrialError as error:
+            self._listener.line(f"trial {trial.number}: {error}")
+
     def _epochs_of(self, rung: int) -> int:
         return int(self._rungs.fidelities[rung])
 
@@ -236,12 +244,13 @@ class NetworkEvaluator:
         return {RECORD: {key: value for key, value in data.items() if key != "choices"}}
 
     def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
-        """Keep weights, and let the stopping rule learn from what was trained to the end."""
+        """Drop weights off the front; the stopping rule learns from whole trainings."""
         record = record_of(evaluation)
         self._learn(record)
         self._on_record(record)
-        if (event := self._saved.pop(evaluation.number, None)) is not None:
-            self._keep_weights(record, event, log)
+        if record.state == "complete":
+            self._folder.drop_paused(record.digest)
+            self._drop_weights(log)
 
     def _learn(self, record: TrialRecord) -> None:
         if self._rule is None or record.state != "complete" or record.latency is None:
@@ -264,23 +273,18 @@ class NetworkEvaluator:
             more.append(unknown if value is None else value)
         return more
 
-    def _keep_weights(self, record: TrialRecord, event: FinishedEvent, log: TrialLog) -> None:
-        """Keep weights of the first non-dominated layers; drop those that fell off.
+    def _drop_weights(self, log: TrialLog) -> None:
+        """Keep the weights of the first non-dominated layers; drop those that fell off.
 
         Lower layers are kept until the end because the final measurement may drop points of the
-        first.
+        first. So are the weights of a candidate whose end the study does not know yet.
         """
         left = [record_of(each) for each in log.latest]
-        kept: set[str] = set()
+        kept = {trial.digest for trial in self._trials.values()}
         for _ in range(_LAYERS_KEPT):
             front = pareto_front(left, self._config.aims)
             kept |= {each.digest for each in front}
             left = [each for each in left if each.digest not in kept]
-        if record.digest in kept:
-            try:
-                self._folder.write_weights(record.digest, event.saved())
-            except TrialError as error:
-                self._listener.line(f"trial {record.number}: {error}")
         self._folder.drop_weights_but(kept)
 
     # -- earlier sessions

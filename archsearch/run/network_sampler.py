@@ -13,7 +13,7 @@ from archsearch.run.config import SearchConfig
 from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.search.samplers.evolution import Choose
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions, check_sampler
-from archsearch.search.samplers.surrogate.rung_prediction import Known
+from archsearch.search.samplers.surrogate.objective_prediction import Known
 from archsearch.search.study_store import RECORD
 from archsearch.space import Params, SearchSpace
 
@@ -24,7 +24,7 @@ _OURS = ("model", "evolution")
 
 
 def build_sampler(
-    config: SearchConfig, space: SearchSpace, guess: LatencyRegression
+    config: SearchConfig, space: SearchSpace, guess: LatencyRegression, rungs: Sequence[float] = ()
 ) -> optuna.samplers.BaseSampler:
     """Return the sampler of a run.
 
@@ -32,6 +32,8 @@ def build_sampler(
         config: what is asked for.
         space: what is searched.
         guess: latency model that the run keeps up to date.
+        rungs: epochs at which candidates pause, and those of a whole training; with fewer than two
+            every candidate is trained to the end.
 
     Raises:
         InputError: there is no such sampler.
@@ -44,7 +46,9 @@ def build_sampler(
         accept=functools.partial(guess.fits, limits=config.limits),
         worst={at: config.limits[name] for at, name in enumerate(names) if name in config.limits},
         excess=functools.partial(guess.excess, limits=config.limits),
-        observe=RungObserver(names) if config.rungs is not None else CurveObserver(names),
+        observe=RungObserver(names) if len(rungs) > 1 else CurveObserver(names),
+        fidelities=tuple(rungs),
+        observe_curve=EpochObserver(names),
         spread=True,
         choose=_spread_over_latency(guess, config.budgets.latency_ms),
         settings={"nsga2": {"population_size": _POPULATION}},
@@ -99,6 +103,25 @@ class RungObserver:
         return None if record is None else _values(record, self._names, record.curve[-1].accuracy)
 
 
+class EpochObserver:
+    """Reads trials of a run epoch by epoch.
+
+    Args:
+        names: of the objectives.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    def __call__(self, trial: FrozenTrial) -> Sequence[Sequence[float]] | None:
+        """Return the objectives after every epoch; None where it was not trained."""
+        record = _trained(trial, (TrialState.COMPLETE, TrialState.PRUNED))
+        if record is None:
+            return None
+        rows = [_values(record, self._names, epoch.accuracy) for epoch in record.curve]
+        return [row for row in rows if row is not None] or None
+
+
 class CurveObserver:
     """Reads trials of a run; one that was stopped early counts as if it had gone on.
 
@@ -112,6 +135,11 @@ class CurveObserver:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
         self._curves: list[list[float]] = []
+        self._stopped: dict[int, TrialRecord | None] = {}
+
+    def is_provisional(self, trial: FrozenTrial) -> bool:
+        """Tell whether a trial was stopped early: what it would have reached is a guess."""
+        return _is_trained(trial)
 
     def __call__(self, trial: FrozenTrial) -> Sequence[float] | None:
         """Return the objectives of a finished trial; None when it was not trained."""
@@ -119,7 +147,9 @@ class CurveObserver:
             record = trial.user_attrs.get(RECORD) or {}
             self._curves.append([epoch["accuracy"] for epoch in record.get("curve", [])])
             return list(trial.values)
-        stopped = _trained(trial)
+        if trial.number not in self._stopped:
+            self._stopped[trial.number] = _trained(trial)
+        stopped = self._stopped[trial.number]
         if stopped is None or not self._curves:
             return None
         at = len(stopped.curve) - 1
@@ -129,12 +159,19 @@ class CurveObserver:
         return _values(stopped, self._names, accuracy)
 
 
-def _trained(trial: FrozenTrial) -> TrialRecord | None:
-    """Return the record of a trial that was paused or stopped early; None for any other."""
-    data = trial.user_attrs.get(RECORD)
-    if trial.state != TrialState.PRUNED or not data or not data.get("curve"):
+def _is_trained(trial: FrozenTrial, states: Sequence[TrialState] = (TrialState.PRUNED,)) -> bool:
+    """Tell whether a trial was trained and ended so: by default paused, or stopped early."""
+    record = trial.user_attrs.get(RECORD) or {}
+    return trial.state in states and bool(record.get("curve"))
+
+
+def _trained(
+    trial: FrozenTrial, states: Sequence[TrialState] = (TrialState.PRUNED,)
+) -> TrialRecord | None:
+    """Return the record of a trial that was trained and ended so; None for any other."""
+    if not _is_trained(trial, states):
         return None
-    record = TrialRecord.model_validate(data)
+    record = TrialRecord.model_validate(trial.user_attrs[RECORD])
     return record if record.latency is not None else None
 
 

@@ -6,7 +6,8 @@ from archsearch.run.progress import RunProgress
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.screening import NetworkScreening
 from archsearch.run.status import Listener
-from archsearch.search.engine import Engine, Limits, Policy, Watch
+from archsearch.search.engine import Engine
+from archsearch.search.roles import Limits, Policy, Watch
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.study_store import NOTHING_UNFINISHED, StudyStore, Unfinished
 from archsearch.space import SearchSpace
@@ -56,7 +57,12 @@ def search_networks(
         store,
         screening,
         evaluator,
-        epoch_rungs(config.rungs, config.promote, recipe.epochs),
+        epoch_rungs(
+            config.pauses(recipe.epochs),
+            config.promote,
+            recipe.epochs,
+            store.choose if store.chooses else None,
+        ),
         Limits(execution.trials, execution.time_limit_s, execution.patience),
         POLICY,
         Watch(listener.line, show, f"; see {folder.log}"),

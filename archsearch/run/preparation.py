@@ -14,6 +14,7 @@ from archsearch.cost.runtimes import check_runtime
 from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import folder_problem, valid_name
+from archsearch.image_size import plain_size, read_size
 from archsearch.record import Environment
 from archsearch.run.config import SearchConfig
 from archsearch.run.final.baselines import Baseline, find_baselines
@@ -104,7 +105,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
             folder, storage = locate(place, name)
     if space is not None and not space.is_flat:
         with found.gathered():
-            image_size = config.image_size or space.to_dict().get("image_size", 224)
+            image_size = config.image_size or read_size(space.to_dict().get("image_size", 224))
             with doing(f"reading the data: {config.data}") as activity:
                 data = load_data(
                     config.data,
@@ -113,6 +114,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
                     download=place.download,
                     seed=config.seed,
                     limit=config.limit,
+                    channels=config.channels,
                     progress=activity.progress,
                 )
             baselines = find_baselines(config.execution.baselines, data)
@@ -146,7 +148,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
             "test": len(data.test) if data.test is not None else 0,
             "num_classes": data.num_classes,
             "in_channels": data.in_channels,
-            "image_size": data.image_size,
+            "image_size": plain_size(data.image_size),
             "mean": list(data.mean),
             "std": list(data.std),
             "class_names": list(data.class_names),
@@ -263,5 +265,5 @@ def _recipe(config: SearchConfig) -> Recipe:
         return Recipe()
     if broken := recipe_problems(recipe):
         raise InputError(broken)
-    epoch_rungs(config.rungs, config.promote, recipe.epochs)
+    epoch_rungs(config.pauses(recipe.epochs), config.promote, recipe.epochs)
     return recipe

@@ -15,13 +15,14 @@ from archsearch.files import (
     is_file,
     name_rule,
     naming,
+    remove_drafts,
     what_happened,
     write_bytes,
     write_text,
 )
 from archsearch.run.run_identity import differences_from
 from archsearch.search.storage import OWN_FILE, Storage, own_storage, storage_of_run
-from archsearch.yaml_source import dump_yaml, load_yaml
+from archsearch.yaml_source import RECORDED_VALUES, dump_yaml, load_yaml
 
 try:
     import fcntl
@@ -105,7 +106,7 @@ class RunFolder:
 
     def write_weights(self, digest: str, data: bytes) -> None:
         """Write the weights of one architecture; a reader never sees half of them."""
-        write_bytes(self.checkpoint(digest), data)
+        write_bytes(self.checkpoint(digest), data, durable=True)
 
     def drop_weights_but(self, digests: Collection[str]) -> None:
         """Remove the weights of every architecture that is not among ``digests``."""
@@ -116,7 +117,7 @@ class RunFolder:
 
     def write_paused(self, digest: str, state: bytes) -> None:
         """Keep what a paused candidate needs to go on; a reader never sees half of it."""
-        write_bytes(self._paused(digest), state)
+        write_bytes(self._paused(digest), state, durable=True)
 
     def read_paused(self, digest: str) -> bytes | None:
         """Return what a paused candidate needs to go on; None if it is gone."""
@@ -142,7 +143,7 @@ class RunFolder:
         try:
             owner = int(self.driver_lock.read_text(encoding="utf-8").strip() or 0)
             return owner > 0 and psutil.pid_exists(owner) and _is_locked(self.driver_lock)
-        except (OSError, ValueError):
+        except (OSError, ValueError, OverflowError):
             return False
 
     @property
@@ -173,7 +174,7 @@ class RunFolder:
                 )
             )
         load_kept(self.path)
-        data = load_yaml(self.config).data
+        data = load_yaml(self.config, RECORDED_VALUES).data
         if not isinstance(data, dict):
             raise InputError(Problem("", "must be a mapping of keys", file=str(self.config)))
         return data
@@ -239,6 +240,7 @@ class RunFolder:
                 with naming(self.driver_lock):
                     os.ftruncate(descriptor, 0)
                     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            remove_drafts(self.path)
             yield
         finally:
             os.close(descriptor)

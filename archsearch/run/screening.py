@@ -1,7 +1,9 @@
 """Screening of candidates before training: counts, prediction, measurement, budgets."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +12,7 @@ from archsearch.activity import doing
 from archsearch.arch import Arch, summary
 from archsearch.cost import ArchCounts
 from archsearch.errors import BudgetUnreachableError, TrialError
+from archsearch.machine import own_limits
 from archsearch.record import FIRST_TARGET, LatencyPrediction, TrialRecord
 from archsearch.run.budgets import over_text
 from archsearch.run.config import SearchConfig
@@ -21,11 +24,18 @@ from archsearch.run.latency.first_measurement import (
 )
 from archsearch.run.latency.inference_memory import inference_bytes
 from archsearch.run.latency.latency_regression import LatencyRegression
+from archsearch.run.latency.noted_measurements import (
+    look_note,
+    noted_look,
+    noted_prediction,
+)
 from archsearch.run.latency.table_audit import TableAudit
 from archsearch.run.network_values import evaluation_of, record_of
 from archsearch.run.status import Listener
 from archsearch.search.engine import Engine
 from archsearch.search.evaluation import Evaluation
+from archsearch.search.interrupted import LOOKS
+from archsearch.search.roles import Note
 from archsearch.search.samplers.surrogate.model_sampler import UNLIKELY
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import SearchSpace
@@ -39,6 +49,10 @@ _FASTEST_MOST = 32
 _FASTEST_S = 120.0
 #: guesses that need a count of multiply-adds each
 _COUNTED_POOL = 60
+logger = logging.getLogger(__name__)
+
+#: weight, gradient and the two moments of AdamW, in float32
+_TRAINING_BYTES = 16
 #: candidates in a row that were predicted over budget, proposed for lack of others, and measured
 #: over budget
 _MAX_UNLIKELY = 16
@@ -101,9 +115,13 @@ class NetworkScreening:
     def screen(self, proposed: Evaluation) -> Evaluation:
         """Count a new proposal and predict its latency; refuse one that is surely over a budget."""
         arch = self._space.arch(proposed.params)
-        counts = self._measurer.counts(arch)
+        try:
+            counts = self._measurer.counts(arch)
+        except Exception as error:  # one candidate must not take the run down with it
+            return self._uncounted(proposed, arch, error)
+        too_large = self._too_large(counts)
         memory = None
-        if "memory_bytes" in self._sized:
+        if "memory_bytes" in self._sized and not too_large:
             memory = inference_bytes(arch, self._config.latency)
         record = TrialRecord(
             number=proposed.number,
@@ -123,9 +141,39 @@ class NetworkScreening:
             proposed.params, {n: v for n, v in sizes.items() if n in self._sized and v}
         )
         shares = {name: candidate.violations.get(name, 0.0) for name in sizes}
+        if too_large:
+            return self._refuse(candidate, too_large)
         if over := over_text(shares):
             return self._refuse(candidate, f"over budget: {over}")
         return self._expected_within_budget(candidate)
+
+    def _uncounted(self, proposed: Evaluation, arch: Arch, error: Exception) -> Evaluation:
+        """Return a candidate that cannot be built as failed."""
+        reason = f"cannot be built: {type(error).__name__}: {error}"
+        logger.warning("trial %d: %s", proposed.number, reason, exc_info=error)
+        self._listener.line(f"trial {proposed.number} failed: {reason}")
+        record = TrialRecord(
+            number=proposed.number,
+            digest=proposed.digest,
+            arch=arch,
+            state="failed",
+            reason=reason,
+            origin=proposed.origin,
+            seed=self._config.seed,
+            choices=dict(proposed.params),
+        )
+        return evaluation_of(record, self._config, proposed)
+
+    def _too_large(self, counts: ArchCounts) -> str:
+        """Return why a network cannot be trained on this machine; empty where it may be."""
+        has = own_limits().memory_bytes
+        needs = counts.params * _TRAINING_BYTES
+        if self._config.execution.address or needs <= has:
+            return ""
+        return (
+            f"too large: its weights, gradients and the optimizer's state take "
+            f"{needs / 2**30:.1f} GiB, and this machine has {has / 2**30:.1f} GiB of memory"
+        )
 
     def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
         """Tell whether a batch holds as many as are likely to leave ``wanted`` feasible ones."""
@@ -134,19 +182,28 @@ class NetworkScreening:
         return len(batch) >= math.ceil(wanted / max(0.25, feasible_share))
 
     def measure(
-        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
+        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None], note: Note
     ) -> list[Evaluation]:
         """Measure latency at every target; refuse candidates over a budget, and return the others.
 
-        A measurement on a busy machine is no proof: see `first_measurements`.
+        A measurement on a busy machine is no proof: see `first_measurements`. What an earlier
+        session measured, the notes of a trial, counts as if it were measured now.
         """
         candidates = list(batch)
         for name, measurer in {FIRST_TARGET: self._measurer, **self._more}.items():
             limit = self._limits.get(name)
-            archs: list[Arch] = [record_of(candidate).arch for candidate in candidates]
-            looks = first_measurements(measurer, archs, limit)
+            known = {each.number: noted_look(each.notes, name) for each in candidates}
+            unknown = [each for each in candidates if known[each.number] is None]
+            archs: list[Arch] = [record_of(candidate).arch for candidate in unknown]
+            found_now = first_measurements(measurer, archs, limit) if archs else []
+            looks = {each.number: look for each, look in zip(unknown, found_now, strict=True)}
+            notes = {each.number: look_note(each, name, looks[each.number]) for each in unknown}
+            note({number: each for number, each in notes.items() if each})
             left = []
-            for candidate, look in zip(candidates, looks, strict=True):
+            for candidate in candidates:
+                if added := notes.get(candidate.number):
+                    candidate = replace(candidate, notes={**candidate.notes, **added})
+                look = known[candidate.number] or looks[candidate.number]
                 found = self._looked_at(candidate, name, look, limit)
                 if found.state == "running":
                     left.append(found)
@@ -221,6 +278,9 @@ class NetworkScreening:
         limit = self._limits.get(FIRST_TARGET)
         record = record_of(candidate)
         expected = self._measurer.predict(record.arch)
+        if LOOKS in candidate.notes:
+            # it was measured: what the table has learnt since refuses it no more
+            expected, limit = noted_prediction(candidate.notes), None
         record = record.model_copy(update={"predicted": expected})
         candidate = evaluation_of(record, self._config, candidate)
         if expected is None or limit is None:

@@ -29,6 +29,7 @@ from archsearch.run.final.baselines import run_baselines
 from archsearch.run.final.final_front import add_notes, confirm_and_keep, keep_finals
 from archsearch.run.final.front_evaluation import break_down, evaluate_front
 from archsearch.run.final.front_seeds import train_front_again
+from archsearch.run.final.front_weights import make_missing_weights
 from archsearch.run.final.latency_confirmation import measure_to_publish
 from archsearch.run.int8_accuracy import Int8Accuracy, open_int8
 from archsearch.run.latency.front_visits import FrontVisits
@@ -45,6 +46,7 @@ from archsearch.run.screening import NetworkScreening
 from archsearch.run.space_widening import widen
 from archsearch.run.status import Listener, LoggedListener, SilentListener
 from archsearch.run.tracking_entries import SearchEntries
+from archsearch.search.rungs import epoch_rungs
 from archsearch.search.study_store import StudyStore
 from archsearch.space import space_from
 from archsearch.tracking import open_tracker
@@ -143,17 +145,20 @@ def _session(
     config, folder, data = prepared.config, prepared.folder, prepared.data
     began = time.perf_counter()
     guess = LatencyRegression(prepared.space)
+    epochs = prepared.recipe.epochs
+    fidelities = epoch_rungs(config.pauses(epochs), config.promote, epochs).fidelities
+    pauses = fidelities[:-1]
     store = StudyStore(
         prepared.storage,
         str(folder.read_config()["study"]),
         prepared.space,
-        build_sampler(config, prepared.space, guess),
+        build_sampler(config, prepared.space, guess, fidelities),
         constraints=tuple(config.limits),
         objectives=config.directions,
     )
     before_s = store.attribute("wall_s", 0.0)
     rule = None
-    if config.early_stopping and config.rungs is None:
+    if config.early_stopping and not pauses:
         rule = DominanceRule(len(data.val), prepared.recipe.epochs)
     quiet = machine_lock()
     num = num_workers(config.execution, prepared.device)
@@ -202,10 +207,10 @@ def _session(
                 listener.line(describe_cost(prepared, kept_epoch_cost(prepared, store), num, left))
                 return driver.start()
 
-            if not is_work_left and config.rungs is None:
+            if not is_work_left and not pauses:
                 listener.line(describe_resumed(_num_trained(store), config.execution.trials))
             # with rungs, a candidate that was started may still have to go on
-            if is_work_left or config.rungs is not None:
+            if is_work_left or pauses:
                 evaluator = NetworkEvaluator(
                     config,
                     prepared.recipe,
@@ -327,6 +332,14 @@ def _finish(
     int8: Int8Accuracy | None,
 ) -> RunRecord:
     confirmed = pareto_front(store.records(), prepared.config.aims)
+    make_missing_weights(
+        confirmed,
+        prepared.folder,
+        prepared.recipe,
+        prepared.config.seed,
+        lambda: _open_driver(prepared, None, machine_lock(), listener),
+        listener,
+    )
     with doing("finding where the front's networks spend their time"):
         front = break_down(confirmed, measurer, listener)
 

@@ -60,7 +60,10 @@ def check_arguments(
 def _rung_problems(fidelities: Sequence[float], share: float | None) -> list[Problem]:
     problems = []
     steps = list(itertools.pairwise(fidelities))
-    if len(fidelities) == 1:
+    if isinstance(fidelities, range) and (fidelities[:1] != range(1, 2) or fidelities.step != 1):
+        rule = "must be all epochs from 1 on"
+        problems.append(Problem("fidelities", rule, fidelities, "e.g. range(1, 28)"))
+    elif len(fidelities) == 1:
         rule = "must be two or more"
         problems.append(Problem("fidelities", rule, fidelities, "leave it out for one fidelity"))
     elif any(not math.isfinite(each) or each <= 0 for each in fidelities):

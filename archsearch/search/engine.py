@@ -6,152 +6,19 @@ networks, which counts, measures latency and trains.
 
 import functools
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from archsearch.errors import RunError
 from archsearch.search.evaluation import Evaluation
+from archsearch.search.interrupted import NOTHING_INTERRUPTED, PLACE, Batch
 from archsearch.search.patience import Patience
+from archsearch.search.roles import Evaluator, Limits, Policy, Screening, Watch
 from archsearch.search.rungs import Rungs
 from archsearch.search.study_store import StudyStore, Unfinished
 from archsearch.search.trial_log import TrialLog
 from archsearch.space import Params, SearchSpace
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The limits that end a search.
-
-    Attributes:
-        trials: configurations to evaluate in all, those of earlier sessions included.
-        time_limit_s: begin nothing new after this many seconds; None for no limit.
-        patience: begin nothing new after this many configurations in a row without a
-            gain in hypervolume; None for no such limit.
-        first_failures: end the search if the first evaluations, this many, all fail.
-    """
-
-    trials: int
-    time_limit_s: float | None = None
-    patience: int | None = None
-    first_failures: int = 5
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The order of results and proposals.
-
-    Attributes:
-        fill_first: results are used only when every worker has work, so that proposals do
-            not depend on timing; otherwise as they arrive.
-        reuse_results: a configuration that is proposed again gets the recorded result; otherwise
-            a duplicate gets none.
-        look_after: proposals in a row that need no evaluation, before results are looked at again.
-        give_up_after: such proposals in a row after which nothing new is proposed any more.
-        finish_one: one candidate at least goes on to the last rung.
-        pause_when_idle: without a gain for too long, nothing goes on to a higher rung either.
-    """
-
-    fill_first: bool
-    reuse_results: bool
-    look_after: int
-    give_up_after: int
-    finish_one: bool
-    pause_when_idle: bool
-
-
-class Screening(Protocol):
-    """Screens proposals before they are evaluated.
-
-    A trial travels as a frozen `Evaluation`: ``running`` while there is something to be done.
-    """
-
-    @property
-    def ended(self) -> str:
-        """Why proposals end; empty while they go on."""
-        ...
-
-    def screen(self, proposed: Evaluation) -> Evaluation:
-        """Return a new proposal with its cheap values; ended where they decide."""
-        ...
-
-    def is_enough(self, batch: Sequence[Evaluation], wanted: int, feasible_share: float) -> bool:
-        """Tell whether a batch is to be measured now, or more proposals are to join it."""
-        ...
-
-    def measure(
-        self, batch: Sequence[Evaluation], settle: Callable[[Evaluation], None]
-    ) -> list[Evaluation]:
-        """Measure what is needed before an evaluation; end those that fail, and return the rest."""
-        ...
-
-    def rescue(self, search: "Engine") -> list[Evaluation]:
-        """Return candidates when no proposal was feasible so far; see `Engine.try_out`.
-
-        Raises:
-            BudgetUnreachableError: there is nothing.
-        """
-        ...
-
-    def check_reachable(self, log: TrialLog) -> None:
-        """Refuse a search in which nothing that was proposed keeps the limits.
-
-        Raises:
-            InputError: or `BudgetUnreachableError`, with what comes nearest.
-        """
-        ...
-
-    @property
-    def remark(self) -> str:
-        """A remark to print when proposals end."""
-        ...
-
-
-class Evaluator(Protocol):
-    """Evaluates candidates, and returns the attributes that the study keeps."""
-
-    def room(self, running: int) -> int:
-        """Return how many evaluations should be begun now."""
-        ...
-
-    def begin(self, trial: Evaluation, paused: Evaluation | None) -> None:
-        """Begin to evaluate at the trial's rung; ``paused`` is what it goes on from."""
-        ...
-
-    def results(self) -> Iterable[Evaluation]:
-        """Return evaluations that have ended since; may wait a moment for one."""
-        ...
-
-    def point(self, evaluation: Evaluation) -> Sequence[float] | None:
-        """Return the objectives, smaller is better; None where there are none."""
-        ...
-
-    def attributes(self, evaluation: Evaluation) -> Mapping[str, Any]:
-        """Return what the study keeps of a trial, plain data."""
-        ...
-
-    def recorded(self, evaluation: Evaluation, log: TrialLog) -> None:
-        """Note a finished trial."""
-        ...
-
-    def restored(self) -> Iterable[Evaluation]:
-        """Return the trials of earlier sessions, in the order in which they count."""
-        ...
-
-
-@dataclass
-class Watch:
-    """Callbacks for the progress of a search; by default none.
-
-    Attributes:
-        line: prints a line.
-        show: shows a snapshot: what happens now, whether it must be seen, and every trial.
-        hint: ends the sentence on a search whose first evaluations all failed.
-    """
-
-    line: Callable[[str], None] = lambda text: None
-    show: Callable[[str, bool, TrialLog], None] = lambda phase, force, log: None
-    hint: str = ""
 
 
 class Engine:
@@ -191,6 +58,10 @@ class Engine:
         self._running: dict[int, Evaluation] = {}
         # measured with others in a batch, and not begun yet
         self._spare: list[Evaluation] = []
+        self._interrupted = NOTHING_INTERRUPTED
+        # the batch that an earlier session was at
+        self._open: Batch | None = None
+        self._batches = self._places = 0
         self._exhausted = ""
         self._in_vain = 0
         self._said_idle = False
@@ -198,7 +69,7 @@ class Engine:
 
     def restore(self) -> Unfinished:
         """Restore the trials of earlier sessions; return how many these left unfinished."""
-        unfinished = self._store.recover()
+        self._interrupted, unfinished = self._store.recover()
         for evaluation in self._evaluator.restored():
             self.log.add(evaluation)
         return unfinished
@@ -209,6 +80,7 @@ class Engine:
         Raises:
             RunError: the first evaluations all failed.
         """
+        self._go_on()
         while True:
             has_begun = self._fill()
             if not self._running and not (self._policy.finish_one and self._promote(at_least=1)):
@@ -235,18 +107,68 @@ class Engine:
 
     def measure(self, batch: Sequence[Evaluation]) -> list[Evaluation]:
         """Measure a batch; record those that this ends, and return the rest."""
-        return self._screening.measure(batch, self._tell)
+        return self._screening.measure(batch, self._tell, self._note)
+
+    def _note(self, notes: Mapping[int, Mapping[str, Any]]) -> None:
+        with self._store.together():
+            for number, note in notes.items():
+                self._store.note(number, note)
+
+    def _go_on(self) -> None:
+        """Take up what an earlier session left in progress, at the point where it was."""
+        trials, (last, is_open, self._places) = self._interrupted.trials, self._interrupted.last
+        self._interrupted = NOTHING_INTERRUPTED
+        if last is not None:
+            self._batches = last.index + 1
+            self._in_vain = last.in_vain
+        begun: list[tuple[Evaluation, Evaluation | None]] = []
+        taken: dict[str, Evaluation] = {}
+        for proposed in trials:
+            if not proposed.rung:
+                if (found := self._screen(proposed, taken)) is not None:
+                    taken[found.digest] = found
+                continue
+            paused = self.log.known(self._space.digest_of(proposed.params))
+            if paused is None or paused.rung != proposed.rung - 1:
+                self._store.drop(proposed.number)
+                continue
+            trial = replace(
+                paused,
+                number=proposed.number,
+                state="running",
+                rung=proposed.rung,
+                notes=proposed.notes,
+            )
+            begun.append((trial, paused))
+        opened = last if is_open else None
+        if opened is not None:
+            opened.trials = {key: each for key, each in taken.items() if opened.has(each)}
+        others = [each for each in taken.values() if not (opened and each.digest in opened.trials)]
+        measured = self.measure(others)
+        begun += [(trial, None) for trial in measured if PLACE in trial.notes]
+        self._spare = [trial for trial in measured if PLACE not in trial.notes]
+        # earlier versions noted no places
+        for trial, paused in sorted(begun, key=lambda each: each[0].notes.get(PLACE, 0)):
+            if paused is None and self._left <= 0:  # fewer trials are wanted than before
+                self._spare.append(trial)
+            else:
+                self._begin(trial, paused)
+        if opened is not None and self._left > 0:
+            self._open = opened
+        elif opened is not None:
+            self._spare += opened.trials.values()
 
     # -- what is started
 
     def _fill(self) -> bool:
         """Begin a promotion, or a batch of new evaluations; return whether anything was started."""
-        if self._evaluator.room(len(self._running)) <= 0:
-            return False
-        if self._promote():
-            return True
-        while (wanted := self._wanted()) > 0:
-            batch = [] if self._spare else self._propose(wanted)
+        if self._open is None:
+            if self._evaluator.room(len(self._running)) <= 0:
+                return False
+            if self._promote():
+                return True
+        while (wanted := min(self._open.wanted, self._left) if self._open else self._wanted()) > 0:
+            batch = [] if self._spare and not self._open else self._propose(wanted)
             if batch:
                 self._watch.show("measuring latency", True, self.log)
             ready = [*self._spare, *self.measure(batch)]
@@ -256,11 +178,10 @@ class Engine:
                 ready = self._screening.rescue(self)
             # a batch is larger than what is wanted where many are over a budget
             self._spare = ready[wanted:]
-            for trial in ready[:wanted]:
-                self._begin(trial, None)
+            self._begin_all(ready[:wanted])
             if ready or (not batch and self._running):
                 return bool(ready)
-        return False
+        return self._promote(is_last=True)
 
     def _put_back(self) -> None:
         """Leave what was measured and not begun to a later session, which begins with it."""
@@ -270,14 +191,19 @@ class Engine:
 
     def _wanted(self) -> int:
         """Return how many new evaluations to begin now."""
-        begun = sum(trial.rung == 0 for trial in self._running.values())
-        left = self._limits.trials - self.log.evaluated - begun
+        left = self._left
         is_ended = self._exhausted and not self._spare
         if left <= 0 or self._is_late or is_ended or self._is_idle():
             return 0
         return min(left, self._evaluator.room(len(self._running)))
 
-    def _promote(self, at_least: int = 0) -> bool:
+    @property
+    def _left(self) -> int:
+        """How many evaluations may still be begun."""
+        begun = sum(trial.rung == 0 for trial in self._running.values())
+        return self._limits.trials - self.log.evaluated - begun
+
+    def _promote(self, at_least: int = 0, is_last: bool = False) -> bool:
         """Begin the next rung of a paused candidate; return whether there was one.
 
         When the time is over, that happens only until one candidate has come to the last rung.
@@ -289,14 +215,27 @@ class Engine:
             return False
         if self._policy.pause_when_idle and self._patience_is_over:
             return False
-        found = self.log.promotion(at_least)
+        found = self.log.promotion(at_least, is_last)
         if found is None:
             return False
         paused, rung = found
-        trial = self._store.promote(paused, rung)
-        trial = replace(paused, number=trial.number, state="running", rung=rung)
+        trial = self._store.promote(paused, rung, self._next_place())
+        trial = replace(paused, number=trial.number, state="running", rung=rung, notes=trial.notes)
         self._begin(trial, paused)
         return True
+
+    def _begin_all(self, trials: Sequence[Evaluation]) -> None:
+        with self._store.together():
+            placed = [
+                replace(trial, notes=self._store.note(trial.number, self._next_place()))
+                for trial in trials
+            ]
+        for trial in placed:
+            self._begin(trial, None)
+
+    def _next_place(self) -> dict[str, int]:
+        self._places += 1
+        return {PLACE: self._places - 1}
 
     def _begin(self, trial: Evaluation, paused: Evaluation | None) -> None:
         self._running[trial.number] = trial
@@ -324,15 +263,19 @@ class Engine:
 
     def _propose(self, wanted: int) -> list[Evaluation]:
         """Return new candidates to be measured, more than ``wanted`` where many are infeasible."""
-        batch: dict[str, Evaluation] = {}
-        in_vain = 0
+        opened, self._open = self._open, None
+        if opened is None:
+            opened = Batch(self._batches, wanted, self._feasible_share, self._in_vain)
+            self._batches += 1
+        batch, in_vain = opened.trials, opened.refused
         is_enough = functools.partial(
-            self._screening.is_enough, wanted=wanted, feasible_share=self._feasible_share
+            self._screening.is_enough, wanted=wanted, feasible_share=opened.feasible_share
         )
-        while not is_enough(list(batch.values())) and not self._exhausted:
+        is_ended = opened.is_measured
+        while not is_ended and not is_enough(list(batch.values())) and not self._exhausted:
             if in_vain >= self._policy.look_after:
                 break
-            candidate = self._screen(self._store.ask(), batch)
+            candidate = self._screen(self._store.ask(opened.note), batch)
             if candidate is not None:
                 batch[candidate.digest] = candidate
             else:

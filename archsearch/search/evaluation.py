@@ -33,6 +33,8 @@ class Evaluation:
             is not known counts as kept.
         is_evaluated: whether an evaluation has ended, and not only what comes before it.
         detail: what the evaluator knows besides, e.g. a `TrialRecord`.
+        notes: what the study keeps of a trial in progress, plain data, so that another session
+            goes on with it.
     """
 
     number: int
@@ -49,3 +51,4 @@ class Evaluation:
     violations: Mapping[str, float] = field(default_factory=dict)
     is_evaluated: bool = False
     detail: Any = None
+    notes: Mapping[str, Any] = field(default_factory=dict)

@@ -1,16 +1,18 @@
 """Promotion of paused candidates to the next fidelity: asynchronous, for several objectives.
 
-A rung is a fidelity at which candidates are evaluated and then paused. The best share of those at a
-rung may go on, whenever they come to be among the best (asynchronous successive halving, Li et al.
-2020, section 3); the best are those of the lowest non-dominated rank, and among equals those with
-the greatest contribution to the hypervolume (Schmucker et al. 2021, section 4). Only results of the
-same rung are compared.
+A rung is a fidelity at which candidates are evaluated and then paused. Either a model chooses who
+continues, and half of the effort goes into that (`ModelRungs`). Or the best share of those at a
+rung may go on, whenever they come to be among the best (`Rungs`: asynchronous successive halving,
+Li et al. 2020, section 3); the best are those of the lowest non-dominated rank, and among equals
+those with the greatest contribution to the hypervolume (Schmucker et al. 2021, section 4). There,
+only results of the same rung are compared.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal, Protocol
 
 import moocore
 import numpy as np
@@ -22,6 +24,14 @@ Floats = NDArray[np.float64]
 
 #: worst corner of hypervolume contributions, beyond the worst of the front, as a share of its span
 _CORNER = 0.1
+#: of a run that leaves its pauses to us
+AUTO: Literal["auto"] = "auto"
+#: the first candidates are evaluated to the end: they tell how far early results can be trusted
+_FIRST_WHOLE = 4
+#: share of the effort that goes into what was begun
+_EFFORT = 0.5
+#: share of a whole training after which candidates pause, and the least epochs that have a pause
+_BRIEF, _FEWEST_EPOCHS = 0.2, 3
 
 
 def promotion_order(points: Floats, feasible: NDArray[np.bool_]) -> list[int]:
@@ -108,13 +118,14 @@ class Rungs:
         values = None if point is None else tuple(float(value) for value in point)
         self._results[rung].append(_Result(candidate, values, feasible))
 
-    def next(self, at_least: int = 0) -> tuple[int, int] | None:
+    def next(self, at_least: int = 0, is_last: bool = False) -> tuple[int, int] | None:
         """Return the candidate to promote and the rung it goes to; None when there is none.
 
         Higher rungs come first, so that nearly finished candidates are finished.
 
         Args:
             at_least: of a rung that go on, however few are there.
+            is_last: no new candidate begins any more.
         """
         for rung in range(len(self) - 2, -1, -1):
             results = [each for each in self._results[rung] if each.point is not None]
@@ -132,13 +143,82 @@ class Rungs:
         return None
 
 
-def epoch_rungs(rungs: Sequence[int] | None, share: float | None, epochs: int) -> Rungs:
+class Choose(Protocol):
+    """Chooses who continues; see `ModelSampler.continue_with`."""
+
+    def __call__(self, paused: Sequence[int], whole: Collection[int], is_last: bool) -> int | None:
+        """Return one of ``paused``; None for none."""
+        ...
+
+
+class ModelRungs(Rungs):
+    """Rungs at which a model chooses who continues, with half of the effort.
+
+    Args:
+        fidelities: of the rungs, increasing.
+        choose: returns one of some paused candidates, or None.
+    """
+
+    def __init__(self, fidelities: Sequence[float], choose: Choose) -> None:
+        super().__init__(fidelities)
+        self._choose = choose
+
+    def next(self, at_least: int = 0, is_last: bool = False) -> tuple[int, int] | None:
+        """Return the candidate to promote and the rung it goes to; None when there is none.
+
+        Args:
+            at_least: candidates at the last rung, whatever they cost.
+            is_last: no new candidate begins any more: what is expected on the front is finished.
+        """
+        place = {
+            each.candidate: rung
+            for rung, results in enumerate(self._results[:-1])
+            for each in results
+            if each.point is not None and each.candidate not in self._begun[rung + 1]
+        }
+        if not place:
+            return None
+        paused, whole = sorted(place), self._begun[-1]
+        if len(whole) < max(at_least, _FIRST_WHOLE):
+            return paused[0], place[paused[0]] + 1
+        if not is_last and self._promoted_cost > _EFFORT * (self._promoted_cost + self._new_cost):
+            return None
+        chosen = self._choose(paused, sorted(whole), is_last)
+        return None if chosen is None else (chosen, place[chosen] + 1)
+
+    @property
+    def _new_cost(self) -> float:
+        return self.cost(0) * len(self._begun[0])
+
+    @property
+    def _promoted_cost(self) -> float:
+        return sum(self.cost(rung) * len(self._begun[rung]) for rung in range(1, len(self)))
+
+
+def automatic_rungs(epochs: int) -> tuple[int, ...]:
+    """Return the epochs of the pause where none are given; empty for trainings too short for one.
+
+    Examples:
+        >>> automatic_rungs(27), automatic_rungs(4), automatic_rungs(2)
+        ((5,), (1,), ())
+    """
+    return (max(1, round(_BRIEF * epochs)),) if epochs >= _FEWEST_EPOCHS else ()
+
+
+def epoch_rungs(
+    rungs: Sequence[int],
+    share: float | None,
+    epochs: int,
+    choose: Choose | None = None,
+) -> Rungs:
     """Return the rungs of a run; a single one for a run without.
 
     Args:
-        rungs: epochs after which candidates are paused; that of a whole training may be left out.
+        rungs: epochs after which candidates pause, empty for none; that of a whole training may be
+            left out.
         share: of the candidates at a rung that go on; None for the ratio of the two epochs.
         epochs: of a whole training.
+        choose: chooses who continues, where no share is given.
 
     Raises:
         InputError: the rungs do not increase, or do not fit the epochs.
@@ -157,4 +237,5 @@ def epoch_rungs(rungs: Sequence[int] | None, share: float | None, epochs: int) -
         problems.append(Problem("--rungs", "must increase", list(rungs), "e.g. --rungs 2,6"))
     if problems:
         raise InputError(problems)
-    return Rungs((*below, epochs), share)
+    whole = (*below, epochs)
+    return Rungs(whole, share) if share or choose is None else ModelRungs(whole, choose)

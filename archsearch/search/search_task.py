@@ -19,6 +19,8 @@ Configuration = Arch | Params
 KnownValue = Callable[[Any], float]
 #: user attribute of a trial that holds its values by name
 VALUES = "values"
+#: the same after every epoch, a list by name, where the evaluator tells
+CURVES = "curves"
 
 #: configurations that are looked at before a constraint is said to be out of reach
 _LOOKED_AT = 5000
@@ -88,6 +90,15 @@ class Task:
         """Return what a trial showed at its own rung."""
         values = trial.user_attrs.get(VALUES)
         return [values[name] for name in self.objectives] if values else None
+
+    def observe_curve(self, trial: optuna.trial.FrozenTrial) -> list[list[float]] | None:
+        """Return what a trial showed after every epoch; None where its evaluator does not tell."""
+        curves, values = trial.user_attrs.get(CURVES), trial.user_attrs.get(VALUES)
+        if not curves or not values:
+            return None
+        epochs = max(len(curve) for curve in curves.values())
+        columns = [curves.get(name, [values[name]] * epochs) for name in self.objectives]
+        return [list(row) for row in zip(*columns, strict=True)]
 
     def checked(self, returned: Any) -> tuple[dict[str, float], list[str]]:
         """Return what the evaluator returned as floats, and the names that have no finite one.

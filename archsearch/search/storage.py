@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from archsearch.activity import doing
 from archsearch.errors import ArchsearchError, InputError, Problem, RunError
-from archsearch.search.storage_driver import url_problem, way_out, with_driver
+from archsearch.search.journal import mend, open_journal
+from archsearch.search.storage_driver import JOURNAL, url_problem, way_out, with_driver
 from archsearch.secrets import hidden, split_secrets
 
 #: name of a run's own study in its folder, and what ``config.yaml`` says of it
@@ -73,13 +74,22 @@ class Storage:
 
     def open(self) -> BaseStorage:
         """Open the storage to read and write; a SQLite file is made where there is none."""
+        if journal := self._journal:
+            mend(journal)
+            return open_journal(journal)
         if self.file is None:
             return get_storage(with_driver(self.url))
         return get_storage(_sqlite(self.file, "rwc"))
 
+    @property
+    def _journal(self) -> Path | None:
+        return Path(self.url.removeprefix(JOURNAL)) if self.url.startswith(JOURNAL) else None
+
     def open_to_read(self) -> BaseStorage:
         """Open the storage; a SQLite file in a way that cannot write to it, and makes none."""
         file = self.file_of_url
+        if journal := self._journal:
+            return open_journal(journal, must_exist=True)
         if file is None:
             return get_storage(with_driver(self.url))
         return get_storage(_sqlite(file, "ro", skip_table_creation=True))
@@ -94,6 +104,8 @@ class Storage:
                 tables, and that one is to be the one.
         """
         file = self.file_of_url
+        if self._journal:
+            return self.open_to_read()
         if file is None:
             return get_storage(with_driver(self.url))
         is_writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
@@ -161,6 +173,8 @@ def storage_at(url: str) -> Storage:
     """
     if problem := url_problem(url):
         raise InputError(problem)
+    if url.startswith(JOURNAL):
+        return Storage(url=JOURNAL + os.path.abspath(url.removeprefix(JOURNAL)))
     kept = os.environ.get(VARIABLE, "")
     if kept and split_secrets(kept)[0] == url:
         url = kept
@@ -198,6 +212,8 @@ def storage_of_run(folder: Path, recorded: str) -> Storage:
 def reach_problem(storage: Storage) -> Problem | None:
     """Return why a database elsewhere cannot be reached; None if it can."""
     if storage.file is not None or _file_of(storage.url) is not None:
+        return None
+    if storage.url.startswith(JOURNAL):
         return None
     engine = None
     try:

@@ -23,6 +23,11 @@ _PACKAGES = {
     "MySQLdb": "mysqlclient",
 }
 _EXAMPLES = "e.g. sqlite:///study.db or postgresql://user@host/name"
+#: endings of files to the kind of URL that opens them
+_FILES = {".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".log": "journal"}
+
+#: how the URL of a journal file begins
+JOURNAL = "journal:///"
 
 _GIVE_PASSWORD = (
     "give it as PGPASSWORD or in ~/.pgpass, or give the whole URL as ARCHSEARCH_STORAGE"
@@ -70,9 +75,19 @@ def with_driver(url: str) -> str:
     return url
 
 
+def _remedy(url: str) -> str:
+    """Return how to write a storage that is no URL: a path was meant, or nobody knows."""
+    kind = next((kind for ending, kind in _FILES.items() if url.endswith(ending)), "")
+    return f"write {kind}:///{url}" if kind and "://" not in url else _EXAMPLES
+
+
 def url_problem(url: str) -> Problem | None:
     """Return what is wrong with a storage URL, or with what is installed for it."""
     shown, _ = split_secrets(url)
+    if url.startswith(JOURNAL):
+        if url == JOURNAL:
+            return Problem("--storage", "must name a file", shown, f"e.g. {JOURNAL}study.log")
+        return None
     try:
         dialect = make_url(url).get_dialect()
         if with_driver(url) != url:
@@ -81,7 +96,7 @@ def url_problem(url: str) -> Problem | None:
         kind = url.partition(":")[0]
         return Problem("--storage", f"knows no database of the kind '{kind}'", shown, _EXAMPLES)
     except (ArgumentError, ValueError):
-        return Problem("--storage", "must be an Optuna storage URL", shown, _EXAMPLES)
+        return Problem("--storage", "must be an Optuna storage URL", shown, _remedy(url))
     try:
         dialect.import_dbapi()
     except ImportError as error:

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,8 +12,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.evaluation import Direction, Evaluation
+from archsearch.search.interrupted import BATCH, PLACE, TRAINING, Interrupted, last_batch
+from archsearch.search.samplers.surrogate.model_sampler import ModelSampler
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.storage import Storage, storage_at
+from archsearch.search.transaction import together
 from archsearch.space import Parameter, Params, SearchSpace, Value
 
 logger = logging.getLogger(__name__)
@@ -33,7 +36,8 @@ OTHER_SEEDS = "other_seeds"
 #: user attribute of a trial that proposed an architecture again: the first trial of it
 REPEAT_OF = "repeat_of"
 _INVALID = "invalid"
-_BEGUN = "begun"
+#: user attribute of a trial: what is kept of it while it is in progress; see `Evaluation.notes`
+PROGRESS = "progress"
 #: user attribute of a trial that goes on with a paused candidate: the first trial of it; runs of
 #: earlier versions have the trial that was paused last
 CANDIDATE = "candidate"
@@ -83,6 +87,7 @@ class StudyStore:
         self._constraints = tuple(constraints)
         self._objectives = tuple(objectives)
         self._asked: dict[int, Trial] = {}
+        self._notes: dict[int, dict[str, Any]] = {}
         self._queued = 0
         place = storage_at(storage) if isinstance(storage, str) else storage
         errors = (
@@ -101,27 +106,60 @@ class StudyStore:
             )
             self.study.set_metric_names(list(objectives))
 
-    def ask(self) -> Evaluation:
-        """Return the next proposal: one that was interrupted, else the sampler's."""
-        trial = self.study.ask()
-        self._queued = max(0, self._queued - 1)
-        return self._proposed(trial)
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Let the study have all that is written in the block, or nothing of it."""
+        with together(self.study._storage):
+            yield
 
-    def _proposed(self, trial: Trial) -> Evaluation:
+    def ask(self, notes: Mapping[str, Any] | None = None) -> Evaluation:
+        """Return the next proposal: one that was put back, else the sampler's.
+
+        Args:
+            notes: to keep with it while it is in progress.
+        """
+        with self.together():
+            trial = self.study.ask()
+            self._queued = max(0, self._queued - 1)
+            return self._proposed(trial, notes)
+
+    def _proposed(self, trial: Trial, notes: Mapping[str, Any] | None = None) -> Evaluation:
         params = self._space.walk(lambda parameter: suggest(trial, parameter))
+        attributes = trial.user_attrs
         # queued trials have their origin
-        origin = trial.user_attrs.get(_ORIGIN)
+        origin = attributes.get(_ORIGIN)
         if origin is None:
             origin = getattr(self.study.sampler, "origin", type(self.study.sampler).__name__)
             trial.set_user_attr(_ORIGIN, origin)
         self._asked[trial.number] = trial
+        self._notes[trial.number] = dict(attributes.get(PROGRESS, {}))
+        kept = self.note(trial.number, notes) if notes else self._notes[trial.number]
         return Evaluation(
             trial.number,
             params,
             origin=str(origin),
-            candidate=trial.user_attrs.get(CANDIDATE, trial.number),
-            rung=trial.user_attrs.get(RUNG, 0),
+            candidate=attributes.get(CANDIDATE, trial.number),
+            rung=attributes.get(RUNG, 0),
+            notes=kept,
         )
+
+    def note(self, number: int, notes: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep ``notes``, plain data, with a trial in progress; return all that it has."""
+        kept = {**self._notes[number], **notes}
+        self._asked[number].set_user_attr(PROGRESS, kept)
+        self._notes[number] = kept
+        return kept
+
+    def choose(self, paused: Sequence[int], whole: Collection[int], is_last: bool) -> int | None:
+        """Return the paused candidate that the sampler would continue; None for none."""
+        sampler = self.study.sampler
+        assert isinstance(sampler, ModelSampler), "other samplers do not choose"
+        return sampler.continue_with(self.study, paused, whole, is_last)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the sampler can choose who continues."""
+        return isinstance(self.study.sampler, ModelSampler)
 
     @property
     def exhausted(self) -> bool:
@@ -140,13 +178,15 @@ class StudyStore:
             evaluation: its end.
             attributes: user attributes to keep with it, plain data.
         """
-        trial = self._asked[evaluation.number]
-        for name, value in attributes.items():
-            trial.set_user_attr(name, value)
-        self._finish(evaluation.number, evaluation)
+        with self.together():
+            trial = self._asked[evaluation.number]
+            for name, value in attributes.items():
+                trial.set_user_attr(name, value)
+            self._finish(evaluation.number, evaluation)
 
     def _finish(self, number: int, result: Evaluation) -> None:
         trial = self._asked.pop(number)
+        self._notes.pop(number, None)
         for name in self._constraints:
             trial.set_constraint(name, result.violations.get(name, 0.0))
         if result.state == "complete":
@@ -165,74 +205,100 @@ class StudyStore:
             known: the earlier trial.
             reuse: give the trial the earlier one's result; otherwise it has none.
         """
-        if reuse:
-            self._asked[number].set_user_attr(REPEAT_OF, known.number)
-            self._finish(number, known)
-        else:
-            self._finish(number, replace(known, state="pruned"))
+        with self.together():
+            if reuse:
+                self._asked[number].set_user_attr(REPEAT_OF, known.number)
+                self._finish(number, known)
+            else:
+                self._finish(number, replace(known, state="pruned"))
 
     def put_back(self, proposed: Evaluation) -> None:
-        """End a proposal without a result, and queue it for a later session."""
-        trial = self._asked.pop(proposed.number)
-        for name in self._constraints:
-            trial.set_constraint(name, proposed.violations.get(name, 0.0))
-        self.study.tell(trial, state=TrialState.FAIL)
-        self.study.enqueue_trial(dict(proposed.params), user_attrs={_ORIGIN: proposed.origin})
+        """End a proposal without a result, and queue it, as measured, for a later session."""
+        with self.together():
+            trial = self._asked.pop(proposed.number)
+            known = self._notes.pop(proposed.number)
+            for name in self._constraints:
+                trial.set_constraint(name, proposed.violations.get(name, 0.0))
+            self.study.tell(trial, state=TrialState.FAIL)
+            notes = {name: note for name, note in known.items() if name not in (BATCH, PLACE)}
+            attributes = {_ORIGIN: proposed.origin, PROGRESS: notes}
+            self.study.enqueue_trial(dict(proposed.params), user_attrs=attributes)
 
     def tell_invalid(self, number: int, reason: str) -> None:
         """Finish a trial whose parameters break a rule of the space, as wholly infeasible."""
-        trial = self._asked.pop(number)
-        trial.set_user_attr(_INVALID, reason)
-        for name in self._constraints:
-            trial.set_constraint(name, 1.0)
-        self.study.tell(trial, state=TrialState.PRUNED)
+        with self.together():
+            trial = self._asked.pop(number)
+            self._notes.pop(number, None)
+            trial.set_user_attr(_INVALID, reason)
+            for name in self._constraints:
+                trial.set_constraint(name, 1.0)
+            self.study.tell(trial, state=TrialState.PRUNED)
 
     def ask_for(self, params: Params, origin: str) -> Evaluation:
         """Return a proposal of given parameters; trials that were queued before come first."""
-        self.study.enqueue_trial(dict(params), user_attrs={_ORIGIN: origin})
-        self._queued += 1
-        return self.ask()
+        with self.together():
+            self.study.enqueue_trial(dict(params), user_attrs={_ORIGIN: origin})
+            self._queued += 1
+            return self.ask()
 
-    def promote(self, paused: Evaluation, rung: int) -> Evaluation:
+    def promote(self, paused: Evaluation, rung: int, notes: Mapping[str, Any]) -> Evaluation:
         """Return a trial in which a paused candidate goes on to ``rung``, an index.
 
         A study is append-only, so each rung of a candidate is a trial of its own. It does not go
         through the queue, where others may wait that the plan has no room for.
+
+        Args:
+            paused: the trial that it goes on from.
+            rung: index of the fidelity.
+            notes: to keep with it while it is in progress.
         """
-        attributes = {_ORIGIN: paused.origin, RUNG: rung, CANDIDATE: paused.candidate}
+        attributes = {
+            _ORIGIN: paused.origin,
+            RUNG: rung,
+            CANDIDATE: paused.candidate,
+            PROGRESS: dict(notes),
+        }
         fixed = {"fixed_params": dict(paused.params)}  # as `enqueue_trial` has it
-        self.study.add_trial(
-            create_trial(state=TrialState.RUNNING, user_attrs=attributes, system_attrs=fixed)
-        )
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        added = max(running, key=lambda each: each.number)
-        return self._proposed(Trial(self.study, added._trial_id))
+        with self.together():
+            template = create_trial(
+                state=TrialState.RUNNING, user_attrs=attributes, system_attrs=fixed
+            )
+            self.study.add_trial(template)
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            added = max(running, key=lambda each: each.number)
+            return self._proposed(Trial(self.study, added._trial_id))
 
-    def mark_begun(self, number: int) -> None:
-        """Note that the evaluation of a proposal has begun."""
-        self._asked[number].set_user_attr(_BEGUN, True)
+    def drop(self, number: int) -> None:
+        """End a trial in progress without a result."""
+        self._asked.pop(number)
+        self._notes.pop(number, None)
+        self.study.tell(number, state=TrialState.FAIL)
 
-    def recover(self) -> Unfinished:
-        """Queue again what an earlier driver left unfinished; return how many trials.
+    def recover(self) -> tuple[Interrupted, Unfinished]:
+        """Return the trials that an earlier driver left in progress, which go on as they are.
 
-        They would otherwise stay RUNNING for ever and bias samplers that count them. A candidate
-        on its way to a higher rung is paused again.
+        Their numbers, places and measurements stay, so that a search goes the same way however
+        often it is killed. Those that the space has no more are ended.
         """
-        unfinished = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        begun = begun_again = 0
-        for trial in unfinished:
-            is_begun = bool(trial.user_attrs.get(_BEGUN))
-            begun += is_begun
-            origin = trial.user_attrs.get(_ORIGIN, "resumed")
-            self.study.tell(trial.number, state=TrialState.FAIL)
-            if trial.user_attrs.get(RUNG, 0):
+        trials = self.study.get_trials(deepcopy=False)
+        notes = {each.number: each.user_attrs.get(PROGRESS, {}) for each in trials}
+        taken_up = list[Evaluation]()
+        begun = 0
+        for trial in trials:
+            if trial.state != TrialState.RUNNING:
                 continue
-            if trial.params and not self._space.problems(trial.params):
-                self.study.enqueue_trial(dict(trial.params), user_attrs={_ORIGIN: origin})
-                begun_again += is_begun
-        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        self._queued = len(waiting)
-        return Unfinished(begun, len(waiting) - begun_again)
+            begun += bool(notes[trial.number].get(TRAINING))
+            if _ORIGIN in trial.user_attrs and self._space.problems(
+                trial.params or trial.system_attrs.get("fixed_params", {})
+            ):
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                continue
+            taken_up.append(self._proposed(Trial(self.study, trial._trial_id)))
+        self._queued = sum(each.state == TrialState.WAITING for each in trials)
+        training = sum(bool(each.notes.get(TRAINING)) for each in taken_up)
+        proposed = self._queued + len(taken_up) - training
+        states = {each.number: each.state.is_finished() for each in trials}
+        return Interrupted(tuple(taken_up), last_batch(notes, states)), Unfinished(begun, proposed)
 
     def finished(self) -> list[FrozenTrial]:
         """Return every trial that has ended, in order of number."""

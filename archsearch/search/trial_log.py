@@ -63,13 +63,14 @@ class TrialLog:
         """Return the latest trial of a configuration; None where there is none."""
         return self._latest.get(digest)
 
-    def promotion(self, at_least: int = 0) -> tuple[Evaluation, int] | None:
+    def promotion(self, at_least: int = 0, is_last: bool = False) -> tuple[Evaluation, int] | None:
         """Return the paused trial that goes on now, and to which rung; None for none.
 
         Args:
             at_least: of a rung that go on, however few are there.
+            is_last: no new candidate begins any more.
         """
-        found = self._rungs.next(at_least)
+        found = self._rungs.next(at_least, is_last)
         return None if found is None else (self._by_candidate[found[0]], found[1])
 
     def tell(self, evaluation: Evaluation) -> None:

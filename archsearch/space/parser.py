@@ -36,6 +36,7 @@ class Parser:
         self.definitions = definitions
         self.known_keys = frozenset(known_keys)
         self.problems: list[Problem] = []
+        self._reported: set[tuple[KeyPath, str]] = set()
         self.used: set[str] = set()
         self._read: dict[str, Node] = {}
         self._open: list[str] = []
@@ -43,9 +44,9 @@ class Parser:
 
     def report(self, origin: KeyPath, rule: str, value: object = None, remedy: str = "") -> Node:
         """Note a problem once, and return a node that stands for the unusable value."""
-        problem = self.source.problem(origin, rule, value, remedy)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        if (origin, rule) not in self._reported:
+            self._reported.add((origin, rule))
+            self.problems.append(self.source.problem(origin, rule, value, remedy))
         return Constant(origin, INVALID)
 
     def node(self, value: Written, name: Name) -> Node:
@@ -98,6 +99,9 @@ class Parser:
 
     def _choice(self, listed: Written, name: Name, read: Reader) -> Node:
         named: tuple[Value, ...]
+        if isinstance(listed.value, dict | list) and len(listed.value) > MAX_VALUES:
+            rule = f"must have at most {MAX_VALUES} options"
+            return self.report(listed.origin, rule, len(listed.value), "leave some out")
         if isinstance(listed.value, dict):
             named, options = tuple(listed.value), list(listed.value.values())
         elif isinstance(listed.value, list):
@@ -146,10 +150,11 @@ class Parser:
         if type(by) is not int or by < 1:
             assert step is not None
             return self.report(step.origin, "must be a whole number of at least 1", by)
-        values = tuple(range(low, high + 1, by))
-        if len(values) > MAX_VALUES:
+        # the length of a range is limited, and its tuple may not fit into memory
+        if (high - low) // by + 1 > MAX_VALUES:
             rule = f"must have at most {MAX_VALUES} values"
             return self.report(bounds.origin, rule, pair, "use a larger step")
+        values = tuple(range(low, high + 1, by))
         options = tuple(Constant(bounds.origin, number) for number in values)
         return Choice(bounds.origin, dotted(name), values, options, ordered=True)
 

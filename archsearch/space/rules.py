@@ -30,13 +30,25 @@ def broken_rules(arch: Arch, rules: SearchRules) -> list[BrokenRule]:
     return broken
 
 
+def _untiled_rule(rows: int, columns: int, size: int) -> str:
+    """Return the rule that windows of ``size`` break on a map; empty where they tile it."""
+    sides = ((rows, "rows"), (columns, "columns"))
+    left = [f"{side} {name}" for side, name in sides if side % min(size, side)]
+    if not left:
+        return ""
+    if rows == columns:
+        return f"must tile the map of side {rows}"
+    return f"must tile the {' and '.join(left)} of the map of {rows} x {columns}"
+
+
 def _untiled(arch: Arch) -> list[BrokenRule]:
     broken = []
-    for index, (stage, side) in enumerate(zip(arch.stages, arch.map_sizes, strict=True)):
+    for index, (stage, shape) in enumerate(zip(arch.stages, arch.map_shapes, strict=True)):
         for entry, block in enumerate(stage.blocks):
-            attention = block.attention.canonical(side)
-            size = getattr(attention, "window_size", side)
-            if side % size:
+            attention = block.attention.canonical(max(shape))
+            size = getattr(attention, "window_size", max(shape))
+            rule = _untiled_rule(*shape, size)
+            if rule:
                 path = ("stages", index, "blocks", entry, "attention", "window_size")
-                broken.append(BrokenRule(path, f"must tile the map of side {side}", size))
+                broken.append(BrokenRule(path, rule, size))
     return broken

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from archsearch.arch import Arch, Spec, value_from
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.image_size import ImageSize, plain_size
 from archsearch.resources import find_yaml
 from archsearch.space.arch_check import arch_space_problems
 from archsearch.space.block_references import BlockReferences
@@ -111,14 +112,18 @@ def space_from(source: YamlSource, name: str) -> SearchSpace:
 
 
 def adapted(
-    space: SearchSpace, *, image_size: int, in_channels: int, num_classes: int
+    space: SearchSpace, *, image_size: ImageSize, in_channels: int, num_classes: int
 ) -> SearchSpace:
     """Return ``space`` for images of another size, number of channels and number of classes.
 
     Raises:
         InputError: the choices of the space do not fit that image size.
     """
-    wanted = {"image_size": image_size, "in_channels": in_channels, "num_classes": num_classes}
+    wanted = {
+        "image_size": plain_size(image_size),
+        "in_channels": in_channels,
+        "num_classes": num_classes,
+    }
     return space_from(YamlSource(space.name, {**space.to_dict(), **wanted}), space.name)
 
 
@@ -154,7 +159,9 @@ def _read(source: YamlSource, name: str) -> tuple[SearchSpace, list[Problem]]:
                 remedy = f"write {{ref: {key}}} where it belongs, or remove it"
                 parser.report(("parameters", key), "is not used anywhere", None, remedy)
         data["rules"] = rules.to_dict()
-    return SearchSpace(name, root, rules, _normal(data), is_flat), parser.problems
+    # a domain that was refused may be too large to be written out
+    written = data if parser.problems else _normal(data)
+    return SearchSpace(name, root, rules, written, is_flat), parser.problems
 
 
 def _flat(parser: Parser, key: str) -> Node:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archsearch.image_size import ImageSize, sides_of
 from archsearch.train.recipe import Augmentation
 
 Integers = NDArray[np.int64]
@@ -43,14 +44,14 @@ class Draws:
 
 
 def draw_augmentation(
-    count: int, augmentation: Augmentation, side: int, rng: np.random.Generator
+    count: int, augmentation: Augmentation, size: ImageSize, rng: np.random.Generator
 ) -> Draws:
-    """Draw for ``count`` images of ``side`` x ``side`` pixels."""
+    """Draw for ``count`` images of ``size``."""
     padding = augmentation.translate
     # drawn whether used or not: switching one augmentation on leaves the others' choices alone
     shift = rng.integers(0, 2 * padding + 1, (count, 2))
     flip = rng.random(count) < 0.5
-    erase = _draw_rectangles(count, augmentation, side, rng)
+    erase = _draw_rectangles(count, augmentation, sides_of(size), rng)
     return Draws(
         torch.from_numpy(shift) if padding else None,
         torch.from_numpy(flip) if augmentation.flip else None,
@@ -59,16 +60,17 @@ def draw_augmentation(
 
 
 def _draw_rectangles(
-    count: int, augmentation: Augmentation, side: int, rng: np.random.Generator
+    count: int, augmentation: Augmentation, sides: tuple[int, int], rng: np.random.Generator
 ) -> Integers:
     """Draw areas uniformly and aspect ratios log-uniformly (Zhong et al. 2017, section 3.2)."""
     low, high = augmentation.erase_area
-    area = rng.uniform(low, high, count) * side * side
+    rows, columns = sides
+    area = rng.uniform(low, high, count) * rows * columns
     ratio = np.exp(rng.uniform(math.log(0.3), math.log(1 / 0.3), count))
-    height = np.clip(np.round(np.sqrt(area * ratio)), 1, side).astype(np.int64)
-    width = np.clip(np.round(np.sqrt(area / ratio)), 1, side).astype(np.int64)
-    top = np.floor(rng.random(count) * (side - height + 1)).astype(np.int64)
-    left = np.floor(rng.random(count) * (side - width + 1)).astype(np.int64)
+    height = np.clip(np.round(np.sqrt(area * ratio)), 1, rows).astype(np.int64)
+    width = np.clip(np.round(np.sqrt(area / ratio)), 1, columns).astype(np.int64)
+    top = np.floor(rng.random(count) * (rows - height + 1)).astype(np.int64)
+    left = np.floor(rng.random(count) * (columns - width + 1)).astype(np.int64)
     height[rng.random(count) >= augmentation.erase_probability] = 0
     return np.stack([top, left, height, width], axis=1)
 

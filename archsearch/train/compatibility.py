@@ -7,6 +7,7 @@ import torch
 from archsearch.cost.device import device_problem
 from archsearch.data import DataSplits
 from archsearch.errors import Problem
+from archsearch.image_size import ImageSize, sides_of
 from archsearch.train.recipe import Recipe, recipe_problems
 
 
@@ -14,8 +15,8 @@ class TakesImages(Protocol):
     """Input and output sizes of a network, known before it is built; an `Arch` has them."""
 
     @property
-    def image_size(self) -> int:
-        """Side of the square images in pixels."""
+    def image_size(self) -> ImageSize:
+        """Side of square images in pixels, or ``(height, width)``."""
 
     @property
     def in_channels(self) -> int:
@@ -24,6 +25,11 @@ class TakesImages(Protocol):
     @property
     def num_classes(self) -> int:
         """Number of logits."""
+
+
+def _same(own: ImageSize, wanted: ImageSize) -> bool:
+    """Compare two numbers or sizes; a square may be written as a pair."""
+    return sides_of(own) == sides_of(wanted)
 
 
 def fit_problems(
@@ -41,7 +47,7 @@ def fit_problems(
             ("in_channels", data.in_channels),
             ("num_classes", data.num_classes),
         )
-        if getattr(arch, name) != wanted
+        if not _same(getattr(arch, name), wanted)
     ]
     problems += [
         Problem(f"recipe.{each.key}", each.rule, each.value, each.remedy)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from archsearch.data import DataSplits
 from archsearch.data.splits import Indices
+from archsearch.image_size import ImageSize
 from archsearch.train.augmentation import Draws, draw_augmentation, erase, shift_and_flip
 from archsearch.train.batch_feed import cut
 from archsearch.train.distributed import Ranks
@@ -75,15 +76,21 @@ class EpochPlan:
 
 
 def plan_epoch(
-    count: int, batch_size: int, augmentation: Augmentation, side: int, *, seed: int, epoch: int
+    count: int,
+    batch_size: int,
+    augmentation: Augmentation,
+    size: ImageSize,
+    *,
+    seed: int,
+    epoch: int,
 ) -> EpochPlan:
-    """Draw an epoch over ``count`` images of ``side`` x ``side`` pixels."""
+    """Draw an epoch over ``count`` images of ``size``."""
     order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(count)
     order = order.astype(np.int64)
     batches = cut(order, batch_size)
     starts = np.cumsum([0, *map(len, batches)])[:-1].tolist()
     rng = np.random.default_rng(derive_seed(seed, "augmentation", epoch))
-    draws = draw_augmentation(count, augmentation, side, rng)
+    draws = draw_augmentation(count, augmentation, size, rng)
     return EpochPlan(batches, starts, torch.from_numpy(order), draws)
 
 

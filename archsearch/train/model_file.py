@@ -11,6 +11,7 @@ from torch import nn
 
 from archsearch.cost.measured_network import module_of
 from archsearch.errors import InputError, Problem
+from archsearch.image_size import ImageSize, sides_of, size_of
 from archsearch.user_code import UserFunction, load_function
 
 
@@ -21,7 +22,7 @@ class ModelFile:
     Attributes:
         path: the file.
         function: called as ``function(num_classes=...)``.
-        image_size: side of the square images in pixels.
+        image_size: side of square images in pixels, or ``(height, width)``.
         in_channels: of the images.
         num_classes: asked of the function.
         digest: SHA-256 of the file.
@@ -30,11 +31,16 @@ class ModelFile:
 
     path: Path
     function: str
-    image_size: int
+    image_size: ImageSize
     in_channels: int
     num_classes: int
     digest: str
     config: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of one image."""
+        return (self.in_channels, *sides_of(self.image_size))
 
     def build(self, _: object, *, drop_path: float = 0.0, seed: int | None = None) -> nn.Module:
         """Return the network with the initial weights of ``seed``.
@@ -71,11 +77,11 @@ def open_model_file(name: str, num_classes: int | None = None) -> ModelFile:
     function = load_function(name)
     path = Path(function.name.rpartition(":")[0])
     model, shape = module_of(_made(function, num_classes), function)
-    if shape is None or len(shape) != 3 or shape[1] != shape[2]:
+    if shape is None or len(shape) != 3:
         raise InputError(
             Problem(
                 function.name,
-                "must make a network that says what square images it takes, (C, S, S)",
+                "must make a network that says what images it takes, (C, H, W)",
                 shape,
                 "set its attribute input_size = (3, 32, 32), for example",
             )
@@ -84,7 +90,8 @@ def open_model_file(name: str, num_classes: int | None = None) -> ModelFile:
     classes = num_classes or int(getattr(model, "num_classes", 0))
     config = getattr(model, "default_cfg", None) or {}
     own_name = function.name.rpartition(":")[2]
-    return ModelFile(path, own_name, shape[1], shape[0], classes, digest, config)
+    size = size_of(shape[1], shape[2])
+    return ModelFile(path, own_name, size, shape[0], classes, digest, config)
 
 
 def _made(function: UserFunction, num_classes: int | None) -> object:

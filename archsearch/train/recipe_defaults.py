@@ -5,6 +5,7 @@ from functools import cache
 from archsearch.data import DataSplits
 from archsearch.data.data_sets import DATA_NAMES
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.image_size import sides_of
 from archsearch.resources import resource_dir
 from archsearch.train.recipe import Augmentation, Recipe, load_recipe
 
@@ -30,18 +31,19 @@ def _shipped(kind: str) -> Recipe:
 def default_augmentation(data: DataSplits) -> Augmentation:
     """Return the augmentation for a data set.
 
-    Photographs and clothes move by an eighth of the side (4 px of 32), digits, which fill their
-    frame, by a sixteenth, cluttered digits, which are shifted already, by half of that. Colour
-    photographs and clothes may be mirrored; characters may not, and a grey folder may well hold
-    characters.
+    Photographs and clothes move by an eighth of the shorter side (4 px of 32), digits, which fill
+    their frame, by a sixteenth, cluttered digits, which are shifted already, by half of that.
+    Photographs in colour, and clothes, may be mirrored; characters may not, and a grey folder may
+    well hold characters.
     """
     name = data.name.partition(":")[0]
+    side = min(sides_of(data.image_size))
     if name == "digits":
-        return Augmentation(translate=max(1, data.image_size // 16))
+        return Augmentation(translate=max(1, side // 16))
     if name == "cluttered-digits":
-        return Augmentation(translate=max(1, data.image_size // 32))
-    may_flip = name == "fashion-mnist" or data.in_channels == 3
-    return Augmentation(translate=max(1, data.image_size // 8), flip=may_flip)
+        return Augmentation(translate=max(1, side // 32))
+    may_flip = name == "fashion-mnist" or data.in_channels >= 3
+    return Augmentation(translate=max(1, side // 8), flip=may_flip)
 
 
 def resolved(recipe: Recipe, data: DataSplits) -> Recipe:

@@ -4,6 +4,7 @@ from typing import Any, Literal, get_args
 
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.image_size import ImageSize, read_size
 from archsearch.model import Network, build_model, onednn_is_faster, use_onednn
 from archsearch.zoo.catalog import arch as zoo_arch
 from archsearch.zoo.image_resizing import check_image_size, resize
@@ -15,7 +16,7 @@ Kernels = Literal["auto", "torch", "onednn"]
 def build(
     model: str | Arch | Network,
     num_classes: int | None = None,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     *,
     drop_path: float = 0.0,
     seed: int | None = None,
@@ -28,7 +29,8 @@ def build(
         model: a name: new weights. A network (`load_official` returns one): its weights are kept
             and fitted to ``image_size``; a new classifier is made where ``num_classes`` differs.
         num_classes: outputs; None takes the model's own (1000 in the zoo); 0 for no classifier.
-        image_size: side of the images in pixels; None takes the model's own (224 in the zoo).
+        image_size: side of square images in pixels, or ``(height, width)``; None takes the model's
+            own (224 in the zoo).
         drop_path: stochastic depth of the last block of a new network.
         seed: seed of the new weights.
         kernels: ``torch`` for plain modules, ``onednn`` for those of `use_onednn`, ``auto`` for
@@ -69,8 +71,9 @@ def with_kernels(network: Network, kernels: Kernels) -> Network:
     return network
 
 
-def _rebuilt(network: Network, num_classes: int | None, image_size: int | None) -> Network:
-    resized = resize(network, network.arch.image_size if image_size is None else image_size)
+def _rebuilt(network: Network, num_classes: int | None, image_size: ImageSize | None) -> Network:
+    size = network.arch.image_size if image_size is None else image_size
+    resized = resize(network, size if isinstance(size, int) else read_size(size))
     if num_classes is not None and num_classes != network.num_classes:
         resized.reset_classifier(num_classes)
     return resized

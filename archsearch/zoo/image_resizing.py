@@ -2,18 +2,19 @@
 
 import logging
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from archsearch.arch import Arch, SeparableAttention, WindowAttention, WindowGlobalAttention
+from archsearch.blocks.relative_bias import RelativeBias
 from archsearch.errors import InputError, Problem
+from archsearch.image_size import ImageSize, sides_of
 from archsearch.model import Network, build_model
 
 logger = logging.getLogger(__name__)
 
 
-def resize(network: Network, image_size: int) -> Network:
+def resize(network: Network, image_size: ImageSize) -> Network:
     """Return a new network for ``image_size`` with the weights of ``network``.
 
     Position tables are interpolated as timm does (bicubic, antialiased). Relative position
@@ -24,7 +25,7 @@ def resize(network: Network, image_size: int) -> Network:
 
     Args:
         network: stays as it is.
-        image_size: side of the images in pixels.
+        image_size: side of square images in pixels, or ``(height, width)``.
 
     Raises:
         InputError: ``image_size`` is smaller than one token of the last stage.
@@ -44,7 +45,8 @@ def resize(network: Network, image_size: int) -> Network:
             state[key] = old[key]
         else:
             inside_window = key.split(".attention.")[0] in windowed
-            state[key] = _fitted(key, old[key], value, inside_window)
+            grids = [_offsets(each, key) for each in (network, resized)]
+            state[key] = _fitted(key, old[key], value, grids, inside_window)
     dropped = sorted(set(old) - set(new))
     if dropped:
         logger.warning("one window covers the map there; dropped: %s", ", ".join(dropped))
@@ -52,30 +54,37 @@ def resize(network: Network, image_size: int) -> Network:
     return resized.to(next(network.parameters()).device)
 
 
-def check_image_size(arch: Arch, image_size: int) -> None:
+def check_image_size(arch: Arch, image_size: ImageSize) -> None:
     """Raise `InputError` if ``image_size`` is smaller than one token of the last stage."""
     stride = arch.stem_stride * 2 ** sum(stage.downsample is not None for stage in arch.stages)
-    if image_size < stride:
-        raise InputError(
-            Problem(
-                "image_size",
-                f"must be at least {stride}, the pixels along a side of a token of the last stage",
-                image_size,
-            )
+    height, width = sides_of(image_size)
+    names = {"": height} if height == width else {"height ": height, "width ": width}
+    problems = [
+        Problem(
+            "image_size",
+            f"{name}must be at least {stride}, the pixels along a side of a token of the last "
+            "stage",
+            side,
         )
+        for name, side in names.items()
+        if side < stride
+    ]
+    if problems:
+        raise InputError(problems)
 
 
-def _at_size(arch: Arch, image_size: int) -> Arch:
+def _at_size(arch: Arch, image_size: ImageSize) -> Arch:
     """Return ``arch`` at another size; windows that were the whole map stay it."""
     resized = arch.model_copy(update={"image_size": image_size})
     stages = []
-    sides = zip(arch.stages, arch.map_sizes, resized.map_sizes, strict=True)
-    for stage, old_side, new_side in sides:
+    shapes = zip(arch.stages, arch.map_shapes, resized.map_shapes, strict=True)
+    for stage, old, new in shapes:
         blocks = []
         for block in stage.blocks:
             attention = block.attention
-            if isinstance(attention, SeparableAttention) and attention.group_size >= old_side:
-                attention = attention.model_copy(update={"window_size": new_side, "group_count": 1})
+            if isinstance(attention, SeparableAttention) and attention.group_size >= max(old):
+                changes = {"window_size": max(new), "group_count": 1}
+                attention = attention.model_copy(update=changes)
             blocks.append(block.model_copy(update={"attention": attention}))
         stages.append(stage.model_copy(update={"blocks": tuple(blocks)}))
     return resized.model_copy(update={"stages": tuple(stages)})
@@ -92,16 +101,27 @@ def _windowed_blocks(arch: Arch) -> set[str]:
     }
 
 
-def _fitted(key: str, old: Tensor, new: Tensor, inside_window: bool) -> Tensor:
-    """Return ``old`` in the shape of ``new``."""
+def _offsets(network: Network, key: str) -> tuple[int, int]:
+    """Return the rows and columns of a table of relative positions; of others ``(0, 0)``."""
+    module = network.get_submodule(key.rpartition(".")[0])
+    if not isinstance(module, RelativeBias):
+        return (0, 0)
+    rows, columns = module.size
+    return 2 * rows - 1, 2 * columns - 1
+
+
+def _fitted(
+    key: str, old: Tensor, new: Tensor, grids: list[tuple[int, int]], inside_window: bool
+) -> Tensor:
+    """Return ``old`` in the shape of ``new``; ``grids`` are the offsets of both."""
     if key.endswith("relative_bias.table"):
-        before, after = _side(old), _side(new)
-        grid = old.reshape(1, -1, before, before)
-        if inside_window and after < before:
-            edge = (before - after) // 2
-            grid = grid[..., edge : edge + after, edge : edge + after]
-        else:
-            grid = F.interpolate(grid, (after, after), mode="bicubic", align_corners=False)
+        before, after = grids
+        grid = old.reshape(1, -1, *before)
+        if inside_window:
+            (top, rows), (left, columns) = map(_middle, before, after)
+            grid = grid[..., top : top + rows, left : left + columns]
+        if grid.shape[2:] != after:
+            grid = F.interpolate(grid, after, mode="bicubic", align_corners=False)
         return grid.reshape(new.shape)
     if key.endswith(("position.table", "window_tokens")):
         grid = old.permute(2, 0, 1)[None].float()
@@ -113,5 +133,7 @@ def _fitted(key: str, old: Tensor, new: Tensor, inside_window: bool) -> Tensor:
     raise AssertionError(f"{key}: no rule for {tuple(old.shape)} -> {tuple(new.shape)}")
 
 
-def _side(table: Tensor) -> int:
-    return int(torch.tensor(float(table.shape[1])).sqrt().round())
+def _middle(before: int, after: int) -> tuple[int, int]:
+    """Return start and length of the middle that is left of ``before`` offsets."""
+    length = min(before, after)
+    return (before - length) // 2, length

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from archsearch.arch import Arch, diff
 from archsearch.errors import InputError, Problem
+from archsearch.image_size import ImageSize, read_size, sides_of
 from archsearch.model import Network, build_model
 from archsearch.zoo.builder import Kernels, with_kernels
 from archsearch.zoo.catalog import arch as zoo_arch
@@ -26,7 +27,7 @@ def load_official(
     model: str | Arch,
     checkpoint: Mapping[str, Any] | str | Path,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     kernels: Kernels = "auto",
     **overrides: Any,
 ) -> Network:
@@ -43,7 +44,8 @@ def load_official(
     Args:
         model: name of a zoo model, or an architecture of the family.
         checkpoint: state dict with official keys, or a file of one.
-        image_size: image size of the returned network; None keeps the checkpoint's.
+        image_size: image size of the returned network, see `archsearch.zoo.build`; None keeps the
+            checkpoint's.
         kernels: what linear layers compute by; see `archsearch.zoo.builder`.
         overrides: values that win over the checkpoint and the named model; see
             `archsearch.zoo.arch`.
@@ -54,6 +56,7 @@ def load_official(
             loaded.
     """
     named = zoo_arch(model) if isinstance(model, str) else model
+    image_size = None if image_size is None else read_size(image_size)
     state = read_checkpoint(checkpoint)
     file = "" if isinstance(checkpoint, Mapping) else str(checkpoint)
     family = _family(named, state, file)
@@ -62,7 +65,9 @@ def load_official(
     if isinstance(model, Arch):
         candidates = [with_overrides(model, overrides)]
     else:
-        sizes = [named.image_size, *([] if image_size is None else [image_size])]
+        # official networks are square; a side of the images asked for may be that of the weights
+        asked = () if image_size is None else sides_of(image_size)
+        sizes = list(dict.fromkeys([*sides_of(named.image_size), *asked]))
         candidates = _candidates(family, state, named, overrides, sizes)
     problems: list[Problem] = []
     for arch in candidates:

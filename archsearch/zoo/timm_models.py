@@ -15,7 +15,7 @@ from typing import Any
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from archsearch.errors import InputError, Problem
+from archsearch.image_size import read_size
 from archsearch.model import Network
 from archsearch.model.network import timm_config
 from archsearch.zoo.builder import build
@@ -38,13 +38,10 @@ def _network(
     **overrides: Any,
 ) -> Network:
     """Build a network from timm's arguments; others are values of the architecture to change."""
-    if isinstance(img_size, tuple | list):
-        if len(set(img_size)) != 1:
-            raise InputError(Problem("img_size", "must be square", img_size))
-        img_size = img_size[0]
+    size = None if img_size is None else read_size(img_size, "img_size")
     if in_chans is not None:
         overrides["in_channels"] = in_chans
-    network = build(name, num_classes, img_size, drop_path=drop_path_rate or 0.0, **overrides)
+    network = build(name, num_classes, size, drop_path=drop_path_rate or 0.0, **overrides)
     if global_pool is not None:
         network.reset_classifier(network.num_classes, global_pool)
     network.drop_rate = drop_rate or 0.0
@@ -70,8 +67,8 @@ def _entry(name: str) -> Callable[..., nn.Module]:
         )
         if isinstance(model, Network):
             # timm writes the registered entries over those that know the image size
-            size = (model.arch.in_channels, model.arch.image_size, model.arch.image_size)
-            model.pretrained_cfg["input_size"] = size
+            model.pretrained_cfg["input_size"] = model.arch.input_shape
+            model.pretrained_cfg["pool_size"] = model.arch.map_shapes[-1]
         return model
 
     create.__name__ = create.__qualname__ = PREFIX + name

@@ -7,12 +7,18 @@ from torch import nn
 from archsearch import blocks
 
 DIM, HEADS, SIDE = 8, 2, 7
+#: a map with fewer rows than some windows have
+NARROW = (3, 8)
 
 Factory = Callable[[], nn.Module]
 
 
 def _attention(kind: type[nn.Module], *sizes: int, **options: object) -> Factory:
     return lambda: kind(DIM, HEADS, SIDE, *sizes, **options)
+
+
+def _narrow(kind: type[nn.Module], *sizes: object, **options: object) -> Factory:
+    return lambda: kind(DIM, HEADS, NARROW, *sizes, **options)
 
 
 SEES_TOKENS: dict[str, Factory] = {
@@ -72,6 +78,29 @@ FFNS: dict[str, Factory] = {
     "locality_eca_hard": lambda: blocks.LocalityFfn(
         DIM, 16, gate=blocks.EfficientChannelAttention(16, hard=True)
     ),
+}
+
+#: made for `NARROW`, windows and patches included
+NARROW_ATTENTIONS: dict[str, Factory] = {
+    "self_attention": _narrow(blocks.SelfAttention, relative_bias=True),
+    "window": _narrow(blocks.WindowAttention, (3, 5), relative_bias=True),
+    "window_shift": _narrow(blocks.WindowAttention, (3, 4), shift=True, relative_bias=True),
+    "window_shift_both": _narrow(blocks.WindowAttention, 2, shift=True, relative_bias=True),
+    "window_global": _narrow(blocks.WindowGlobalAttention, (3, 5), relative_bias=True),
+    "sparse_transposed": _narrow(blocks.SparseGlobalAttention, (3, 4), relative_bias=True),
+    "sparse_center": _narrow(blocks.SparseGlobalAttention, (3, 5), sampler="center"),
+    "sparse_average": _narrow(blocks.SparseGlobalAttention, (3, 5), sampler="average"),
+    "sparse_max": _narrow(blocks.SparseGlobalAttention, (1, 3), sampler="max"),
+    "sparse_bilinear": _narrow(blocks.SparseGlobalAttention, (3, 4), propagation="bilinear"),
+    "sparse_nearest": _narrow(blocks.SparseGlobalAttention, (3, 5), propagation="nearest"),
+    "sparse_none": _narrow(
+        blocks.SparseGlobalAttention, (3, 5), sampler="center", propagation="none"
+    ),
+    "separable": _narrow(blocks.SeparableAttention, (3, 4), relative_bias=True),
+    "separable_padded": _narrow(blocks.SeparableAttention, (3, 5), window_token="average"),
+    "single_group": _narrow(blocks.SingleGroupAttention, relative_bias=True),
+    "spatial_reduction": lambda: blocks.SpatialReductionAttention(DIM, HEADS, (3, 4)),
+    "spatial_reduction_padded": lambda: blocks.SpatialReductionAttention(DIM, HEADS, (3, 5)),
 }
 
 #: modules over (map, extra tokens)

@@ -39,16 +39,18 @@ def offset_bias(table, places, height, width):
     return bias
 
 
-def windows_of(height, width, size, shift=0):
+def windows_of(height, width, size, shift=False):
     """Return groups of pixels that share a window and were neighbours, as (row, column) lists."""
     groups = {}
-    padded = [length + -length % size for length in (height, width)]
-    down, right = (shift if length > size else 0 for length in (height, width))
+    tall, wide = size if isinstance(size, tuple) else (size, size)
+    padded = height + -height % tall, width + -width % wide
+    down = (tall // 2 if shift else 0) if height > tall else 0
+    right = (wide // 2 if shift else 0) if width > wide else 0
     for row in range(height):
         for column in range(width):
             rolled = (row - down) % padded[0], (column - right) % padded[1]
             wrapped = rolled[0] > row, rolled[1] > column
-            key = rolled[0] // size, rolled[1] // size, wrapped
+            key = rolled[0] // tall, rolled[1] // wide, wrapped
             groups.setdefault(key, []).append((row, column))
     return list(groups.values())
 
@@ -82,7 +84,7 @@ def window_attention(block, x, tokens=None):
         z = torch.stack([normed[place] for place in pixels])
         bias = None
         if block.relative_bias is not None:
-            bias = offset_bias(block.relative_bias.table, pixels, size, size)
+            bias = offset_bias(block.relative_bias.table, pixels, *size)
         y = block.proj(heads_attention(*split(block.qkv, z, 3), block.num_heads, bias))
         for place, row in zip(pixels, y, strict=True):
             out[place] = row
@@ -100,7 +102,7 @@ def window_global_attention(block, x, tokens):
         bias = None
         if block.relative_bias is not None:
             size = block.window_size
-            bias = offset_bias(block.relative_bias.table, pixels, size, size)
+            bias = offset_bias(block.relative_bias.table, pixels, *size)
         y = heads_attention(q[index], k[index], v[index], block.num_heads, bias)
         local.reshape(-1, dim)[index] = y
     update = None
@@ -115,20 +117,20 @@ def window_global_attention(block, x, tokens):
 
 def sparse_global_attention(block, x, tokens):
     height, width, dim = x.shape
-    rate = block.sample_rate
+    tall, wide = block.sample_rate
     normed = block.norm(x)
-    rows, columns = -(-height // rate), -(-width // rate)
+    rows, columns = -(-height // tall), -(-width // wide)
     samples = torch.zeros(rows, columns, dim)
     places = {}
     for i in range(rows):
         for j in range(columns):
-            patch = normed[i * rate : (i + 1) * rate, j * rate : (j + 1) * rate]
+            patch = normed[i * tall : (i + 1) * tall, j * wide : (j + 1) * wide]
             flat = patch.reshape(-1, dim)
-            places[i, j] = i * rate, j * rate
+            places[i, j] = i * tall, j * wide
             if block.sampler == "center":
                 places[i, j] = (
-                    min(i * rate + rate // 2, height - 1),
-                    min(j * rate + rate // 2, width - 1),
+                    min(i * tall + tall // 2, height - 1),
+                    min(j * wide + wide // 2, width - 1),
                 )
             if block.sampler == "average":
                 samples[i, j] = flat.mean(dim=0)
@@ -159,10 +161,14 @@ def sparse_global_attention(block, x, tokens):
         if block.propagation == "transposed_conv":
             weight = block.local_propagation.weight.permute(2, 0, 1)[:, None]
             full = F.conv_transpose2d(
-                channels_first, weight, block.local_propagation.bias, stride=rate, groups=dim
+                channels_first,
+                weight,
+                block.local_propagation.bias,
+                stride=(tall, wide),
+                groups=dim,
             )
         else:
-            full = F.interpolate(channels_first, scale_factor=rate, mode=block.propagation)
+            full = F.interpolate(channels_first, scale_factor=(tall, wide), mode=block.propagation)
         out = finish(full[0].permute(1, 2, 0)[:height, :width])
     return out, finish(y[:count]) if count else None
 
@@ -171,7 +177,8 @@ def separable_attention(block, x, tokens=None):
     height, width, dim = x.shape
     size = block.window_size
     windows = windows_of(height, width, size)
-    columns = -(-width // size)
+    tall, wide = size
+    columns = -(-width // wide)
     attended, window_tokens = [], []
     for index, pixels in enumerate(windows):
         z = torch.stack([x[place] for place in pixels])
@@ -185,19 +192,19 @@ def separable_attention(block, x, tokens=None):
         z = block.norm(z)
         bias = None
         if block.relative_bias is not None:
-            bias = offset_bias(block.relative_bias.table, places, size, size)
+            bias = offset_bias(block.relative_bias.table, places, *size)
         z = z + heads_attention(*split(block.qkv, z, 3), block.num_heads, bias)
         attended.append(z[block.num_tokens :])
         window_tokens.append(z[0] if block.num_tokens else z.mean(dim=0))
     if block.qk_pointwise is not None:
         token = F.gelu(block.token_norm(torch.stack(window_tokens)))
         q, k = split(block.qk_pointwise, token, 2)
-        padded = [torch.zeros(size, size, dim) for _ in windows]
+        padded = [torch.zeros(tall, wide, dim) for _ in windows]
         for pixels, values, buffer in zip(windows, attended, padded, strict=True):
             for place, value in zip(pixels, values, strict=True):
-                buffer[place[0] % size, place[1] % size] = value
+                buffer[place[0] % tall, place[1] % wide] = value
         for index, pixels in enumerate(windows):
-            exchanged = torch.zeros(size, size, dim)
+            exchanged = torch.zeros(tall, wide, dim)
             for head in range(block.num_heads):
                 d = dim // block.num_heads
                 part = slice(head * d, head * d + d)
@@ -205,7 +212,7 @@ def separable_attention(block, x, tokens=None):
                 for weight, buffer in zip(torch.softmax(logits, 0), padded, strict=True):
                     exchanged[..., part] += weight * buffer[..., part]
             total = exchanged + padded[index]
-            attended[index] = torch.stack([total[r % size, c % size] for r, c in pixels])
+            attended[index] = torch.stack([total[r % tall, c % wide] for r, c in pixels])
     out = torch.zeros_like(x)
     for pixels, values in zip(windows, attended, strict=True):
         for place, value in zip(pixels, block.proj(values), strict=True):
@@ -226,13 +233,13 @@ def single_group_attention(block, x, tokens=None):
 
 def spatial_reduction_attention(block, x, tokens):
     height, width, dim = x.shape
-    rate = block.reduction
+    tall, wide = block.reduction
     normed = block.norm(x)
     weight, bias = block.reduce.weight, block.reduce.bias
     keys = []
-    for i in range(0, height, rate):
-        for j in range(0, width, rate):
-            patch = normed[i : i + rate, j : j + rate]
+    for i in range(0, height, tall):
+        for j in range(0, width, wide):
+            patch = normed[i : i + tall, j : j + wide]
             part = weight[:, :, : patch.shape[0], : patch.shape[1]]
             keys.append((part * patch.permute(2, 0, 1)).sum(dim=(1, 2, 3)) + bias)
     keys = block.reduce_norm(torch.stack(keys))

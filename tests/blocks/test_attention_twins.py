@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from archsearch import blocks
 from archsearch.blocks.windows import window_mask, window_partition, window_reverse
 from tests.blocks import slow_twins
-from tests.blocks.block_cases import ATTENTIONS, DIM
+from tests.blocks.block_cases import ATTENTIONS, DIM, NARROW, NARROW_ATTENTIONS
 
 TWINS = {
     blocks.SelfAttention: slow_twins.self_attention,
@@ -43,9 +43,30 @@ def disturbed(factory, seed=0):
 @pytest.mark.parametrize("name", ATTENTIONS)
 @torch.no_grad()
 def test_equals_its_slow_twin(name, size):
-    block = disturbed(ATTENTIONS[name])
     if size != (7, 7) and name in RESIZES:
         pytest.skip("interpolates what it learned for another size")
+    check_against_twin(disturbed(ATTENTIONS[name]), size)
+
+
+@pytest.mark.parametrize("name", NARROW_ATTENTIONS)
+@torch.no_grad()
+def test_equals_its_slow_twin_on_the_rectangle_that_it_was_made_for(name):
+    check_against_twin(disturbed(NARROW_ATTENTIONS[name]), NARROW)
+
+
+@pytest.mark.parametrize("name", NARROW_ATTENTIONS)
+def test_every_parameter_counts_on_a_rectangle(name):
+    block = disturbed(NARROW_ATTENTIONS[name])
+    update, _ = block(torch.randn(2, *NARROW, DIM), torch.randn(2, 3, DIM))
+    (update * torch.randn_like(update)).sum().backward()
+    for parameter_name, parameter in block.named_parameters():
+        assert parameter.grad.abs().sum() > 0, parameter_name
+    bias = getattr(block, "relative_bias", None)
+    if bias is not None:  # no offset that cannot be
+        assert (bias.table.grad != 0).all()
+
+
+def check_against_twin(block, size):
     x, tokens = torch.randn(2, *size, DIM), torch.randn(2, 3, DIM)
     update, token_update = block(x, tokens)
     for index in range(2):
@@ -99,7 +120,7 @@ def test_window_mask_lets_pixels_of_a_window_see_each_other_and_no_padding(heigh
     size = 3
     mask = window_mask(height, width, size, shift, shift)
     padded_width = width + -width % size
-    groups = slow_twins.windows_of(height, width, size, shift)
+    groups = slow_twins.windows_of(height, width, size, shift > 0)
     allowed = {(a, b) for group in groups for a in group for b in group}
     seen = set()
     rows, columns = -(-height // size), padded_width // size
@@ -152,6 +173,20 @@ def test_window_as_large_as_the_map_is_self_attention():
     full.load_state_dict(window.state_dict())
     x = torch.randn(2, 5, 5, DIM)
     torch.testing.assert_close(window(x, None)[0], full(x, None)[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [blocks.WindowAttention, blocks.WindowGlobalAttention])
+@torch.no_grad()
+def test_a_window_clipped_to_the_map_equals_one_that_is_padded(kind):
+    padded = disturbed(lambda: kind(DIM, 2, NARROW, 5, relative_bias=True))
+    clipped = kind(DIM, 2, NARROW, (3, 5), relative_bias=True)
+    state = padded.state_dict()
+    key = "relative_bias.table"
+    state[key] = state[key].reshape(2, 9, 9)[:, 2:7].reshape(2, 45)  # offsets of 3 rows
+    clipped.load_state_dict(state)
+    x, tokens = torch.randn(2, *NARROW, DIM), torch.randn(2, 3, DIM)
+    for a, b in zip(clipped(x, tokens), padded(x, tokens), strict=True):
+        assert a is b is None or torch.allclose(a, b, atol=1e-5)
 
 
 @torch.no_grad()

@@ -90,6 +90,11 @@ def profiled(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, o
         ("timm:resnet10t --input 1,1,64,32", [1, 64, 32], 1),
         ("timm:vit_tiny_patch16_224 --image-size 96", [3, 96, 96], 1),
         ("zoo:lightvit_tiny --input 1,1,64,64", [1, 64, 64], 1),
+        ("zoo:lightvit_tiny --input 1,4,64,96", [4, 64, 96], 1),
+        ("zoo:edgevit_xxs --image-size 64x96", [3, 64, 96], 1),
+        ("model.py:sized --image-size 16,20", [2, 16, 20], 1),
+        ("timm:vit_tiny_patch16_224 --image-size 64x96", [3, 64, 96], 1),
+        ("timm:resnet10t --image-size 64x96", [3, 64, 96], 1),
     ],
 )
 def test_the_input(
@@ -120,7 +125,6 @@ def test_memory_that_nothing_tells_is_left_open(capsys: pytest.CaptureFixture[st
         ("model.py --input 3", "--input: must be the sizes B,C,H,W or C,H,W"),
         ("model.py --input 1,0,2,2", "--input: must be the sizes B,C,H,W or C,H,W"),
         ("model.py --input 2,1,8,8 --batch 3", "--batch: must be 2, the first number of --input"),
-        ("zoo:lightvit_tiny --input 1,3,64,32", "--input: must be (C, S, S), a square"),
         ("resnet18", "resnet18: is no run, and neither zoo:NAME, timm:NAME nor a file"),
         ("lightvit_tiny", "lightvit_tiny: is no run"),
         ("model", "model: is no run"),

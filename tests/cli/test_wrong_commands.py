@@ -41,8 +41,8 @@ COMMANDS: dict[str, list[str]] = {
     "run tiny --workers 0": ["--workers: must be at least 1, but got 0"],
     "run tiny --threads 0": ["--threads: must be at least 1, but got 0"],
     "run tiny --calibration nan": ["--calibration: must be a finite number, but got nan"],
-    "run tiny --rungs 0,2": ["--rungs: must be at least 1, but got 0"],
-    "run tiny --rungs a,b": ["--rungs: must be numbers of epochs with commas between them"],
+    "run tiny --rungs 0,2": ["--rungs: must be whole numbers of epochs, 1 or more, but got '0,2'"],
+    "run tiny --rungs a,b": ["--rungs: must be numbers of epochs with commas between them, auto"],
     "run tiny --rungs 99": ["--rungs: must be below the 5 epochs of a whole training, but got 99"],
     "run tiny --rungs 2 --promote 2": ["--promote: must be at most 1, but got 2.0"],
     "profile zoo:lightvit_tiny --threads 0": ["--threads: must be at least 1, but got 0"],
@@ -106,13 +106,13 @@ COMMANDS: dict[str, list[str]] = {
     "profile leaves.py": ["leaves.py:1: cannot be imported: it calls sys.exit('usage')"],
     "profile nothing.py": ["nothing.py: there is no such file"],
     "train net.py:shapeless": [
-        "net.py:shapeless: must make a network that says what square images"
+        "net.py:shapeless: must make a network that says what images it takes, (C, H, W)"
     ],
     # what does not go together
     "profile zoo:lightvit_tiny --json --csv": ["--csv: cannot go with --json; choose one"],
     "profile timm:resnet18 --fuse": ["--fuse: folds archsearch's own blocks"],
     "profile net.py:shapeless --input 1,1,8,8 --image-size 8": ["--image-size: cannot go with"],
-    "run tiny --promote 0.5": ["--promote: needs --rungs; e.g. --rungs 2,6"],
+    "run tiny --rungs none --promote 0.5": ["--promote: needs --rungs; e.g. --rungs 2,6"],
     "run tiny --target": ["--target: needs a Ray cluster"],
     "run tiny --runtime cuda_graph --device cpu": ["--runtime: cuda_graph needs a CUDA device"],
     "ablate sepvit_blocks --until-clear": ["--until-clear: needs a time limit"],

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from archsearch.arch import Arch, Block, ConvStem, Mlp, SelfAttention, Stage, WindowAttention
+from archsearch.cost.latency_table import sizes_of
 from archsearch.cost.network_parts import REST, count_parts, parts_of, role_of
 from archsearch.cost.network_units import hooked
 from archsearch.model import build_model
@@ -18,6 +19,10 @@ def _sample(name, count, seed=0):
 
 
 ARCHS = _sample("lightweight", 12) + _sample("tiny", 4)
+ARCHS += [
+    arch.model_copy(update={"image_size": (40, 72), "in_channels": 4})
+    for arch in _sample("lightweight", 4, seed=1)
+]
 
 
 @pytest.mark.parametrize("arch", ARCHS, ids=lambda arch: arch.digest[:8])
@@ -27,7 +32,7 @@ def test_parts_cover_what_runs(arch):
     names = {name for part in parts for name in (part.name, *part.inside)}
     ran = set()
     with torch.no_grad(), hooked(model, sorted(names), lambda name, _: ran.add(name), lambda *_: 0):
-        model(torch.zeros(1, arch.in_channels, arch.image_size, arch.image_size))
+        model(torch.zeros(1, *arch.input_shape))
     assert ran == names
     # every parameter belongs to exactly one part
     owners = [part.name for part in parts if not part.inside]
@@ -51,6 +56,19 @@ def _arch(**changes):
     first = Stage(depth=2, width=16, num_heads=2, blocks=(block,))
     values = {"image_size": 32, "num_classes": 10, "stem": ConvStem(), "stages": (first,)}
     return Arch(**(values | changes))
+
+
+def test_the_size_of_a_rectangle_is_in_the_keys():
+    wide, high = (_arch(image_size=size) for size in ((32, 64), (64, 32)))
+    stem, *_, head = parts_of(wide)
+    assert "P32x64" in stem.key
+    assert " T0 " in head.key
+    assert all("S8x16" in part.key for part in parts_of(wide)[1:])
+    assert not {part.key for part in parts_of(wide)} & {part.key for part in parts_of(high)}
+    # it stands for the square of its area, so that times of squares tell something of it
+    equal = _arch(image_size=(16, 64))
+    for part, like in zip(parts_of(equal), parts_of(_arch(image_size=32)), strict=True):
+        assert sizes_of(part.key) == pytest.approx(sizes_of(like.key))
 
 
 def test_depth_repeats_parts():

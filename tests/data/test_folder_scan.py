@@ -145,7 +145,7 @@ def test_a_wrong_extension_is_no_matter(root, name):
         ("x.jxl", b"\xff\x0a", "a format that is not read here; convert"),
         ("x", b"\xff\x0a", "JPEG XL, which is not read here; convert"),
         ("x.exr", b"v/1\x01", "a format that is not read here; convert"),
-        ("x.npy", b"\x93NUMPY", "an array; write one PNG or TIFF for each image"),
+        ("x.npz", b"PK", "an array; write one PNG, TIFF or .npy for each image"),
         ("clip.mp4", b"\0\0\0\x18ftypmp42", "a video; write its frames as images"),
         ("more.zip", b"PK", "an archive; unpack it"),
         ("x.xcf", b"gimp xcf", "the file of an image editor; export"),

@@ -1,8 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from archsearch.data.image_decoder import decode_image, is_grey
+from archsearch.data.image_decoder import channels_of, decode_image
 from archsearch.data.value_scale import ValueRange, ValueScale
 from archsearch.errors import InputError
 from tests.data.image_files import png, profile_of_swapped_primaries, tiff
@@ -24,7 +26,7 @@ RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 def test_grey_stays_grey(tmp_path, image, expected):
     path = str(tmp_path / "image.tiff")
     image.save(path)
-    assert is_grey(path)
+    assert channels_of(path) == 1
     decoded = decode_image(path, 8, 1)
     assert decoded.shape == (1, 8, 8)
     np.testing.assert_allclose(decoded[0], expected, atol=1)
@@ -35,7 +37,7 @@ def test_colour_to_grey_is_luma(tmp_path):
     path = str(tmp_path / "image.png")
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
-    assert not is_grey(path)
+    assert channels_of(path) == 3
     expected = pixels @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(decode_image(path, 8, 1)[0], expected, atol=1)
 
@@ -142,12 +144,18 @@ def test_refused_with_the_reason(tmp_path, name):
     assert problem.remedy.startswith("replace or remove it")
 
 
-def test_too_many_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+@pytest.mark.parametrize("limit", [20, 40, 63])
+def test_too_many_pixels(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     path = str(tmp_path / "image.png")
     Image.fromarray(RAMP).save(path)
-    with pytest.raises(InputError, match=r"has too many pixels \(64, more than 40\); scale it"):
-        decode_image(path, 8, 3)
+    rule = rf"image\.png: has too many pixels \(64, more than {limit}\); scale it"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with pytest.raises(InputError, match=rule):
+            decode_image(path, 8, 3)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64)
+    assert decode_image(path, 8, 3).shape == (3, 8, 8)
 
 
 def outcome_of(path: str) -> object:

@@ -183,8 +183,10 @@ def test_any_size_takes_sizes(tmp_path):
     load(path)
     model = timm.create_model("options_any", img_size=(24, 24))
     assert model.default_cfg["input_size"] == (arch.in_channels, 24, 24)
-    with pytest.raises(ValueError, match="must be square"):
-        timm.create_model("options_any", img_size=(24, 16))
+    wide = timm.create_model("options_any", img_size=(24, 16))
+    assert wide.pretrained_cfg["input_size"] == (arch.in_channels, 24, 16)
+    with pytest.raises(ValueError, match="must have a height and a width"):
+        timm.create_model("options_any", img_size=(24, 16, 3))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,16 @@ def test_a_field_that_was_not_there_may_not_be_another_than_its_default(tmp_path
     folder.create({"identity": {k: v for k, v in now.items() if k != "budget_confidence"}})
     with pytest.raises(InputError, match=r"budget_confidence.*0\.5.*0\.9"):
         folder.check_same({**now, "budget_confidence": 0.9})
+
+
+def test_a_process_that_is_no_driver_holds_nobody_up(folder: RunFolder) -> None:
+    """A number in a lock that nobody holds is of a dead driver, whoever has that number now."""
+    folder.driver_lock.write_text(str(os.getppid()))
+    assert not folder.is_driven
+    with folder.lock():
+        assert folder.driver_lock.read_text() == str(os.getpid())
+        assert folder.is_driven
+    assert not folder.is_driven
+    for content in ("", "no number", "999999999999"):
+        folder.driver_lock.write_text(content)
+        assert not folder.is_driven

@@ -275,3 +275,21 @@ def test_values_that_are_no_finite_numbers_fail_their_trial():
     assert failed
     assert {trial.failure for trial in failed} == {"error: not a number"}
     assert all(trial.values == {"error": 1.0} for trial in result.trials if not trial.failure)
+
+
+@pytest.mark.parametrize("fewer", [4, 6, 9])
+def test_fewer_trials_than_were_begun_are_not_exceeded(tmp_path, fewer):
+    options = {"storage": f"sqlite:///{tmp_path}/study.db", "workers": 4}
+    calls = []
+
+    def interrupted(params):
+        calls.append(params)
+        if len(calls) > 5:
+            raise KeyboardInterrupt
+        return evaluate(params)
+
+    with pytest.raises(KeyboardInterrupt):
+        search(SPACE, interrupted, objectives=BOTH, trials=12, **options)
+    result = search(SPACE, evaluate, objectives=BOTH, trials=fewer, **options)
+    assert len(result.trials) <= max(fewer, 5)
+    assert len(search(SPACE, evaluate, objectives=BOTH, trials=12, **options).trials) == 12

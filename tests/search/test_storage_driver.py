@@ -1,19 +1,13 @@
 """Drivers of databases: the installed one is taken, a missing one is named, errors explained."""
 
-import gc
-import os
-import warnings
-
 import pytest
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine import make_url
 
-from archsearch.errors import InputError, RunError
-from archsearch.search.storage import Storage, reach_problem, storage_at
+from archsearch.errors import InputError
+from archsearch.search.storage import Storage, storage_at
 from archsearch.search.storage_driver import url_problem, way_out, with_driver
-from archsearch.search.study_store import StudyStore
-from archsearch.space import load_space
 
 URL = "postgresql://user:s3cr%40t@host:5432/db?sslmode=require"
 DIALECTS = {"psycopg": PGDialect_psycopg, "psycopg2": PGDialect_psycopg2}
@@ -104,44 +98,3 @@ def test_what_a_driver_says_has_a_way_out(said: str, remedy: str) -> None:
     )
     assert remedy in told
     assert ".;" not in told
-
-
-SERVER = os.environ.get("ARCHSEARCH_TEST_POSTGRESQL", "")
-
-
-@pytest.mark.skipif(not SERVER, reason="ARCHSEARCH_TEST_POSTGRESQL names no database to write to")
-def test_a_real_server() -> None:
-    with warnings.catch_warnings():
-        # SQLAlchemy leaves the connections of these engines to the garbage collector
-        warnings.simplefilter("ignore", ResourceWarning)
-        _use_a_server()
-        gc.collect()
-
-
-def _use_a_server() -> None:
-    place = storage_at(SERVER)
-    space = load_space("tiny")
-    assert reach_problem(place) is None
-    name = f"test-{os.getpid()}"
-    first, second = (StudyStore(place, f"{name}-{each}", space) for each in "ab")
-    asked = first.ask()
-    second.ask()
-    # another process finds what was begun, and queues it again
-    again = StudyStore(storage_at(SERVER), f"{name}-a", space)
-    assert again.recover() == (0, 1)
-    assert again.ask().params == asked.params
-    parsed = make_url(SERVER)
-    wrong = {
-        "password": parsed.set(password="n0tTh1s"),
-        "database": parsed.set(database="there_is_no_such_database"),
-        "port": parsed.set(host="127.0.0.1", port=1),
-    }
-    for url in wrong.values():
-        text = url.render_as_string(hide_password=False)
-        problem = reach_problem(Storage(url=text))
-        assert problem is not None
-        assert problem.remedy != "check host, name and password"
-        assert str(url.password) not in str(problem)
-        with pytest.raises(RunError) as caught:
-            StudyStore(Storage(url=text), name, space)
-        assert str(url.password) not in str(caught.value)

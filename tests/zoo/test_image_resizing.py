@@ -20,13 +20,14 @@ MECHANISMS = [
 
 
 def logits(network, size):
-    x = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    sides = size if isinstance(size, tuple) else (size, size)
+    x = torch.randn(1, 3, *sides, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         return network.eval()(x)
 
 
 @pytest.mark.parametrize("name", MECHANISMS)
-@pytest.mark.parametrize("size", [32, 100, 256])
+@pytest.mark.parametrize("size", [32, 100, 256, (96, 160)])
 def test_new_networks(name, size):
     out = logits(zoo.build(name, num_classes=10, image_size=size), size)
     assert out.shape == (1, 10)
@@ -58,7 +59,7 @@ def loaded():
 @pytest.mark.parametrize(
     "name", ["lightvit_tiny", "edgevit_xxs", "localvit_pvt", "localvit_t2t", "localvit_tnt"]
 )
-@pytest.mark.parametrize("size", [160, 288])
+@pytest.mark.parametrize("size", [160, 288, (160, 256)])
 def test_a_resized_network_equals_the_loaded_one_run_at_that_size(loaded, name, size):
     """Network.forward fits tables as it goes; resizing fits them once."""
     network = loaded[name]
@@ -86,6 +87,23 @@ def test_smaller_windows_keep_the_offsets_that_are_left(loaded):
     assert torch.equal(small.state_dict()[key].reshape(8, 5, 5), old[:, 4:9, 4:9])
     unchanged = "stages.0.blocks.0.attention.relative_bias.table"
     assert torch.equal(small.state_dict()[unchanged], network.state_dict()[unchanged])
+
+
+def test_windows_shrink_on_the_side_that_is_short(loaded):
+    network = loaded["lightvit_tiny"]
+    wide = zoo.resize(network, (96, 224))  # maps of 12 x 28, 6 x 14 and 3 x 7 tokens
+    key = "stages.2.blocks.0.attention.relative_bias.table"
+    old = network.state_dict()[key].reshape(8, 13, 13)
+    assert torch.equal(wide.state_dict()[key].reshape(8, 5, 13), old[:, 4:9])
+    turned = zoo.resize(network, (224, 96))
+    assert torch.equal(turned.state_dict()[key].reshape(8, 13, 5), old[:, :, 4:9])
+
+
+def test_window_tokens_of_a_rectangle(loaded):
+    wide = zoo.resize(loaded["sepvit_lite"], (224, 448))
+    assert wide.state_dict()["stages.0.blocks.0.attention.window_tokens"].shape == (8, 16, 32)
+    assert wide.arch.stages[3].blocks[0].attention.window_size == 14
+    assert torch.isfinite(logits(wide, (224, 448))).all()
 
 
 def test_window_tokens_are_resized_and_whole_maps_stay_whole(loaded):
@@ -126,6 +144,8 @@ def test_build_can_change_the_classifier_of_a_loaded_network(loaded):
 def test_too_small_images_are_refused():
     with pytest.raises(InputError, match=r"image_size: must be at least 32.*but got 16"):
         zoo.build("lightvit_tiny", image_size=16)
+    with pytest.raises(InputError, match=r"image_size: width must be at least 32.*but got 31"):
+        zoo.build("lightvit_tiny", image_size=(64, 31))
     with pytest.raises(InputError, match="image_size: must be at least 1"):
         zoo.build("deit_tiny", image_size=0)
     with pytest.raises(InputError, match=r"image_size: must be at least 32.*but got 0"):

@@ -44,6 +44,10 @@ def test_options_reach_the_network():
     assert model.arch.image_size == 96
     assert model.default_cfg["input_size"] == (1, 96, 96)
     assert model.stages[3].blocks[1].attention_drop_path.rate == pytest.approx(0.1)
+    wide = timm.create_model("archsearch_swin_tiny", img_size=(64, 96), in_chans=4, depth=1)
+    assert wide.arch.image_size == (64, 96)
+    assert wide.default_cfg["input_size"] == wide.pretrained_cfg["input_size"] == (4, 64, 96)
+    assert wide.default_cfg["pool_size"] == (2, 3)
     bare = timm.create_model("archsearch_edgevit_xxs", num_classes=0)
     assert bare(torch.randn(2, 3, 224, 224)).shape == (2, 288)
     assert timm.create_model("archsearch_deit_tiny", global_pool="avg").head.pooling == "mean"
@@ -64,7 +68,7 @@ def test_official_weights_through_timm(tmp_path):
 def test_wrong_options_are_reported():
     with pytest.raises(InputError, match="did you mean 'depth'"):
         timm.create_model("archsearch_deit_tiny", dept=3)
-    with pytest.raises(InputError, match="must be square"):
-        timm.create_model("archsearch_deit_tiny", img_size=(224, 192))
+    with pytest.raises(InputError, match="img_size: must be two numbers"):
+        timm.create_model("archsearch_deit_tiny", img_size=(224, 192, 3))
     with pytest.raises(RuntimeError):
         timm.create_model("archsearch_deit_tiny", pretrained=True)

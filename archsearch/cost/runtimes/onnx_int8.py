@@ -18,8 +18,8 @@ from archsearch.cost.runtimes.inference import Fallback, LoadedGraph
 from archsearch.cost.runtimes.onnx_graph import write_onnx
 from archsearch.errors import TrialError
 
-#: what is quantised, where the second operand is a weight. Products of two activations (attention)
-#: gained no time in int8
+#: what is quantised, where the second operand is a weight; products of two activations (attention)
+#: are not
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
 #: how the exporter notes the modules that a node comes from
 _SCOPES = "pkg.torch.onnx.name_scopes"

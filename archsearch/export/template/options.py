@@ -35,12 +35,19 @@ def build_with_options(
 
 def check_size(img_size: int | Sequence[int] | None) -> None:
     """Check that the network takes images of this size."""
-    sizes = {img_size} if isinstance(img_size, int) else set(img_size or ())
-    side = CONFIG["input_size"][1]
-    if CONFIG["fixed_input_size"] and not sizes <= {side}:
-        raise ValueError(f"images must be {side} x {side}, but got img_size={img_size}")
-    if len(sizes) > 1:
-        raise ValueError(f"images must be square, but got img_size={img_size}")
+    _, height, width = CONFIG["input_size"]
+    wanted = (height, width) if img_size is None else sides(img_size)
+    if CONFIG["fixed_input_size"] and wanted != (height, width):
+        raise ValueError(f"images must be {height} x {width}, but got img_size={img_size}")
+
+
+def sides(img_size: int | Sequence[int]) -> tuple[int, int]:
+    """Return height and width."""
+    if isinstance(img_size, int):
+        return img_size, img_size
+    if len(img_size) != 2:
+        raise ValueError(f"images must have a height and a width, but got img_size={img_size}")
+    return img_size[0], img_size[1]
 
 
 def drop_paths(model: VisionTransformer, rate: float) -> None:

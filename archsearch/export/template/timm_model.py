@@ -6,7 +6,7 @@ from typing import Any
 from timm.models import build_model_with_cfg
 
 from archsearch.export.template.network import NUM_STAGES
-from archsearch.export.template.options import build_with_options, check_size
+from archsearch.export.template.options import build_with_options, check_size, sides
 from archsearch.model.vision_transformer import VisionTransformer
 
 
@@ -28,7 +28,6 @@ def build_for_timm(
         **{key: value for key, value in kwargs.items() if value is not None},
     )
     if img_size is not None:
-        side = img_size if isinstance(img_size, int) else img_size[0]
-        model.pretrained_cfg["input_size"] = (model.in_chans, side, side)
+        model.pretrained_cfg["input_size"] = (model.in_chans, *sides(img_size))
     built: VisionTransformer = model
     return built

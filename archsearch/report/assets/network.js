@@ -10,13 +10,18 @@ function shape(name, attributes) {
   return element;
 }
 
-/** The map of a stage: a square to scale, cut as the attention cuts it. */
-function mapDrawing(block, side, largest) {
+/** Rows and columns of a size: one number stands for a square. */
+const sidesOf = (size) => (Array.isArray(size) ? size : [size, size]);
+
+/** The map of a stage: to scale, cut as the attention cuts it. */
+function mapDrawing(block, size, largest) {
   const full = 64;
-  const edge = Math.max(full * Math.sqrt(side / largest), 14);
-  const cell = edge / side;
-  const svg = shape("svg", { width: full + 26, height: edge + 2, viewBox: `-1 -1 ${full + 26} ${edge + 2}`, "aria-hidden": "true" });
-  const square = (fill, extra = {}) => svg.append(shape("rect", { width: edge, height: edge, fill, ...extra }));
+  const [rows, columns] = sidesOf(size);
+  const longer = Math.max(rows, columns);
+  const cell = Math.max(full * Math.sqrt(longer / largest), 14) / longer;
+  const [height, width] = [cell * rows, cell * columns];
+  const svg = shape("svg", { width: full + 26, height: height + 2, viewBox: `-1 -1 ${full + 26} ${height + 2}`, "aria-hidden": "true" });
+  const area = (fill, extra = {}) => svg.append(shape("rect", { width, height, fill, ...extra }));
   const tile = (size, ...inside) => {
     const id = `cells-${patterns++}`;
     const pattern = shape("pattern", { id, width: size, height: size, patternUnits: "userSpaceOnUse" });
@@ -27,21 +32,21 @@ function mapDrawing(block, side, largest) {
   // to scale, unless the cells would be too fine to see
   const unit = Math.max(block.size * cell, 5);
   if (block.pattern === "all") {
-    square("var(--accent)", { "fill-opacity": 0.28 });
+    area("var(--accent)", { "fill-opacity": 0.28 });
   } else {
-    square("var(--accent)", { "fill-opacity": 0.09 });
+    area("var(--accent)", { "fill-opacity": 0.09 });
     if (block.pattern === "windows") {
-      square(tile(unit, shape("path", { d: `M0 ${unit}V0H${unit}`, fill: "none", stroke: "var(--accent)", "stroke-width": 1.5 })));
+      area(tile(unit, shape("path", { d: `M0 ${unit}V0H${unit}`, fill: "none", stroke: "var(--accent)", "stroke-width": 1.5 })));
     } else if (block.pattern === "samples") {
-      square(tile(unit, shape("rect", { width: Math.max(cell, 1.5), height: Math.max(cell, 1.5), fill: "var(--accent)" })));
+      area(tile(unit, shape("rect", { width: Math.max(cell, 1.5), height: Math.max(cell, 1.5), fill: "var(--accent)" })));
     } else {
       const inset = Math.min(1, unit / 6);
-      square(tile(unit, shape("rect", { x: inset, y: inset, width: unit - 2 * inset, height: unit - 2 * inset, fill: "var(--accent)", "fill-opacity": 0.45 })));
+      area(tile(unit, shape("rect", { x: inset, y: inset, width: unit - 2 * inset, height: unit - 2 * inset, fill: "var(--accent)", "fill-opacity": 0.45 })));
     }
   }
-  square("none", { stroke: "var(--accent)", "stroke-width": 1.5 });
+  area("none", { stroke: "var(--accent)", "stroke-width": 1.5 });
   for (let token = 0; token < Math.min(block.tokens, 16); token += 1) {
-    svg.append(shape("circle", { cx: edge + 6 + 6 * Math.floor(token / 8), cy: 3 + 6 * (token % 8) * Math.min(1, (edge - 6) / 44), r: 1.9, fill: "var(--budget)" }));
+    svg.append(shape("circle", { cx: width + 6 + 6 * Math.floor(token / 8), cy: 3 + 6 * (token % 8) * Math.min(1, Math.max(height - 6, 6) / 44), r: 1.9, fill: "var(--budget)" }));
   }
   return svg;
 }
@@ -50,12 +55,12 @@ function mapDrawing(block, side, largest) {
 function parts(number) {
   const [size, stem, head, ...stages] = columns.net[placeOf.get(number)];
   return {
-    stem: [`${size} x ${size} pixels`, data.words[stem]],
+    stem: [`${sidesOf(size).join(" x ")} pixels`, data.words[stem]],
     head: [data.words[head]],
     stages: stages.map(([depth, width, heads, side, down, position, blocks]) => ({
       depth: `${depth} x ${width}`,
       side,
-      facts: [`${side} x ${side} map`, `${heads} ${heads === 1 ? "head" : "heads"}`, data.words[down] && `${data.words[down]} downsampling`, data.words[position]].filter(Boolean),
+      facts: [`${sidesOf(side).join(" x ")} map`, `${heads} ${heads === 1 ? "head" : "heads"}`, data.words[down] && `${data.words[down]} downsampling`, data.words[position]].filter(Boolean),
       blocks: blocks.map((place) => data.blocks[place]),
     })),
   };
@@ -82,7 +87,7 @@ function networkDrawing(number, other = null) {
     lines.forEach((text, i) => item.append(make("p", {}, word(text, their?.[i] === text))));
     list.append(item);
   };
-  const largest = Math.max(...own.stages.map((stage) => stage.side));
+  const largest = Math.max(...own.stages.flatMap((stage) => sidesOf(stage.side)));
   end("Input", own.stem, theirs?.stem, shares[0]);
   own.stages.forEach((stage, index) => {
     const their = theirs?.stages[index];

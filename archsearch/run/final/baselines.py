@@ -31,6 +31,7 @@ from archsearch.cost import count_macs, count_params
 from archsearch.cost.measured_network import Target
 from archsearch.data import DataSplits
 from archsearch.errors import ArchsearchError, InputError, Problem, TrialError, nearest
+from archsearch.image_size import ImageSize, read_size, sides_of, size_text
 from archsearch.model import build_model
 from archsearch.record import BaselineRecord, LatencyResult, Quantization
 from archsearch.run.final.latency_confirmation import why_not
@@ -52,14 +53,14 @@ class Baseline:
 
     Attributes:
         name: as the user wrote it, e.g. ``timm:mobilenetv2_050``.
-        image_size: side of the images in pixels.
+        image_size: side of square images in pixels, or ``(height, width)``.
         in_channels: of the images.
         num_classes: outputs.
         arch: of a model of the zoo; None for one of timm's.
     """
 
     name: str
-    image_size: int
+    image_size: ImageSize
     in_channels: int
     num_classes: int
     arch: Arch | None = None
@@ -77,7 +78,7 @@ class Baseline:
     @property
     def shape(self) -> tuple[int, int, int]:
         """``(C, H, W)`` of one image."""
-        return (self.in_channels, self.image_size, self.image_size)
+        return (self.in_channels, *sides_of(self.image_size))
 
     def build(self, drop_path: float = 0.0, seed: int | None = 0) -> nn.Module:
         """Return the network with new weights.
@@ -119,7 +120,9 @@ class Baseline:
             except Exception as error:  # timm raises various errors for sizes that do not fit
                 refused = error
                 break
-        raise TrialError(f"{self.name} cannot be built for {self.image_size} px: {refused}")
+        raise TrialError(
+            f"{self.name} cannot be built for {size_text(self.image_size)} px: {refused}"
+        )
 
 
 def find_baselines(names: Sequence[str], data: DataSplits) -> list[Baseline]:
@@ -237,7 +240,9 @@ def measure_again(
         every: measure the others again too.
     """
     fit: dict[str, Any] = {
-        key: data[key] for key in ("image_size", "in_channels", "num_classes") if key in data
+        key: read_size(data[key]) if key == "image_size" else data[key]
+        for key in ("image_size", "in_channels", "num_classes")
+        if key in data
     }
     targets: dict[str, Target] = {}
     for name, each in known.items():

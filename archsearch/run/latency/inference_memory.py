@@ -25,7 +25,6 @@ def inference_bytes(arch: Arch, target: LatencyTarget) -> int:
 @lru_cache(maxsize=8192)
 def _bytes(arch: Arch, batch_size: int, dtype: str) -> int:
     model = build_model(arch)
-    shape = (batch_size, arch.in_channels, arch.image_size, arch.image_size)
-    activations = activation_memory(model, shape).inference_bytes
+    activations = activation_memory(model, (batch_size, *arch.input_shape)).inference_bytes
     weights = {**weight_bytes(model), "int8": int8_weight_bytes(model)}
     return weights[dtype] + activations * _ITEM_BYTES[dtype] // _FLOAT32_BYTES

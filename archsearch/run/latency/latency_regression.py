@@ -61,6 +61,9 @@ class LogRidge:
 
     def _fit(self) -> None:
         x, y = np.array(self._features), np.array(self._logs)
+        # sums depend on the order, which another session may not repeat
+        order = np.lexsort((y, *x.T))
+        x, y = x[order], y[order]
         center = y.mean()
         penalty = _RIDGE * np.eye(x.shape[1])
         inverse = np.linalg.inv(x.T @ x + penalty)

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 #: times that a network may end the probe, and networks in a row that may
 _FAILURES = 3
 _NETWORKS = 3
+#: seconds between two copies of a table that is being calibrated
+_KEPT_EVERY_S = 5.0
 Result = TypeVar("Result")
 
 
@@ -106,9 +108,24 @@ class LatencyMeasurer:
         # clock runs
         with contextlib.suppress(TrialError):
             self._probe.prepare(archs[0], protocol)
+        table, kept = self._table, time.monotonic()
+
+        def keep(_: Coverage) -> None:
+            # a process that is killed has calibrated until then
+            nonlocal kept
+            if time.monotonic() - kept > _KEPT_EVERY_S:
+                with contextlib.suppress(OSError):
+                    table.save()
+                kept = time.monotonic()
+
         with self._quiet.measuring("calibrating latency", limit_s):
             return calibrate_table(
-                self._table, self._probe, archs, protocol=protocol, time_limit_s=limit_s
+                table,
+                self._probe,
+                archs,
+                protocol=protocol,
+                time_limit_s=limit_s,
+                on_progress=keep,
             )
 
     def predict(self, arch: Arch) -> LatencyPrediction | None:

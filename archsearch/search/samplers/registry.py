@@ -1,6 +1,6 @@
 """Samplers by name: Optuna's own, and ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,13 +8,14 @@ import optuna
 
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.search.samplers.evolution import Choose, EvolutionSampler, choose_first
+from archsearch.search.samplers.reseeded_sampler import ReseededSampler
 from archsearch.search.samplers.surrogate.model_sampler import (
     Accept,
     ModelSampler,
     observe_complete,
 )
-from archsearch.search.samplers.surrogate.observed_trials import Observe
-from archsearch.search.samplers.surrogate.rung_prediction import Known
+from archsearch.search.samplers.surrogate.objective_prediction import Known
+from archsearch.search.samplers.surrogate.observed_trials import Observe, ObserveCurve
 from archsearch.space import Params, SearchSpace
 
 
@@ -33,6 +34,8 @@ class SamplerOptions:
         observe: reads a finished trial.
         choose: picks one of a brood of children; see `EvolutionSampler`.
         spread: whether the first proposals of `ModelSampler` spread over what is known.
+        fidelities: of the rungs; `ModelSampler` learns from all of them.
+        observe_curve: reads a finished trial after every epoch.
         settings: arguments of Optuna's own samplers, by the sampler's name.
     """
 
@@ -45,7 +48,14 @@ class SamplerOptions:
     observe: Observe = observe_complete
     choose: Choose = choose_first
     spread: bool = False
+    fidelities: Sequence[float] = ()
+    observe_curve: ObserveCurve | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def _optuna(name: str, seed: int, settings: Mapping[str, Any]) -> optuna.samplers.BaseSampler:
+    kind = getattr(optuna.samplers, name)
+    return ReseededSampler(lambda seed: kind(seed=seed, **settings), seed)
 
 
 Builder = Callable[[SearchSpace, int, SamplerOptions], optuna.samplers.BaseSampler]
@@ -63,18 +73,20 @@ SAMPLERS: dict[str, Builder] = {
         observe=options.observe,
         excess=options.excess,
         spread=options.spread,
+        fidelities=options.fidelities,
+        observe_curve=options.observe_curve,
     ),
     "evolution": lambda space, seed, options: EvolutionSampler(
         space, seed, accept=options.accept, choose=options.choose
     ),
-    "random": lambda space, seed, options: optuna.samplers.RandomSampler(seed=seed),
-    "nsga2": lambda space, seed, options: optuna.samplers.NSGAIISampler(
-        seed=seed, **options.settings.get("nsga2", {})
+    "random": lambda space, seed, options: _optuna("RandomSampler", seed, {}),
+    "nsga2": lambda space, seed, options: _optuna(
+        "NSGAIISampler", seed, options.settings.get("nsga2", {})
     ),
-    "tpe": lambda space, seed, options: optuna.samplers.TPESampler(
-        seed=seed, **options.settings.get("tpe", {})
+    "tpe": lambda space, seed, options: _optuna(
+        "TPESampler", seed, options.settings.get("tpe", {})
     ),
-    "gp": lambda space, seed, options: optuna.samplers.GPSampler(seed=seed),
+    "gp": lambda space, seed, options: _optuna("GPSampler", seed, {}),
 }
 
 

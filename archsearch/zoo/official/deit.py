@@ -39,7 +39,7 @@ def plain_stage_keys(keys: KeyMap, arch: Arch, position: str) -> None:
     """Add class token, positions and head of a network of one stage with a class token."""
     keys.same("cls_token", "stages.0.tokens.class_token")
     assert isinstance(arch.stages[0].position, LearnedPosition | SinusoidPosition)
-    keys.position(position, "stages.0.position", arch.map_sizes[0], class_token=True)
+    keys.position(position, "stages.0.position", arch.map_shapes[0], class_token=True)
     keys.layer("norm", "head.norm")
     keys.layer("head", "head.classifier")
 

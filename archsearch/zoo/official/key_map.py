@@ -98,14 +98,16 @@ class KeyMap:
         """Add a table that is ``(offsets, heads)`` there and ``(heads, offsets)`` here."""
         self.changed(official, ours, torch.t, torch.t)
 
-    def position(self, official: str, ours: str, side: int, *, class_token: bool) -> None:
+    def position(
+        self, official: str, ours: str, shape: tuple[int, int], *, class_token: bool
+    ) -> None:
         """Add a table ``(1, [1 +] N, C)`` that is a map, and a class token's row, here."""
         names = (f"{ours}.class_table", f"{ours}.table") if class_token else (f"{ours}.table",)
 
         def to_ours(tensors: list[Tensor]) -> list[Tensor]:
             table = tensors[0].reshape(-1, tensors[0].shape[-1])
             first = int(class_token)
-            grid = table[first:].reshape(side, side, -1)
+            grid = table[first:].reshape(*shape, -1)
             return [table[:1], grid] if class_token else [grid]
 
         def to_official(tensors: list[Tensor]) -> list[Tensor]:

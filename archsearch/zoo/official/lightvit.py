@@ -10,6 +10,7 @@ from archsearch.arch import (
     Stage,
     WindowGlobalAttention,
 )
+from archsearch.image_size import sides_of
 from archsearch.zoo.official.family import Family
 from archsearch.zoo.official.key_map import KeyMap
 from archsearch.zoo.official.shapes import Shapes
@@ -57,7 +58,7 @@ def _infer(shapes: Shapes, like: Arch) -> Arch:
 
 def _image_size(stages: list[Stage], like: Arch) -> int:
     """Return the named model's image size, or a larger one where its maps hold no whole window."""
-    sizes = [like.image_size]
+    sizes = [*sides_of(like.image_size)]
     for index, stage in enumerate(stages):
         attention = stage.blocks[0].attention
         assert isinstance(attention, WindowGlobalAttention)

@@ -65,12 +65,12 @@ def _key_map(arch: Arch) -> KeyMap:
     keys = KeyMap()
     last = len(arch.stages) - 1
     keys.same("cls_token", f"stages.{last}.tokens.class_token")
-    for index, (stage, side) in enumerate(zip(arch.stages, arch.map_sizes, strict=True)):
+    for index, (stage, shape) in enumerate(zip(arch.stages, arch.map_shapes, strict=True)):
         embedding = f"stages.{index}.downsample" if index else "stem"
         keys.layer(f"patch_embed{index + 1}.proj", f"{embedding}.proj")
         keys.layer(f"patch_embed{index + 1}.norm", f"{embedding}.norm")
         keys.position(
-            f"pos_embed{index + 1}", f"stages.{index}.position", side, class_token=index == last
+            f"pos_embed{index + 1}", f"stages.{index}.position", shape, class_token=index == last
         )
         for position, block in enumerate(stage.pattern):
             theirs, ours = f"block{index + 1}.{position}", f"stages.{index}.blocks.{position}"

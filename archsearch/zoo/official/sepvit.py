@@ -11,6 +11,7 @@ from archsearch.arch import (
     SeparableAttention,
     Stage,
 )
+from archsearch.image_size import sides_of
 from archsearch.zoo.official.family import Family
 from archsearch.zoo.official.key_map import KeyMap
 from archsearch.zoo.official.shapes import ShapeError, Shapes, heads_like, like_at
@@ -18,7 +19,8 @@ from archsearch.zoo.official.shapes import ShapeError, Shapes, heads_like, like_
 
 def _infer(shapes: Shapes, like: Arch) -> Arch:
     stem = PatchStem(patch_size=4, kernel_size=shapes.size("patch_embeds.0.proj.weight", 2))
-    side = -(-like.image_size // stem.patch_size)
+    # official networks are square
+    side = -(-max(sides_of(like.image_size)) // stem.patch_size)
     stages = []
     for index in range(shapes.count("patch_embeds.#.proj.weight")):
         if index:
@@ -70,7 +72,7 @@ def _infer_block(shapes: Shapes, block: str, width: int, side: int) -> Block:
 
 def _key_map(arch: Arch) -> KeyMap:
     keys = KeyMap()
-    for index, (stage, side) in enumerate(zip(arch.stages, arch.map_sizes, strict=True)):
+    for index, (stage, shape) in enumerate(zip(arch.stages, arch.map_shapes, strict=True)):
         embedding = f"stages.{index}.downsample" if index else "stem"
         keys.layer(f"patch_embeds.{index}.proj", f"{embedding}.proj")
         keys.layer(f"patch_embeds.{index}.norm", f"{embedding}.norm")
@@ -79,25 +81,27 @@ def _key_map(arch: Arch) -> KeyMap:
             keys.layer(f"pos_block.{index}.proj.0", ours)
         for position, block in enumerate(stage.pattern):
             theirs, ours = f"blocks.{index}.{position}", f"stages.{index}.blocks.{position}"
-            _block(keys, theirs, ours, block, stage.width, side)
+            _block(keys, theirs, ours, block, stage.width, shape)
     keys.layer("norm", "head.norm")
     keys.layer("head", "head.classifier")
     return keys
 
 
-def _block(keys: KeyMap, theirs: str, ours: str, block: Block, width: int, side: int) -> None:
+def _block(
+    keys: KeyMap, theirs: str, ours: str, block: Block, width: int, shape: tuple[int, int]
+) -> None:
     attention = block.attention
     assert isinstance(attention, SeparableAttention)
     bias = attention.qkv_bias
     keys.layer(f"{theirs}.norm1", f"{ours}.attention.norm")
     keys.layer(f"{theirs}.attn.DSA_qkv", f"{ours}.attention.qkv", bias=bias)
-    if attention.group_size < side:
-        windows = -(-side // attention.group_size)
+    if attention.group_size < max(shape):
+        rows, columns = (-(-side // attention.group_size) for side in shape)
         keys.reshaped(
             f"{theirs}.win_tokens",
             f"{ours}.attention.window_tokens",
-            (1, windows**2, 1, width),
-            (windows, windows, width),
+            (1, rows * columns, 1, width),
+            (rows, columns, width),
         )
         keys.layer(f"{theirs}.attn.win_tokens_norm", f"{ours}.attention.token_norm")
         keys.layer(f"{theirs}.attn.PSA_qk", f"{ours}.attention.qk_pointwise", bias=bias)

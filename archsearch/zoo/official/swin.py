@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection
-from math import isqrt
+from math import isqrt, prod
 
 from archsearch.arch import Arch, Block, Merge, PatchStem, RelativeBias, Stage, WindowAttention
+from archsearch.image_size import sides_of
 from archsearch.zoo.official.family import Family, Spelling
 from archsearch.zoo.official.key_map import KeyMap
 from archsearch.zoo.official.shapes import Shapes, like_at
@@ -57,7 +58,10 @@ def _least_size(shapes: Shapes, patch: int, like: Arch) -> int:
         shapes.window(f"layers.{index}.blocks.0.attn.relative_position_bias_table")[0]
         for index in range(shapes.count("layers.#."))
     ]
-    return max(like.image_size, *(window * patch << index for index, window in enumerate(windows)))
+    return max(
+        *sides_of(like.image_size),
+        *(window * patch << index for index, window in enumerate(windows)),
+    )
 
 
 def _infer_block(shapes: Shapes, block: str, like: Stage, shift: bool) -> Block:
@@ -78,20 +82,20 @@ def _key_map(arch: Arch) -> KeyMap:
     keys.layer("patch_embed.proj", "stem.proj")
     if isinstance(arch.stem, PatchStem) and arch.stem.norm:
         keys.layer("patch_embed.norm", "stem.norm")
-    for index, (stage, side) in enumerate(zip(arch.stages, arch.map_sizes, strict=True)):
+    for index, (stage, shape) in enumerate(zip(arch.stages, arch.map_shapes, strict=True)):
         if index:
             theirs, ours = f"layers.{index - 1}.downsample", f"stages.{index}.downsample"
             keys.layer(f"{theirs}.norm", f"{ours}.norm")
             keys.layer(f"{theirs}.reduction", f"{ours}.reduction", bias=False)
         for position, block in enumerate(stage.pattern):
             theirs = f"layers.{index}.blocks.{position}"
-            _block(keys, theirs, f"stages.{index}.blocks.{position}", block, side)
+            _block(keys, theirs, f"stages.{index}.blocks.{position}", block, shape)
     keys.layer("norm", "head.norm")
     keys.layer("head", "head.classifier")
     return keys
 
 
-def _block(keys: KeyMap, theirs: str, ours: str, block: Block, side: int) -> None:
+def _block(keys: KeyMap, theirs: str, ours: str, block: Block, shape: tuple[int, int]) -> None:
     attention = block.attention
     assert isinstance(attention, WindowAttention)
     keys.layer(f"{theirs}.norm1", f"{ours}.attention.norm")
@@ -103,7 +107,7 @@ def _block(keys: KeyMap, theirs: str, ours: str, block: Block, side: int) -> Non
     positions = attention.window_size**2
     keys.tables[f"{theirs}.attn.relative_position_index"] = (positions, positions)
     if attention.shift:
-        windows = (-(-side // attention.window_size)) ** 2
+        windows = prod(-(-side // attention.window_size) for side in shape)
         keys.tables[f"{theirs}.attn_mask"] = (windows, positions, positions)
     keys.ffn(theirs, f"{ours}.ffn", block.ffn, norm="norm2", residual="conv")
 

@@ -7,6 +7,7 @@ settings left are taken from a grid by marginal likelihood, so that equal data g
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ _LINEAR_SHARES = (0.0, 0.3, 0.7, 0.95)
 _NOISES = (1e-4, 1e-2, 1e-1)
 _MIN_RELEVANCE = 0.1
 _JITTER = 1e-8
+#: values up to which the settings follow each one: that costs some milliseconds
+FEW = 64
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,14 @@ class Similarity:
         return np.asarray((1 - share) + share * (x**2).sum(axis=1) / self._num_parameters)
 
 
-def likeliest(similarity: Similarity, x: Floats, z: Floats) -> Settings:
+def likeliest(
+    similarity: Similarity, x: Floats, z: Floats, noises: Sequence[float] = _NOISES
+) -> Settings:
     """Return the settings of the grid with the highest marginal likelihood."""
     best, chosen = -np.inf, Settings(_LENGTHS[-1], _LINEAR_SHARES[0], _NOISES[-1])
     # the two parts do not depend on all settings: computed once each
     distances, linear = similarity.distance(x, x), similarity.linear(x, x)
-    for length, share, noise in itertools.product(_LENGTHS, _LINEAR_SHARES, _NOISES):
+    for length, share, noise in itertools.product(_LENGTHS, _LINEAR_SHARES, noises):
         matrix = (1 - share) * np.exp(-distances / length) + share * linear
         matrix[np.diag_indices_from(matrix)] += noise
         try:
@@ -101,6 +106,13 @@ def likeliest(similarity: Similarity, x: Floats, z: Floats) -> Settings:
     return chosen
 
 
+def _settled(count: int) -> int:
+    """Return from how many of ``count`` values the settings are chosen."""
+    if count <= FEW:
+        return count
+    return int(FEW * 1.1 ** int(np.log(count / FEW) / np.log(1.1) + 1e-9))
+
+
 class GaussianProcess:
     """Predicts one objective from encoded configurations.
 
@@ -111,17 +123,22 @@ class GaussianProcess:
     def __init__(self, encoding: Encoding) -> None:
         self._similarity = Similarity(encoding)
         self._settings: Settings | None = None
-        self._fitted_at = 0
+        self._chosen_from = 0
 
     def fit(self, x: Floats, y: Floats) -> None:
-        """Learn from configurations (N, C) and values (N,); settings follow every tenth more."""
+        """Learn from configurations (N, C) and values (N,), in an order that stays.
+
+        Settings are chosen from all values while these are few, later from the first ones, a tenth
+        more each time: they depend on the values, not on when somebody began to fit.
+        """
         self._mean, self._scale = float(y.mean()), float(y.std()) or 1.0
         z = (y - self._mean) / self._scale
         self._x = x
-        if self._settings is None or len(y) >= 1.1 * self._fitted_at:
-            self._fitted_at = len(y)
-            self._similarity.weigh(x, z)
-            self._settings = likeliest(self._similarity, x, z)
+        count = _settled(len(y))
+        if self._settings is None or count != self._chosen_from or count == len(y):
+            self._chosen_from = count
+            self._similarity.weigh(x[:count], z[:count])
+            self._settings = likeliest(self._similarity, x[:count], z[:count])
         matrix = self._similarity.covariance(x, x, self._settings)
         matrix[np.diag_indices_from(matrix)] += self._settings.noise + _JITTER
         self._factor = np.linalg.cholesky(matrix)

@@ -4,10 +4,14 @@ A Gaussian process predicts each objective that must be learnt; what is known be
 from a model of it, multiply-adds) is taken as known. Of a large pool of candidates, random ones and
 relatives of the front, the one with the highest expected gain in hypervolume is proposed.
 Running trials count with their predicted values, so that a batch spreads out.
+
+With several fidelities the model learns from the curves of all trainings, short and whole. Every
+configuration that has begun then counts with what it is expected to reach, and the model also
+chooses which paused one continues.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -30,20 +34,18 @@ from archsearch.search.samplers.surrogate.acquisition import (
     probability_below,
     scalarized_improvement,
 )
+from archsearch.search.samplers.surrogate.beliefs import Beliefs, Believer
 from archsearch.search.samplers.surrogate.candidate_pool import CandidatePool
+from archsearch.search.samplers.surrogate.curve_model import bin_ends, middles
 from archsearch.search.samplers.surrogate.gaussian_process import GaussianProcess
+from archsearch.search.samplers.surrogate.objective_prediction import Known
 from archsearch.search.samplers.surrogate.observed_trials import (
     Observe,
+    ObserveCurve,
     ObservedTrial,
     ObservedTrials,
     front_order,
-    levels_of,
-)
-from archsearch.search.samplers.surrogate.rung_prediction import (
-    Known,
-    Learner,
-    RungPrediction,
-    pending,
+    front_ranks,
 )
 from archsearch.space import Params, SearchSpace
 
@@ -54,7 +56,8 @@ Accept = Callable[[Params], bool]
 
 #: worst corner of the hypervolume whose gain is sought, where the front spans 0 to 1 and no limit
 #: is given; farther out, the ends of the front gain at the cost of its middle. A front of few
-#: points spans little: the corner is no better than the median of all results
+#: points spans little: the corner is no better than the median of all results. Where most results
+#: are predictions, the front is too uncertain to span anything: all that is known counts
 _CORNER = 1.3
 #: origin of a proposal that is guessed to be infeasible, as all that is left
 UNLIKELY = "unlikely"
@@ -93,6 +96,9 @@ class ModelSampler(SpaceSampler):
             parameters, 10 to 16.
         spread: these come evenly from the range of the first known objective, by logarithm, where
             what costs least is also evaluated soonest.
+        fidelities: of the rungs, increasing; one or none for a search at one fidelity.
+        observe_curve: reads a finished trial after every unit of fidelity (epoch); None where only
+            the values at the rungs are known.
 
     Attributes:
         origin: how the last proposal was made.
@@ -113,19 +119,25 @@ class ModelSampler(SpaceSampler):
         excess: Callable[[Params], float] | None = None,
         num_initial: int | None = None,
         spread: bool = False,
+        fidelities: Sequence[float] = (),
+        observe_curve: ObserveCurve | None = None,
     ) -> None:
         super().__init__(space, seed)
         self._known = dict(known or {})
-        self._ideal = dict(ideal or {})
         self._limits = dict(limits or {})
         self._worst = dict(worst or {})
         self._excess = excess
         width = 2 * len(space.parameters)
         self._num_initial = num_initial or min(16, max(10, width))
         self._brood = _BROOD if spread and self._known else 1
-        self._pool = CandidatePool(space, accept)
-        self._observed = ObservedTrials(space, observe, tuple(self._limits))
-        self._learners: dict[int, Learner] = {}
+        self._pool = CandidatePool(space, accept, seed)
+        self._has_rungs = len(fidelities) > 1
+        self._ends = bin_ends([int(each) for each in fidelities]) if observe_curve else ()
+        positions = middles(self._ends) if observe_curve else fidelities
+        self._believer = Believer(space.encoding, self._known, ideal or {}, positions)
+        self._observed = ObservedTrials(
+            space, observe, tuple(self._limits), observe_curve if self._has_rungs else None
+        )
         self._limited: dict[str, GaussianProcess] = {}
         self.origin = "random"
         self.exhausted = False
@@ -143,6 +155,7 @@ class ModelSampler(SpaceSampler):
         if "fixed_params" in trial.system_attrs:
             return {}  # a queued trial has its parameters
         rng = np.random.default_rng((self._seed, trial.number))
+        self._pool.number = trial.number
         try:
             # threads cost more than they gain on matrices of this size, and workers need the cores
             with _libraries().limit(limits=1, user_api="blas"):
@@ -166,39 +179,90 @@ class ModelSampler(SpaceSampler):
             return params
 
     def _propose(self, rng: np.random.Generator, signs: Floats) -> Params:
-        finished, running = self._observed.finished(), self._observed.running()
-        begun = sum(each.rung == 0 for each in finished)
-        beginning = sum(each.rung == 0 for each in running)
-        if begun < max(_FEWEST, self._num_initial - beginning):
+        if self._is_early():
             self.origin = "random"
             return self._spread(rng)
-        levels = levels_of(finished)
-        top = levels[-1]
-        values = np.array([each.values for each in top])
-        feasible = np.array([each.feasible(self._limits) for each in top])
-        relatives = [top[i].params for i in front_order(values, feasible)]
-        params, encoded = self._pool.candidates(rng, relatives)
-        others = pending(levels, running)
-        forecasts = [
-            RungPrediction(j, sign, self._known.get(j), self._learner(j, sign), levels, others)
-            for j, sign in enumerate(signs)
+        beliefs = self._believe(signs)
+        feasible = beliefs.feasible(self._limits)
+        relatives = [
+            beliefs.trials[i].params
+            for i in front_order(beliefs.values, feasible)
+            if self._has_rungs or beliefs.trials[i].finished
         ]
-        if others:
-            believed = np.stack([each.believed for each in forecasts], axis=1)
-            values = np.concatenate([values, believed])
-            kept = [each.trial.feasible(self._limits) for each in others]
-            feasible = np.append(feasible, np.array(kept, dtype=bool))
-        predicted = [each.predict(params, encoded) for each in forecasts]
-        mean = np.stack([each[0] for each in predicted], axis=1)
-        deviation = np.stack([each[1] for each in predicted], axis=1)
-        worst = {at: signs[at] * value for at, value in self._worst.items()}
-        gain = self._gain(values, feasible, mean, deviation, worst, rng)
-        gain = gain * self._chance_of_limits(top, encoded)
+        params, encoded = self._pool.candidates(relatives)
+        mean, deviation = beliefs.predict(params, encoded)
+        gain = self._gain(beliefs.values, feasible, mean, deviation, self._worst_of(signs), rng)
+        gain = gain * self._chance_of_limits(beliefs.trials, encoded)
         self.origin = "model"
         if not gain.any():
             # no expected gain: take the candidate with the largest uncertainty
             gain = deviation.sum(axis=1)
         return self._pool.first_new(params[i] for i in np.argsort(-gain, kind="stable"))
+
+    def _is_early(self) -> bool:
+        """Tell whether there is too little to learn from."""
+        finished, running = self._observed.finished(), self._observed.running()
+        begun = sum(each.rung == 0 for each in finished)
+        beginning = sum(each.rung == 0 for each in running)
+        return begun < max(_FEWEST, self._num_initial - beginning)
+
+    def _believe(self, signs: Floats) -> Beliefs:
+        if self._has_rungs:
+            return self._believer.from_curves(self._observed.trainings(self._ends), signs)
+        return self._believer.from_values(
+            self._observed.finished(), self._observed.running(), signs
+        )
+
+    def _worst_of(self, signs: Floats) -> dict[int, float]:
+        return {at: signs[at] * value for at, value in self._worst.items()}
+
+    # -- what continues
+
+    def continue_with(
+        self, study: optuna.Study, paused: Sequence[int], whole: Collection[int], is_last: bool
+    ) -> int | None:
+        """Return the paused candidate that should continue; None for none.
+
+        That is the one whose expected gain in hypervolume over the whole evaluations is highest.
+
+        Args:
+            study: the study.
+            paused: the first trial of each of these candidates.
+            whole: the same of those that are, or are being, evaluated at the last fidelity.
+            is_last: nothing new is proposed any more: continue only what is expected on the front.
+        """
+        signs = objective_signs(study)
+        for each in self._observed.update(study, -1, signs):
+            self._pool.mark_seen(each)
+        if len(self._observed.finished()) < _FEWEST:
+            return paused[0]
+        with _libraries().limit(limits=1, user_api="blas"):
+            return self._best_of(paused, whole, is_last, signs)
+
+    def _best_of(
+        self, paused: Sequence[int], whole: Collection[int], is_last: bool, signs: Floats
+    ) -> int | None:
+        beliefs = self._believe(signs)
+        values, feasible = beliefs.values, beliefs.feasible(self._limits)
+        at = {trial.key: index for index, trial in enumerate(beliefs.trials)}
+        place = {number: at.get(self._observed.key_of(number) or b"") for number in paused}
+        if is_last:
+            good = np.flatnonzero(feasible)
+            front = {int(i) for i in good[front_ranks(values[good]) == 0]}
+            place = {number: index for number, index in place.items() if index in front}
+        known = {number: index for number, index in place.items() if index is not None}
+        if not known:
+            return None
+        trials = [beliefs.trials[index] for index in known.values()]
+        mean, deviation = beliefs.predict(
+            [each.params for each in trials], np.array([each.encoded for each in trials])
+        )
+        ends = [at.get(self._observed.key_of(number) or b"") for number in whole]
+        if done := [index for index in ends if index is not None]:
+            values, feasible = values[done], feasible[done]
+        rng = np.random.default_rng((self._seed, len(whole)))
+        gain = self._gain(values, feasible, mean, deviation, self._worst_of(signs), rng)
+        return list(known)[int(np.argmax(gain))]
 
     def _spread(self, rng: np.random.Generator) -> Params:
         """Return a random candidate; with ``spread`` evenly from the range of what is known.
@@ -218,14 +282,6 @@ class ModelSampler(SpaceSampler):
             wanted = logs.min() + rng.random() * np.ptp(logs)
             return brood[int(np.argmin(np.abs(logs - wanted)))]
         return brood[0]
-
-    def _learner(self, objective: int, sign: float) -> Learner:
-        if objective not in self._learners:
-            ideal = self._ideal.get(objective)
-            self._learners[objective] = Learner(
-                self._space.encoding, None if ideal is None else sign * ideal
-            )
-        return self._learners[objective]
 
     def _chance_of_limits(self, finished: Sequence[ObservedTrial], encoded: Floats) -> Floats:
         """Return the chance that configurations keep the limits that must be learnt: (M,)."""
@@ -255,9 +311,10 @@ class ModelSampler(SpaceSampler):
             front = good[moocore.is_nondominated(good)]
             low, high = front.min(axis=0), front.max(axis=0)
             corner = np.maximum(low + _CORNER * (high - low), np.median(good, axis=0))
-            for at, limit in worst.items():
+            for at in {*worst, *(self._known if self._has_rungs else ())}:
                 # no candidate lies beyond the worst of them, whatever the limit allows
-                corner[at] = min(limit, max(good[:, at].max(), mean[:, at].max()))
+                reach = max(good[:, at].max(), mean[:, at].max())
+                corner[at] = min(worst.get(at, np.inf), reach)
             span = np.maximum(corner - low, 1e-12)
             # the known objective comes second, where it needs no quadrature
             order = [1, 0] if 0 in self._known else [0, 1]
