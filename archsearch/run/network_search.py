@@ -52,32 +52,42 @@ def search_networks(
     """
     execution = config.execution
     show = RunProgress(config, evaluator, listener).show
+    rungs = epoch_rungs(
+        config.pauses(recipe.epochs),
+        config.promote,
+        recipe.epochs,
+        store.choose if store.chooses else None,
+    )
     engine = Engine(
         space,
         store,
         screening,
         evaluator,
-        epoch_rungs(
-            config.pauses(recipe.epochs),
-            config.promote,
-            recipe.epochs,
-            store.choose if store.chooses else None,
-        ),
+        rungs,
         Limits(execution.trials, execution.time_limit_s, execution.patience),
         POLICY,
         Watch(listener.line, show, f"; see {folder.log}"),
     )
     unfinished = engine.restore()
     if engine.log.trials or any(unfinished):
-        listener.line(describe_resumed(engine.log.evaluated, execution.trials, unfinished))
+        paused = sum(
+            each.is_evaluated and each.state == "pruned" and each.rung < len(rungs) - 1
+            for each in engine.log.latest
+        )
+        begun = engine.log.evaluated
+        listener.line(describe_resumed(begun, execution.trials, unfinished, paused))
     engine.run()
 
 
-def describe_resumed(trained: int, trials: int, unfinished: Unfinished = NOTHING_UNFINISHED) -> str:
+def describe_resumed(
+    trained: int, trials: int, unfinished: Unfinished = NOTHING_UNFINISHED, paused: int = 0
+) -> str:
     """Return what earlier sessions of a run left."""
     more = f", more than the {trials} wanted" if trained > trials else ""
     of = "" if more else f" of {trials}"
     parts = [f"resuming: {trained}{of} candidates are trained{more}"]
+    if paused:
+        parts[0] += f", {paused} of them in part"
     if (begun := unfinished.begun) > 0:
         words = (
             "was interrupted in training and starts"

@@ -112,8 +112,8 @@ def check_whole(driver: Driver, known_before: dict[str, int]) -> None:
     run = load_run(driver.folder)
     trained = [trial for trial in run.trials if trial.curve]
     assert len({trial.digest for trial in trained}) == len(trained) == driver.trials
-    now = {trial.digest: trial.number for trial in trained}
-    assert known_before.items() <= now.items()
+    # one that was paused has the number of its last rung
+    assert known_before.keys() <= {trial.digest for trial in trained}
     study = optuna.load_study(
         study_name="killed", storage=f"sqlite:///{driver.folder / 'study.db'}"
     )

@@ -52,6 +52,7 @@ def search(
         space="tiny",
         limit=60,
         early_stopping=False,
+        rungs=None,
         recipe=Recipe(epochs=3, batch_size=20, warmup_epochs=0),
         execution=Execution(
             trials=TRIALS,
