@@ -106,12 +106,19 @@ class Believer:
         values = np.concatenate([measured, np.stack(believed, axis=1)])
         return Beliefs([*kept, *others], values, predictions)
 
-    def from_curves(self, trainings: Sequence[Training], signs: Floats) -> Beliefs:
+    def from_curves(
+        self,
+        trainings: Sequence[Training],
+        signs: Floats,
+        early: tuple[int, Callable[[], Sequence[Training]]] | None = None,
+    ) -> Beliefs:
         """Return every configuration, finished or not, with what it is expected to reach.
 
         Args:
             trainings: some of them with results.
             signs: (D,) -1 for objectives that are maximised.
+            early: number of the first results, and the trainings as they were then: from these the
+                models choose their settings. None for all.
         """
         trials = [each.trial for each in trainings]
         x = np.array([each.encoded for each in trials])
@@ -120,7 +127,8 @@ class Believer:
         for at, sign in enumerate(signs):
             learner = self._curve_learner(at, float(sign))
             rows = np.array([each.trial.encoded for each in shown])
-            fit = cache(partial(learner.fit, rows, [each.bins[:, at] for each in shown]))
+            curves = [each.bins[:, at] for each in shown]
+            fit = cache(partial(_learn, learner, at, rows, curves, early))
             predict = self._prediction(at, float(sign), fit, learner.predict)
             believed.append(predict([each.params for each in trials], x)[0])
             predictions.append(predict)
@@ -155,6 +163,21 @@ class Believer:
     def _best(self, at: int, sign: float) -> float | None:
         ideal = self._ideal.get(at)
         return None if ideal is None else sign * ideal
+
+
+def _learn(
+    learner: CurveLearner,
+    at: int,
+    x: Floats,
+    curves: Sequence[Floats],
+    early: tuple[int, Callable[[], Sequence[Training]]] | None,
+) -> None:
+    if early is not None:
+        count, trainings = early
+        known = _informative(trainings())
+        rows = np.array([each.trial.encoded for each in known])
+        learner.choose(count, rows, [each.bins[:, at] for each in known])
+    learner.fit(x, curves)
 
 
 def _informative(trainings: Sequence[Training]) -> list[Training]:

@@ -17,12 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from archsearch.search.samplers.surrogate.gaussian_process import (
-    FEW,
-    Settings,
-    Similarity,
-    likeliest,
-)
+from archsearch.search.samplers.surrogate.gaussian_process import Settings, Similarity, likeliest
 from archsearch.space import Encoding
 
 Floats = NDArray[np.float64]
@@ -43,8 +38,6 @@ _SWEEPS = 2
 #: luck and noise together, over the signal, while the covariance of configurations is chosen
 _LUCK = (1e-3, 0.03, 0.1, 0.3, 1.0)
 _JITTER = 1e-8
-#: growth of the data after which the settings are chosen again
-_GROWTH = 1.15
 
 
 @dataclass(frozen=True)
@@ -111,35 +104,54 @@ class CurveProcess:
         self._at = logs / (logs[-1] or 1.0)
         self._settings: Settings | None = None
         self._epochs = EpochSettings()
-        self._fitted_at = 0
+
+    def choose(self, x: Floats, curves: Sequence[Floats]) -> None:
+        """Choose the settings by the likelihood of trainings; see `fit`."""
+        y = self._take(x, curves)
+        late = self._levelled(y)
+        self._similarity.weigh(x, late)
+        self._settings = likeliest(self._similarity, x, late, _LUCK)
+        alike = self._similarity.covariance(x, x, self._settings)
+        self._epochs = EpochSettings()
+        best = self._likelihood(alike, self._epochs, y)
+        for _ in range(_SWEEPS):
+            before = self._epochs
+            for name, values in _GRID.items():
+                for value in values:
+                    tried = replace(self._epochs, **{name: value})
+                    likelihood = self._likelihood(alike, tried, y)
+                    if likelihood > best:
+                        best, self._epochs = likelihood, tried
+            if self._epochs == before:
+                break
 
     def fit(self, x: Floats, curves: Sequence[Floats]) -> None:
-        """Learn from trainings; the settings follow as they grow.
+        """Learn from trainings; their settings are chosen first, unless they were before.
 
         Args:
             x: (N, C) encoded configurations, one for each training.
             curves: of each training the values (K,) in the bins that it reached, K >= 1.
         """
-        lengths = np.array([len(curve) for curve in curves])
-        self._x = x
-        self._training = np.repeat(np.arange(len(x)), lengths)
-        self._bin = np.concatenate([np.arange(length) for length in lengths])
-        y = np.concatenate(curves)
-        self._scale = float(y.std()) or 1.0
-        y = y / self._scale
-        self._top = int(lengths.max()) - 1
-        if len(y) <= FEW:
-            # whoever begins to fit now chooses the same
-            self._fitted_at, self._epochs = 0, EpochSettings()
-        if self._settings is None or len(y) >= _GROWTH * self._fitted_at:
-            self._fitted_at = len(y)
-            self._choose(y)
+        if self._settings is None:
+            self.choose(x, curves)
         assert self._settings is not None
+        y = self._take(x, curves)
         alike = self._similarity.covariance(x, x, self._settings)
         factor, means, rest = self._whiten(self._covariance(alike, self._epochs), y)
         self._factor, self._mean = factor, float(means[self._top])
         self._variance = float(rest @ rest) / len(y)
         self._alpha = solve_triangular(factor.T, rest, lower=False)
+
+    def _take(self, x: Floats, curves: Sequence[Floats]) -> Floats:
+        """Return the values of all bins, scaled."""
+        lengths = np.array([len(curve) for curve in curves])
+        self._x = x
+        self._training = np.repeat(np.arange(len(x)), lengths)
+        self._bin = np.concatenate([np.arange(length) for length in lengths])
+        self._top = int(lengths.max()) - 1
+        y = np.concatenate(curves)
+        self._scale = float(y.std()) or 1.0
+        return np.asarray(y / self._scale)
 
     def predict(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean (M,) and deviation (M,) at the last bin seen, without luck and noise."""
@@ -186,24 +198,6 @@ class CurveProcess:
             return -math.inf
         scale = max(float(rest @ rest) / len(y), 1e-12)
         return float(-0.5 * len(y) * np.log(scale) - np.log(np.diag(factor)).sum())
-
-    def _choose(self, y: Floats) -> None:
-        """Choose the covariance of configurations from late values, then that of epochs."""
-        late = self._levelled(y)
-        self._similarity.weigh(self._x, late)
-        self._settings = likeliest(self._similarity, self._x, late, _LUCK)
-        alike = self._similarity.covariance(self._x, self._x, self._settings)
-        best = self._likelihood(alike, self._epochs, y)
-        for _ in range(_SWEEPS):
-            before = self._epochs
-            for name, values in _GRID.items():
-                for value in values:
-                    tried = replace(self._epochs, **{name: value})
-                    likelihood = self._likelihood(alike, tried, y)
-                    if likelihood > best:
-                        best, self._epochs = likelihood, tried
-            if self._epochs == before:
-                break
 
     def _levelled(self, y: Floats) -> Floats:
         """Return one value for each training: its last two bins, over what others had there."""

@@ -25,7 +25,7 @@ _NOISES = (1e-4, 1e-2, 1e-1)
 _MIN_RELEVANCE = 0.1
 _JITTER = 1e-8
 #: values up to which the settings follow each one: that costs some milliseconds
-FEW = 64
+_FEW = 64
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,19 @@ def likeliest(
     return chosen
 
 
-def _settled(count: int) -> int:
-    """Return from how many of ``count`` values the settings are chosen."""
-    if count <= FEW:
+def settled(count: int, few: int = _FEW, growth: float = 1.1) -> int:
+    """Return from how many of ``count`` results, the first ones, settings are chosen.
+
+    So they depend on the results, not on when somebody began to fit.
+
+    Args:
+        count: of results.
+        few: up to so many, from all.
+        growth: of the number after that.
+    """
+    if count <= few:
         return count
-    return int(FEW * 1.1 ** int(np.log(count / FEW) / np.log(1.1) + 1e-9))
+    return int(few * growth ** int(np.log(count / few) / np.log(growth) + 1e-9))
 
 
 class GaussianProcess:
@@ -134,7 +142,7 @@ class GaussianProcess:
         self._mean, self._scale = float(y.mean()), float(y.std()) or 1.0
         z = (y - self._mean) / self._scale
         self._x = x
-        count = _settled(len(y))
+        count = settled(len(y))
         if self._settings is None or count != self._chosen_from or count == len(y):
             self._chosen_from = count
             self._similarity.weigh(x[:count], z[:count])

@@ -12,7 +12,7 @@ chooses which paused one continues.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import moocore
@@ -37,7 +37,7 @@ from archsearch.search.samplers.surrogate.acquisition import (
 from archsearch.search.samplers.surrogate.beliefs import Beliefs, Believer
 from archsearch.search.samplers.surrogate.candidate_pool import CandidatePool
 from archsearch.search.samplers.surrogate.curve_model import bin_ends, middles
-from archsearch.search.samplers.surrogate.gaussian_process import GaussianProcess
+from archsearch.search.samplers.surrogate.gaussian_process import GaussianProcess, settled
 from archsearch.search.samplers.surrogate.objective_prediction import Known
 from archsearch.search.samplers.surrogate.observed_trials import (
     Observe,
@@ -61,6 +61,9 @@ Accept = Callable[[Params], bool]
 _CORNER = 1.3
 #: origin of a proposal that is guessed to be infeasible, as all that is left
 UNLIKELY = "unlikely"
+#: results from which a model of curves chooses its settings: all of the first ones, then more
+#: and more; choosing takes some tenths of a second
+_SETTLED, _GROWTH = 16, 1.15
 #: results that a model needs
 _FEWEST = 4
 #: random candidates of which one is taken, so that the first ones spread over what is known
@@ -208,7 +211,10 @@ class ModelSampler(SpaceSampler):
 
     def _believe(self, signs: Floats) -> Beliefs:
         if self._has_rungs:
-            return self._believer.from_curves(self._observed.trainings(self._ends), signs)
+            count = settled(len(self._observed.finished()), _SETTLED, _GROWTH)
+            early = partial(self._observed.trainings, self._ends, count)
+            trainings = self._observed.trainings(self._ends)
+            return self._believer.from_curves(trainings, signs, (count, early))
         return self._believer.from_values(
             self._observed.finished(), self._observed.running(), signs
         )

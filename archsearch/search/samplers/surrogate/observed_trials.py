@@ -168,14 +168,15 @@ class ObservedTrials:
         found = self._trials.get(number)
         return None if found is None else found.key
 
-    def trainings(self, ends: Sequence[int]) -> list[Training]:
+    def trainings(self, ends: Sequence[int], first: int | None = None) -> list[Training]:
         """Return the configurations with results, and those that are being evaluated.
 
         Args:
             ends: last epoch of each bin of a curve; without curves, a bin is a rung.
+            first: results that count; None for all.
         """
         results: dict[bytes, list[ObservedTrial]] = {}
-        for each in self.finished():
+        for each in self.finished()[:first]:
             results.setdefault(each.key, []).append(each)
         running = {each.key: each for each in self.running()}
         found = [
