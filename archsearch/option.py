@@ -19,9 +19,6 @@ DATA = "Data and training"
 SEARCH = "Search"
 MACHINE = "Machine"
 OUTPUT = "Output"
-#: options that configurations and commands share
-IMAGE_SIZE_HELP = "Size of the images in pixels: side of a square (64), or height x width (96x160)."
-CHANNELS_HELP = "Channels of the images: 1 grey, 3 colour, or those of a folder's files, e.g. 4."
 #: headings of ``--help``, from top to bottom
 GROUPS = (BUDGET, DATA, SEARCH, MACHINE, OUTPUT)
 

@@ -10,7 +10,7 @@ from archsearch.ablation_record import Published
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag, Size
 from archsearch.errors import Problem
-from archsearch.option import CHANNELS_HELP, DATA, Option
+from archsearch.option import DATA, Option
 from archsearch.run import LatencyTarget
 from archsearch.train import Recipe, recipe_problems
 from archsearch.yaml_source import KeyPath, YamlSource
@@ -157,7 +157,13 @@ class Study(Spec):
     ] = None
     image_size: Size | None = None
     channels: Annotated[
-        Count | None, Option("--channels", CHANNELS_HELP, DATA, default="the study's")
+        Count | None,
+        Option(
+            "--channels",
+            "Channels of the images: 1 grey, 3 colour, or those of a folder's files, e.g. 4.",
+            DATA,
+            default="the study's",
+        ),
     ] = None
     limit: Annotated[
         Count | None,

@@ -16,9 +16,9 @@ from archsearch.cli.shared_options import (
     Dtype,
     JsonOnly,
     Runtime,
+    SizeText,
     Threads,
     check_output,
-    image_size_option,
     size_problems,
 )
 from archsearch.cli.table_output import print_facts
@@ -48,7 +48,7 @@ _POOL = 800
 def command(
     space: Annotated[str, typer.Argument(help="Space file, or the name of one we ship.")],
     time_limit: Annotated[str, typer.Option(help="Longest calibration, e.g. 90s or 5m.")] = "3m",
-    image_size: Annotated[str | None, image_size_option("the space's own")] = None,
+    image_size: SizeText = None,
     num_classes: Annotated[
         int | None, typer.Option(min=1, help="Classes of the head. [default: the space's own]")
     ] = None,

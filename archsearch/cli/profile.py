@@ -18,9 +18,9 @@ from archsearch.cli.shared_options import (
     Dtype,
     RunsDir,
     Runtime,
+    SizeText,
     Threads,
     TrialChoice,
-    image_size_option,
     size_problems,
 )
 from archsearch.cli.table_output import (
@@ -71,7 +71,7 @@ def command(
     ] = None,
     dtype: Dtype = "float32",
     runtime: Runtime = "eager",
-    image_size: Annotated[str | None, image_size_option("the network's own")] = None,
+    image_size: SizeText = None,
     shape: Annotated[
         str | None,
         typer.Option(

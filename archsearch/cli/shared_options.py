@@ -1,14 +1,14 @@
 """Options that mean the same in several commands."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from archsearch.errors import InputError, Problem
 from archsearch.files import file_problem
 from archsearch.image_size import read_size
-from archsearch.option import CHANNELS_HELP, DATA, IMAGE_SIZE_HELP, OUTPUT
+from archsearch.option import DATA, OUTPUT
 
 
 def _device(context: typer.Context, value: str) -> str:
@@ -31,14 +31,16 @@ Dtype = Annotated[
 Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")]
 
 
-def image_size_option(default: str, panel: str | None = None) -> Any:
-    """Return the declaration of ``--image-size``, a text that `read_size` reads."""
-    return typer.Option(
+#: a text that `read_size` reads
+SizeText = Annotated[
+    str | None,
+    typer.Option(
         "--image-size",
         metavar="SIZE",
-        help=f"{IMAGE_SIZE_HELP} [default: {default}]",
-        rich_help_panel=panel,
-    )
+        help="Size of the images in pixels: side of a square (64), or height x width (96x160) "
+        "[default: that of the network or space].",
+    ),
+]
 
 
 def size_problems(value: str | None) -> list[Problem]:
@@ -53,7 +55,11 @@ def size_problems(value: str | None) -> list[Problem]:
 
 Channels = Annotated[
     int | None,
-    typer.Option(min=1, help=f"{CHANNELS_HELP} [default: as in the run, else what they have]"),
+    typer.Option(
+        min=1,
+        help="Channels of the images: 1 grey, 3 colour, or those of a folder's files, e.g. 4 "
+        "[default: as in the run, else what they have].",
+    ),
 ]
 #: of commands whose tables have no other form for programs
 JsonOnly = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]

@@ -17,8 +17,8 @@ from archsearch.cli.shared_options import (
     Log,
     RunsDir,
     Set,
+    SizeText,
     TrialChoice,
-    image_size_option,
     size_problems,
 )
 from archsearch.cli.table_output import print_facts
@@ -88,7 +88,7 @@ def command(
     ] = None,
     log: Log = None,
     set_: Set = None,
-    image_size: Annotated[str | None, image_size_option("the network's own")] = None,
+    image_size: SizeText = None,
     channels: Channels = None,
     output: Annotated[
         Path | None,

@@ -19,7 +19,7 @@ from archsearch.data import DataSplits
 from archsearch.deployment.calibration_images import with_calibration_images
 from archsearch.deployment.quantized_network import QuantizedNetwork
 from archsearch.errors import InputError, Problem, TrialError
-from archsearch.files import write_bytes
+from archsearch.files import write_bytes, write_json
 from archsearch.image_size import sides_of
 from archsearch.record.quantization import Quantization
 
@@ -106,7 +106,7 @@ class Int8Judge:
     def _images(self) -> Path:
         self._place = tempfile.TemporaryDirectory(prefix="archsearch-")
         file = Path(self._place.name) / "images.pkl"
-        file.write_bytes(pickle.dumps(with_calibration_images(self._data)))
+        write_bytes(file, pickle.dumps(with_calibration_images(self._data)))
         return file
 
 
@@ -121,7 +121,7 @@ def answered(place: Path, request: dict[str, Any]) -> QuantizedNetwork:
         InputError: a package is not installed.
         TrialError: the network cannot be quantised or run, or the process failed.
     """
-    (place / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    write_json(place / "request.json", request)
     command = [sys.executable, "-P", "-c", _START, str(place), *filter(None, sys.path)]
     with doing(f"quantising for {request['runtime']} and comparing with float", _LIMIT_S):
         try:

@@ -31,6 +31,7 @@ from archsearch.data import DataSplits
 from archsearch.deployment.int8_judge import problems_of
 from archsearch.deployment.quantized_network import quantize_file
 from archsearch.errors import InputError, TrialError
+from archsearch.files import write_json
 from archsearch.train import load_weights
 
 _PARENT_POLL_S = 2.0
@@ -51,9 +52,7 @@ def main(folder: str) -> None:
     except Exception as error:
         traceback.print_exc()
         answer = {"failed": f"{type(error).__name__}: {error}"[:500]}
-    draft = place / "answer.draft"
-    draft.write_text(json.dumps(answer), encoding="utf-8")
-    draft.replace(place / "answer.json")
+    write_json(place / "answer.json", answer)
 
 
 def _answer(place: Path, request: dict[str, Any]) -> dict[str, Any]:

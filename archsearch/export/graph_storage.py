@@ -40,4 +40,4 @@ def note_facts(kind: str, file: Path, about: Mapping[str, str]) -> None:
         openvino.save_model(network, noted, compress_to_fp16=False)
         del network
         for source, target in zip(graph_files(kind, noted), graph_files(kind, file), strict=True):
-            source.replace(target)
+            shutil.move(source, target)

@@ -19,8 +19,10 @@ from archsearch.deployment.quantized_network import QuantizedNetwork
 from archsearch.errors import TrialError
 from archsearch.export.graph_storage import move_graph, note_facts
 from archsearch.export.isolated_run import ExportError, run_isolated
+from archsearch.files import write_bytes
 from archsearch.image_size import sides_of
 from archsearch.model.fusion import fuse
+from archsearch.percent import percent_text
 from archsearch.train.inputs import Normalization
 
 #: runtime of each format that holds int8
@@ -67,7 +69,7 @@ def export_int8(
         place = Path(folder)
         plain, file = (place / f"{name}{chosen.ending}" for name in ("float", "model"))
         example = torch.randn(2 if any_batch else 1, *_shape(data))
-        (place / "images.pkl").write_bytes(pickle.dumps(with_calibration_images(data)))
+        write_bytes(place / "images.pkl", pickle.dumps(with_calibration_images(data)))
         try:
             with doing(f"making the {kind} graph"), torch.no_grad():
                 written = fuse(model) if fused else model
@@ -118,8 +120,8 @@ def _prove(
     if whole and abs(agreement - found.result.agreement) > _MAX_DIFFERENT:
         raise ExportError(
             f"the {kind} file in int8 predicts the class of the float network for "
-            f"{agreement:.1%} of the images in a fresh process, and for "
-            f"{found.result.agreement:.1%} when it was quantised"
+            f"{percent_text(agreement)} of the images in a fresh process, and for "
+            f"{percent_text(found.result.agreement)} when it was quantised"
         )
 
 

@@ -15,7 +15,6 @@ from archsearch.analysis import (
 from archsearch.percent import percent_text
 from archsearch.record import RunRecord
 from archsearch.report.number_format import change_text, plural, points_text
-from archsearch.search.rungs import AUTO, automatic_rungs
 
 
 def look_at(run: RunRecord) -> FrontSeeds | None:
@@ -106,8 +105,8 @@ def _rungs(run: RunRecord) -> tuple[int, ...]:
         return ()
     rungs = identity.get("rungs")
     last = max((len(trial.curve) for trial in run.trials), default=0)
-    if rungs == AUTO:
-        rungs = automatic_rungs(last) if identity.get("sampler") == "model" else ()
+    if rungs == "auto":
+        rungs = sorted({len(each.curve) for each in run.trials if each.reason.startswith("paused")})
     return (*(rung for rung in rungs if rung < last), last) if rungs else ()
 
 

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from archsearch.arch import Spec
 from archsearch.arch.spec import Count, Flag, Size
-from archsearch.option import BUDGET, CHANNELS_HELP, DATA, IMAGE_SIZE_HELP, SEARCH, Option
+from archsearch.option import BUDGET, DATA, SEARCH, Option
 from archsearch.record import EVEN_CHANCE, FIRST_TARGET, Aims
 from archsearch.run.budgets import Budgets
 from archsearch.run.execution_options import Execution
@@ -114,10 +114,22 @@ class SearchConfig(Spec):
     ] = None
     image_size: Annotated[
         Size | None,
-        Option("--image-size", IMAGE_SIZE_HELP, DATA, default="the space's", type=str),
+        Option(
+            "--image-size",
+            "Size of the images in pixels: side of a square (64), or height x width (96x160).",
+            DATA,
+            default="the space's",
+            type=str,
+        ),
     ] = None
     channels: Annotated[
-        Count | None, Option("--channels", CHANNELS_HELP, DATA, default="what they have")
+        Count | None,
+        Option(
+            "--channels",
+            "Channels of the images: 1 grey, 3 colour, or those of a folder's files, e.g. 4.",
+            DATA,
+            default="what they have",
+        ),
     ] = None
     limit: Annotated[Count | None, Option("--limit", "Use at most this many images.", DATA)] = None
     recipe: Annotated[

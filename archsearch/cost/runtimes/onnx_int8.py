@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 import tempfile
 import warnings
 from collections.abc import Collection, Iterator, Sequence
@@ -63,7 +64,7 @@ class OnnxInt8:
             kept = set(keep_float)
             wanted = [name for name in _weighted(folded) if _origin(name) not in kept]
             if not wanted:
-                output.write_bytes(file.read_bytes())
+                shutil.copyfile(file, output)
                 return
             try:
                 quantization.quantize_static(

@@ -302,7 +302,7 @@ def test_without_a_test_split_the_front_has_weights_and_no_test_accuracy(tmp_pat
     assert [each.test_accuracy for each in tested] == [None, None]
     assert tested[0].checkpoint == kept.relative_to(tmp_path).as_posix()
     assert notes == [f"trial {second.number}: its weights were not kept, so it is not tested"]
-    tested, _ = evaluate_front([first], folder, lambda record, path: 0.25)
+    tested, _ = evaluate_front([first], folder, lambda record, path: {"test_accuracy": 0.25})
     assert tested[0].test_accuracy == 0.25
 
 
