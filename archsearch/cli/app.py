@@ -37,6 +37,7 @@ COMMANDS = {
     "report": "Write a self-contained page about a run or an ablation, or one that compares runs.",
     "dashboard": "Show a run in Optuna's dashboard, on this machine; it may still be going on.",
     "ablate": "Compare variants of a network over several seeds; say which choice bought the gain.",
+    "explain": "Say which choices make a network of a run better than another.",
     "importance": "Print which choices of a run mattered for accuracy and latency.",
     "train": "Train a network to the end; the same command goes on with a stopped training.",
     "export": "Export a model definition that runs without archsearch; it is checked first.",

@@ -8,6 +8,8 @@ from typing import Any
 
 from archsearch.report.baseline_columns import baseline_table
 from archsearch.report.empty_front import empty_front_lines
+from archsearch.report.explanation_tables import explanation_table
+from archsearch.report.explanation_tables import interactions_table as choice_interactions_table
 from archsearch.report.front_certainty import correlation_line, seed_lines
 from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.front_json import front_points
@@ -30,9 +32,11 @@ __all__ = [
     "ablation_table",
     "ablation_tables",
     "baseline_table",
+    "choice_interactions_table",
     "correlation_line",
     "effects_table",
     "empty_front_lines",
+    "explanation_table",
     "export_command",
     "front_points",
     "front_table",
@@ -44,6 +48,7 @@ __all__ = [
     "seed_lines",
     "sentences",
     "write_ablation",
+    "write_explanation",
     "write_importance",
     "write_report",
     "written",
@@ -52,6 +57,7 @@ __all__ = [
 
 _PAGES = {
     "write_ablation": "ablation_page",
+    "write_explanation": "explanation_page",
     "write_importance": "importance_page",
     "write_report": "run_page",
 }

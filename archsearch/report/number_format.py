@@ -72,7 +72,8 @@ def change_text(value: float, base: float) -> str:
 def factor_text(log: float) -> str:
     """Return the logarithm of a factor as a change in percent, e.g. ``-12 %``."""
     change = 100 * math.expm1(min(log, 20.0))
-    return f"{change:+.0f} %" if change < 1e5 else "huge"
+    # no "-0 %"
+    return f"{round(change) + 0.0:+.0f} %" if change < 1e5 else "huge"
 
 
 def p_text(p: float) -> str:

@@ -209,13 +209,14 @@ def _records(table: "PlainTable", columns: Sequence[int]) -> Table:
 
 
 def _below(table: "PlainTable", columns: Sequence[int]) -> Table:
-    """Return texts of code that have no room in the rows, one line a row."""
+    """Return texts of code that have no room in the rows, one line a row that has any."""
     grid = Table.grid(padding=(0, _GAP))
     grid.add_column(justify="right", overflow="fold")
     for _ in columns:
         grid.add_column(overflow="fold")
     for row in table.rows:
-        grid.add_row(Text(row[0]), *(Text(row[at]) for at in columns))
+        if any(row[at] for at in columns):
+            grid.add_row(Text(row[0]), *(Text(row[at]) for at in columns))
     return grid
 
 
@@ -223,15 +224,20 @@ def _numbers_below(table: "PlainTable", columns: Sequence[int], width: int) -> T
     """Return numbers that have no room in the rows, each with its heading; None if one is wider.
 
     They stand in columns where these fit, else one after the other, else below the name of their
-    row; none is broken. An empty one is left out.
+    row; none is broken. An empty one is left out, and so is a row of which all are empty.
     """
-    if not table.rows:
-        return Table.grid()
-    lines = [
+    found = [
         [f"{table.headings[at]} {row[at]}" if row[at] else "" for at in columns]
         for row in table.rows
     ]
-    names = _names(table, columns)
+    listed = [
+        (name, items)
+        for name, items in zip(_names(table, columns), found, strict=True)
+        if any(items)
+    ]
+    if not listed:
+        return Table.grid()
+    names, lines = [name for name, _ in listed], [items for _, items in listed]
     first = max(map(cell_len, names))
     widths = [max(map(cell_len, each)) for each in zip(*lines, strict=True)]
     room = width - first - 2 * _GAP
@@ -242,8 +248,7 @@ def _numbers_below(table: "PlainTable", columns: Sequence[int], width: int) -> T
         grid.add_column(overflow="fold")
         for name, items in zip(names, lines, strict=True):
             grid.add_row(Text(name))
-            if any(items):
-                grid.add_row(Padding(Text(_filled(items, width - _GAP)), (0, 0, 0, _GAP)))
+            grid.add_row(Padding(Text(_filled(items, width - _GAP)), (0, 0, 0, _GAP)))
         return grid
     if _total([first, *widths]) > width:
         lines = [[_filled(items, room)] for items in lines]

@@ -5,6 +5,7 @@ from archsearch.run.config import SearchConfig, StudyFile
 from archsearch.run.config_settings import configured
 from archsearch.run.cost_plan import describe_plan
 from archsearch.run.execution_options import Execution
+from archsearch.run.explanation import Explanation, explain
 from archsearch.run.final.second_measurement import measure_front
 from archsearch.run.importance import ParameterImportance, RunImportance, run_importance
 from archsearch.run.latency.latency_target import LatencyTarget
@@ -18,6 +19,7 @@ from archsearch.run.study_file import read_search
 __all__ = [
     "Budgets",
     "Execution",
+    "Explanation",
     "LatencyTarget",
     "Listener",
     "ParameterImportance",
@@ -32,6 +34,7 @@ __all__ = [
     "configured",
     "default_name",
     "describe_plan",
+    "explain",
     "find_run",
     "load_run",
     "measure_front",

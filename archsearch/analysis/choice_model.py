@@ -1,0 +1,335 @@
+"""A Bayesian linear regression on choices: main effects, and interactions of two to six.
+
+The weights are the effects of an analysis of variance in which all values of a parameter count
+alike. Main effects have one prior variance, interactions of two another, and those of more a third.
+The model never writes the weights down:
+everything asked of it is linear in them, so their prior enters by its covariance alone (O'Hagan,
+JRSS B 40, 1978; Duvenaud, Nickisch and Rasmussen, NeurIPS 2011). A parameter that is not active has
+no effects: the choice that switches it on gets the credit.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cholesky, lapack
+
+from archsearch.space import Parameter
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+#: highest order of effects; what more choices do together counts as noise
+ORDERS = 6
+#: shares of the orders (main, two, three ...) in the variances of which they are part: main
+#: effects, interactions of two, and those of more, half as much variance for each order further
+_SHARES = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 8, 4, 2, 1]]) / [[1], [1], [15]]
+VARIANCES = len(_SHARES)
+#: prior variance of the mean over that of the noise: nothing is known of it
+_MEAN = 1e4
+#: normal prior of log(variance of an order / variance of the noise)
+_PRIOR_MEAN, _PRIOR_SD = np.array([1.0, -1.0, -3.0]), 3.0
+_BOUNDS = (-12.0, 12.0)
+#: radius of the points around the mode, in standard deviations over sqrt(VARIANCES)
+_RADIUS = 1.3
+
+
+class Choices:
+    """Configurations of a space as codes, and the prior covariances between their values.
+
+    Args:
+        parameters: of the space; one with a single value tells nothing and is left out.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self.parameters = tuple(each for each in parameters if len(each.values) > 1)
+        self.tables = tuple(map(_value_covariances, self.parameters))
+
+    def codes(self, configurations: Sequence[Mapping[str, object]]) -> Codes:
+        """Return (N, P) the rank of each value; -1 where a parameter is not active."""
+        found = np.full((len(configurations), len(self.parameters)), -1, dtype=np.int64)
+        for row, configuration in enumerate(configurations):
+            for column, parameter in enumerate(self.parameters):
+                if parameter.name in configuration:
+                    rank = parameter.rank(configuration[parameter.name])
+                    found[row, column] = -1 if rank is None else rank
+        return found
+
+    def likeness(self, column: int, left: Codes, right: Codes) -> Floats:
+        """Return (N, M) the prior covariances of one parameter's effects between rows of both."""
+        return self.tables[column][left[:, column][:, None], right[:, column][None, :]]
+
+
+def _value_covariances(parameter: Parameter) -> Floats:
+    """Return (V + 1, V + 1) prior covariances of the effects of a parameter's values.
+
+    Effects add up to zero over the values. Values of an ordered parameter are half as on a line.
+    The last row and column stand for a parameter that is not active.
+    """
+    count = len(parameter.values)
+    table = (count * np.eye(count) - 1.0) / (count - 1)
+    if parameter.ordered and count > 2:
+        line = np.arange(count) - (count - 1) / 2
+        line /= math.sqrt(float(line @ line) / count)
+        table = (table + np.outer(line, line)) / 2
+    return np.pad(table, ((0, 1), (0, 1)))
+
+
+def _root(table: Floats) -> Floats:
+    """Return (V, R) rows whose products are the table's entries."""
+    sizes, axes = np.linalg.eigh(table)
+    kept = sizes > 1e-9
+    return np.asarray(axes[:, kept] * np.sqrt(sizes[kept]))
+
+
+def no_effects() -> Floats:
+    """Return the series of no parameter at all; see `times`."""
+    return np.append(1.0, np.zeros(ORDERS))
+
+
+def times(series: Floats, factor: Floats) -> Floats:
+    """Return (..., ORDERS + 1) the product of two series, cut after the last order.
+
+    A series holds for each order the covariance of the effects of that order. That of a set of
+    parameters is the product of (1 + likeness * s) over them, as coefficients of powers of s.
+    """
+    shape = np.broadcast_shapes(series.shape, factor.shape)
+    found = np.zeros(shape)
+    for order in range(ORDERS + 1):
+        for part in range(order + 1):
+            found[..., order] += series[..., part] * factor[..., order - part]
+    return found
+
+
+def times_one_more(series: Floats, likeness: Floats) -> Floats:
+    """Return a series times (1 + likeness * s): with one more parameter."""
+    found = series.copy()
+    found[..., 1:] += series[..., :-1] * likeness[..., None]
+    return found
+
+
+class Posterior(NamedTuple):
+    """What is known of some numbers that are linear in the effects.
+
+    Attributes:
+        mean: (Q,).
+        covariance: (Q, Q).
+        df: degrees of freedom of the t distribution that each has.
+    """
+
+    mean: Floats
+    covariance: Floats
+    df: float
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The posterior under one setting of the variances.
+
+    Attributes:
+        ratios: (VARIANCES,) each variance over that of the noise.
+        weight: share of this setting in the posterior.
+        inverse: (N, N) of the covariance of what was observed, in units of the noise.
+        solved: (N,) that times what was observed.
+        noise: variance of one observation.
+    """
+
+    ratios: Floats
+    weight: float
+    inverse: Floats
+    solved: Floats
+    noise: float
+
+
+class ChoiceModel:
+    """The regression, fitted; its variances are integrated over, not only estimated.
+
+    The common scale has a closed form (Student's t). The variances of the orders, in units of the
+    noise, maximise the marginal likelihood; the posterior around that mode is summed over the 15
+    points of a central composite design (Rue, Martino and Chopin, JRSS B 71, 2009, section 6.5).
+
+    Args:
+        choices: of the configurations.
+        codes: (N, P) of the configurations that were observed.
+        values: (N,) what was observed.
+        counts: (N,) how many observations each value is the mean of; None for one each.
+    """
+
+    def __init__(
+        self, choices: Choices, codes: Codes, values: ArrayLike, counts: ArrayLike | None = None
+    ) -> None:
+        y = np.asarray(values, dtype=np.float64)
+        self.choices = choices
+        self.codes = codes
+        self._offset = float(y.mean())
+        self._y = y - self._offset
+        self._noise = 1.0 / (np.ones(len(y)) if counts is None else np.asarray(counts, float))
+        whole = self._series(codes, codes)
+        diagonal = np.einsum("nnd->nd", whole)
+        size = diagonal.mean(axis=0)[1:]
+        #: (VARIANCES, ORDERS) what a variance is for each order, in an average configuration
+        self.scale = _SHARES * np.where(size > 1e-9, 1.0 / np.maximum(size, 1e-9), 0.0)
+        self._grams = [whole[..., 1:] @ scale for scale in self.scale]
+        self.settings = self._integrated()
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the common scale; the mean takes one."""
+        return float(len(self._y) - 1)
+
+    def _covariance(self, ratios: Floats) -> Floats:
+        total = np.full((len(self._y),) * 2, _MEAN)
+        for ratio, gram in zip(ratios, self._grams, strict=True):
+            total += ratio * gram
+        total[np.diag_indices_from(total)] += self._noise
+        return total
+
+    def negative_log_density(self, log_ratios: Floats) -> tuple[float, Floats]:
+        """Return minus the log posterior density of the variances, and its gradient."""
+        ratios = np.exp(log_ratios)
+        inverse, log_det = _inverted(self._covariance(ratios))
+        solved = inverse @ self._y
+        quadratic = float(self._y @ solved) + 1e-300
+        away = (log_ratios - _PRIOR_MEAN) / _PRIOR_SD
+        value = 0.5 * log_det + 0.5 * self.df * math.log(quadratic) + 0.5 * float(away @ away)
+        gradient = np.array(
+            [
+                ratio
+                * 0.5
+                * (
+                    float((inverse * gram).sum())
+                    - self.df * float(solved @ gram @ solved) / quadratic
+                )
+                for ratio, gram in zip(ratios, self._grams, strict=True)
+            ]
+        )
+        return value, gradient + away / _PRIOR_SD
+
+    def _integrated(self) -> list[Setting]:
+        from scipy.optimize import minimize  # takes a third of a second
+
+        found = minimize(
+            self.negative_log_density,
+            _PRIOR_MEAN,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[_BOUNDS] * VARIANCES,
+            options={"maxiter": 60, "ftol": 1e-7},
+        )
+        mode, best = found.x, float(found.fun)
+        steps = 0.1 * np.eye(VARIANCES)
+        ends = [
+            [self.negative_log_density(mode + sign * step)[1] for sign in (1, -1)] for step in steps
+        ]
+        hessian = np.array([(after - before) / 0.2 for after, before in ends])
+        sizes, axes = np.linalg.eigh((hessian + hessian.T) / 2)
+        # no direction is wider than the prior
+        spread = axes / np.sqrt(np.maximum(sizes, 1.0 / _PRIOR_SD**2))
+        corners = np.array(list(product((-1.0, 1.0), repeat=VARIANCES)))
+        stars = math.sqrt(VARIANCES) * np.vstack([np.eye(VARIANCES), -np.eye(VARIANCES)])
+        around = _RADIUS * np.vstack([corners, stars])
+        places, shares = [mode], [1.0 - 1.0 / _RADIUS**2]
+        for each in around:
+            places.append(np.clip(mode + spread @ each, *_BOUNDS))
+            density = best - self.negative_log_density(places[-1])[0] + 0.5 * float(each @ each)
+            shares.append(math.exp(min(density, 3.0)) / (len(around) * _RADIUS**2))
+        total = sum(shares)
+        return [
+            self._setting(np.exp(place), share / total)
+            for place, share in zip(places, shares, strict=True)
+        ]
+
+    def _setting(self, ratios: Floats, weight: float) -> Setting:
+        inverse, _ = _inverted(self._covariance(ratios))
+        solved = inverse @ self._y
+        return Setting(ratios, weight, inverse, solved, float(self._y @ solved) / self.df)
+
+    def ask(self, cross: Floats, prior: Floats) -> Posterior:
+        """Return the posterior of Q numbers that are linear in the effects.
+
+        Args:
+            cross: (Q, N, ORDERS + 1) prior covariances, by order, with what was observed; that of
+                order 0, the mean's, is 0 for a difference.
+            prior: (Q, Q, ORDERS + 1) prior covariances among each other.
+        """
+        means, covariances, weights = [], [], []
+        for each in self.settings:
+            scale = np.append(_MEAN, each.ratios @ self.scale)
+            with_data, own = cross @ scale, prior @ scale
+            means.append(with_data @ each.solved + cross[:, :1, 0].sum(1) * self._offset)
+            covariances.append(each.noise * (own - with_data @ each.inverse @ with_data.T))
+            weights.append(each.weight)
+        mean = np.average(means, axis=0, weights=weights)
+        within = np.average(covariances, axis=0, weights=weights)
+        apart = np.array(means) - mean
+        between = np.einsum("s,si,sj->ij", weights, apart, apart)
+        return Posterior(mean, within + between, self.df)
+
+    def ask_of_pair(
+        self, cross: Floats, prior: Floats, columns: tuple[int, int], own: tuple[Floats, float]
+    ) -> Posterior:
+        """Return the posterior of one number about a pair that may interact more than others do.
+
+        Interactions are few and large rather than many and equal. Under one variance for all of
+        them, a large one would be pulled to 0; so this pair may have effects as large as main ones.
+
+        Args:
+            cross: (1, N, ORDERS + 1) as for `ask`.
+            prior: (1, 1, ORDERS + 1) as for `ask`.
+            columns: of the two parameters.
+            own: (N,) covariances of the number's part that is of this pair's effects, with what was
+                observed, and the variance of that part; at a variance of 1.
+        """
+        roots = [_root(self.choices.tables[p])[self.codes[:, p]] for p in columns]
+        both = (roots[0][:, :, None] * roots[1][:, None, :]).reshape(len(self._y), -1)
+        means, variances, weights = [], [], []
+        for each in self.settings:
+            scale = np.append(_MEAN, each.ratios @ self.scale)
+            extra = float(scale[1])
+            with_data = (cross @ scale)[0] + extra * own[0]
+            # of K + extra * both both' (Woodbury)
+            turned = each.inverse @ both
+            inner = np.linalg.inv(np.eye(both.shape[1]) / extra + both.T @ turned)
+            by_both = turned.T @ self._y
+            solved = each.solved - turned @ (inner @ by_both)
+            noise = each.noise - float(by_both @ inner @ by_both) / self.df
+            part = turned.T @ with_data
+            known = float(with_data @ each.inverse @ with_data) - float(part @ inner @ part)
+            means.append(float(with_data @ solved))
+            variances.append(noise * (float((prior @ scale)[0, 0]) + extra * own[1] - known))
+            weights.append(each.weight)
+        mean = float(np.average(means, weights=weights))
+        variance = np.average(np.array(variances) + (np.array(means) - mean) ** 2, weights=weights)
+        return Posterior(np.array([mean]), np.array([[variance]]), self.df)
+
+    def predict(self, codes: Codes) -> Posterior:
+        """Return the posterior of the values of M configurations, noise of training excepted."""
+        return self.ask(self._series(codes, self.codes), self._series(codes, codes))
+
+    def _series(self, left: Codes, right: Codes) -> Floats:
+        found = no_effects() + np.zeros((len(left), len(right), 1))
+        for column in range(len(self.choices.parameters)):
+            found = times_one_more(found, self.choices.likeness(column, left, right))
+        return found
+
+    def leave_one_out(self) -> Floats:
+        """Return (N,) the mean that all other observations predict for each."""
+        residuals = sum(each.weight * each.solved / np.diag(each.inverse) for each in self.settings)
+        return np.asarray(self._y + self._offset - residuals)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one observation, beyond the effects."""
+        return math.sqrt(sum(each.weight * each.noise for each in self.settings))
+
+
+def _inverted(matrix: Floats) -> tuple[Floats, float]:
+    """Return inverse and log determinant of a covariance matrix."""
+    lower = cholesky(matrix, lower=True, check_finite=False)
+    half, _ = lapack.dpotri(lower, lower=1)
+    half = np.tril(half)
+    return half + np.tril(half, -1).T, 2.0 * float(np.log(np.diag(lower)).sum())

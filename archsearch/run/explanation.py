@@ -1,0 +1,227 @@
+"""Why one network of a run is better than another: the difference, split over the choices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from archsearch.activity import doing
+from archsearch.analysis.attribution import FEWEST_TRIALS, Attribution, attribute
+from archsearch.analysis.configuration_path import ConfigurationPath
+from archsearch.analysis.trial_choice import choose
+from archsearch.errors import InputError, Problem
+from archsearch.record import Environment, TrialRecord
+from archsearch.run.explained_baseline import find_baseline, params_of_trial
+from archsearch.run.run_folder import RunFolder, find_run
+from archsearch.run.run_reader import load_run
+from archsearch.space import Params, SearchSpace, space_from
+from archsearch.yaml_source import YamlSource
+
+#: parameters that a choice switches on, beyond which only their number is given
+_MOST_SWITCHED = 3
+
+
+class Choice(NamedTuple):
+    """A choice in which two networks differ.
+
+    Attributes:
+        name: of the parameter.
+        before: its value in the baseline, with those of the parameters that it switches on.
+        after: its value in the explained network, likewise.
+    """
+
+    name: str
+    before: str
+    after: str
+
+
+class Split(NamedTuple):
+    """The difference in one measure, split over the choices.
+
+    Attributes:
+        attribution: what the model says; the values add up to ``attribution.total``.
+        before: what was observed of the baseline; None for nothing.
+        after: what was observed of the explained network; None for nothing.
+        num_trials: of which the measure is known.
+    """
+
+    attribution: Attribution
+    before: float | None
+    after: float | None
+    num_trials: int
+
+    @property
+    def observed(self) -> float | None:
+        """The observed difference; None where one of the two was not observed."""
+        if self.before is None or self.after is None:
+            return None
+        return self.after - self.before
+
+    @property
+    def unexplained(self) -> float | None:
+        """The observed difference without what the model says."""
+        return None if self.observed is None else self.observed - self.attribution.total.value
+
+    @property
+    def num_used(self) -> int:
+        """Trials behind the model."""
+        return int(self.attribution.used.sum())
+
+
+class Explanation(NamedTuple):
+    """Why one network of a run is better than another.
+
+    Attributes:
+        name: of the run.
+        environment: where latency was measured.
+        target: number of the trial that is explained.
+        baseline: what it is compared with, e.g. ``trial 3`` or ``zoo:edgevit_xxs``.
+        choices: in which the two differ, in the order of the space's file.
+        accuracy: of the validation images, 0 to 1; observed over all seeds of a trial.
+        latency: natural logarithm of milliseconds; None with fewer than 20 latencies.
+    """
+
+    name: str
+    environment: Environment
+    target: int
+    baseline: str
+    choices: tuple[Choice, ...]
+    accuracy: Split
+    latency: Split | None
+
+
+class _Observed(NamedTuple):
+    """A trial as a configuration of its space."""
+
+    params: Params
+    record: TrialRecord
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Validation accuracies of all seeds; empty unless it was trained to the end."""
+        if self.record.accuracy is None:
+            return []
+        return [self.record.accuracy, *self.record.seed_accuracies.values()]
+
+    @property
+    def log_ms(self) -> float | None:
+        """Logarithm of its latency in ms; None where that is unknown."""
+        known = self.record.latency_ms
+        return None if known is None else float(np.log(known))
+
+
+def explain(
+    run: str | Path,
+    trial: str | int = "best",
+    against: str = "median",
+    runs_dir: str | Path = "runs",
+) -> Explanation:
+    """Say which choices make a trial differ from a baseline; the run may still be going on.
+
+    Args:
+        run: folder of a run, or its name inside ``runs_dir``.
+        trial: ``best``, ``knee`` or the number of a trial.
+        against: the number of a trial, ``best``, ``knee``, ``zoo:NAME``, an architecture file
+            (``.yaml``), or ``median`` for the middle of the space.
+        runs_dir: where runs are kept.
+
+    Raises:
+        InputError: there is no such run, trial or baseline; the baseline is not in the space, or
+            is the same network; or fewer than 20 trials were trained to the end.
+    """
+    folder = find_run(run, runs_dir)
+    record = load_run(folder)
+    space = space_of(folder)
+    known = [
+        _Observed(params_of_trial(each, space), each)
+        for each in record.trials
+        if each.accuracy is not None or each.known_latency is not None
+    ]
+    trained = [each for each in known if each.accuracies]
+    if len(trained) < FEWEST_TRIALS:
+        rule = f"an explanation needs at least {FEWEST_TRIALS} trials that were trained to the end"
+        raise InputError(Problem("run", rule, len(trained), "let the run go on", record.name))
+    chosen = choose(record, trial)
+    baseline = find_baseline(against, record, space)
+    path = ConfigurationPath(space, baseline.params, params_of_trial(chosen, space))
+    if not path.players:
+        rule = f"{baseline.name} is the same network as trial {chosen.number}"
+        raise InputError(Problem("--against", rule, against, "name another baseline"))
+    with doing("attributing the difference to the choices"):
+        accuracy = _accuracy(path, trained)
+        measured = [each for each in known if each.log_ms is not None]
+        pairs = tuple(accuracy.attribution.interactions)
+        latency = _latency(path, measured, pairs)
+    choices = tuple(_choice(path, name) for name in path.players)
+    return Explanation(
+        record.name, record.environment, chosen.number, baseline.name, choices, accuracy, latency
+    )
+
+
+def space_of(folder: RunFolder) -> SearchSpace:
+    """Return the space that a run was started in, or widened to.
+
+    Raises:
+        InputError: the run's configuration holds none.
+    """
+    config = folder.read_config()
+    if "space" not in config:
+        raise InputError(Problem("space", "is missing in the run", file=str(folder.config)))
+    return space_from(YamlSource(str(folder.config), config["space"]), config["space_name"])
+
+
+def _accuracy(path: ConfigurationPath, trained: Sequence[_Observed]) -> Split:
+    means = [float(np.mean(each.accuracies)) for each in trained]
+    counts = [len(each.accuracies) for each in trained]
+    configurations = [each.params for each in trained]
+    found = attribute(path, configurations, means, counts, tame_collapse=True)
+    return _split(path, configurations, means, found)
+
+
+def _latency(
+    path: ConfigurationPath, measured: Sequence[_Observed], pairs: Sequence[tuple[str, str]]
+) -> Split | None:
+    """Return the split of log latency; None with too few latencies."""
+    if len(measured) < FEWEST_TRIALS:
+        return None
+    logs = [each.log_ms or 0.0 for each in measured]
+    configurations = [each.params for each in measured]
+    return _split(path, configurations, logs, attribute(path, configurations, logs, pairs=pairs))
+
+
+def _split(
+    path: ConfigurationPath,
+    configurations: Sequence[Params],
+    values: Sequence[float],
+    found: Attribution,
+) -> Split:
+    known = list(zip(configurations, values, strict=True))
+    before, after = (
+        next((value for params, value in known if params == end), None)
+        for end in (path.baseline, path.target)
+    )
+    return Split(found, before, after, len(values))
+
+
+def _choice(path: ConfigurationPath, name: str) -> Choice:
+    return Choice(
+        name,
+        _written(path, name, path.baseline, path.target),
+        _written(path, name, path.target, path.baseline),
+    )
+
+
+def _written(path: ConfigurationPath, name: str, own: Params, other: Params) -> str:
+    """Return the value of a choice, with those of the parameters that come with it."""
+    switched = [
+        f"{each.rsplit('.', 1)[-1]} {value}"
+        for each, value in own.items()
+        if each not in other and name in path.deciders(each)
+    ]
+    if not switched:
+        return str(own[name])
+    with_them = ", ".join(switched)
+    if len(switched) > _MOST_SWITCHED:
+        with_them = f"with {len(switched)} more choices"
+    return f"{own[name]} ({with_them})"

@@ -1,0 +1,155 @@
+"""The regression on choices against one with its weights written out."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from archsearch.analysis.choice_model import ORDERS, VARIANCES, ChoiceModel, Choices
+from archsearch.space import flat_space
+
+SPACE = flat_space({"a": [1, 2, 3], "b": ["x", "y", "z"], "c": [True, False], "d": {"int": [1, 4]}})
+CHOICES = Choices(tuple(SPACE.parameters.values()))
+MEAN = 1e4
+
+
+def made(count, seed=0):
+    rng = np.random.default_rng(seed)
+    codes = CHOICES.codes([SPACE.sample(rng) for _ in range(count)])
+    return codes, rng.normal(size=count) + 1.5 * (codes[:, 0] == 2), rng.integers(1, 4, count)
+
+
+def features(codes):
+    """Return (N, W) one column for each effect, and (W,) the order of each."""
+    columns, orders = [np.ones(len(codes))], [0]
+    roots = []
+    for table in CHOICES.tables:
+        sizes, vectors = np.linalg.eigh(table)
+        roots.append(vectors * np.sqrt(np.clip(sizes, 0.0, None)))
+    for order in range(1, ORDERS + 1):
+        for which in combinations(range(len(roots)), order):
+            block = np.ones((len(codes), 1))
+            for p in which:
+                own = roots[p][codes[:, p]]
+                block = (block[:, :, None] * own[:, None, :]).reshape(len(codes), -1)
+            columns += list(block.T)
+            orders += [order] * block.shape[1]
+    return np.array(columns).T, np.array(orders)
+
+
+def test_posterior_is_that_of_the_weights():
+    codes, y, counts = made(40)
+    new = CHOICES.codes([SPACE.sample(np.random.default_rng(5)) for _ in range(6)])
+    model = ChoiceModel(CHOICES, codes, y, counts)
+    x, orders = features(codes)
+    wanted, _ = features(new)
+    contrast = wanted[:3] - wanted[3:]
+    means, covariances, weights = [], [], []
+    for each in model.settings:
+        variances = np.append(MEAN, each.ratios @ model.scale)[orders]
+        noise = 1.0 / counts
+        # information of prior and data, in units of the noise
+        precision = np.diag(1.0 / variances) + x.T @ (x / noise[:, None])
+        weight = np.linalg.solve(precision, x.T @ ((y - y.mean()) / noise))
+        left = (y - y.mean()) - x @ weight
+        scale = float((left**2 / noise).sum() + (weight**2 / variances).sum()) / (len(y) - 1)
+        means.append(contrast @ weight)
+        covariances.append(scale * contrast @ np.linalg.solve(precision, contrast.T))
+        weights.append(each.weight)
+    mean = np.average(means, axis=0, weights=weights)
+    apart = np.array(means) - mean
+    covariance = np.average(covariances, axis=0, weights=weights)
+    covariance += np.einsum("s,si,sj->ij", weights, apart, apart)
+
+    def series(left, right):
+        one = np.ones((len(left), len(right)))
+        z = [CHOICES.likeness(p, left, right) for p in range(len(CHOICES.parameters))]
+        return np.stack(
+            [
+                one,
+                *(
+                    sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
+                    for d in range(1, ORDERS + 1)
+                ),
+            ],
+            -1,
+        )
+
+    cross = series(new[:3], codes) - series(new[3:], codes)
+    prior = series(new[:3], new[:3]) - series(new[:3], new[3:])
+    prior += series(new[3:], new[3:]) - series(new[3:], new[:3])
+    found = model.ask(cross, prior)
+    np.testing.assert_allclose(found.mean, mean, atol=1e-6)
+    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-4, atol=1e-7)
+    assert found.df == len(y) - 1
+
+
+def test_the_gradient_is_that_of_the_density():
+    codes, y, counts = made(30, seed=1)
+    model = ChoiceModel(CHOICES, codes, y, counts)
+    at = np.array([0.5, -1.0, -2.0])
+    _, gradient = model.negative_log_density(at)
+    for axis, e in enumerate(np.eye(VARIANCES)):
+        ends = [model.negative_log_density(at + step * e)[0] for step in (1e-5, -1e-5)]
+        assert gradient[axis] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-6)
+
+
+def test_values_of_a_parameter_have_effects_that_add_up_to_zero():
+    for parameter, table in zip(CHOICES.parameters, CHOICES.tables, strict=True):
+        values = table[:-1, :-1]
+        np.testing.assert_allclose(values.sum(0), 0.0, atol=1e-12)
+        assert np.diag(values).mean() == pytest.approx(1.0)
+        # what is not active has no effect
+        assert not table[-1].any()
+        assert not table[:, -1].any()
+        if parameter.ordered and len(parameter.values) > 3:
+            assert values[0, 1] > values[0, 3]
+
+
+def test_a_pair_with_a_variance_of_its_own_is_a_regression_with_that_variance():
+    codes, y, counts = made(40, seed=3)
+    model = ChoiceModel(CHOICES, codes, y, counts)
+    wanted = CHOICES.codes(
+        [{"a": 3, "b": "z", "c": True, "d": 2}, {"a": 1, "b": "x", "c": True, "d": 2}]
+    )
+    likeness = [CHOICES.likeness(p, codes, codes) for p in (0, 1)]
+    # what of a difference is the pair's alone
+    ends = [CHOICES.likeness(p, wanted, codes) for p in (0, 1)]
+    own = ends[0][0] * ends[1][0] - ends[0][1] * ends[1][1]
+    among = [CHOICES.likeness(p, wanted, wanted) for p in (0, 1)]
+    table = among[0] * among[1]
+    variance = table[0, 0] - table[0, 1] - table[1, 0] + table[1, 1]
+    z = [CHOICES.likeness(p, wanted, codes) for p in range(4)]
+    orders = [np.ones(z[0].shape)]
+    orders += [
+        sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
+        for d in range(1, ORDERS + 1)
+    ]
+    cross = np.stack(orders, -1)
+    cross = cross[:1] - cross[1:]
+    z = [CHOICES.likeness(p, wanted, wanted) for p in range(4)]
+    orders = [np.ones(z[0].shape)]
+    orders += [
+        sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
+        for d in range(1, ORDERS + 1)
+    ]
+    prior = np.stack(orders, -1)
+    prior = (prior[0, 0] - prior[0, 1] - prior[1, 0] + prior[1, 1])[None, None]
+    found = model.ask_of_pair(cross, prior, (0, 1), (own, variance))
+    means, variances, weights = [], [], []
+    for each in model.settings:
+        scale = np.append(MEAN, each.ratios @ model.scale)
+        extra = scale[1]
+        covariance = np.linalg.inv(each.inverse) + extra * likeness[0] * likeness[1]
+        row = (cross @ scale)[0] + extra * own
+        solved = np.linalg.solve(covariance, y - y.mean())
+        noise = (y - y.mean()) @ solved / (len(y) - 1)
+        known = row @ np.linalg.solve(covariance, row)
+        means.append(row @ solved)
+        variances.append(noise * ((prior @ scale)[0, 0] + extra * variance - known))
+        weights.append(each.weight)
+    mean = np.average(means, weights=weights)
+    assert found.mean[0] == pytest.approx(mean, abs=1e-6)
+    between = np.average((np.array(means) - mean) ** 2, weights=weights)
+    wanted_variance = np.average(variances, weights=weights) + between
+    assert found.covariance[0, 0] == pytest.approx(wanted_variance, rel=1e-5)
