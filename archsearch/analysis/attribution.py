@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +23,6 @@ MOST_TRIALS = 800
 _COLLAPSED = 2.0
 #: standard deviations of doubt about networks between the ends
 _DOUBT = 2.0
-#: networks between the ends that are looked at
-_MOST_MIXTURES = 256
 #: standard deviations that no bad luck goes beyond
 _LUCK = 3.0
 #: of a normal distribution: standard deviation over median absolute deviation
@@ -66,6 +65,43 @@ class Attribution:
         return self.of(self.choices)
 
 
+class FittedPath(NamedTuple):
+    """A model of the observations of a search, for one path.
+
+    Attributes:
+        path: from the baseline to the target.
+        model: of the observations.
+        game: covariances of the Shapley values.
+        used: (N,) whether each observation was used.
+    """
+
+    path: ConfigurationPath
+    model: ChoiceModel
+    game: Game
+    used: NDArray[np.bool_]
+
+
+def fit_path(
+    path: ConfigurationPath,
+    observed: Sequence[Mapping[str, object]],
+    values: ArrayLike,
+    counts: ArrayLike | None = None,
+    *,
+    tame_collapse: bool = False,
+) -> FittedPath:
+    """Fit the model behind an attribution; see `attribute`."""
+    y = np.asarray(values, dtype=np.float64)
+    weights = np.ones(len(y)) if counts is None else np.asarray(counts, dtype=np.float64)
+    choices = Choices(tuple(path.space.parameters.values()))
+    codes = choices.codes(observed)
+    used = _nearest(codes, choices.codes([path.baseline, path.target]))
+    if tame_collapse:
+        mixtures = choices.codes([path.known(each) for each in path.coalitions()])
+        used[used] = _ordinary(choices, codes[used], y[used], weights[used], mixtures)
+    model = ChoiceModel(choices, codes[used], y[used], weights[used])
+    return FittedPath(path, model, Game(path, choices), used)
+
+
 def attribute(
     path: ConfigurationPath,
     observed: Sequence[Mapping[str, object]],
@@ -82,32 +118,22 @@ def attribute(
         observed: active parameters of each observation.
         values: (N,) what was observed.
         counts: (N,) how many repetitions each value is the mean of; None for one each.
-        tame_collapse: leave out observations far below the others, unless the baseline is as low:
-            a few networks that hardly learn would count as effects of their choices, since no sum
-            of effects describes a collapse.
+        tame_collapse: leave out observations far below the others, unless networks of the path may
+            be as low: a few networks that hardly learn would count as effects of their choices,
+            since no sum of effects describes a collapse.
         pairs: whose interactions are estimated; None for those of the 12 choices with the largest
             values.
     """
-    y = np.asarray(values, dtype=np.float64)
-    weights = np.ones(len(y)) if counts is None else np.asarray(counts, dtype=np.float64)
-    choices = Choices(tuple(path.space.parameters.values()))
-    codes = choices.codes(observed)
-    ends = choices.codes([path.baseline, path.target])
-    used = _nearest(codes, ends)
-    if tame_collapse:
-        used[used] = _ordinary(
-            choices, codes[used], y[used], weights[used], _mixtures(path, choices)
-        )
-    model = ChoiceModel(choices, codes[used], y[used], weights[used])
-    game = Game(path, choices)
-    known = model.ask(*game.covariances([frozenset([name]) for name in path.players], model.codes))
+    fitted = fit_path(path, observed, values, counts, tame_collapse=tame_collapse)
+    model, game = fitted.model, fitted.game
+    known = model.ask(*game.covariances(path.singles, model.codes))
     if pairs is None:
         size = dict(zip(path.players, np.abs(known.mean), strict=True))
         largest = sorted(path.players, key=lambda name: -size[name])[:MOST_PAIRED]
         pairs = [*combinations((name for name in path.players if name in largest), 2)]
     interactions = {pair: _interaction(model, game, pair) for pair in pairs}
     return Attribution(
-        path.players, known.mean, known.covariance, interactions, known.df, model.noise, used
+        path.players, known.mean, known.covariance, interactions, known.df, model.noise, fitted.used
     )
 
 
@@ -146,19 +172,6 @@ def _ordinary(
     floor = min(floor, *y[(codes == mixtures[0]).all(1)], *lowest)
     kept = (expected >= floor) & (y >= floor - _LUCK * _spread(y - expected))
     return np.asarray(kept)
-
-
-def _mixtures(path: ConfigurationPath, choices: Choices) -> Codes:
-    """Return networks between the two ends: all, or 256 at random; the baseline first."""
-    count = len(path.players)
-    if 2**count <= _MOST_MIXTURES:
-        joined = np.arange(2**count)[:, None] >> np.arange(count) & 1
-    else:
-        joined = np.random.default_rng(0).integers(0, 2, (_MOST_MIXTURES, count))
-        joined[0] = 0
-    return choices.codes(
-        [path.known({p for p, has in zip(path.players, row, strict=True) if has}) for row in joined]
-    )
 
 
 def _spread(values: Floats) -> float:

@@ -168,7 +168,7 @@ class ChoiceModel:
         self._offset = float(y.mean())
         self._y = y - self._offset
         self._noise = 1.0 / (np.ones(len(y)) if counts is None else np.asarray(counts, float))
-        whole = self._series(codes, codes)
+        whole = self.series(codes, codes)
         diagonal = np.einsum("nnd->nd", whole)
         size = diagonal.mean(axis=0)[1:]
         #: (VARIANCES, ORDERS) what a variance is for each order, in an average configuration
@@ -308,9 +308,10 @@ class ChoiceModel:
 
     def predict(self, codes: Codes) -> Posterior:
         """Return the posterior of the values of M configurations, noise of training excepted."""
-        return self.ask(self._series(codes, self.codes), self._series(codes, codes))
+        return self.ask(self.series(codes, self.codes), self.series(codes, codes))
 
-    def _series(self, left: Codes, right: Codes) -> Floats:
+    def series(self, left: Codes, right: Codes) -> Floats:
+        """Return (N, M, ORDERS + 1) prior covariances between the rows of both, by order."""
         found = no_effects() + np.zeros((len(left), len(right), 1))
         for column in range(len(self.choices.parameters)):
             found = times_one_more(found, self.choices.likeness(column, left, right))

@@ -2,8 +2,13 @@
 
 from collections.abc import Collection
 
+import numpy as np
+
 from archsearch.space import Params, SearchSpace
 from archsearch.space.mutation_crossover import same
+
+#: sets of players that are looked at where there are more
+MOST_COALITIONS = 256
 
 
 class ConfigurationPath:
@@ -27,6 +32,24 @@ class ConfigurationPath:
             for name, value in self.baseline.items()
             if name in self.target and not same(value, self.target[name])
         )
+
+    @property
+    def singles(self) -> list[frozenset[str]]:
+        """The players, each as a set of its own."""
+        return [frozenset([name]) for name in self.players]
+
+    def coalitions(self, most: int = MOST_COALITIONS) -> list[frozenset[str]]:
+        """Return all sets of players, or so many at random; that of none is the first."""
+        count = len(self.players)
+        if 2**count <= most:
+            joined = np.arange(2**count)[:, None] >> np.arange(count) & 1
+        else:
+            joined = np.random.default_rng(0).integers(0, 2, (most, count))
+            joined[0] = 0
+        return [
+            frozenset(name for name, has in zip(self.players, row, strict=True) if has)
+            for row in joined
+        ]
 
     def mixture(self, chosen: Collection[str]) -> Params:
         """Return the configuration with the chosen players from the target, the rest as before.

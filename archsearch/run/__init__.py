@@ -5,6 +5,7 @@ from archsearch.run.config import SearchConfig, StudyFile
 from archsearch.run.config_settings import configured
 from archsearch.run.cost_plan import describe_plan
 from archsearch.run.execution_options import Execution
+from archsearch.run.explained_trainings import train_for_explanation
 from archsearch.run.explanation import Explanation, explain
 from archsearch.run.final.second_measurement import measure_front
 from archsearch.run.importance import ParameterImportance, RunImportance, run_importance
@@ -42,4 +43,5 @@ __all__ = [
     "read_search",
     "run_importance",
     "run_search",
+    "train_for_explanation",
 ]

@@ -7,12 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from archsearch.activity import doing
-from archsearch.analysis.attribution import FEWEST_TRIALS, Attribution, attribute
+from archsearch.analysis.attribution import (
+    FEWEST_TRIALS,
+    Attribution,
+    FittedPath,
+    attribute,
+    fit_path,
+)
 from archsearch.analysis.configuration_path import ConfigurationPath
 from archsearch.analysis.trial_choice import choose
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, TrialRecord
 from archsearch.run.explained_baseline import find_baseline, params_of_trial
+from archsearch.run.extra_trainings import read_extra_trainings
 from archsearch.run.run_folder import RunFolder, find_run
 from archsearch.run.run_reader import load_run
 from archsearch.space import Params, SearchSpace, space_from
@@ -91,24 +98,68 @@ class Explanation(NamedTuple):
     latency: Split | None
 
 
-class _Observed(NamedTuple):
-    """A trial as a configuration of its space."""
+class Evidence(NamedTuple):
+    """What a run knows for one explanation.
 
-    params: Params
-    record: TrialRecord
+    Attributes:
+        name: of the run.
+        environment: where latency was measured.
+        target: number of the trial that is explained.
+        baseline: what it is compared with.
+        path: from the baseline to the trial.
+        accuracies: of each network, as a configuration, its validation accuracies by seed.
+        log_ms: of each network, logarithm of its latency.
+    """
+
+    name: str
+    environment: Environment
+    target: int
+    baseline: str
+    path: ConfigurationPath
+    accuracies: tuple[tuple[Params, dict[int, float]], ...]
+    log_ms: tuple[tuple[Params, float], ...]
 
     @property
-    def accuracies(self) -> list[float]:
-        """Validation accuracies of all seeds; empty unless it was trained to the end."""
-        if self.record.accuracy is None:
-            return []
-        return [self.record.accuracy, *self.record.seed_accuracies.values()]
+    def fitted(self) -> FittedPath:
+        """The model of the accuracies."""
+        return fit_path(self.path, *self._observed, tame_collapse=True)
+
+    def explained(self) -> Explanation:
+        """Return the explanation that this evidence gives."""
+        observed, means, counts = self._observed
+        with doing("attributing the difference to the choices"):
+            found = attribute(self.path, observed, means, counts, tame_collapse=True)
+            accuracy = self._split(observed, means, found)
+            latency = self._latency(tuple(found.interactions))
+        choices = tuple(_choice(self.path, name) for name in self.path.players)
+        return Explanation(
+            self.name, self.environment, self.target, self.baseline, choices, accuracy, latency
+        )
 
     @property
-    def log_ms(self) -> float | None:
-        """Logarithm of its latency in ms; None where that is unknown."""
-        known = self.record.latency_ms
-        return None if known is None else float(np.log(known))
+    def _observed(self) -> tuple[list[Params], list[float], list[int]]:
+        return (
+            [params for params, _ in self.accuracies],
+            [float(np.mean(list(own.values()))) for _, own in self.accuracies],
+            [len(own) for _, own in self.accuracies],
+        )
+
+    def _latency(self, pairs: tuple[tuple[str, str], ...]) -> Split | None:
+        """Return the split of log latency; None with too few latencies."""
+        if len(self.log_ms) < FEWEST_TRIALS:
+            return None
+        observed, logs = [params for params, _ in self.log_ms], [log for _, log in self.log_ms]
+        return self._split(observed, logs, attribute(self.path, observed, logs, pairs=pairs))
+
+    def _split(
+        self, observed: Sequence[Params], values: Sequence[float], found: Attribution
+    ) -> Split:
+        known = list(zip(observed, values, strict=True))
+        before, after = (
+            next((value for params, value in known if params == end), None)
+            for end in (self.path.baseline, self.path.target)
+        )
+        return Split(found, before, after, len(values))
 
 
 def explain(
@@ -130,15 +181,23 @@ def explain(
         InputError: there is no such run, trial or baseline; the baseline is not in the space, or
             is the same network; or fewer than 20 trials were trained to the end.
     """
-    folder = find_run(run, runs_dir)
+    return evidence(find_run(run, runs_dir), trial, against).explained()
+
+
+def evidence(folder: RunFolder, trial: str | int, against: str) -> Evidence:
+    """Return what a run knows for an explanation, trainings for earlier explanations included.
+
+    Raises:
+        InputError: see `explain`.
+    """
     record = load_run(folder)
     space = space_of(folder)
-    known = [
-        _Observed(params_of_trial(each, space), each)
+    configurations = [
+        (params_of_trial(each, space), each)
         for each in record.trials
         if each.accuracy is not None or each.known_latency is not None
     ]
-    trained = [each for each in known if each.accuracies]
+    trained = [(params, each) for params, each in configurations if each.accuracy is not None]
     if len(trained) < FEWEST_TRIALS:
         rule = f"an explanation needs at least {FEWEST_TRIALS} trials that were trained to the end"
         raise InputError(Problem("run", rule, len(trained), "let the run go on", record.name))
@@ -148,15 +207,32 @@ def explain(
     if not path.players:
         rule = f"{baseline.name} is the same network as trial {chosen.number}"
         raise InputError(Problem("--against", rule, against, "name another baseline"))
-    with doing("attributing the difference to the choices"):
-        accuracy = _accuracy(path, trained)
-        measured = [each for each in known if each.log_ms is not None]
-        pairs = tuple(accuracy.attribution.interactions)
-        latency = _latency(path, measured, pairs)
-    choices = tuple(_choice(path, name) for name in path.players)
-    return Explanation(
-        record.name, record.environment, chosen.number, baseline.name, choices, accuracy, latency
+    accuracies = [(params, _accuracies(each)) for params, each in trained]
+    for extra in read_extra_trainings(folder):
+        own = next((own for params, own in accuracies if params == extra.params), None)
+        if own is not None:
+            own[extra.seed] = extra.accuracy
+        elif not space.problems(extra.params):
+            accuracies.append((extra.params, {extra.seed: extra.accuracy}))
+    return Evidence(
+        record.name,
+        record.environment,
+        chosen.number,
+        baseline.name,
+        path,
+        tuple(accuracies),
+        tuple(
+            (params, float(np.log(each.latency_ms)))
+            for params, each in configurations
+            if each.latency_ms is not None
+        ),
     )
+
+
+def _accuracies(record: TrialRecord) -> dict[int, float]:
+    """Return the validation accuracies of a trial that was trained to the end, by seed."""
+    assert record.accuracy is not None, "the others were left out"
+    return {record.seed: record.accuracy, **record.seed_accuracies}
 
 
 def space_of(folder: RunFolder) -> SearchSpace:
@@ -169,39 +245,6 @@ def space_of(folder: RunFolder) -> SearchSpace:
     if "space" not in config:
         raise InputError(Problem("space", "is missing in the run", file=str(folder.config)))
     return space_from(YamlSource(str(folder.config), config["space"]), config["space_name"])
-
-
-def _accuracy(path: ConfigurationPath, trained: Sequence[_Observed]) -> Split:
-    means = [float(np.mean(each.accuracies)) for each in trained]
-    counts = [len(each.accuracies) for each in trained]
-    configurations = [each.params for each in trained]
-    found = attribute(path, configurations, means, counts, tame_collapse=True)
-    return _split(path, configurations, means, found)
-
-
-def _latency(
-    path: ConfigurationPath, measured: Sequence[_Observed], pairs: Sequence[tuple[str, str]]
-) -> Split | None:
-    """Return the split of log latency; None with too few latencies."""
-    if len(measured) < FEWEST_TRIALS:
-        return None
-    logs = [each.log_ms or 0.0 for each in measured]
-    configurations = [each.params for each in measured]
-    return _split(path, configurations, logs, attribute(path, configurations, logs, pairs=pairs))
-
-
-def _split(
-    path: ConfigurationPath,
-    configurations: Sequence[Params],
-    values: Sequence[float],
-    found: Attribution,
-) -> Split:
-    known = list(zip(configurations, values, strict=True))
-    before, after = (
-        next((value for params, value in known if params == end), None)
-        for end in (path.baseline, path.target)
-    )
-    return Split(found, before, after, len(values))
 
 
 def _choice(path: ConfigurationPath, name: str) -> Choice:

@@ -1,0 +1,181 @@
+"""The fewest trainings that settle an explanation: chosen, trained, and kept with the run."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from archsearch.activity import doing, resumable
+from archsearch.analysis.attribution_design import most_informative, order_is_settled
+from archsearch.cluster import (
+    Driver,
+    EpochEvent,
+    Event,
+    FailedEvent,
+    Job,
+    Trained,
+    TrainingStore,
+    machine_lock,
+)
+from archsearch.run.config import SearchConfig
+from archsearch.run.execution import log_to, open_driver
+from archsearch.run.execution_options import Execution
+from archsearch.run.explanation import Evidence, Explanation, evidence, space_of
+from archsearch.run.extra_trainings import ExtraTraining, add_extra_training
+from archsearch.run.preparation import Place, Prepared, prepare
+from archsearch.run.run_folder import RunFolder, find_run
+from archsearch.run.status import Listener
+
+#: after each of so many parts of the trainings, it is checked whether the order is settled
+_ROUNDS = 4
+
+
+def train_for_explanation(
+    run: str | Path,
+    trial: str | int,
+    against: str,
+    number: int,
+    execution: Execution,
+    listener: Listener,
+    runs_dir: str | Path = "runs",
+) -> Explanation:
+    """Train what makes an explanation clearer, and return it.
+
+    Networks between baseline and trial, each the one that shrinks the widest interval most, with
+    recipe, images and seed of the run; one that has been trained already with another seed. It ends
+    when the order of the largest three contributions is settled, after ``number`` trainings, or
+    when the time is over. Trainings are kept: later explanations of the run use them.
+
+    Args:
+        run: folder of a run, or its name inside ``runs_dir``.
+        trial: see `archsearch.run.explain`.
+        against: see `archsearch.run.explain`.
+        number: most trainings.
+        execution: workers and time limit.
+        listener: receives progress.
+        runs_dir: where runs are kept.
+
+    Raises:
+        InputError: see `archsearch.run.explain`; or the images are not those of the run, or another
+            process is at work on it.
+    """
+    folder = find_run(run, runs_dir)
+    known = evidence(folder, trial, against)
+    prepared = _prepared(folder, execution)
+    began = time.monotonic()
+    limit = execution.time_limit_s
+
+    def is_late() -> bool:
+        return limit is not None and time.monotonic() - began > limit
+
+    how = f"the same command goes on from here: {folder.path}"
+    with (
+        folder.lock(),
+        log_to(folder.log),
+        resumable("explanation", how),
+        open_driver(
+            execution,
+            prepared.device,
+            prepared.data,
+            machine_lock(),
+            TrainingStore(folder.path),
+            say=listener.line,
+        ) as driver,
+    ):
+        session = _Session(folder, prepared, driver, listener)
+        left = number
+        while True:
+            found = known.explained()
+            if order_is_settled(found.accuracy.attribution):
+                listener.line("the order of the three largest contributions is settled")
+                break
+            if left <= 0 or is_late():
+                why = "after the last training" if left <= 0 else "and the time is over"
+                listener.line(f"the order of the largest contributions is not settled {why}")
+                break
+            count = min(left, max(driver.num_workers, -(-number // _ROUNDS)))
+            if not session.train(known, count, is_late):
+                break
+            left -= count
+            known = evidence(folder, trial, against)
+        return found
+
+
+def _prepared(folder: RunFolder, execution: Execution) -> Prepared:
+    """Return recipe and images of a run, as they were.
+
+    Raises:
+        InputError: the images are others now, or cannot be read.
+    """
+    identity = dict(folder.read_config()["identity"])
+    identity.pop("space_digest", None)
+    config = SearchConfig.model_validate({**identity, "execution": execution})
+    place = Place(folder.name, str(folder.path.parent))
+    prepared = prepare(config, place, space_of(folder))
+    images, recipe = prepared.written["data"], prepared.written["recipe"]
+    folder.check_same(prepared.identity, data=images, recipe=recipe)
+    return prepared
+
+
+class _Session:
+    """Trains networks of a run; every training that ends is kept at once."""
+
+    def __init__(
+        self, folder: RunFolder, prepared: Prepared, driver: Driver, listener: Listener
+    ) -> None:
+        self._folder = folder
+        self._prepared = prepared
+        self._driver = driver
+        self._listener = listener
+        self._failed: set[str] = set()
+
+    def train(self, known: Evidence, count: int, is_late: Callable[[], bool]) -> int:
+        """Train the most informative networks; return how many trainings ended well."""
+        space, path = self._prepared.space, known.path
+        allowed = [
+            each
+            for each in path.coalitions()
+            if not space.problems(mixed := path.mixture(each))
+            and space.digest_of(mixed) not in self._failed
+        ]
+        jobs, networks = [], {}
+        seeds = {space.digest_of(params): set(own) for params, own in known.accuracies}
+        for number, chosen in enumerate(most_informative(known.fitted, count, allowed)):
+            params = path.mixture(chosen)
+            used = seeds.setdefault(space.digest_of(params), set())
+            seed = self._prepared.config.seed
+            while seed in used:
+                seed += 1
+            used.add(seed)
+            networks[number] = params
+            recipe = self._prepared.recipe
+            label = f"network {number + 1} of {count}, seed {seed}"
+            jobs.append(Job(number, space.arch(params), recipe, seed, label=label))
+        done = 0
+
+        def take(outcome: Trained | FailedEvent) -> None:
+            nonlocal done
+            job, params = outcome.job, networks[outcome.job.trial]
+            if isinstance(outcome, FailedEvent):
+                self._failed.add(space.digest_of(params))
+                self._listener.line(f"{job} failed: {outcome.reason}")
+                return
+            done += 1
+            training = ExtraTraining(
+                params=params, seed=job.seed, accuracy=outcome.training.accuracy
+            )
+            add_extra_training(self._folder, training)
+
+        def begin(missing: Sequence[Job]) -> None:
+            epochs = self._prepared.recipe.epochs
+            self._listener.line(
+                f"training {len(missing)} networks between baseline and trial, {epochs} epochs each"
+            )
+
+        epochs = len(jobs) * self._prepared.recipe.epochs
+        with doing("training for the explanation", total=epochs) as activity:
+
+            def watch(event: Event | None) -> None:
+                activity.done += isinstance(event, EpochEvent)
+
+            self._driver.train(jobs, take, begin=begin, watch=watch, is_late=is_late)
+        return done
