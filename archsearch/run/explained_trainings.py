@@ -16,6 +16,7 @@ from archsearch.cluster import (
     TrainingStore,
     machine_lock,
 )
+from archsearch.errors import InputError, Problem
 from archsearch.run.config import SearchConfig
 from archsearch.run.execution import log_to, open_driver
 from archsearch.run.execution_options import Execution
@@ -106,13 +107,25 @@ def _prepared(folder: RunFolder, execution: Execution) -> Prepared:
     Raises:
         InputError: the images are others now, or cannot be read.
     """
-    identity = dict(folder.read_config()["identity"])
-    identity.pop("space_digest", None)
+    begun = folder.read_config()
+    identity = {key: each for key, each in begun["identity"].items() if key != "space_digest"}
     config = SearchConfig.model_validate({**identity, "execution": execution})
     place = Place(folder.name, str(folder.path.parent))
     prepared = prepare(config, place, space_of(folder))
-    images, recipe = prepared.written["data"], prepared.written["recipe"]
-    folder.check_same(prepared.identity, data=images, recipe=recipe)
+    before, now = begun.get("data") or {}, prepared.written["data"]
+    problems = [
+        Problem(
+            f"data.{key}",
+            f"run '{folder.name}' had images with {before[key]}",
+            now[key],
+            "give it the images that it had",
+            file=str(folder.config),
+        )
+        for key in ("train", "val", "num_classes", "mean", "std")
+        if key in before and before[key] != now[key]
+    ]
+    if problems:
+        raise InputError(problems)
     return prepared
 
 
@@ -167,9 +180,8 @@ class _Session:
 
         def begin(missing: Sequence[Job]) -> None:
             epochs = self._prepared.recipe.epochs
-            self._listener.line(
-                f"training {len(missing)} networks between baseline and trial, {epochs} epochs each"
-            )
+            many = "1 network" if len(missing) == 1 else f"{len(missing)} networks"
+            self._listener.line(f"training {many} between baseline and trial for {epochs} epochs")
 
         epochs = len(jobs) * self._prepared.recipe.epochs
         with doing("training for the explanation", total=epochs) as activity:

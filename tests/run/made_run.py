@@ -22,8 +22,11 @@ def planted_log_ms(params):
     return 0.3 * (params["stages.1.depth"] == 2) + 0.1 * (params["stages.1.width"] == 32)
 
 
-def made_tiny_run(folder, count=60, *, latencies=True, noise=0.005):
-    """Write the folder of a run in the space ``tiny``; an architecture occurs once."""
+def made_tiny_run(folder, count=60, *, latencies=True, noise=0.005, config=None):
+    """Write the folder of a run in the space ``tiny``; an architecture occurs once.
+
+    ``config`` is its configuration, None for one that names neither images nor recipe.
+    """
     rng = np.random.default_rng(0)
     record = next(t for t in synthetic_run(40).trials if t.accuracy is not None)
     folder.mkdir(parents=True)
@@ -66,7 +69,7 @@ def made_tiny_run(folder, count=60, *, latencies=True, noise=0.005):
             )
         )
     study.add_trials(trials)
-    config = {
+    config = config or {
         "storage": storage,
         "environment": ENVIRONMENT.to_dict(),
         "identity": {"budgets": {"latency_ms": None}},
