@@ -18,7 +18,7 @@ FEWEST_TRIALS = 20
 #: interactions are estimated among this many choices, those with the largest values
 MOST_PAIRED = 12
 #: the model takes time with the cube of the observations
-MOST_TRIALS = 800
+MOST_TRIALS = 500
 #: robust standard deviations under the median from which on a network counts as collapsed
 _COLLAPSED = 2.0
 #: standard deviations of doubt about networks between the ends

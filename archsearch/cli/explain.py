@@ -54,11 +54,11 @@ def command(
     runs_dir: RunsDir = Path("runs"),
     **given: Any,
 ) -> None:
-    """Say which choices make one network of a run better than another; write a page with figures.
+    """Say which choices make one network of a run better than another; write a page.
 
-    Splits the differences in accuracy and latency over the choices in which both differ, with
-    intervals, from the run's trials. Trains nothing without --trials. Example:
-    archsearch explain runs/NAME --trial best --against 3
+    Splits the difference in accuracy and in latency over the choices, with intervals.
+
+    Example: archsearch explain runs/NAME --trial best --against 3
     """
     kind = table_format(format_, as_json, as_csv)
     path = output or find_run(run, runs_dir).path / "explanation.html"
