@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from archsearch.analysis.choice_model import ChoiceModel, Choices, Codes, Floats
+from archsearch.analysis.choice_effects import Choices, Codes, Floats
+from archsearch.analysis.choice_model import ChoiceModel
 from archsearch.analysis.configuration_path import ConfigurationPath
 from archsearch.analysis.regression import Estimate
 from archsearch.analysis.shapley import Game

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from archsearch.analysis.attribution import Attribution, FittedPath
-from archsearch.analysis.choice_model import Floats
+from archsearch.analysis.choice_effects import Floats
 
 #: contributions whose order is to be settled
 FIRST = 3

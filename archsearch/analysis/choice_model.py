@@ -2,29 +2,29 @@
 
 The weights are the effects of an analysis of variance in which all values of a parameter count
 alike. Main effects have one prior variance, interactions of two another, and those of more a third.
-The model never writes the weights down:
-everything asked of it is linear in them, so their prior enters by its covariance alone (O'Hagan,
-JRSS B 40, 1978; Duvenaud, Nickisch and Rasmussen, NeurIPS 2011). A parameter that is not active has
-no effects: the choice that switches it on gets the credit.
+The model never writes the weights down: everything asked of it is linear in them, so their prior
+enters by its covariance alone (O'Hagan, JRSS B 40, 1978; Duvenaud, Nickisch and Rasmussen, NeurIPS
+2011). A parameter that is not active has no effects: the choice that switches it on gets the
+credit.
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, lapack
 
-from archsearch.space import Parameter
+from archsearch.analysis.choice_effects import (
+    Choices,
+    Codes,
+    Floats,
+    no_effects,
+    times_one_more,
+)
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-
-#: highest order of effects; what more choices do together counts as noise
-ORDERS = 6
 #: shares of the orders (main, two, three ...) in the variances of which they are part: main
 #: effects, interactions of two, and those of more, half as much variance for each order further
 _SHARES = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 8, 4, 2, 1]]) / [[1], [1], [15]]
@@ -36,80 +36,6 @@ _PRIOR_MEAN, _PRIOR_SD = np.array([1.0, -1.0, -3.0]), 3.0
 _BOUNDS = (-12.0, 12.0)
 #: radius of the points around the mode, in standard deviations over sqrt(VARIANCES)
 _RADIUS = 1.3
-
-
-class Choices:
-    """Configurations of a space as codes, and the prior covariances between their values.
-
-    Args:
-        parameters: of the space; one with a single value tells nothing and is left out.
-    """
-
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
-        self.parameters = tuple(each for each in parameters if len(each.values) > 1)
-        self.tables = tuple(map(_value_covariances, self.parameters))
-
-    def codes(self, configurations: Sequence[Mapping[str, object]]) -> Codes:
-        """Return (N, P) the rank of each value; -1 where a parameter is not active."""
-        found = np.full((len(configurations), len(self.parameters)), -1, dtype=np.int64)
-        for row, configuration in enumerate(configurations):
-            for column, parameter in enumerate(self.parameters):
-                if parameter.name in configuration:
-                    rank = parameter.rank(configuration[parameter.name])
-                    found[row, column] = -1 if rank is None else rank
-        return found
-
-    def likeness(self, column: int, left: Codes, right: Codes) -> Floats:
-        """Return (N, M) the prior covariances of one parameter's effects between rows of both."""
-        return self.tables[column][left[:, column][:, None], right[:, column][None, :]]
-
-
-def _value_covariances(parameter: Parameter) -> Floats:
-    """Return (V + 1, V + 1) prior covariances of the effects of a parameter's values.
-
-    Effects add up to zero over the values. Values of an ordered parameter are half as on a line.
-    The last row and column stand for a parameter that is not active.
-    """
-    count = len(parameter.values)
-    table = (count * np.eye(count) - 1.0) / (count - 1)
-    if parameter.ordered and count > 2:
-        line = np.arange(count) - (count - 1) / 2
-        line /= math.sqrt(float(line @ line) / count)
-        table = (table + np.outer(line, line)) / 2
-    return np.pad(table, ((0, 1), (0, 1)))
-
-
-def _root(table: Floats) -> Floats:
-    """Return (V, R) rows whose products are the table's entries."""
-    sizes, axes = np.linalg.eigh(table)
-    kept = sizes > 1e-9
-    return np.asarray(axes[:, kept] * np.sqrt(sizes[kept]))
-
-
-def no_effects() -> Floats:
-    """Return the series of no parameter at all; see `times`."""
-    return np.append(1.0, np.zeros(ORDERS))
-
-
-def times(series: Floats, factor: Floats) -> Floats:
-    """Return (..., ORDERS + 1) the product of two series, cut after the last order.
-
-    A series holds for each order the covariance of the effects of that order. That of a set of
-    parameters is the product of (1 + likeness * s) over them, as coefficients of powers of s.
-    """
-    shape = np.broadcast_shapes(series.shape, factor.shape)
-    found = np.zeros(shape)
-    for order in range(ORDERS + 1):
-        for part in range(order + 1):
-            found[..., order] += series[..., part] * factor[..., order - part]
-    return found
-
-
-def times_one_more(series: Floats, likeness: Floats) -> Floats:
-    """Return a series times (1 + likeness * s): with one more parameter."""
-    found = series.copy()
-    found[..., 1:] += series[..., :-1] * likeness[..., None]
-    return found
 
 
 class Posterior(NamedTuple):
@@ -334,3 +260,10 @@ def _inverted(matrix: Floats) -> tuple[Floats, float]:
     half, _ = lapack.dpotri(lower, lower=1)
     half = np.tril(half)
     return half + np.tril(half, -1).T, 2.0 * float(np.log(np.diag(lower)).sum())
+
+
+def _root(table: Floats) -> Floats:
+    """Return (V, R) rows whose products are the table's entries."""
+    sizes, axes = np.linalg.eigh(table)
+    kept = sizes > 1e-9
+    return np.asarray(axes[:, kept] * np.sqrt(sizes[kept]))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 
-from archsearch.analysis.choice_model import (
+from archsearch.analysis.choice_effects import (
     ORDERS,
     Choices,
     Codes,

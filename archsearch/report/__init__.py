@@ -8,8 +8,7 @@ from typing import Any
 
 from archsearch.report.baseline_columns import baseline_table
 from archsearch.report.empty_front import empty_front_lines
-from archsearch.report.explanation_tables import explanation_table
-from archsearch.report.explanation_tables import interactions_table as choice_interactions_table
+from archsearch.report.explanation_tables import choice_interactions_table, explanation_table
 from archsearch.report.front_certainty import correlation_line, seed_lines
 from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.front_json import front_points

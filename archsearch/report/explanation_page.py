@@ -5,7 +5,7 @@ from pathlib import Path
 
 from archsearch.files import write_text
 from archsearch.report.explanation_findings import explanation_headline, explanation_sentences
-from archsearch.report.explanation_tables import explanation_table, interactions_table
+from archsearch.report.explanation_tables import choice_interactions_table, explanation_table
 from archsearch.report.html_document import NO_TRIALS, Heading, render
 from archsearch.report.layout import Layout, Panel, load_layout
 from archsearch.report.number_format import plural
@@ -58,7 +58,7 @@ def explained_choices_panel(found: Explanation) -> Panel:
 
 def explained_interactions_panel(found: Explanation) -> Panel:
     """Return the table of interactions."""
-    return panel_of("interactions", interactions_table(found))
+    return panel_of("interactions", choice_interactions_table(found))
 
 
 def explanation_method_panel(found: Explanation) -> Panel:

@@ -140,7 +140,7 @@ def explanation_table(found: "Explanation") -> PlainTable:
     return tabulate(title, EXPLANATION_COLUMNS, explanation_rows(found), notes)
 
 
-def interactions_table(found: "Explanation") -> PlainTable:
+def choice_interactions_table(found: "Explanation") -> PlainTable:
     """Return what pairs of choices do together beyond what each does alone."""
     rows = interaction_rows(found)
     notes = (

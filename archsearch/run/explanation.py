@@ -214,6 +214,18 @@ def evidence(folder: RunFolder, trial: str | int, against: str) -> Evidence:
             own[extra.seed] = extra.accuracy
         elif not space.problems(extra.params):
             accuracies.append((extra.params, {extra.seed: extra.accuracy}))
+    log_ms = [
+        (params, float(np.log(each.latency_ms)))
+        for params, each in configurations
+        if each.latency_ms is not None
+    ]
+    # a run may have trained and measured the baseline beside its trials
+    for beside in (each for each in record.baselines if each.name == against):
+        is_trial = any(params == baseline.params for params, _ in configurations)
+        if beside.accuracy is not None and not is_trial:
+            accuracies.append((baseline.params, {beside.seed: beside.accuracy}))
+        if beside.latency is not None and not is_trial:
+            log_ms.append((baseline.params, float(np.log(beside.latency.median_ms))))
     return Evidence(
         record.name,
         record.environment,
@@ -221,11 +233,7 @@ def evidence(folder: RunFolder, trial: str | int, against: str) -> Evidence:
         baseline.name,
         path,
         tuple(accuracies),
-        tuple(
-            (params, float(np.log(each.latency_ms)))
-            for params, each in configurations
-            if each.latency_ms is not None
-        ),
+        tuple(log_ms),
     )
 
 

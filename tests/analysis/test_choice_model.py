@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from archsearch.analysis.choice_model import ORDERS, VARIANCES, ChoiceModel, Choices
+from archsearch.analysis.choice_effects import ORDERS, Choices
+from archsearch.analysis.choice_model import VARIANCES, ChoiceModel
 from archsearch.space import flat_space
 
 SPACE = flat_space({"a": [1, 2, 3], "b": ["x", "y", "z"], "c": [True, False], "d": {"int": [1, 4]}})

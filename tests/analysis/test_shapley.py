@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from archsearch.analysis.attribution import attribute
-from archsearch.analysis.choice_model import ORDERS, ChoiceModel, Choices
+from archsearch.analysis.choice_effects import ORDERS, Choices
+from archsearch.analysis.choice_model import ChoiceModel
 from archsearch.analysis.configuration_path import ConfigurationPath
 from archsearch.analysis.shapley import Game
 from archsearch.space import flat_space, load_space, space_from

@@ -7,6 +7,7 @@ import itertools
 import json
 
 import numpy as np
+import optuna
 import pytest
 import yaml
 from rich.console import Console
@@ -15,10 +16,11 @@ from archsearch import zoo
 from archsearch.arch import diff
 from archsearch.cli.app import main
 from archsearch.errors import InputError
+from archsearch.record import BaselineRecord
 from archsearch.report import choice_interactions_table, explanation_table, write_explanation
 from archsearch.report.explanation_findings import explanation_sentences
 from archsearch.report.figures.waterfall import accuracy_steps, latency_steps
-from archsearch.run import explain
+from archsearch.run import explain, load_run
 from archsearch.run.explained_baseline import find_baseline, median_params, most_similar
 from archsearch.space import load_space, space_from
 from archsearch.yaml_source import YamlSource
@@ -106,6 +108,23 @@ def test_baselines_are_trials_files_and_the_median(folder, tmp_path):
     # what came with a choice stands beside it
     texts = [text for each in by_file.choices for text in (each.before, each.after)]
     assert any(text.startswith("window (window_size ") for text in texts)
+
+
+def test_a_baseline_of_the_run_counts_as_observed(tmp_path, monkeypatch):
+    folder = made_tiny_run(tmp_path / "made", 24)
+    every = {SPACE.digest_of(params): params for params in SPACE.enumerate()}
+    trials = load_run(folder).trials
+    unseen = next(each for key, each in every.items() if key not in {t.digest for t in trials})
+    monkeypatch.setattr(zoo, "arch", lambda name, **shape: SPACE.arch(unseen))
+    study = optuna.load_study(study_name="made", storage=f"sqlite:///{folder / 'study.db'}")
+    beside = BaselineRecord(
+        name="zoo:known", arch=SPACE.arch(unseen), accuracy=0.7, latency=trials[0].latency
+    )
+    study.set_user_attr("baselines", {"zoo:known": beside.to_dict()})
+    found = explain(folder, "best", "zoo:known")
+    assert found.accuracy.before == pytest.approx(0.7)
+    assert found.latency.before == pytest.approx(np.log(trials[0].latency.median_ms))
+    assert found.accuracy.num_trials == 25
 
 
 def test_median_is_the_middle_of_every_ordered_parameter():
