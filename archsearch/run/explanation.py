@@ -274,5 +274,5 @@ def _written(path: ConfigurationPath, name: str, own: Params, other: Params) -> 
         return str(own[name])
     with_them = ", ".join(switched)
     if len(switched) > _MOST_SWITCHED:
-        with_them = f"with {len(switched)} more choices"
-    return f"{own[name]} ({with_them})"
+        with_them = f"{len(switched)} more choices"
+    return f"{own[name]} with {with_them}"

@@ -5,11 +5,14 @@ import re
 import pytest
 
 from archsearch.analysis import best, front_trials
-from archsearch.report import write_report
+from archsearch.report import write_explanation, write_report
+from archsearch.report.figures.waterfall import accuracy_steps, latency_steps
 from archsearch.report.front_data import front_info
 from archsearch.report.run_comparison_page import write_comparison
+from archsearch.run import explain
 from tests.report.drawn_marks import drawn_marks
 from tests.report.synthetic_run import synthetic_run
+from tests.run.made_run import made_tiny_run
 
 pytestmark = pytest.mark.slow
 RUN = synthetic_run(150, baselines=True)
@@ -165,4 +168,20 @@ def test_comparison(visit, tmp_path, width):
 def test_small_runs(visit, tmp_path, count):
     watched = visit(write_report(synthetic_run(count), tmp_path / "report.html"))
     watched.page.wait_for_timeout(300)
+    assert watched.clean()
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_explanation(visit, tmp_path, width):
+    found = explain(made_tiny_run(tmp_path / "made"), "best", "3")
+    watched = visit(write_explanation(found, tmp_path / "explanation.html"), width)
+    page = watched.page
+    scroll(page)
+    for key, steps in (
+        ("accuracy", accuracy_steps(found.accuracy)),
+        ("latency", latency_steps(found.latency)),
+    ):
+        assert page.locator(f'[data-figure="{key}"] .bars .point').count() == len(steps)
+    assert page.locator("#choices-rows tbody tr").count() == len(found.choices) + 3
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert watched.clean()

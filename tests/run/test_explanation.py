@@ -107,7 +107,7 @@ def test_baselines_are_trials_files_and_the_median(folder, tmp_path):
     assert number.accuracy.before is not None
     # what came with a choice stands beside it
     texts = [text for each in by_file.choices for text in (each.before, each.after)]
-    assert any(text.startswith("window (window_size ") for text in texts)
+    assert any(text.startswith("window with window_size ") for text in texts)
 
 
 def test_a_baseline_of_the_run_counts_as_observed(tmp_path, monkeypatch):
