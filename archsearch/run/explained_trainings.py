@@ -1,7 +1,9 @@
 """The fewest trainings that settle an explanation: chosen, trained, and kept with the run."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archsearch.activity import doing, resumable
@@ -25,6 +27,7 @@ from archsearch.run.extra_trainings import ExtraTraining, add_extra_training
 from archsearch.run.preparation import Place, Prepared, prepare
 from archsearch.run.run_folder import RunFolder, find_run
 from archsearch.run.status import Listener
+from archsearch.train import Recipe
 
 #: after each of so many parts of the trainings, it is checked whether the order is settled
 _ROUNDS = 4
@@ -94,7 +97,8 @@ def train_for_explanation(
                 listener.line(f"the order of the largest contributions is not settled {why}")
                 break
             count = min(left, max(driver.num_workers, -(-number // _ROUNDS)))
-            if not session.train(known, count, is_late):
+            if not session.train(known, count, is_late) and not is_late():
+                listener.line("none of these networks could be trained")
                 break
             left -= count
             known = evidence(folder, trial, against)
@@ -110,7 +114,7 @@ def _prepared(folder: RunFolder, execution: Execution) -> Prepared:
     begun = folder.read_config()
     identity = {key: each for key, each in begun["identity"].items() if key != "space_digest"}
     config = SearchConfig.model_validate({**identity, "execution": execution})
-    place = Place(folder.name, str(folder.path.parent))
+    place = Place(folder.name, str(Path(os.path.abspath(folder.path)).parent))
     prepared = prepare(config, place, space_of(folder))
     before, now = begun.get("data") or {}, prepared.written["data"]
     problems = [
@@ -126,7 +130,9 @@ def _prepared(folder: RunFolder, execution: Execution) -> Prepared:
     ]
     if problems:
         raise InputError(problems)
-    return prepared
+    # the default recipe of this version may be another than that of the run
+    recipe = Recipe.model_validate(begun["recipe"]) if "recipe" in begun else prepared.recipe
+    return replace(prepared, recipe=recipe)
 
 
 class _Session:
@@ -150,6 +156,8 @@ class _Session:
             if not space.problems(mixed := path.mixture(each))
             and space.digest_of(mixed) not in self._failed
         ]
+        if not allowed:
+            return 0
         jobs, networks = [], {}
         seeds = {space.digest_of(params): set(own) for params, own in known.accuracies}
         for number, chosen in enumerate(most_informative(known.fitted, count, allowed)):
