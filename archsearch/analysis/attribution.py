@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from archsearch.analysis.choice_effects import Choices, Codes, Floats
-from archsearch.analysis.choice_model import ChoiceModel
+from archsearch.analysis.choice_model import ChoiceModel, effective_df
 from archsearch.analysis.configuration_path import ConfigurationPath
 from archsearch.analysis.regression import Estimate
 from archsearch.analysis.shapley import Game
@@ -41,8 +41,8 @@ class Attribution:
         interactions: pair of choices to its Shapley interaction index: what both together do
             beyond what each does alone. Each is estimated as if it could be as large as a main
             effect, so that a single large one is not pulled to 0.
-        df: degrees of freedom of the intervals.
-        noise: standard deviation of one observation, beyond the effects.
+        weights: (C, N) by which the used observations are summed to the values.
+        noise: standard deviation of trainings of one network.
         used: (N,) whether each observation was used.
     """
 
@@ -50,7 +50,7 @@ class Attribution:
     mean: Floats
     covariance: Floats
     interactions: Mapping[tuple[str, str], Estimate]
-    df: float
+    weights: Floats
     noise: float
     used: NDArray[np.bool_]
 
@@ -58,7 +58,8 @@ class Attribution:
         """Return the sum of some choices' values."""
         chosen = np.isin(self.choices, list(names)).astype(np.float64)
         variance = float(chosen @ self.covariance @ chosen)
-        return Estimate(float(chosen @ self.mean), max(variance, 0.0) ** 0.5, self.df)
+        df = float(effective_df(chosen @ self.weights))
+        return Estimate(float(chosen @ self.mean), max(variance, 0.0) ** 0.5, df)
 
     @property
     def total(self) -> Estimate:
@@ -134,7 +135,13 @@ def attribute(
         pairs = [*combinations((name for name in path.players if name in largest), 2)]
     interactions = {pair: _interaction(model, game, pair) for pair in pairs}
     return Attribution(
-        path.players, known.mean, known.covariance, interactions, known.df, model.noise, fitted.used
+        path.players,
+        known.mean,
+        known.covariance,
+        interactions,
+        known.weights,
+        model.noise,
+        fitted.used,
     )
 
 
@@ -143,7 +150,7 @@ def _interaction(model: ChoiceModel, game: Game, pair: tuple[str, str]) -> Estim
     own = game.own_part(pair, model.codes)
     found = model.ask(cross, prior) if own is None else model.ask_of_pair(cross, prior, *own)
     error = max(float(found.covariance[0, 0]), 0.0) ** 0.5
-    return Estimate(float(found.mean[0]), error, found.df)
+    return Estimate(float(found.mean[0]), error, float(effective_df(found.weights[0])))
 
 
 def _ordinary(

@@ -6,6 +6,7 @@ import numpy as np
 
 from archsearch.analysis.attribution import Attribution, FittedPath
 from archsearch.analysis.choice_effects import Floats
+from archsearch.analysis.choice_model import effective_df
 
 #: contributions whose order is to be settled
 FIRST = 3
@@ -65,7 +66,8 @@ def order_chance(found: Attribution) -> float:
     rng = np.random.default_rng(0)
     sizes, axes = np.linalg.eigh(found.covariance)
     root = axes * np.sqrt(np.maximum(sizes, 0.0))
-    spread: Floats = np.sqrt(found.df / rng.chisquare(found.df, (_DRAWS, 1)))
+    df = effective_df(found.weights)
+    spread: Floats = np.sqrt(df / rng.chisquare(df, (_DRAWS, len(df))))
     drawn = np.abs(found.mean + spread * (rng.standard_normal((_DRAWS, len(order))) @ root.T))
     right = np.ones(_DRAWS, dtype=bool)
     for place in range(min(FIRST, len(order) - 1)):

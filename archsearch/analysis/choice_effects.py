@@ -1,7 +1,12 @@
-"""Effects of choices, alone and together: how alike configurations are in those of each order."""
+"""Effects of choices, alone and together: how alike configurations are in those of each order.
+
+A series holds covariances between configurations: in place 0 that of the mean, in places 1 to 6
+those of the effects of that order, and in the last that of deviations of which every configuration
+has its own.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +16,10 @@ from archsearch.space import Parameter
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-#: highest order of effects; what more choices do together counts as noise
+#: highest order of effects; what more choices do together counts as a configuration's own
 ORDERS = 6
+#: places of a series: the mean, effects by order, and what one configuration has to itself
+PLACES = ORDERS + 2
 
 
 class Choices:
@@ -40,6 +47,14 @@ class Choices:
         """Return (N, M) the prior covariances of one parameter's effects between rows of both."""
         return self.tables[column][left[:, column][:, None], right[:, column][None, :]]
 
+    def series(self, columns: Iterable[int], left: Codes, right: Codes) -> Floats:
+        """Return (N, M, PLACES) the series of some parameters, between rows of both."""
+        found = np.broadcast_to(no_effects(), (len(left), len(right), PLACES)).copy()
+        for column in columns:
+            same = left[:, column][:, None] == right[:, column][None, :]
+            found = times_one_more(found, self.likeness(column, left, right), same)
+        return found
+
 
 def _value_covariances(parameter: Parameter) -> Floats:
     """Return (V + 1, V + 1) prior covariances of the effects of a parameter's values.
@@ -58,25 +73,33 @@ def _value_covariances(parameter: Parameter) -> Floats:
 
 def no_effects() -> Floats:
     """Return the series of no parameter at all; see `times`."""
-    return np.append(1.0, np.zeros(ORDERS))
+    return np.concatenate([[1.0], np.zeros(ORDERS), [1.0]])
 
 
 def times(series: Floats, factor: Floats) -> Floats:
-    """Return (..., ORDERS + 1) the product of two series, cut after the last order.
+    """Return (..., PLACES) the product of two series, cut after the last order.
 
-    A series holds for each order the covariance of the effects of that order. That of a set of
-    parameters is the product of (1 + likeness * s) over them, as coefficients of powers of s.
+    The orders of a set of parameters are the product of (1 + likeness * s) over them, as
+    coefficients of powers of s. Configurations are the same if they are in every parameter.
     """
     shape = np.broadcast_shapes(series.shape, factor.shape)
     found = np.zeros(shape)
     for order in range(ORDERS + 1):
         for part in range(order + 1):
             found[..., order] += series[..., part] * factor[..., order - part]
+    found[..., -1] = series[..., -1] * factor[..., -1]
     return found
 
 
-def times_one_more(series: Floats, likeness: Floats) -> Floats:
-    """Return a series times (1 + likeness * s): with one more parameter."""
+def times_one_more(series: Floats, likeness: Floats, same: NDArray[np.bool_]) -> Floats:
+    """Return a series with one more parameter.
+
+    Args:
+        series: (..., PLACES) so far.
+        likeness: (...) of the parameter's values.
+        same: (...) whether they are the same.
+    """
     found = series.copy()
-    found[..., 1:] += series[..., :-1] * likeness[..., None]
+    found[..., 1:-1] += series[..., :-2] * likeness[..., None]
+    found[..., -1] *= same
     return found

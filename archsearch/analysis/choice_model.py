@@ -1,7 +1,11 @@
 """A Bayesian linear regression on choices: main effects, and interactions of two to six.
 
+What they do not express, a network has to itself: another training would show it again. A value of
+a network that was not trained is not known better than that.
+
 The weights are the effects of an analysis of variance in which all values of a parameter count
-alike. Main effects have one prior variance, interactions of two another, and those of more a third.
+alike. Main effects have one prior variance, interactions of two another, those of more a third, and
+what a network has to itself a fourth.
 The model never writes the weights down: everything asked of it is linear in them, so their prior
 enters by its covariance alone (O'Hagan, JRSS B 40, 1978; Duvenaud, Nickisch and Rasmussen, NeurIPS
 2011). A parameter that is not active has no effects: the choice that switches it on gets the
@@ -18,22 +22,27 @@ from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, lapack
 
 from archsearch.analysis.choice_effects import (
+    ORDERS,
     Choices,
     Codes,
     Floats,
-    no_effects,
-    times_one_more,
 )
 
 #: shares of the orders (main, two, three ...) in the variances of which they are part: main
-#: effects, interactions of two, and those of more, half as much variance for each order further
-_SHARES = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 8, 4, 2, 1]]) / [[1], [1], [15]]
+#: effects, interactions of two, those of more, half as much variance for each order further, and
+#: what a configuration has to itself
+_SHARES = np.zeros((4, ORDERS + 1))
+_SHARES[0, 0] = _SHARES[1, 1] = _SHARES[3, -1] = 1.0
+_SHARES[2, 2:ORDERS] = np.array([8, 4, 2, 1]) / 15
 VARIANCES = len(_SHARES)
 #: prior variance of the mean over that of the noise: nothing is known of it
 _MEAN = 1e4
-#: normal prior of log(variance of an order / variance of the noise)
-_PRIOR_MEAN, _PRIOR_SD = np.array([1.0, -1.0, -3.0]), 3.0
+#: normal prior of log(variance / variance of the noise). Without repetitions nothing is learnt of
+#: the last: then about half of what the effects do not express counts as the networks' own
+_PRIOR_MEAN, _PRIOR_SD = np.array([1.0, -1.0, -3.0, 0.0]), np.array([3.0, 3.0, 3.0, 1.0])
 _BOUNDS = (-12.0, 12.0)
+#: fewer degrees of freedom have no variance
+_FEWEST_DF = 3.0
 #: radius of the points around the mode, in standard deviations over sqrt(VARIANCES)
 _RADIUS = 1.3
 
@@ -44,12 +53,24 @@ class Posterior(NamedTuple):
     Attributes:
         mean: (Q,).
         covariance: (Q, Q).
-        df: degrees of freedom of the t distribution that each has.
+        weights: (Q, N) by which what was observed is summed to the mean.
     """
 
     mean: Floats
     covariance: Floats
-    df: float
+    weights: Floats
+
+
+def effective_df(weights: Floats) -> Floats:
+    """Return (...) the degrees of freedom of sums of observations, by their weights (..., N).
+
+    How well the spread of a sum is known depends on how many observations it rests on, for those
+    elsewhere need not be as noisy (Satterthwaite, Biometrics Bulletin 2, 1946).
+    """
+    squares = weights**2
+    total, fourth = squares.sum(-1), (squares**2).sum(-1)
+    known = np.divide(total**2, fourth, out=np.full(total.shape, 1.0), where=fourth > 0)
+    return np.asarray(np.clip(known, _FEWEST_DF, weights.shape[-1] - 1))
 
 
 @dataclass(frozen=True)
@@ -75,7 +96,7 @@ class ChoiceModel:
     """The regression, fitted; its variances are integrated over, not only estimated.
 
     The common scale has a closed form (Student's t). The variances of the orders, in units of the
-    noise, maximise the marginal likelihood; the posterior around that mode is summed over the 15
+    noise, maximise the marginal likelihood; the posterior around that mode is summed over the 25
     points of a central composite design (Rue, Martino and Chopin, JRSS B 71, 2009, section 6.5).
 
     Args:
@@ -97,7 +118,7 @@ class ChoiceModel:
         whole = self.series(codes, codes)
         diagonal = np.einsum("nnd->nd", whole)
         size = diagonal.mean(axis=0)[1:]
-        #: (VARIANCES, ORDERS) what a variance is for each order, in an average configuration
+        #: (VARIANCES, ORDERS + 1) what a variance is for each order, in an average configuration
         self.scale = _SHARES * np.where(size > 1e-9, 1.0 / np.maximum(size, 1e-9), 0.0)
         self._grams = [whole[..., 1:] @ scale for scale in self.scale]
         self.settings = self._integrated()
@@ -154,7 +175,7 @@ class ChoiceModel:
         hessian = np.array([(after - before) / 0.2 for after, before in ends])
         sizes, axes = np.linalg.eigh((hessian + hessian.T) / 2)
         # no direction is wider than the prior
-        spread = axes / np.sqrt(np.maximum(sizes, 1.0 / _PRIOR_SD**2))
+        spread = axes / np.sqrt(np.maximum(sizes, 1.0 / _PRIOR_SD.max() ** 2))
         corners = np.array(list(product((-1.0, 1.0), repeat=VARIANCES)))
         stars = math.sqrt(VARIANCES) * np.vstack([np.eye(VARIANCES), -np.eye(VARIANCES)])
         around = _RADIUS * np.vstack([corners, stars])
@@ -178,22 +199,23 @@ class ChoiceModel:
         """Return the posterior of Q numbers that are linear in the effects.
 
         Args:
-            cross: (Q, N, ORDERS + 1) prior covariances, by order, with what was observed; that of
+            cross: (Q, N, PLACES) prior covariances with what was observed, as a series; that of
                 order 0, the mean's, is 0 for a difference.
-            prior: (Q, Q, ORDERS + 1) prior covariances among each other.
+            prior: (Q, Q, PLACES) prior covariances among each other.
         """
-        means, covariances, weights = [], [], []
+        means, covariances, weights, by_data = [], [], [], []
         for each in self.settings:
             scale = np.append(_MEAN, each.ratios @ self.scale)
             with_data, own = cross @ scale, prior @ scale
             means.append(with_data @ each.solved + cross[:, :1, 0].sum(1) * self._offset)
-            covariances.append(each.noise * (own - with_data @ each.inverse @ with_data.T))
+            by_data.append(with_data @ each.inverse)
+            covariances.append(each.noise * (own - by_data[-1] @ with_data.T))
             weights.append(each.weight)
         mean = np.average(means, axis=0, weights=weights)
         within = np.average(covariances, axis=0, weights=weights)
         apart = np.array(means) - mean
         between = np.einsum("s,si,sj->ij", weights, apart, apart)
-        return Posterior(mean, within + between, self.df)
+        return Posterior(mean, within + between, np.average(by_data, axis=0, weights=weights))
 
     def ask_of_pair(
         self, cross: Floats, prior: Floats, columns: tuple[int, int], own: tuple[Floats, float]
@@ -204,15 +226,15 @@ class ChoiceModel:
         them, a large one would be pulled to 0; so this pair may have effects as large as main ones.
 
         Args:
-            cross: (1, N, ORDERS + 1) as for `ask`.
-            prior: (1, 1, ORDERS + 1) as for `ask`.
+            cross: (1, N, PLACES) as for `ask`.
+            prior: (1, 1, PLACES) as for `ask`.
             columns: of the two parameters.
             own: (N,) covariances of the number's part that is of this pair's effects, with what was
                 observed, and the variance of that part; at a variance of 1.
         """
         roots = [_root(self.choices.tables[p])[self.codes[:, p]] for p in columns]
         both = (roots[0][:, :, None] * roots[1][:, None, :]).reshape(len(self._y), -1)
-        means, variances, weights = [], [], []
+        means, variances, weights, by_data = [], [], [], []
         for each in self.settings:
             scale = np.append(_MEAN, each.ratios @ self.scale)
             extra = float(scale[1])
@@ -224,24 +246,23 @@ class ChoiceModel:
             solved = each.solved - turned @ (inner @ by_both)
             noise = each.noise - float(by_both @ inner @ by_both) / self.df
             part = turned.T @ with_data
-            known = float(with_data @ each.inverse @ with_data) - float(part @ inner @ part)
+            by_data.append(each.inverse @ with_data - turned @ (inner @ part))
+            known = float(by_data[-1] @ with_data)
             means.append(float(with_data @ solved))
             variances.append(noise * (float((prior @ scale)[0, 0]) + extra * own[1] - known))
             weights.append(each.weight)
         mean = float(np.average(means, weights=weights))
         variance = np.average(np.array(variances) + (np.array(means) - mean) ** 2, weights=weights)
-        return Posterior(np.array([mean]), np.array([[variance]]), self.df)
+        summed = np.average(by_data, axis=0, weights=weights)[None]
+        return Posterior(np.array([mean]), np.array([[variance]]), summed)
 
     def predict(self, codes: Codes) -> Posterior:
         """Return the posterior of the values of M configurations, noise of training excepted."""
         return self.ask(self.series(codes, self.codes), self.series(codes, codes))
 
     def series(self, left: Codes, right: Codes) -> Floats:
-        """Return (N, M, ORDERS + 1) prior covariances between the rows of both, by order."""
-        found = no_effects() + np.zeros((len(left), len(right), 1))
-        for column in range(len(self.choices.parameters)):
-            found = times_one_more(found, self.choices.likeness(column, left, right))
-        return found
+        """Return (N, M, PLACES) prior covariances between the rows of both."""
+        return self.choices.series(range(len(self.choices.parameters)), left, right)
 
     def leave_one_out(self) -> Floats:
         """Return (N,) the mean that all other observations predict for each."""
@@ -250,7 +271,7 @@ class ChoiceModel:
 
     @property
     def noise(self) -> float:
-        """Standard deviation of one observation, beyond the effects."""
+        """Standard deviation of trainings of one configuration."""
         return math.sqrt(sum(each.weight * each.noise for each in self.settings))
 
 

@@ -7,9 +7,9 @@ baseline; parameters that only one of the two has come with the choice that swit
 The Shapley value of player i is the integral over q from 0 to 1 of the derivative, by i's own
 probability, of the mean over coalitions that every player joins with probability q (Owen,
 Management Science 18, 1972); the interaction index of two players is that of the second derivative
-(Grabisch and Roubens, Int. J. Game Theory 28, 1999). Under a model of effects up to order six
-the integrand is a polynomial of low degree, which Gauss-Legendre quadrature integrates exactly, so
-no coalition has to be listed.
+(Grabisch and Roubens, Int. J. Game Theory 28, 1999). The integrand is a polynomial of a degree
+below the number of players, which Gauss-Legendre quadrature integrates exactly, so no coalition has
+to be listed.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,10 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 
 from archsearch.analysis.choice_effects import (
-    ORDERS,
     Choices,
     Codes,
     Floats,
-    no_effects,
     times,
-    times_one_more,
 )
 from archsearch.analysis.configuration_path import ConfigurationPath
 
@@ -67,8 +64,7 @@ class Game:
             self._cluster(path, group, deciders) for group in _joined(path.players, deciders)
         ]
         self._common = tuple(i for i, each in enumerate(deciders) if not each)
-        degree = sum(sorted((len(each.players) for each in self.clusters), reverse=True)[:ORDERS])
-        places, weights = leggauss(degree // 2 + 1)
+        places, weights = leggauss(len(path.players) // 2 + 1)
         self._nodes, self._weights = (places + 1.0) / 2.0, weights / 2.0
 
     def _codes(self, path: ConfigurationPath, coalitions: Sequence[set[str]]) -> Codes:
@@ -92,7 +88,7 @@ class Game:
             data: (N, P) of what was observed.
 
         Returns:
-            (Q, N, ORDERS + 1) with what was observed, and (Q, Q, ORDERS + 1) among each other.
+            (Q, N, PLACES) with what was observed, and (Q, Q, PLACES) among each other.
         """
         return self._with_data(asked, data), self._among(asked)
 
@@ -119,27 +115,21 @@ class Game:
             columns.append(column)
         return (columns[0], columns[1]), (with_data, variance)
 
-    def _series(self, columns: Sequence[int], left: Codes, right: Codes) -> Floats:
-        found = np.broadcast_to(no_effects(), (len(left), len(right), ORDERS + 1)).copy()
-        for column in columns:
-            found = times_one_more(found, self._choices.likeness(column, left, right))
-        return found
-
     def _with_data(self, asked: Sequence[frozenset[str]], data: Codes) -> Floats:
-        common = self._series(self._common, self._common_codes, data)[0]
+        common = self._choices.series(self._common, self._common_codes, data)[0]
         found = np.broadcast_to(common, (len(asked), len(self._nodes), *common.shape)).copy()
         for cluster in self.clusters:
-            series = self._series(cluster.columns, cluster.codes, data)
+            series = self._choices.series(cluster.columns, cluster.codes, data)
             shares, place = self._roles(cluster, asked)
             found = times(found, np.einsum("rqt,tnd->rqnd", shares, series)[place])
         return np.asarray(np.einsum("q,aqnd->and", self._weights, found))
 
     def _among(self, asked: Sequence[frozenset[str]]) -> Floats:
-        common = self._series(self._common, self._common_codes, self._common_codes)[0, 0]
+        common = self._choices.series(self._common, self._common_codes, self._common_codes)[0, 0]
         number, nodes = len(asked), len(self._nodes)
-        found = np.broadcast_to(common, (number, number, nodes, nodes, ORDERS + 1)).copy()
+        found = np.broadcast_to(common, (number, number, nodes, nodes, len(common))).copy()
         for cluster in self.clusters:
-            series = self._series(cluster.columns, cluster.codes, cluster.codes)
+            series = self._choices.series(cluster.columns, cluster.codes, cluster.codes)
             shares, place = self._roles(cluster, asked)
             table = np.einsum("rqt,spu,tud->rsqpd", shares, shares, series)
             found = times(found, table[np.ix_(place, place)])

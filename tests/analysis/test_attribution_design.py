@@ -67,14 +67,16 @@ def test_chosen_trainings_say_more_than_random_ones():
 )
 def test_order_is_settled_where_draws_agree(means, error, settled):
     names = tuple("abcd"[: len(means)])
-    covariance = error**2 * np.eye(len(means))
+    covariance, weights = error**2 * np.eye(len(means)), np.ones((len(means), 101))
     used = np.ones(30, dtype=bool)
-    found = Attribution(names, np.array(means), covariance, {}, 100.0, 1.0, used)
+    found = Attribution(names, np.array(means), covariance, {}, weights, 1.0, used)
     assert order_is_settled(found) is settled
 
 
 def test_chance_of_an_order_of_two_is_that_of_the_normal_distribution():
     used = np.ones(30, dtype=bool)
-    found = Attribution(("a", "b"), np.array([5.0, 4.0]), np.eye(2), {}, 1e6, 1.0, used)
+    found = Attribution(
+        ("a", "b"), np.array([5.0, 4.0]), np.eye(2), {}, np.ones((2, 100_000)), 1.0, used
+    )
     # the difference is normal with mean 1 and deviation sqrt(2)
     assert order_chance(found) == pytest.approx(0.7602, abs=0.01)

@@ -35,7 +35,22 @@ def features(codes):
                 block = (block[:, :, None] * own[:, None, :]).reshape(len(codes), -1)
             columns += list(block.T)
             orders += [order] * block.shape[1]
+    # a column for every configuration that there is
+    for each in np.ndindex(*(len(table) - 1 for table in CHOICES.tables)):
+        columns.append((codes == each).all(1).astype(float))
+        orders.append(ORDERS + 1)
     return np.array(columns).T, np.array(orders)
+
+
+def series(left, right):
+    """Return (N, M, PLACES) covariances from every set of parameters."""
+    z = [CHOICES.likeness(p, left, right) for p in range(len(CHOICES.parameters))]
+    orders = [
+        sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
+        for d in range(1, ORDERS + 1)
+    ]
+    same = (left[:, None] == right[None]).all(-1)
+    return np.stack([np.ones(z[0].shape), *orders, same], -1)
 
 
 def test_posterior_is_that_of_the_weights():
@@ -62,33 +77,20 @@ def test_posterior_is_that_of_the_weights():
     covariance = np.average(covariances, axis=0, weights=weights)
     covariance += np.einsum("s,si,sj->ij", weights, apart, apart)
 
-    def series(left, right):
-        one = np.ones((len(left), len(right)))
-        z = [CHOICES.likeness(p, left, right) for p in range(len(CHOICES.parameters))]
-        return np.stack(
-            [
-                one,
-                *(
-                    sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
-                    for d in range(1, ORDERS + 1)
-                ),
-            ],
-            -1,
-        )
-
     cross = series(new[:3], codes) - series(new[3:], codes)
     prior = series(new[:3], new[:3]) - series(new[:3], new[3:])
     prior += series(new[3:], new[3:]) - series(new[3:], new[:3])
     found = model.ask(cross, prior)
     np.testing.assert_allclose(found.mean, mean, atol=1e-6)
     np.testing.assert_allclose(found.covariance, covariance, rtol=1e-4, atol=1e-7)
-    assert found.df == len(y) - 1
+    # the means are these sums of what was observed
+    np.testing.assert_allclose(found.weights @ (y - y.mean()), found.mean, atol=1e-6)
 
 
 def test_the_gradient_is_that_of_the_density():
     codes, y, counts = made(30, seed=1)
     model = ChoiceModel(CHOICES, codes, y, counts)
-    at = np.array([0.5, -1.0, -2.0])
+    at = np.array([0.5, -1.0, -2.0, 0.3])
     _, gradient = model.negative_log_density(at)
     for axis, e in enumerate(np.eye(VARIANCES)):
         ends = [model.negative_log_density(at + step * e)[0] for step in (1e-5, -1e-5)]
@@ -120,21 +122,9 @@ def test_a_pair_with_a_variance_of_its_own_is_a_regression_with_that_variance():
     among = [CHOICES.likeness(p, wanted, wanted) for p in (0, 1)]
     table = among[0] * among[1]
     variance = table[0, 0] - table[0, 1] - table[1, 0] + table[1, 1]
-    z = [CHOICES.likeness(p, wanted, codes) for p in range(4)]
-    orders = [np.ones(z[0].shape)]
-    orders += [
-        sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
-        for d in range(1, ORDERS + 1)
-    ]
-    cross = np.stack(orders, -1)
+    cross = series(wanted, codes)
     cross = cross[:1] - cross[1:]
-    z = [CHOICES.likeness(p, wanted, wanted) for p in range(4)]
-    orders = [np.ones(z[0].shape)]
-    orders += [
-        sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
-        for d in range(1, ORDERS + 1)
-    ]
-    prior = np.stack(orders, -1)
+    prior = series(wanted, wanted)
     prior = (prior[0, 0] - prior[0, 1] - prior[1, 0] + prior[1, 1])[None, None]
     found = model.ask_of_pair(cross, prior, (0, 1), (own, variance))
     means, variances, weights = [], [], []

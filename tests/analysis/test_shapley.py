@@ -65,7 +65,7 @@ def test_covariances_are_those_of_all_coalitions(name):
     space = SPACES[name]
     rng = np.random.default_rng(1)
     choices = Choices(tuple(space.parameters.values()))
-    data = choices.codes([space.sample(rng) for _ in range(12)])
+    drawn = choices.codes([space.sample(rng) for _ in range(12)])
 
     def series(left, right):
         # of order d: the sum over all sets of d parameters of the product of their likenesses
@@ -74,7 +74,8 @@ def test_covariances_are_those_of_all_coalitions(name):
             sum((np.prod(c, axis=0) for c in combinations(z, d)), np.zeros(z[0].shape))
             for d in range(1, ORDERS + 1)
         ]
-        return np.stack([np.ones(z[0].shape), *orders], axis=-1)
+        same = (left[:, None] == right[None]).all(-1)
+        return np.stack([np.ones(z[0].shape), *orders, same], axis=-1)
 
     for path in paths(space, 12):
         players = path.players
@@ -82,6 +83,8 @@ def test_covariances_are_those_of_all_coalitions(name):
         every = coalitions(players)
         codes = choices.codes([path.known(each) for each in every])
         weights = np.array([[shapley_weights(players, a)[c] for c in every] for a in asked])
+        # networks of the path have something to themselves only where they were observed
+        data = np.vstack([drawn, codes[1:3]])
         cross, prior = Game(path, choices).covariances(asked, data)
         np.testing.assert_allclose(
             cross, np.einsum("ac,cnd->and", weights, series(codes, data)), atol=1e-9
