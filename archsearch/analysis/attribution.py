@@ -42,7 +42,7 @@ class Attribution:
             beyond what each does alone. Each is estimated as if it could be as large as a main
             effect, so that a single large one is not pulled to 0.
         weights: (C, N) by which the used observations are summed to the values.
-        noise: standard deviation of trainings of one network.
+        beyond: standard deviation of one observation beyond the effects.
         used: (N,) whether each observation was used.
     """
 
@@ -51,7 +51,7 @@ class Attribution:
     covariance: Floats
     interactions: Mapping[tuple[str, str], Estimate]
     weights: Floats
-    noise: float
+    beyond: float
     used: NDArray[np.bool_]
 
     def of(self, names: Iterable[str]) -> Estimate:
@@ -140,7 +140,7 @@ def attribute(
         known.covariance,
         interactions,
         known.weights,
-        model.noise,
+        model.beyond,
         fitted.used,
     )
 

@@ -38,8 +38,8 @@ VARIANCES = len(_SHARES)
 #: prior variance of the mean over that of the noise: nothing is known of it
 _MEAN = 1e4
 #: normal prior of log(variance / variance of the noise). Without repetitions nothing is learnt of
-#: the last: then about half of what the effects do not express counts as the networks' own
-_PRIOR_MEAN, _PRIOR_SD = np.array([1.0, -1.0, -3.0, 0.0]), np.array([3.0, 3.0, 3.0, 1.0])
+#: the last: then about 30 % of what the effects do not express counts as the networks' own
+_PRIOR_MEAN, _PRIOR_SD = np.array([1.0, -1.0, -3.0, -1.0]), np.array([3.0, 3.0, 3.0, 1.0])
 _BOUNDS = (-12.0, 12.0)
 #: fewer degrees of freedom have no variance
 _FEWEST_DF = 3.0
@@ -273,6 +273,12 @@ class ChoiceModel:
     def noise(self) -> float:
         """Standard deviation of trainings of one configuration."""
         return math.sqrt(sum(each.weight * each.noise for each in self.settings))
+
+    @property
+    def beyond(self) -> float:
+        """Standard deviation of one observation beyond the effects: noise, and what is its own."""
+        own = (each.weight * each.noise * (1.0 + each.ratios[-1]) for each in self.settings)
+        return math.sqrt(sum(own))
 
 
 def _inverted(matrix: Floats) -> tuple[Floats, float]:

@@ -64,12 +64,13 @@ def explained_interactions_panel(found: Explanation) -> Panel:
 def explanation_method_panel(found: Explanation) -> Panel:
     """Return how the values and their intervals were computed."""
     split = found.accuracy
+    beyond = 100 * split.attribution.beyond
     rows = [
-        ("Model", "Bayesian linear regression on choices: main effects, interactions of 2 and 3"),
+        ("Model", "Bayesian linear regression on choices: main effects, interactions of 2 to 6"),
         ("Trials", f"{split.num_used:,} of {split.num_trials:,} trained to the end"),
-        ("Noise", f"standard deviation {100 * split.attribution.noise:.2f} points of one training"),
+        ("Beyond effects", f"standard deviation {beyond:.2f} points of one training"),
         ("Values", "Shapley values and interaction indices, exact under the model"),
-        ("Intervals", "95 % of the posterior, over effects and their variances"),
+        ("Intervals", "95 %, from the posterior of effects and their variances; Student's t"),
     ]
     return Panel("method", "Method", definitions(rows))
 

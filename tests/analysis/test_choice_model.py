@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from archsearch.analysis.choice_effects import ORDERS, Choices
-from archsearch.analysis.choice_model import VARIANCES, ChoiceModel
+from archsearch.analysis.choice_model import VARIANCES, ChoiceModel, effective_df
 from archsearch.space import flat_space
 
 SPACE = flat_space({"a": [1, 2, 3], "b": ["x", "y", "z"], "c": [True, False], "d": {"int": [1, 4]}})
@@ -144,3 +144,27 @@ def test_a_pair_with_a_variance_of_its_own_is_a_regression_with_that_variance():
     between = np.average((np.array(means) - mean) ** 2, weights=weights)
     wanted_variance = np.average(variances, weights=weights) + between
     assert found.covariance[0, 0] == pytest.approx(wanted_variance, rel=1e-5)
+
+
+def test_degrees_of_freedom_are_those_of_the_observations_that_count():
+    rng = np.random.default_rng(0)
+    # a tenth of 400 observations is summed, the others hardly count
+    weights = np.append(np.full(40, 1.0), np.full(360, 1e-4))
+    assert effective_df(weights) == pytest.approx(40, rel=1e-3)
+    assert effective_df(np.ones(25)) == 24
+    assert effective_df(np.append(1.0, np.zeros(99))) == 3
+    # the degrees of freedom of a chi-squared variable: twice the squared mean over the variance
+    weights = rng.normal(size=30)
+    spreads = (weights**2 * rng.normal(size=(200_000, 30)) ** 2).sum(1)
+    wanted = 2 * spreads.mean() ** 2 / spreads.var()
+    assert effective_df(weights) == pytest.approx(wanted, rel=0.03)
+
+
+def test_trainings_of_the_same_networks_tell_noise_from_what_they_have_to_themselves():
+    rng = np.random.default_rng(0)
+    codes = np.repeat(made(40)[0], 4, axis=0)
+    noise = 0.1 * rng.normal(size=len(codes))
+    _, which = np.unique(codes, axis=0, return_inverse=True)
+    apart = ChoiceModel(CHOICES, codes, rng.normal(size=which.max() + 1)[which] + noise)
+    assert apart.noise == pytest.approx(0.1, rel=0.2)
+    assert apart.beyond > 3 * apart.noise
