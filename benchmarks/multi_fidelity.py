@@ -218,7 +218,7 @@ class Posterior:
             curve = np.stack([table.curves[name][:epochs], np.full(epochs, macs)], axis=1)
             encoded = table.space.encode(params)
             trial = ObservedTrial(params, encoded, True, curve[-1], {})
-            trainings.append(Training(trial, binned(curve, self._ends), 0, False))
+            trainings.append(Training(trial, binned(curve, self._ends)))
         values = self._believer.from_curves(trainings, np.ones(2)).values[:, 0]
         return dict(zip(until, values, strict=True))
 

@@ -84,7 +84,7 @@ def describe(status: SearchStatus) -> str:
         if status.trained <= status.trials
         else f"{status.trained} trained ({status.trials} wanted)",
         f"{status.running} running",
-        f"{status.pruned} pruned",
+        f"{status.pruned} in part",
         f"{status.infeasible} over budget",
     ]
     if status.failed:

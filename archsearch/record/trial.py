@@ -150,6 +150,11 @@ class TrialRecord(Spec):
         return drop is not None and drop > MAX_DROP + 1e-9
 
     @property
+    def is_paused(self) -> bool:
+        """Whether it was trained in part, and may continue."""
+        return self.state == "pruned" and self.reason.startswith("paused")
+
+    @property
     def known_latency(self) -> LatencyResult | None:
         """The latency that counts: the final measurement unless that was rejected."""
         return better_known(self.latency, self.final_latency)

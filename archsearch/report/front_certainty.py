@@ -106,7 +106,7 @@ def _rungs(run: RunRecord) -> tuple[int, ...]:
     rungs = identity.get("rungs")
     last = max((len(trial.curve) for trial in run.trials), default=0)
     if rungs == "auto":
-        rungs = sorted({len(each.curve) for each in run.trials if each.reason.startswith("paused")})
+        rungs = sorted({len(each.curve) for each in run.trials if each.is_paused})
     return (*(rung for rung in rungs if rung < last), last) if rungs else ()
 
 

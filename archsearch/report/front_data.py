@@ -61,7 +61,7 @@ class FrontInfo(NamedTuple):
         searched: the front as the search saw it, in the same order; the scale of the next three.
         dominated: complete trials beside the front, within budget or dropped from it.
         left: of these, those that were measured again, with their final latency.
-        pruned: trials stopped early, with the accuracy they had then.
+        pruned: trials stopped early or paused, with the accuracy they had then.
         infeasible: over budget and never trained; their accuracy is 0 by convention, not known.
         failed: numbers of the trials that failed.
         budget_ms: latency budget; None for none.

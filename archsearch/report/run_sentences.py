@@ -75,9 +75,11 @@ def sentences(run: RunRecord) -> list[str]:
 
 def _tried(run: RunRecord) -> str:
     count = Counter(trial.state for trial in run.trials)
+    paused = sum(trial.is_paused for trial in run.trials)
     parts = [
         f"{plural(count['complete'], 'candidate')} trained to the end",
-        f"{count['pruned']:,} stopped early because others were clearly better",
+        f"{paused:,} trained in part and paused",
+        f"{count['pruned'] - paused:,} stopped early because others were clearly better",
         f"{count['infeasible']:,} over the budget and never trained",
         f"{count['failed']:,} failed",
         f"{count['running']:,} still running",

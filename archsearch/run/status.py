@@ -18,7 +18,7 @@ class SearchStatus:
         trained: candidates whose training has ended, pruned and failed ones included.
         running: candidates in training.
         complete: trained to the end.
-        pruned: stopped early.
+        pruned: stopped early, or paused.
         infeasible: over a budget, never trained.
         failed: failed.
         front_size: points on the front.

@@ -162,6 +162,8 @@ class ModelRungs(Rungs):
     def __init__(self, fidelities: Sequence[float], choose: Choose) -> None:
         super().__init__(fidelities)
         self._choose = choose
+        # what was known when the model last chose none
+        self._none_at: tuple[object, ...] = ()
 
     def next(self, at_least: int = 0, is_last: bool = False) -> tuple[int, int] | None:
         """Return the candidate to promote and the rung it goes to; None when there is none.
@@ -183,8 +185,14 @@ class ModelRungs(Rungs):
             return paused[0], place[paused[0]] + 1
         if not is_last and self._promoted_cost > _EFFORT * (self._promoted_cost + self._new_cost):
             return None
+        known = (is_last, *map(len, self._results), *map(len, self._begun))
+        if known == self._none_at:
+            return None
         chosen = self._choose(paused, sorted(whole), is_last)
-        return None if chosen is None else (chosen, place[chosen] + 1)
+        if chosen is None:
+            self._none_at = known
+            return None
+        return chosen, place[chosen] + 1
 
     @property
     def _new_cost(self) -> float:

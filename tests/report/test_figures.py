@@ -96,7 +96,7 @@ def test_front_has_a_mark_for_every_number(usual):
         "front, as searched": info.searched,
         "left the front": info.left,
         "trained, not on the front": info.dominated,
-        "stopped early": info.pruned,
+        "trained in part": info.pruned,
         "over budget, never trained": info.infeasible,
     }
     # the line of the best accuracy so far has no name, and no place in the legend

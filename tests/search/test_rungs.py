@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 import pytest
 
-from archsearch.search.rungs import Rungs, promotion_order
+from archsearch.search.rungs import ModelRungs, Rungs, promotion_order
 
 
 def dominates(a, b):
@@ -102,3 +102,69 @@ def test_everything_promoted_was_among_the_best_of_its_rung():
             best = promotion_order(np.array(results), np.ones(len(results), dtype=bool))
             assert best.index(found[0]) < len(results) // 4
             rungs.begin(*found)
+
+
+class Chooser:
+    """Chooses the latest paused candidate, or none; keeps what it was asked."""
+
+    def __init__(self, chooses=True):
+        self.chooses = chooses
+        self.asked = []
+
+    def __call__(self, paused, whole, is_last):
+        self.asked.append((tuple(paused), tuple(whole), is_last))
+        return max(paused) if self.chooses else None
+
+
+def paused_after(rungs, candidates):
+    for candidate in candidates:
+        rungs.begin(candidate, 0)
+        rungs.tell(candidate, 0, [float(candidate)])
+
+
+def test_the_first_four_go_on_unasked():
+    chooser = Chooser()
+    rungs = ModelRungs((2, 10), chooser)
+    for candidate in range(4):
+        paused_after(rungs, [candidate])
+        assert rungs.next() == (candidate, 1)
+        rungs.begin(*rungs.next())
+    assert not chooser.asked
+
+
+def test_new_candidates_and_paused_ones_share_the_effort():
+    rungs = ModelRungs((2, 10), Chooser())
+    new = promoted = 0
+    for candidate in range(200):
+        paused_after(rungs, [candidate])
+        new += 2
+        while (found := rungs.next()) is not None:
+            rungs.begin(*found)
+            promoted += 8
+    assert abs(promoted - new) <= 16
+
+
+def test_the_model_is_asked_once_about_what_it_knows():
+    chooser = Chooser(chooses=False)
+    rungs = ModelRungs((2, 10), chooser)
+    paused_after(rungs, range(60))
+    for _ in range(4):
+        rungs.begin(*rungs.next())
+    for is_last in (False, True):
+        chooser.asked.clear()
+        assert [rungs.next(is_last=is_last) for _ in range(3)] == [None] * 3
+        assert chooser.asked == [(tuple(range(4, 60)), (0, 1, 2, 3), is_last)]
+    paused_after(rungs, [60])
+    chooser.chooses = True
+    assert rungs.next(is_last=True) == (60, 1), "a new result is another question"
+
+
+def test_what_failed_is_not_chosen():
+    chooser = Chooser()
+    rungs = ModelRungs((2, 10), chooser)
+    paused_after(rungs, range(40))
+    rungs.tell(40, 0, None)
+    for _ in range(4):
+        rungs.begin(*rungs.next())
+    assert rungs.next() == (39, 1)
+    assert all(40 not in paused for paused, _, _ in chooser.asked)

@@ -26,7 +26,7 @@ function numbersOf(each) {
     const name = each.seeds.length ? "Selected seed" : "Validation accuracy";
     add(name, `${percent(each.accuracy)} %`, make("small", {}, `${within}seed that chose${onFront.has(each.number) ? ", optimistic" : ""}`));
   }
-  if (stopped) add("Accuracy when stopped", `${percent(each.curve.at(-1))} %`, make("small", {}, `after ${each.curve.length} epochs`));
+  if (stopped) add("Accuracy of the part", `${percent(each.curve.at(-1))} %`, make("small", {}, `after ${each.curve.length} epochs`));
   if (each.test !== null) add("Test accuracy", `${percent(each.test)} %`, data.num_test ? make("small", {}, `${data.num_test.toLocaleString("en")} images`) : null);
   if (each.latency !== null) {
     add("Latency", `${ms(each.latency)} ms`, interval(each.interval, (pair) => `interval ${intervalMs(pair)}`) ?? make("small", {}, "spread unknown"));
@@ -63,7 +63,7 @@ function badges(each) {
   if (each.number === data.best) words.push("best");
   if (each.number === data.knee) words.push("knee");
   if (onFront.has(each.number) && !words.length) words.push("front");
-  if (!onFront.has(each.number)) words.push({ complete: "not on the front", pruned: "stopped early", infeasible: "over budget" }[each.state] ?? each.state);
+  if (!onFront.has(each.number)) words.push({ complete: "not on the front", pruned: "trained in part", infeasible: "over budget" }[each.state] ?? each.state);
   if (onFront.has(each.number) && each.verdict) words.push(each.verdict);
   return words.map((word) => make("span", { class: "badge" }, word));
 }

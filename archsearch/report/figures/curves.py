@@ -34,7 +34,7 @@ class CurvesInfo(NamedTuple):
     Attributes:
         front: of the front, by increasing latency.
         complete: of the other complete trials.
-        stopped: of the trials that were stopped early.
+        stopped: of the trials that were stopped early, or paused.
         left_out: curves not among ``complete`` and ``stopped`` because there were too many.
     """
 
@@ -91,7 +91,7 @@ def plot_curves(info: CurvesInfo) -> Any:
     """Return the figure: the front in colour, the others faint, a mark where one was stopped."""
     figure = new_figure(curves_title(info), "epoch", "validation accuracy (%)")
     groups = (
-        ("stopped early", info.stopped, FAINT, 0.8, 0.7),
+        ("trained in part", info.stopped, FAINT, 0.8, 0.7),
         ("trained, not on the front", info.complete, OTHER, 0.8, 0.4),
         ("front", info.front, FRONT, 1.8, 0.95),
     )
@@ -149,7 +149,7 @@ def draw_curves(run: RunRecord) -> Drawing | None:
     description = (
         f"Lines of validation accuracy in percent against epochs. On the front: {ends or 'none'}. "
         f"Beside them {plural(len(info.complete), 'other complete trial')} and "
-        f"{len(info.stopped):,} stopped early."
+        f"{len(info.stopped):,} trained in part."
     )
     note = "Curves are with the seed of the search, which chose the front."
     if info.left_out:

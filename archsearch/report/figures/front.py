@@ -59,7 +59,7 @@ def plot_front(info: FrontInfo, lines: dict[int, str] | None = None) -> Any:
         figure.add_trace(_infeasible(info.infeasible, lines))
     if info.pruned.numbers:
         mark = {"symbol": "triangle-down-open", "size": 7, "color": FAINT}
-        figure.add_trace(_marks("stopped early", info.pruned, lines, mark, "when stopped"))
+        figure.add_trace(_marks("trained in part", info.pruned, lines, mark, "so far"))
     if info.dominated.numbers:
         mark = {"symbol": "circle", "size": 6, "color": OTHER, "opacity": 0.55, "line_width": 0}
         trace = _marks("trained, not on the front", info.dominated, lines, mark, SEARCHED)
@@ -269,7 +269,7 @@ def _describe(info: FrontInfo) -> str:
         f"Scatter plot of validation accuracy in percent against latency in milliseconds.{limit} "
         f"The front, from fast to accurate: {listed}. Beside it "
         f"{plural(len(info.dominated.numbers), 'dominated architecture')}, "
-        f"{len(info.pruned.numbers):,} stopped early, and {len(info.infeasible.numbers):,} over "
+        f"{len(info.pruned.numbers):,} trained in part, and {len(info.infeasible.numbers):,} over "
         f"the budget, which were never trained.{beside}"
     )
 
@@ -277,7 +277,9 @@ def _describe(info: FrontInfo) -> str:
 def _note(info: FrontInfo) -> str:
     lines = [_scales(info), "Bars are intervals."]
     if info.pruned.numbers:
-        lines.append("Triangles show the accuracy at which a candidate was stopped, not its best.")
+        lines.append(
+            "Triangles are candidates trained in part, at the accuracy of their last epoch."
+        )
     if info.infeasible.numbers:
         lines.append("Ticks at the foot were over the budget: measured, never trained.")
     if info.baselines.names:

@@ -74,6 +74,8 @@ class Believer:
         self._positions = positions
         self._values: dict[int, ValueLearner] = {}
         self._curves: dict[int, CurveLearner] = {}
+        # number of results that each learner has chosen its settings from
+        self._chosen_from: dict[int, int] = {}
 
     def from_values(
         self, finished: Sequence[ObservedTrial], running: Sequence[ObservedTrial], signs: Floats
@@ -128,7 +130,7 @@ class Believer:
             learner = self._curve_learner(at, float(sign))
             rows = np.array([each.trial.encoded for each in shown])
             curves = [each.bins[:, at] for each in shown]
-            fit = cache(partial(_learn, learner, at, rows, curves, early))
+            fit = cache(partial(self._learn, at, rows, curves, early))
             predict = self._prediction(at, float(sign), fit, learner.predict)
             believed.append(predict([each.params for each in trials], x)[0])
             predictions.append(predict)
@@ -150,6 +152,21 @@ class Believer:
 
         return predicted
 
+    def _learn(
+        self,
+        at: int,
+        x: Floats,
+        curves: Sequence[Floats],
+        early: tuple[int, Callable[[], Sequence[Training]]] | None,
+    ) -> None:
+        learner = self._curves[at]
+        if early is not None and early[0] != self._chosen_from.get(at):
+            self._chosen_from[at], trainings = early[0], early[1]()
+            known = _informative(trainings)
+            rows = np.array([each.trial.encoded for each in known])
+            learner.choose(rows, [each.bins[:, at] for each in known])
+        learner.fit(x, curves)
+
     def _value_learner(self, at: int, sign: float) -> ValueLearner:
         if at not in self._values:
             self._values[at] = ValueLearner(self._encoding, self._best(at, sign))
@@ -163,21 +180,6 @@ class Believer:
     def _best(self, at: int, sign: float) -> float | None:
         ideal = self._ideal.get(at)
         return None if ideal is None else sign * ideal
-
-
-def _learn(
-    learner: CurveLearner,
-    at: int,
-    x: Floats,
-    curves: Sequence[Floats],
-    early: tuple[int, Callable[[], Sequence[Training]]] | None,
-) -> None:
-    if early is not None:
-        count, trainings = early
-        known = _informative(trainings())
-        rows = np.array([each.trial.encoded for each in known])
-        learner.choose(count, rows, [each.bins[:, at] for each in known])
-    learner.fit(x, curves)
 
 
 def _informative(trainings: Sequence[Training]) -> list[Training]:

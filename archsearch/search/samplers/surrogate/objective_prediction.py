@@ -59,14 +59,11 @@ class CurveLearner:
     def __init__(self, encoding: Encoding, ideal: float | None, positions: Sequence[float]) -> None:
         self._ideal = ideal
         self._process = CurveProcess(encoding, positions)
-        self._chosen_from = 0
 
-    def choose(self, count: int, x: Floats, curves: Sequence[Floats]) -> None:
-        """Choose settings from the first ``count`` results, in the form of trainings."""
-        if count != self._chosen_from:
-            self._chosen_from = count
-            transform = ObjectiveTransform(np.concatenate(curves), self._ideal)
-            self._process.choose(x, [transform.forward(curve) for curve in curves])
+    def choose(self, x: Floats, curves: Sequence[Floats]) -> None:
+        """Choose settings from trainings, those that were known at some point; see `fit`."""
+        transform = ObjectiveTransform(np.concatenate(curves), self._ideal)
+        self._process.choose(x, [transform.forward(curve) for curve in curves])
 
     def fit(self, x: Floats, curves: Sequence[Floats]) -> None:
         """Learn from the values (K,) in the bins of each of N trainings (N, C)."""

@@ -66,14 +66,10 @@ class Training:
     Attributes:
         trial: the latest finished one, or the running one where none has finished.
         bins: (K, M) objectives in the bins that it reached, smaller is better.
-        rung: of the latest result; -1 for none.
-        running: whether it is being evaluated.
     """
 
     trial: ObservedTrial
     bins: Floats
-    rung: int
-    running: bool
 
 
 class ObservedTrials:
@@ -180,13 +176,13 @@ class ObservedTrials:
             results.setdefault(each.key, []).append(each)
         running = {each.key: each for each in self.running()}
         found = [
-            Training(latest, _bins(trials, ends), latest.rung, latest.key in running)
+            Training(latest, _bins(trials, ends))
             for trials in results.values()
             for latest in [max(trials, key=lambda trial: trial.rung)]
         ]
         width = found[0].bins.shape[1] if found else 0
         found += [
-            Training(each, np.empty((0, width)), -1, True)
+            Training(each, np.empty((0, width)))
             for key, each in running.items()
             if key not in results
         ]
