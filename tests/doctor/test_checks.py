@@ -129,10 +129,23 @@ def test_busy_is_what_others_take_now_not_the_load_of_the_last_minute(
     assert f"others keep {sum(percents) / 100:.1f} of 2 cores busy" in found["load"].value
 
 
-def test_a_folder_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("free_gib", "level", "means"),
+    [
+        (100, "ok", ""),
+        (0.5, "note", "weights and data may fill the disk"),
+        (0.1, "problem", "the disk is full"),
+    ],
+)
+def test_a_folder_is_tried_and_left_as_it_was(
+    free_gib: float, level: str, means: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=int(free_gib * GIB))
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda place: usage)
+    monkeypatch.setattr(storage, "_file_system", lambda place: "ext4")
     wanted = tmp_path / "runs" / "deep"
     (found,) = storage.folder("runs", wanted)
-    assert found.level == "ok", found
+    assert (found.level, found.means) == (level, means)
     assert list(tmp_path.iterdir()) == []
 
 
