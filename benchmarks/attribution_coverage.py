@@ -24,6 +24,7 @@ Planted: six choices with effects of 0, 0.3 and 1.0 points and one interaction o
 
 import argparse
 import json
+import math
 import platform
 import tempfile
 import time
@@ -35,6 +36,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import scipy
+from discrete_tables import DiscreteTable, load_tables
 
 from archsearch.analysis import holm
 from archsearch.analysis.attribution import Attribution, attribute, fit_path
@@ -44,60 +46,35 @@ from archsearch.search.function_search import search
 from archsearch.space import Params, SearchSpace, flat_space
 
 TRIALS, MORE = 200, 30
+NOISE_OF_ONE_SEED = 0.3
 
 
 class Table:
-    """Every network of a space by its parameters.
+    """A discrete table as single trainings show it.
 
     Attributes:
         name: of the table.
         space: its choices.
+        keys: of every network.
         truth: mean accuracy in points.
-        seeds: what single trainings reach.
         cost: what the search trades accuracy off against.
         log_ms: logarithm of latency; empty where the table has none.
     """
 
-    def __init__(self, name: str, space: SearchSpace, keys: list[str], seeds: np.ndarray) -> None:
-        self.name, self.space = name, space
-        self.keys = keys
-        self.seeds = dict(zip(keys, seeds, strict=True))
-        self.truth = dict(zip(keys, seeds.mean(1), strict=True))
-        self.cost: dict[str, float] = {}
-        self.log_ms: dict[str, float] = {}
-        self._noise = 0.3 if seeds.shape[1] == 1 else 0.0
-
-    def key(self, params: Mapping[str, object]) -> str:
-        """Return the name of a network in the table."""
-        return "".join(str(params[name])[1:] for name in self.space.parameters)
-
-    def params(self, key: str) -> Params:
-        """Return the parameters of a network."""
-        return {name: f"o{digit}" for name, digit in zip(self.space.parameters, key, strict=True)}
+    def __init__(self, table: DiscreteTable) -> None:
+        self.name, self.space, self.cost = table.name, table.space, table.costs
+        self.key, self.params = table.key, table.params
+        self.keys = list(table.costs)
+        self._trainings = table.accuracies
+        self.truth = {key: float(seeds.mean()) for key, seeds in table.accuracies.items()}
+        has_latency = table.unit == "ms"
+        self.log_ms = {key: math.log(ms) for key, ms in table.costs.items() if has_latency}
 
     def trained(self, key: str, rng: np.random.Generator) -> float:
         """Return what one training of a network reaches."""
-        return float(rng.choice(self.seeds[key]) + self._noise * rng.standard_normal())
-
-
-def macro(path: Path) -> Table:
-    entries = json.loads(path.read_text())
-    space = flat_space({f"layer_{i}": ["o0", "o1", "o2"] for i in range(8)}, "macro")
-    seeds = np.array([entry["test_acc"] for entry in entries.values()])
-    table = Table("NAS-Bench-Macro", space, list(entries), seeds)
-    table.cost = {key: entry["flops"] / 1e6 for key, entry in entries.items()}
-    return table
-
-
-def ninapro(path: Path) -> Table:
-    with np.load(path) as data:
-        keys = ["".join(map(str, row)) for row in data["ops"]]
-        space = flat_space({f"edge_{i}": [f"o{j}" for j in range(5)] for i in range(6)}, "nb201")
-        seeds = data["accuracy"].astype(float)[:, None]
-        table = Table("NAS-Bench-201, NinaPro", space, keys, seeds)
-        table.cost = dict(zip(keys, data["latency_ms"].astype(float), strict=True))
-    table.log_ms = {key: float(np.log(ms)) for key, ms in table.cost.items()}
-    return table
+        seeds = self._trainings[key]
+        noise = NOISE_OF_ONE_SEED if len(seeds) == 1 else 0.0
+        return float(rng.choice(seeds) + noise * rng.standard_normal())
 
 
 def trials(table: Table, sampler: str, seed: int, cache: Path) -> list[tuple[str, float]]:
@@ -352,9 +329,8 @@ def main() -> None:
         cache.mkdir(parents=True, exist_ok=True)
         if not options.tables:
             planted(options.repeats)
-        for path in options.tables:
-            table = macro(path) if path.suffix == ".json" else ninapro(path)
-            on_table(table, options.sampler, options.repeats, cache)
+        for table in load_tables(options.tables):
+            on_table(Table(table), options.sampler, options.repeats, cache)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def interrupted(command: list[str], folder: Path, expected: str) -> tuple[int, s
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ("build, deaf", "forward") else pytest.mark.slow)
+        pytest.param(name, marks=() if name == "build, deaf" else pytest.mark.slow)
         for name in BLOCKS
     ],
 )
@@ -101,10 +101,8 @@ def test_a_block(name: str, tmp_path: Path) -> None:
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["importing model.py", pytest.param("running model.py:create_model", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["importing model.py", "running model.py:create_model"])
 def test_a_network_of_a_file(place: str, tmp_path: Path) -> None:
     body = "import time\ndef create_model():\n    time.sleep(1000)\n"
     (tmp_path / "model.py").write_text(

@@ -114,7 +114,10 @@ def test_texts_are_printed_or_written_where_a_file_is_named(
     check_phases(form, seen)
 
 
-@pytest.mark.parametrize("form", FILES)
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(form, marks=() if form is Format.ONNX else pytest.mark.slow) for form in FILES],
+)
 def test_what_holds_weights_goes_to_a_file(form: Format, arch: Path, seen: list[str]) -> None:
     if form is Format.ONNX:
         pytest.importorskip("onnxruntime")

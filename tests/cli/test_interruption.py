@@ -81,13 +81,12 @@ def end(process: subprocess.Popen[str], folder: Path, number: int) -> tuple[int,
     return code, (folder / "log").read_text().strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "sign", "number"),
     [
         ((*RUN, *QUICK), "one epoch of a median candidate", signal.SIGINT),
-        pytest.param(
-            *((*RUN, *QUICK[2:], "-q"), "one epoch", signal.SIGTERM), marks=pytest.mark.slow
-        ),
+        ((*RUN, *QUICK[2:], "-q"), "one epoch", signal.SIGTERM),
     ],
     ids=["SIGINT", "SIGTERM of a quiet run"],
 )

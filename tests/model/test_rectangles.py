@@ -35,6 +35,8 @@ FAMILIES = [
     "t2t_vit_7",
     "tnt_tiny",
 ]
+#: the four of the papers
+PAPERS = ("edgevit_xxs", "lightvit_tiny", "localvit_tiny_se4", "sepvit_lite")
 SIZES = [(64, 160), (50, 83)]
 
 
@@ -136,14 +138,17 @@ def test_transposed_network_on_the_transposed_image(name, size):
 def test_transposed_candidates_of_spaces(name):
     space = adapted(load_space(name), image_size=(40, 72), in_channels=4, num_classes=5)
     rng = np.random.default_rng(0)
-    for _ in range(6):
+    for _ in range(3):
         arch = space.arch(space.sample(rng))
         assert arch.image_size == (40, 72)
         ours, turned = logits_both_ways(arch)
         torch.testing.assert_close(ours, turned, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in PAPERS else pytest.mark.slow) for name in FAMILIES],
+)
 def test_counts_are_those_of_the_network_that_runs(name):
     arch = small(name, (64, 224), in_channels=4)
     model = build_model(arch).eval()

@@ -125,7 +125,8 @@ def check_whole(driver: Driver, known_before: dict[str, int]) -> None:
 
 
 # Ray with two workers is what most runs use
-@pytest.mark.parametrize("executor", ["ray", pytest.param("inline", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["ray", "inline"])
 def test_a_killed_driver_goes_on(tmp_path: Path, executor: str) -> None:
     first = Driver(tmp_path, executor, trials=4)
     try:
