@@ -19,6 +19,7 @@ from archsearch.report.panels import (
     card_panel,
     configuration_panel,
     environment_panel,
+    family_panel,
     front_table_panel,
     notes_panel,
     protocol_panel,
@@ -33,7 +34,7 @@ LAYOUT = Layout(
         Section("", (verdict_panel, draw_front, budget_panel, card_panel)),
         Section("In words", (summary_panel, notes_panel)),
         Section("The front", (front_table_panel,)),
-        Section("Baselines", (baseline_panel,)),
+        Section("Baselines", (family_panel, baseline_panel)),
         Section(
             "How the search went", (draw_progress_over_time, draw_progress_over_epochs), columns=2
         ),

@@ -3,6 +3,7 @@
 from archsearch.analysis.ablation_answers import Answers, CostChange, answers, seeds_wanted
 from archsearch.analysis.baseline_gain import Versus, versus
 from archsearch.analysis.factorial import Effect, Effects, factorial_effects, holm
+from archsearch.analysis.family_gain import FamilyGain, family_gains
 from archsearch.analysis.front import (
     best_guesses,
     dominated_by,
@@ -36,6 +37,7 @@ from archsearch.analysis.rank_agreement import (
 )
 from archsearch.analysis.reported_accuracy import (
     Reported,
+    baseline_accuracies,
     decided_by_others,
     deciding_accuracies,
     interval_of_difference,
@@ -76,6 +78,7 @@ __all__ = [
     "Effect",
     "Effects",
     "Estimate",
+    "FamilyGain",
     "FrontJudgement",
     "FrontSeeds",
     "Ground",
@@ -89,6 +92,7 @@ __all__ = [
     "Versus",
     "accuracy_interval",
     "answers",
+    "baseline_accuracies",
     "best",
     "best_guesses",
     "by_other_seeds",
@@ -108,6 +112,7 @@ __all__ = [
     "epoch_correlations",
     "exceeds",
     "factorial_effects",
+    "family_gains",
     "front_trials",
     "ground",
     "holm",

@@ -9,7 +9,6 @@ from archsearch.analysis.reported_accuracy import (
     interval_of_difference,
     reported_accuracies,
 )
-from archsearch.analysis.significance import accuracy_interval
 from archsearch.record import BaselineRecord, TrialRecord
 
 
@@ -30,16 +29,20 @@ class Versus(NamedTuple):
 
 
 def versus(
-    front: Sequence[TrialRecord], baseline: BaselineRecord, num_images: int | None
+    front: Sequence[TrialRecord],
+    baseline: BaselineRecord,
+    other: Reported | None,
+    num_images: int | None,
 ) -> Versus | None:
     """Compare; None when the network was not trained, or is faster than all of the front.
 
     Args:
         front: trials with accuracy and latency.
         baseline: the known network.
+        other: its accuracy, as it is reported; None where it was not trained.
         num_images: validation images behind each accuracy.
     """
-    if baseline.accuracy is None or baseline.latency is None:
+    if other is None or baseline.latency is None:
         return None
     limit = baseline.latency.median_ms
     no_slower = [trial for trial in front if (trial.latency_ms or 0.0) <= limit]
@@ -52,8 +55,6 @@ def versus(
         return None
     top = max(ranked, key=lambda trial: (accuracy[trial.number], -(trial.latency_ms or 0.0)))
     reported = reported_accuracies(front, num_images)[top.number]
-    images = accuracy_interval(baseline.accuracy, num_images) if num_images else None
-    other = Reported(baseline.accuracy, images, 1)
     interval = interval_of_difference(reported, other) if num_images else None
     ratio = (top.latency_ms or 0.0) / limit
     return Versus(top, reported.value - other.value, interval, ratio)

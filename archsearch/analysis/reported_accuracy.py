@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -38,6 +38,9 @@ class Reported(NamedTuple):
         return f"mean of {self.num_seeds} independent seeds"
 
 
+Name = TypeVar("Name", int, str)
+
+
 class _Noise(NamedTuple):
     """Variance between seeds, and the degrees of freedom behind it."""
 
@@ -68,12 +71,33 @@ def run_accuracies(run: RunRecord) -> dict[int, Reported]:
     return reported_accuracies(run.trials, num_images(run))
 
 
+def baseline_accuracies(run: RunRecord) -> dict[str, Reported]:
+    """Return what to report of every trained baseline of a run, by its name.
+
+    None of its seeds was chosen by its accuracy: all count. The noise between seeds is pooled over
+    front and baselines where their spreads agree.
+    """
+    images = num_images(run)
+    known = {each.name: each.seed_accuracies for each in run.baselines if each.seed_accuracies}
+    trials = {str(t.number): t.seed_accuracies for t in run.trials if t.seed_accuracies}
+    noise = _noise(trials | known, images)
+    return {name: _mean(list(own.values()), noise.get(name), images) for name, own in known.items()}
+
+
 def _reported(trial: TrialRecord, noise: _Noise | None, num_images: int | None) -> Reported:
     own = list(trial.seed_accuracies.values())
     assert trial.accuracy is not None, "trials without one were left out"
-    value = float(np.mean(own)) if own else trial.accuracy
+    if own:
+        return _mean(own, noise, num_images)
+    images = accuracy_interval(trial.accuracy, num_images) if num_images else None
+    return Reported(trial.accuracy, images, 0)
+
+
+def _mean(own: Sequence[float], noise: _Noise | None, num_images: int | None) -> Reported:
+    """Report the mean over seeds, by none of which anything was chosen."""
+    value = float(np.mean(own))
     images = accuracy_interval(value, num_images) if num_images else None
-    if not own or noise is None:
+    if noise is None:
         return Reported(value, images, len(own))
     half = t_quantile(0.975, noise.df) * math.sqrt(noise.variance / len(own))
     low, high = images or (value, value)
@@ -85,8 +109,8 @@ def _reported(trial: TrialRecord, noise: _Noise | None, num_images: int | None) 
 
 
 def _noise(
-    accuracies: Mapping[int, Mapping[int, float]], num_images: int | None
-) -> dict[int, _Noise]:
+    accuracies: Mapping[Name, Mapping[int, float]], num_images: int | None
+) -> dict[Name, _Noise]:
     """Return the noise of each trial: the pooled one, or where spreads differ its own."""
     if not accuracies:
         return {}

@@ -17,6 +17,7 @@ from archsearch.report import (
     baseline_table,
     correlation_line,
     empty_front_lines,
+    family_table,
     front_points,
     front_table,
     front_text,
@@ -119,6 +120,6 @@ def show_front(record: RunRecord, target: str = "") -> None:
         out.print(front_text(record, width=min(72, out.width)))
     known = baseline_table(record)
     if known is not None:
-        print_tables([known], "table")
+        print_tables([each for each in (known, family_table(record)) if each], "table")
     if line := correlation_line(record):
         out.print(line, soft_wrap=True)

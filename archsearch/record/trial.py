@@ -208,6 +208,7 @@ class BaselineRecord(Spec):
         curve: one entry an epoch.
         seed: seed of initialisation and data order.
         reason: why it failed; empty otherwise.
+        other_seeds: trainings with the seeds with which the front was trained again.
     """
 
     name: str
@@ -221,3 +222,11 @@ class BaselineRecord(Spec):
     curve: tuple[EpochMetrics, ...] = ()
     seed: int = 0
     reason: str = ""
+    other_seeds: tuple[SeedResult, ...] = ()
+
+    @property
+    def seed_accuracies(self) -> dict[int, float]:
+        """Validation accuracy by seed, of all seeds: none of them was chosen by its accuracy."""
+        own = {} if self.accuracy is None else {self.seed: self.accuracy}
+        others = {e.seed: e.accuracy for e in self.other_seeds if e.accuracy is not None}
+        return own | others

@@ -9,6 +9,7 @@ from typing import Any
 from archsearch.report.baseline_columns import baseline_table
 from archsearch.report.empty_front import empty_front_lines
 from archsearch.report.explanation_tables import choice_interactions_table, explanation_table
+from archsearch.report.family_columns import family_table
 from archsearch.report.front_certainty import correlation_line, seed_lines
 from archsearch.report.front_columns import FRONT_COLUMNS
 from archsearch.report.front_json import front_points
@@ -37,6 +38,7 @@ __all__ = [
     "empty_front_lines",
     "explanation_table",
     "export_command",
+    "family_table",
     "front_points",
     "front_table",
     "front_text",

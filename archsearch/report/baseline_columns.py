@@ -2,7 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from archsearch.analysis import Versus, accuracy_interval, front_trials, num_images, versus
+from archsearch.analysis import (
+    Reported,
+    Versus,
+    baseline_accuracies,
+    front_trials,
+    num_images,
+    versus,
+)
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import BaselineRecord, RunRecord
 from archsearch.report.number_format import count_text, ms_interval_text, ms_text, points_text
@@ -19,7 +26,7 @@ class BaselineRow(NamedTuple):
     """A known network, and the front's best that is no slower; None when there is none."""
 
     baseline: BaselineRecord
-    interval: tuple[float, float] | None
+    reported: Reported | None
     against: Versus | None
 
 
@@ -40,8 +47,15 @@ def verdict(row: BaselineRow) -> str:
 
 
 def _accuracy(row: BaselineRow) -> str:
-    text = percent_text(row.baseline.accuracy)
-    return text if row.interval is None else f"{text} ({percent_interval_text(*row.interval)})"
+    if row.reported is None:
+        return percent_text(None)
+    text, interval = percent_text(row.reported.value), row.reported.interval
+    return text if interval is None else f"{text} ({percent_interval_text(*interval)})"
+
+
+def _interval(row: BaselineRow) -> list[float] | None:
+    found = row.reported
+    return list(found.interval) if found is not None and found.interval else None
 
 
 def _latency(row: BaselineRow) -> str:
@@ -73,12 +87,13 @@ BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
     Column("name", lambda row: row.baseline.name, "baseline", words=True),
     Column(
         "accuracy",
-        lambda row: row.baseline.accuracy,
+        lambda row: row.reported.value if row.reported else None,
         "accuracy %",
         _accuracy,
-        about="on the validation split, one seed, by which nothing was chosen",
+        about="on the validation split, mean over its seeds, by which nothing was chosen",
     ),
-    Column("accuracy_interval", lambda row: list(row.interval) if row.interval else None),
+    Column("accuracy_interval", _interval),
+    Column("seeds", lambda row: row.baseline.seed_accuracies),
     Column(
         "test_accuracy",
         lambda row: row.baseline.test_accuracy,
@@ -136,13 +151,9 @@ BASELINE_COLUMNS: tuple[Column[BaselineRow], ...] = (
 
 def baseline_rows(run: RunRecord) -> tuple[BaselineRow, ...]:
     """Return the baselines of a run, each with what the front has against it."""
-    front, n = front_trials(run), num_images(run)
+    front, n, reported = front_trials(run), num_images(run), baseline_accuracies(run)
     return tuple(
-        BaselineRow(
-            each,
-            accuracy_interval(each.accuracy, n) if n and each.accuracy is not None else None,
-            versus(front, each, n),
-        )
+        BaselineRow(each, reported.get(each.name), versus(front, each, reported.get(each.name), n))
         for each in run.baselines
     )
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from archsearch.analysis import best, front_trials, knee, run_accuracies
+from archsearch.analysis import baseline_accuracies, best, front_trials, knee, run_accuracies
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
 
 
@@ -181,11 +181,12 @@ def _accuracy(trial: TrialRecord) -> float | None:
 
 
 def _named(run: RunRecord) -> NamedMarks:
+    reported = baseline_accuracies(run)
     rows = [
         (
             each.name.partition(":")[2],
             each.latency.median_ms,
-            each.accuracy,
+            reported[each.name].value,
             *_ends(each.latency),
         )
         for each in run.baselines

@@ -6,6 +6,7 @@ from html import escape
 from archsearch.analysis import front_trials, num_images
 from archsearch.record import Environment, RunRecord
 from archsearch.report.baseline_columns import baseline_table
+from archsearch.report.family_columns import family_table
 from archsearch.report.latency_verdicts import INTERVAL, verdict_line, verdict_remedy
 from archsearch.report.layout import Panel
 from archsearch.report.number_format import bytes_text, plural
@@ -83,6 +84,12 @@ def baseline_panel(run: RunRecord) -> Panel | None:
     """Return the baselines as a table of the page; None when there are none."""
     table = baseline_table(run)
     return panel_of("baseline", table, kind="rows") if table is not None else None
+
+
+def family_panel(run: RunRecord) -> Panel | None:
+    """Return the families among the baselines as a table of the page; None when there are none."""
+    table = family_table(run)
+    return panel_of("families", table, kind="rows") if table is not None else None
 
 
 def verdict_panel(run: RunRecord) -> Panel | None:

@@ -17,7 +17,7 @@ from archsearch.files import folder_problem, valid_name
 from archsearch.image_size import plain_size, read_size
 from archsearch.record import Environment
 from archsearch.run.config import SearchConfig
-from archsearch.run.final.baselines import Baseline, find_baselines
+from archsearch.run.final.known_network import Baseline, find_baselines
 from archsearch.run.run_folder import RunFolder, new_run_folder
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.registry import check_sampler

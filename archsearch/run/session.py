@@ -309,6 +309,7 @@ def _run_baselines(
         prepared.data,
         prepared.recipe,
         seed=prepared.config.seed,
+        other_seeds=prepared.config.other_seeds,
         device=prepared.device,
         driver=driver,
         measure=lambda targets: (

@@ -2,7 +2,18 @@
 
 from archsearch.zoo.builder import build
 from archsearch.zoo.catalog import arch, names
+from archsearch.zoo.families import families, sizes
 from archsearch.zoo.image_resizing import resize
 from archsearch.zoo.official_weights import family_of, load_official, to_official
 
-__all__ = ["arch", "build", "family_of", "load_official", "names", "resize", "to_official"]
+__all__ = [
+    "arch",
+    "build",
+    "families",
+    "family_of",
+    "load_official",
+    "names",
+    "resize",
+    "sizes",
+    "to_official",
+]

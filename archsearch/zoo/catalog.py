@@ -6,6 +6,8 @@ from typing import Any
 
 from archsearch.arch import Arch, load_arch
 from archsearch.errors import InputError, Problem, nearest
+from archsearch.image_size import read_size
+from archsearch.zoo.families import families, family_size
 from archsearch.zoo.overrides import with_overrides
 
 _FOLDER = Path(__file__).parent / "archs"
@@ -20,7 +22,9 @@ def arch(name: str, **overrides: Any) -> Arch:
     """Return the architecture of a model, with values changed as in `with_overrides`.
 
     Args:
-        name: of the model, such as ``lightvit_tiny``.
+        name: of the model, such as ``lightvit_tiny``, or of a size of its family, such as
+            ``lightvit/3`` (see `sizes`). On images whose shorter side is below 160 px, a size has
+            a stem and windows that suit them.
         overrides: name of a field to its value, such as ``window_size=7`` or
             ``gate__reduction=4``.
 
@@ -32,6 +36,11 @@ def arch(name: str, **overrides: Any) -> Arch:
         >>> zoo.arch("edgevit_xxs", image_size=64, num_classes=10).num_classes
         10
     """
+    if name.partition("/")[0] in families():
+        size = family_size(name)
+        base = _load(size.model)
+        image_size = read_size(overrides.get("image_size", base.image_size))
+        return with_overrides(base, {**size.overrides_at(image_size), **overrides})
     known = names()
     if name not in known:
         raise InputError(Problem("", f"the zoo has no model '{name}'", None, nearest(name, known)))

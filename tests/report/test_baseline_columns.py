@@ -4,7 +4,7 @@ import json
 import pytest
 from rich.console import Console
 
-from archsearch.analysis import accuracy_interval, front_trials, versus
+from archsearch.analysis import accuracy_interval, baseline_accuracies, front_trials, versus
 from archsearch.report import baseline_table
 from archsearch.report.baseline_columns import BaselineRow, baseline_rows, verdict
 from archsearch.report.panels import baseline_panel
@@ -13,14 +13,16 @@ from tests.report.synthetic_run import synthetic_run
 
 def test_versus_is_the_most_accurate_that_is_no_slower(usual):
     slow, fast, failed = usual.baselines
-    found = versus(front_trials(usual), slow, 360)
+    reported = baseline_accuracies(usual)
+    found = versus(front_trials(usual), slow, reported[slow.name], 360)
     no_slower = [t for t in front_trials(usual) if t.latency_ms <= slow.latency.median_ms]
     assert found.trial.accuracy == max(t.accuracy for t in no_slower)
     assert found.gain == pytest.approx(found.trial.accuracy - 0.9)
     assert found.interval[0] < found.gain < found.interval[1]
     assert found.ratio <= 1
-    assert versus(front_trials(usual), fast, 360) is None
-    assert versus(front_trials(usual), failed, 360) is None
+    assert versus(front_trials(usual), fast, reported[fast.name], 360) is None
+    assert failed.name not in reported
+    assert versus(front_trials(usual), failed, None, 360) is None
 
 
 def test_verdicts(usual):
@@ -30,14 +32,16 @@ def test_verdicts(usual):
     assert verdict(fast) == "faster than every point of the front"
     assert verdict(failed) == "failed: ValueError: no <b>32</b> px"
     # the accuracies of one image more or less cannot be distinguished
-    near = slow.baseline.model_copy(update={"accuracy": slow.against.trial.accuracy})
-    against = versus(front_trials(usual), near, 360)
-    assert "a tie in accuracy" in verdict(BaselineRow(near, None, against))
+    near = slow.reported._replace(value=slow.against.trial.accuracy)
+    against = versus(front_trials(usual), slow.baseline, near, 360)
+    assert "a tie in accuracy" in verdict(BaselineRow(slow.baseline, near, against))
 
 
 def test_the_front_is_held_against_baselines_by_its_unselected_accuracy():
     run = synthetic_run(150, baselines=True, front_seeds=3)
-    found = versus(front_trials(run), run.baselines[0], 360)
+    found = versus(
+        front_trials(run), run.baselines[0], baseline_accuracies(run)[run.baselines[0].name], 360
+    )
     mean = sum(found.trial.seed_accuracies.values()) / 3
     assert found.gain == pytest.approx(mean - run.baselines[0].accuracy)
 

@@ -1,5 +1,6 @@
 """Accuracy against latency: the front and all other trials."""
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from archsearch.report.figures.drawing import (
     FRONT,
     OTHER,
     SECOND,
+    THIRD,
     Drawing,
     new_figure,
     pale,
@@ -25,6 +27,8 @@ from archsearch.report.number_format import ms_text, plural
 MOST_INTERVALS = 150
 #: how the hover texts call the scale of all but the front
 SEARCHED = "with the search seed"
+#: of the families' curves
+FAMILY_COLORS = (SECOND, THIRD, BUDGET, OTHER)
 #: share of the height that the strip of infeasible trials takes
 STRIP = 0.045
 
@@ -73,8 +77,11 @@ def plot_front(info: FrontInfo, lines: dict[int, str] | None = None) -> Any:
         mark = {"symbol": "circle", "size": 6, "color": FRONT, "opacity": 0.55, "line_width": 0}
         figure.add_trace(_marks("front, as searched", info.searched, lines, mark, SEARCHED))
         figure.update_layout(shapes=_moves(info))
-    if info.baselines.names:
-        figure.add_trace(_baselines(info.baselines))
+    alone, families = _by_family(info.baselines)
+    if alone.names:
+        figure.add_trace(_baselines(alone))
+    for color, (family, sizes) in zip(cycle(FAMILY_COLORS), families.items(), strict=False):
+        figure.add_trace(_family(family, sizes, color))
     if info.front.numbers:
         figure.add_trace(_steps(info.front))
         mark = {"symbol": "circle", "size": 10, "color": FRONT, "line_width": 0}
@@ -205,6 +212,34 @@ def _baselines(marks: NamedMarks) -> Any:
     )
 
 
+def _by_family(marks: NamedMarks) -> tuple[NamedMarks, dict[str, NamedMarks]]:
+    """Return the baselines that stand alone, and the sizes of each family by latency."""
+    alone: list[Any] = []
+    families: dict[str, list[Any]] = {}
+    for row in zip(*marks, strict=True):
+        family, is_size, _ = str(row[0]).partition("/")
+        (families.setdefault(family, []) if is_size else alone).append(row)
+    sizes = {
+        family: NamedMarks(*zip(*sorted(rows, key=lambda row: float(row[1])), strict=True))
+        for family, rows in families.items()
+    }
+    return NamedMarks(*zip(*alone, strict=True)) if alone else NamedMarks(), sizes
+
+
+def _family(name: str, sizes: NamedMarks, color: str) -> Any:
+    return go.Scatter(
+        name=plain(name),
+        mode="lines+markers",
+        x=sizes.latency_ms,
+        y=[100 * value for value in sizes.accuracy],
+        line={"width": 1.2, "color": color, "dash": "dot"},
+        marker={"symbol": "diamond", "size": 8, "color": color, "line_width": 0},
+        error_x=_intervals(sizes, pale(color), 3),
+        customdata=sizes.names,
+        hovertemplate="<b>%{customdata}</b>: %{y:.1f} %, %{x:.3g} ms<extra></extra>",
+    )
+
+
 def _hover(what: str, numbers: tuple[int, ...], lines: dict[int, str]) -> dict[str, Any]:
     """Return the hover text; the architecture is broken at its stages, to fit the label."""
     start = f"<b>trial %{{customdata}}</b>: {what}"
@@ -284,6 +319,8 @@ def _note(info: FrontInfo) -> str:
         lines.append("Ticks at the foot were over the budget: measured, never trained.")
     if info.baselines.names:
         lines.append("Diamonds are known networks, trained and measured the same way.")
+    if _by_family(info.baselines)[1]:
+        lines.append("Dotted lines join the sizes of one family.")
     if info.left.numbers:
         lines.append("Open circles left the front when their latency was measured again.")
     if info.outside:

@@ -98,7 +98,9 @@ def train_front_again(
         reused += is_known
         left_s -= trial_s[outcome.job.trial]
         trained_s += 0.0 if is_known else trial_s[outcome.job.trial]
-        keep(outcome.job.trial, _result(outcome, listener, driver, int8))
+        trial, seed = outcome.job.trial, outcome.job.seed
+        label = f"trial {trial} with seed {seed}"
+        keep(trial, seed_result(outcome, label, listener, driver, int8))
 
     def expected_s() -> float:
         # at the pace of this session once there is one, until then at that of the search
@@ -125,12 +127,22 @@ def train_front_again(
         say_reused()
 
 
-def _result(
+def seed_result(
     outcome: Trained | FailedEvent,
+    label: str,
     listener: Listener,
     driver: Driver,
     int8: Int8Accuracy | None,
 ) -> SeedResult:
+    """Return what one training with another seed shows; say why where it failed.
+
+    Args:
+        outcome: of the training.
+        label: what messages call it.
+        listener: receives progress.
+        driver: stores what int8 costs.
+        int8: what a training is worth in int8; None where latency is not in int8.
+    """
     job = outcome.job
     if isinstance(outcome, Trained):
         training = outcome.training
@@ -140,11 +152,11 @@ def _result(
         try:
             found = _in_int8(outcome, driver, int8)
         except TrialError as error:
-            listener.line(f"{job.label}: {error}")
+            listener.line(f"{label}: {error}")
             return result.model_copy(update={"accuracy": None, "reason": str(error)})
         both = {"accuracy": found.accuracy, "float_accuracy": found.float_accuracy}
         return result.model_copy(update=both)
-    listener.line(f"trial {job.trial} failed with seed {job.seed}: {outcome.reason}")
+    listener.line(f"{label} failed: {outcome.reason}")
     if outcome.details:
         logger.info("%s", outcome.details)
     seconds = sum(metrics.seconds for metrics in outcome.curve)

@@ -1,5 +1,6 @@
 """Baselines trained for real, on a handful of images."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,13 +8,14 @@ import timm
 
 from archsearch.cost import count_macs, count_params
 from archsearch.data import load_data
-from archsearch.errors import InputError
+from archsearch.errors import DivergedError, InputError
 from archsearch.record import BaselineRecord
-from archsearch.run.final.baselines import find_baselines, run_baselines
+from archsearch.run.final.baselines import run_baselines
+from archsearch.run.final.known_network import find_baselines
 from archsearch.run.status import SilentListener
-from archsearch.train import Recipe
+from archsearch.train import Recipe, Trainer
 from tests.cluster.drivers import inline_driver
-from tests.run.conftest import result
+from tests.run.conftest import Recorder, result
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def data():
 
 @pytest.fixture
 def run(data, tmp_path):
-    def started(names, known=None, data=data, folder="run"):
+    def started(names, known=None, data=data, folder="run", other_seeds=(), listener=None):
         kept, measured = [], []
 
         def measure(targets):
@@ -37,11 +39,12 @@ def run(data, tmp_path):
                 data,
                 Recipe(epochs=2, batch_size=32, warmup_epochs=0),
                 seed=3,
+                other_seeds=other_seeds,
                 device="cpu",
                 driver=driver,
                 measure=measure,
                 keep=lambda records: kept.append(dict(records)),
-                listener=SilentListener(),
+                listener=listener or SilentListener(),
             )
         records = {k: BaselineRecord.model_validate(v) for k, v in kept[-1].items()} if kept else {}
         return records, measured, kept
@@ -51,7 +54,7 @@ def run(data, tmp_path):
 
 def test_every_wrong_name_is_reported_at_once(data):
     with pytest.raises(InputError) as caught:
-        find_baselines(["timm:mobilnetv2_050", "zoo:lightvit", "resnet18"], data)
+        find_baselines(["timm:mobilnetv2_050", "zoo:lightvitt", "resnet18"], data)
     rules = [str(problem) for problem in caught.value.problems]
     assert "did you mean 'mobilenetv2_050'" in rules[0]
     assert "lightvit_tiny" in rules[1]
@@ -120,3 +123,54 @@ def test_one_that_does_not_fit_says_why_and_the_others_go_on(run, monkeypatch):
     assert failed.accuracy is None
     assert records["timm:test_efficientnet"].accuracy is not None
     assert [len(each) for each in measured] == [1]
+
+
+def test_a_family_stands_for_all_its_sizes(data):
+    found = find_baselines(["zoo:edgevit", "zoo:sepvit/2", "zoo:edgevit/1"], data)
+    assert [each.name for each in found] == [
+        *(f"zoo:edgevit/{n}" for n in range(1, 7)),
+        "zoo:sepvit/2",
+    ]
+    with pytest.raises(InputError, match="must be sepvit/1 to sepvit/6"):
+        find_baselines(["zoo:sepvit/7"], data)
+
+
+def test_they_are_trained_with_the_seeds_of_the_front(run):
+    name = "zoo:edgevit/1"
+    recorder = Recorder()
+    records, measured, kept = run([name], other_seeds=(5, 4), listener=recorder)
+    record = records[name]
+    assert [each.seed for each in record.other_seeds] == [4, 5]
+    assert record.seed_accuracies.keys() == {3, 4, 5}
+    # each is what a training with that seed alone shows
+    alone, _, _ = run([name], folder="alone/run")
+    assert alone[name].accuracy == record.accuracy
+    (line,) = (each for each in recorder.lines if each.startswith("training"))
+    assert line == "training zoo:edgevit/1 for 2 epochs with 3 seeds"
+    # more seeds later: nothing is measured again, and what was trained is reused
+    stored = {name: record.to_dict()}
+    more, measured, _ = run([name], known=stored, other_seeds=(4, 5, 6))
+    assert measured == []
+    assert more[name].latency == record.latency
+    before = {each.seed: each.accuracy for each in record.other_seeds}
+    after = {each.seed: each.accuracy for each in more[name].other_seeds}
+    assert after.keys() == {4, 5, 6}
+    assert before.items() <= after.items()
+    _, measured, kept = run([name], known={name: more[name].to_dict()}, other_seeds=(4, 5))
+    assert measured == kept == []
+
+
+def test_a_seed_that_fails_is_said_and_the_others_count(run, monkeypatch):
+    name = "zoo:edgevit/1"
+    whole = Trainer.run
+
+    def diverging(self, max_seconds=math.inf):
+        if self.seed == 5:
+            raise DivergedError("the training loss became NaN")
+        return whole(self, max_seconds)
+
+    monkeypatch.setattr(Trainer, "run", diverging)
+    recorder = Recorder()
+    records, _, _ = run([name], other_seeds=(4, 5), listener=recorder)
+    assert records[name].seed_accuracies.keys() == {3, 4}
+    assert any(line.startswith(f"{name} with seed 5 failed: ") for line in recorder.lines)

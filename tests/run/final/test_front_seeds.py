@@ -168,7 +168,7 @@ def test_one_that_fails_is_reported_kept_and_not_tried_again(bench: Bench) -> No
     bad = (front[0].number, 2)
     listener = Recorder()
     again(bench, Watched(fail=lambda j: "diverged" if (j.trial, j.seed) == bad else ""), listener)
-    assert f"trial {bad[0]} failed with seed 2: diverged" in listener.lines
+    assert f"trial {bad[0]} with seed 2 failed: diverged" in listener.lines
     record = next(r for r in opened(bench).records() if r.number == bad[0])
     assert set(record.seed_accuracies) == {1}
     assert missing_trainings([record], SEEDS) == []
