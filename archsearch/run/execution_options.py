@@ -99,7 +99,8 @@ class Execution(Spec):
         tuple[str, ...],
         Option(
             "--baseline",
-            "Train and measure this network too, timm:NAME or zoo:NAME; may be repeated.",
+            "Train and measure this network too, timm:NAME or zoo:NAME; zoo:edgevit, lightvit, "
+            "localvit or sepvit stands for six sizes of that design; may be repeated.",
             SEARCH,
         ),
     ] = ()
