@@ -74,7 +74,7 @@ def style(figure: Any, title: str, x: str, y: str) -> Any:
 
 
 #: every colour of the figures for a light page, and what stands for it on a dark one; the first
-#: four are from the palette of Okabe and Ito, which colour-blind readers can distinguish
+#: four and the last are from the palette of Okabe and Ito, which colour-blind readers can distinguish
 DARK = {
     "#0072b2": "#5ab4ec",
     "#d55e00": "#ff8f4d",
@@ -85,8 +85,9 @@ DARK = {
     "#1f2328": "#e6e9ec",
     "#b4bac1": "#4a525b",
     "#e9ebee": "#2a2f36",
+    "#e69f00": "#ffc24d",
 }
-FRONT, BUDGET, SECOND, THIRD, OTHER, FAINT, TEXT, LINE, GRID = DARK
+FRONT, BUDGET, SECOND, THIRD, OTHER, FAINT, TEXT, LINE, GRID, FOURTH = DARK
 
 
 def pale(color: str) -> str:

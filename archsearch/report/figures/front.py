@@ -11,6 +11,7 @@ from archsearch.record import RunRecord
 from archsearch.report.figures.drawing import (
     BUDGET,
     FAINT,
+    FOURTH,
     FRONT,
     OTHER,
     SECOND,
@@ -28,7 +29,7 @@ MOST_INTERVALS = 150
 #: how the hover texts call the scale of all but the front
 SEARCHED = "with the search seed"
 #: of the families' curves
-FAMILY_COLORS = (SECOND, THIRD, BUDGET, OTHER)
+FAMILY_COLORS = (FOURTH, THIRD, BUDGET, OTHER)
 #: share of the height that the strip of infeasible trials takes
 STRIP = 0.045
 
