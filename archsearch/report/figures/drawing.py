@@ -74,7 +74,7 @@ def style(figure: Any, title: str, x: str, y: str) -> Any:
 
 
 #: every colour of the figures for a light page, and what stands for it on a dark one; the first
-#: four and the last are from the palette of Okabe and Ito, which colour-blind readers can distinguish
+#: four and the last are of Okabe and Ito's palette, which colour-blind readers can distinguish
 DARK = {
     "#0072b2": "#5ab4ec",
     "#d55e00": "#ff8f4d",
