@@ -32,8 +32,8 @@ class BaselineRow(NamedTuple):
 
 def verdict(row: BaselineRow) -> str:
     """Return how the front compares with a baseline, in a few words."""
-    if row.baseline.reason:
-        return f"failed: {row.baseline.reason}"
+    if why := row.baseline.reason:
+        return why if why.startswith("not trained: ") else f"failed: {why}"
     found = row.against
     if found is None:
         return "faster than every point of the front"

@@ -310,6 +310,7 @@ def _run_baselines(
         prepared.recipe,
         seed=prepared.config.seed,
         other_seeds=prepared.config.other_seeds,
+        budget_ms=prepared.config.budgets.latency_ms,
         device=prepared.device,
         driver=driver,
         measure=lambda targets: (

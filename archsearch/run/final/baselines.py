@@ -37,6 +37,7 @@ def run_baselines(
     *,
     seed: int,
     other_seeds: Sequence[int] = (),
+    budget_ms: float | None = None,
     device: str,
     driver: Driver,
     measure: Measure,
@@ -53,6 +54,7 @@ def run_baselines(
         recipe: of the run.
         seed: of the run.
         other_seeds: with which they are trained again, as the front is.
+        budget_ms: sizes of a family that are surely slower are not trained.
         device: that tests what was trained.
         driver: trains, or finds what another run or an ablation has trained.
         measure: takes latencies.
@@ -83,6 +85,11 @@ def run_baselines(
                 records[each.name] = records[each.name].model_copy(update={"latency": result})
             if why := why_not(result):
                 listener.line(f"baseline {each.name}: its latency is not confirmed, {why}")
+
+    for each in ready:
+        if why := _over(records[each.name], budget_ms):
+            records[each.name] = records[each.name].model_copy(update={"reason": why})
+    ready = [each for each in ready if not records[each.name].reason]
 
     def ended(name: str, **found: object) -> None:
         record = records[name].model_copy(update=found)
@@ -162,6 +169,15 @@ def _counted(baseline: Baseline, seed: int) -> BaselineRecord:
         return record.model_copy(update={"reason": _one_line(error)})
     counts = {"params": count_params(model), "macs": macs.total}
     return record.model_copy(update=counts)
+
+
+def _over(record: BaselineRecord, budget_ms: float | None) -> str:
+    """Return why a size of a family is not trained; empty where it is."""
+    least = record.latency.at_least_ms if record.latency else None
+    if "/" not in record.name or budget_ms is None or least is None or least <= budget_ms:
+        return ""
+    assert record.latency is not None
+    return f"not trained: {record.latency.median_ms:.3g} ms is over the budget of {budget_ms:g} ms"
 
 
 def _has_seeds_left(record: BaselineRecord, seeds: Sequence[int]) -> bool:

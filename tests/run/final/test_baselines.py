@@ -25,7 +25,7 @@ def data():
 
 @pytest.fixture
 def run(data, tmp_path):
-    def started(names, known=None, data=data, folder="run", other_seeds=(), listener=None):
+    def started(names, known=None, data=data, folder="run", other_seeds=(), **more):
         kept, measured = [], []
 
         def measure(targets):
@@ -44,7 +44,7 @@ def run(data, tmp_path):
                 driver=driver,
                 measure=measure,
                 keep=lambda records: kept.append(dict(records)),
-                listener=listener or SilentListener(),
+                **{"listener": SilentListener(), **more},
             )
         records = {k: BaselineRecord.model_validate(v) for k, v in kept[-1].items()} if kept else {}
         return records, measured, kept
@@ -174,3 +174,17 @@ def test_a_seed_that_fails_is_said_and_the_others_count(run, monkeypatch):
     records, _, _ = run([name], other_seeds=(4, 5), listener=recorder)
     assert records[name].seed_accuracies.keys() == {3, 4}
     assert any(line.startswith(f"{name} with seed 5 failed: ") for line in recorder.lines)
+
+
+def test_sizes_over_the_budget_are_measured_and_not_trained(run):
+    names = ["zoo:edgevit/1", "timm:test_efficientnet"]
+    recorder = Recorder()
+    # all are measured at 2 ms
+    records, _, _ = run(names, budget_ms=1.5, listener=recorder)
+    size, other = (records[name] for name in names)
+    assert (size.accuracy, size.curve, size.latency.median_ms) == (None, (), 2.0)
+    assert size.reason == "not trained: 2 ms is over the budget of 1.5 ms"
+    assert f"baseline {names[0]}: {size.reason}" in recorder.lines
+    assert other.accuracy is not None
+    records, _, _ = run(names[:1], budget_ms=2.5, folder="enough/run")
+    assert records[names[0]].accuracy is not None
