@@ -164,7 +164,8 @@ class SeparableAttention(AttentionSpec):
         window_size: side of a window in tokens.
         group_count: g x g neighbouring windows form one group that is attended to as one window
             of side ``g * window_size`` (grouped self-attention, section 3.3).
-        window_token: how a window's token starts.
+        window_token: ``learned`` or ``zero``, a token that attends with its window's pixels;
+            ``average`` or ``depthwise_conv``, made of what they attended to.
         pointwise: exchange between windows; off leaves the depthwise part alone.
     """
 
@@ -174,7 +175,7 @@ class SeparableAttention(AttentionSpec):
     type: Literal["separable"] = "separable"
     window_size: Count
     group_count: Count = 1
-    window_token: Literal["learned", "zero", "average"] = "learned"
+    window_token: Literal["learned", "zero", "average", "depthwise_conv"] = "learned"
     pointwise: Flag = True
     qkv_bias: Flag = True
 

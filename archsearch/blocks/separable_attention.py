@@ -30,8 +30,9 @@ class SeparableAttention(nn.Module):
         num_heads: attention heads.
         map_size: sides of the map that mask and window tokens are prepared for.
         window_size: sides of a window in tokens, smaller than the map.
-        window_token: ``learned`` or ``zero`` (a token that attends with its window's pixels), or
-            ``average`` (the mean of what its pixels attended to).
+        window_token: ``learned`` or ``zero`` (a token that attends with its window's pixels),
+            ``average`` (the mean of what its pixels attended to), or ``depthwise_conv`` (their
+            weighted sum, channel by channel; the kernel is the window).
         pointwise: exchange between windows.
         qkv_bias: bias of the query, key and value projections.
         relative_bias: learn a relative position bias inside windows.
@@ -58,7 +59,7 @@ class SeparableAttention(nn.Module):
         self.num_heads = num_heads
         self.map_size = both(map_size)
         self.window_size = both(window_size)
-        self.num_tokens = 0 if window_token == "average" else 1
+        self.num_tokens = 1 if window_token in ("learned", "zero") else 0
         (height, width), (down, across) = self.map_size, self.window_size
         self.window_tokens = (
             nn.Parameter(torch.zeros(-(-height // down), -(-width // across), dim))
@@ -67,6 +68,11 @@ class SeparableAttention(nn.Module):
         )
         self.norm = nn.LayerNorm(dim, eps=norm_eps)
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.token_conv = (
+            nn.Conv2d(dim, dim, self.window_size, groups=dim)
+            if window_token == "depthwise_conv" and pointwise
+            else None
+        )
         self.token_norm = nn.LayerNorm(dim) if pointwise else None
         self.qk_pointwise = nn.Linear(dim, 2 * dim, bias=qkv_bias) if pointwise else None
         self.proj = nn.Linear(dim, dim)
@@ -123,9 +129,13 @@ class SeparableAttention(nn.Module):
         x = x + attended.transpose(1, 2).flatten(2)
         pixels = x[:, self.num_tokens :]
         if self.qk_pointwise is not None:
-            token = x[:, 0] if self.num_tokens else self._average(pixels, valid, batch)
             if valid is not None:  # padding contributes nothing to other windows
                 pixels = pixels * valid.repeat(batch, 1)[:, :, None]
+            if self.token_conv is not None:
+                maps = pixels.transpose(1, 2).reshape(-1, dim, *size)
+                token = self.token_conv(maps).flatten(1)
+            else:
+                token = x[:, 0] if self.num_tokens else self._average(pixels, valid, batch)
             pixels = self._exchange(token.reshape(batch, rows * columns, dim), pixels)
         x = window_reverse(self.proj(pixels), size, rows, columns)
         return x[:, :height, :width], None

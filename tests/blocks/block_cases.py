@@ -50,6 +50,7 @@ LEAVES_TOKENS: dict[str, Factory] = {
     "separable_average": _attention(
         blocks.SeparableAttention, 3, window_token="average", relative_bias=True
     ),
+    "separable_conv": _attention(blocks.SeparableAttention, 3, window_token="depthwise_conv"),
     "separable_bias": _attention(blocks.SeparableAttention, 4, relative_bias=True),
     "depthwise_only": _attention(blocks.SeparableAttention, 3, pointwise=False),
     "single_group": _attention(blocks.SingleGroupAttention, relative_bias=True),
@@ -98,6 +99,7 @@ NARROW_ATTENTIONS: dict[str, Factory] = {
     ),
     "separable": _narrow(blocks.SeparableAttention, (3, 4), relative_bias=True),
     "separable_padded": _narrow(blocks.SeparableAttention, (3, 5), window_token="average"),
+    "separable_conv": _narrow(blocks.SeparableAttention, (3, 5), window_token="depthwise_conv"),
     "single_group": _narrow(blocks.SingleGroupAttention, relative_bias=True),
     "spatial_reduction": lambda: blocks.SpatialReductionAttention(DIM, HEADS, (3, 4)),
     "spatial_reduction_padded": lambda: blocks.SpatialReductionAttention(DIM, HEADS, (3, 5)),

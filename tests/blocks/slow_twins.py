@@ -195,7 +195,15 @@ def separable_attention(block, x, tokens=None):
             bias = offset_bias(block.relative_bias.table, places, *size)
         z = z + heads_attention(*split(block.qkv, z, 3), block.num_heads, bias)
         attended.append(z[block.num_tokens :])
-        window_tokens.append(z[0] if block.num_tokens else z.mean(dim=0))
+        if block.token_conv is not None:
+            # pixels outside the map are 0
+            kernel = block.token_conv.weight[:, 0]
+            token = block.token_conv.bias.clone()
+            for (row, column), value in zip(pixels, z, strict=True):
+                token += kernel[:, row % tall, column % wide] * value
+            window_tokens.append(token)
+        else:
+            window_tokens.append(z[0] if block.num_tokens else z.mean(dim=0))
     if block.qk_pointwise is not None:
         token = F.gelu(block.token_norm(torch.stack(window_tokens)))
         q, k = split(block.qk_pointwise, token, 2)
