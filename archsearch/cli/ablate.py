@@ -12,7 +12,9 @@ from archsearch.ablation import (
     PreparedAblation,
     Study,
     describe_ablation_plan,
+    has_ablation,
     is_ablation,
+    load_ablation,
     prepare_ablation,
     run_ablation,
     study_texts,
@@ -21,6 +23,7 @@ from archsearch.ablation.tracking_entries import ablation_entries
 from archsearch.ablation_record import AblationRecord
 from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
+from archsearch.analysis.seed_plan import seed_plan
 from archsearch.arch import value_from
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
@@ -37,6 +40,7 @@ from archsearch.cli.table_output import (
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.option import DATA, OUTPUT
 from archsearch.report import PlainTable, ablation_tables, write_ablation
+from archsearch.report.seed_plan_table import seed_plan_table
 from archsearch.report.table_column import Column, tabulate
 from archsearch.resources import resource_dir
 from archsearch.run import Execution
@@ -93,6 +97,15 @@ def command(
             "--retry-failed", help="Train again what failed before.", rich_help_panel=DATA
         ),
     ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Train nothing; say how many seeds find a difference of 0.5 to 5 points, from the "
+            "trainings so far.",
+            rich_help_panel=DATA,
+        ),
+    ] = False,
     format_: TableFormat = "table",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -127,6 +140,9 @@ def command(
     if dry_run:
         for line in describe_ablation_plan(prepared):
             out.print(line, soft_wrap=True)
+        return
+    if plan:
+        _print_plan(prepared, kind)
         return
     with LiveProgress(err, describe_ablation, quiet) as progress:
         more = seeds_wanted if until_clear else None
@@ -167,6 +183,20 @@ def _value_problems(given: Mapping[str, Any]) -> list[Problem]:
         keys = [each.key for each in settings]
         return [p for p in error.problems if any(f"{p.key}.".startswith(f"{k}.") for k in keys)]
     return []
+
+
+def _print_plan(prepared: PreparedAblation, kind: str) -> None:
+    """Print the seeds that the study needs, by the trainings in its folder.
+
+    Raises:
+        InputError: there are none, or too few.
+    """
+    if not has_ablation(prepared.folder.path):
+        remedy = "run the study with --seeds 2 first, with --only for few of its variants"
+        raise InputError(Problem("--plan", "needs a pilot, and nothing was trained", None, remedy))
+    record = load_ablation(prepared.folder.path)
+    found = seed_plan(record, len(prepared.networks.all))
+    print_tables([seed_plan_table(record.name, found)], kind)
 
 
 def _finished(record: AblationRecord, prepared: PreparedAblation, kind: str) -> None:

@@ -55,6 +55,11 @@ def test_a_study_ends_with_tables_and_a_page(
         variant["name"]: sum(variant["accuracies"].values()) / 2
         for variant in json.loads((run / "ablation.json").read_text())["variants"]
     }
+    # what its seeds could find, and the time that more would take
+    ablate("s.yaml", "--plan", "--json")
+    plan = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["difference"] for row in plan] == [0.005, 0.01, 0.02, 0.05]
+    assert {"seeds", "safe_seeds", "hours"} < plan[0].keys()
     # the same again trains nothing, and prints it in another form
     ablate("s.yaml", "--format", "csv", "--quiet")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -64,6 +69,11 @@ def test_a_study_ends_with_tables_and_a_page(
     with pytest.raises(SystemExit) as ended:
         main(["report", "s-digits"])
     assert not ended.value.code
+
+
+def test_a_plan_needs_a_pilot(capsys: pytest.CaptureFixture[str]) -> None:
+    (error,) = refused(capsys, "ablate", "s.yaml", "--plan")
+    assert error.startswith("--plan: needs a pilot, and nothing was trained; run the study with")
 
 
 def test_a_dry_run_says_what_would_be_done(

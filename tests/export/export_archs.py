@@ -115,9 +115,7 @@ ARCHS: dict[str, Arch] = {
             downsample="overlapping_conv",
             width=24,
         ),
-        stage(
-            {"type": "separable", "window_size": 2, "window_token": "depthwise_conv"}, width=24
-        ),
+        stage({"type": "separable", "window_size": 2, "window_token": "depthwise_conv"}, width=24),
         stem={"type": "patch", "patch_size": 2, "kernel_size": 3},
     ),
     "separable_parts": arch(
