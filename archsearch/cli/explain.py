@@ -14,7 +14,8 @@ from archsearch.cli.table_output import AsCsv, AsJson, TableFormat, print_tables
 from archsearch.errors import InputError, Problem
 from archsearch.report import choice_interactions_table, explanation_table, write_explanation
 from archsearch.report.explanation_findings import explanation_sentences
-from archsearch.run import Execution, explain, find_run, train_for_explanation
+from archsearch.report.path_findings import path_sentences, path_table
+from archsearch.run import Execution, explain, find_run, train_for_explanation, train_path
 from archsearch.settings import nested
 from archsearch.yaml_source import YamlSource
 
@@ -45,6 +46,18 @@ def command(
             rich_help_panel=_TRAINING,
         ),
     ] = 0,
+    path_: Annotated[
+        bool,
+        typer.Option(
+            "--path",
+            help="Train the networks from the baseline to the trial, one choice at a time, with "
+            "paired seeds.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option(min=2, help="Seeds of --path.", rich_help_panel=_TRAINING)
+    ] = 3,
     *,
     quiet: Quiet = False,
     format_: TableFormat = "table",
@@ -64,23 +77,28 @@ def command(
     path = output or find_run(run, runs_dir).path / "explanation.html"
     check_output(path)
     settings = list(given_values(Execution, given))
-    if not trials:
+    if not trials and not path_:
         if settings:
-            rule = "must stand beside --trials"
+            rule = "must stand beside --trials or --path"
             raise InputError([Problem(each.option, rule) for each in settings])
         found = explain(run, trial, against, runs_dir)
     else:
         execution = value_from(Execution, YamlSource("", nested(settings)))
         with LiveProgress(err, describe, quiet) as progress:
-            found = train_for_explanation(
-                run, trial, against, trials, execution, progress, runs_dir
-            )
-    sentences = explanation_sentences(found)
+            place = (execution, progress, runs_dir)
+            if trials:
+                found = train_for_explanation(run, trial, against, trials, *place)
+            if path_:
+                found = train_path(run, trial, against, seeds, *place)
+    sentences = [*explanation_sentences(found), *path_sentences(found)]
     choices, pairs = explanation_table(found), choice_interactions_table(found)
+    trained = [table] if (table := path_table(found)) else []
     if kind == "table":
         for sentence in sentences:
             out.print(sentence, soft_wrap=True)
-        print_tables([choices, pairs.head(_MOST_PAIRS)], kind)
+        print_tables([*trained, choices, pairs.head(_MOST_PAIRS)], kind)
     else:
-        print_tables([choices._replace(notes=(*sentences, *choices.notes)), pairs], kind)
+        # programs find the choices first, as without a path
+        with_words = choices._replace(notes=(*sentences, *choices.notes))
+        print_tables([with_words, pairs, *trained], kind)
     err.print(f"report: {write_explanation(found, path)}", soft_wrap=True)

@@ -10,6 +10,7 @@ from archsearch.report.html_document import NO_TRIALS, Heading, render
 from archsearch.report.layout import Layout, Panel, load_layout
 from archsearch.report.number_format import plural
 from archsearch.report.panels import definitions, environment_rows
+from archsearch.report.path_findings import path_sentences, path_table
 from archsearch.report.table_panel import panel_of
 from archsearch.run import Explanation
 
@@ -46,7 +47,8 @@ def render_explanation(found: Explanation, layout: Layout) -> str:
 
 def explanation_summary_panel(found: Explanation) -> Panel:
     """Return the sentences that follow the headline."""
-    lines = "".join(f"<p>{escape(line)}</p>" for line in explanation_sentences(found)[1:])
+    sentences = [*explanation_sentences(found)[1:], *path_sentences(found)]
+    lines = "".join(f"<p>{escape(line)}</p>" for line in sentences)
     return Panel("summary", "", f'<div class="prose">{lines}</div>')
 
 
@@ -54,6 +56,12 @@ def explained_choices_panel(found: Explanation) -> Panel:
     """Return the table of choices."""
     # a page has room to wrap the changes, where a terminal lists them below
     return panel_of("choices", explanation_table(found)._replace(code=()))
+
+
+def explained_path_panel(found: Explanation) -> Panel | None:
+    """Return the steps of the trained path; None without one."""
+    table = path_table(found)
+    return None if table is None else panel_of("path", table._replace(code=()))
 
 
 def explained_interactions_panel(found: Explanation) -> Panel:

@@ -16,6 +16,7 @@ from archsearch.run.run_reader import load_run
 from archsearch.run.session import run_search
 from archsearch.run.status import Listener, SearchStatus, SilentListener
 from archsearch.run.study_file import read_search
+from archsearch.run.trained_path import train_path
 
 __all__ = [
     "Budgets",
@@ -44,4 +45,5 @@ __all__ = [
     "run_importance",
     "run_search",
     "train_for_explanation",
+    "train_path",
 ]

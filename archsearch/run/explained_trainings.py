@@ -64,7 +64,7 @@ def train_for_explanation(
     """
     folder = find_run(run, runs_dir)
     known = evidence(folder, trial, against)
-    prepared = _prepared(folder, execution)
+    prepared = prepared_as_begun(folder, execution)
     began = time.monotonic()
     limit = execution.time_limit_s
 
@@ -105,7 +105,7 @@ def train_for_explanation(
         return found
 
 
-def _prepared(folder: RunFolder, execution: Execution) -> Prepared:
+def prepared_as_begun(folder: RunFolder, execution: Execution) -> Prepared:
     """Return recipe and images of a run, as they were.
 
     Raises:

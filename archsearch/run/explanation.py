@@ -15,6 +15,7 @@ from archsearch.analysis.attribution import (
     fit_path,
 )
 from archsearch.analysis.configuration_path import ConfigurationPath
+from archsearch.analysis.path_gains import TrainedPath
 from archsearch.analysis.trial_choice import choose
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, TrialRecord
@@ -87,6 +88,7 @@ class Explanation(NamedTuple):
         choices: in which the two differ, in the order of the space's file.
         accuracy: of the validation images, 0 to 1; observed over all seeds of a trial.
         latency: natural logarithm of milliseconds; None with fewer than 20 latencies.
+        path: the networks between baseline and trial, trained; None where they were not.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Explanation(NamedTuple):
     choices: tuple[Choice, ...]
     accuracy: Split
     latency: Split | None
+    path: TrainedPath | None = None
 
 
 class Evidence(NamedTuple):

@@ -1,4 +1,4 @@
-"""Trainings that a run got after its search, to make an explanation clearer."""
+"""Trainings that a run got after its search for explanations, and the paths planned for them."""
 
 from typing import Any
 
@@ -26,24 +26,71 @@ class ExtraTraining(Spec):
     accuracy: float
 
 
-def read_extra_trainings(folder: RunFolder) -> list[ExtraTraining]:
-    """Return what was trained for explanations of a run.
+class PlannedPath(Spec):
+    """The order of the choices from one network to another, as it was first planned.
+
+    Attributes:
+        baseline: active parameters of the one.
+        target: active parameters of the other.
+        steps: names of the parameters that each step changes.
+        expected: gain of each step by the model of then, as a share.
+    """
+
+    baseline: dict[str, str | int | float | bool]
+    target: dict[str, str | int | float | bool]
+    steps: tuple[tuple[str, ...], ...]
+    expected: tuple[float, ...]
+
+
+class Extras(Spec):
+    """What explanations added to a run.
+
+    Attributes:
+        trainings: of networks of the space.
+        paths: that were planned; later trainings change the model, and not these.
+    """
+
+    trainings: tuple[ExtraTraining, ...] = ()
+    paths: tuple[PlannedPath, ...] = ()
+
+
+def read_extras(folder: RunFolder) -> Extras:
+    """Return what explanations added to a run.
 
     Raises:
         InputError: the file cannot be read.
     """
     path = folder.path / _FILE
     if not is_file(path):
-        return []
+        return Extras()
     data: Any = read_json(path)
     try:
-        return [ExtraTraining.model_validate(each) for each in data["trainings"]]
-    except (KeyError, TypeError, ValidationError) as error:
+        return Extras.model_validate(data)
+    except ValidationError as error:
         rule = "does not hold trainings of an explanation"
         raise InputError(Problem("", rule, remedy="remove it", file=str(path))) from error
 
 
+def read_extra_trainings(folder: RunFolder) -> tuple[ExtraTraining, ...]:
+    """Return what was trained for explanations of a run.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return read_extras(folder).trainings
+
+
 def add_extra_training(folder: RunFolder, training: ExtraTraining) -> None:
     """Add a training to those of a run."""
-    every = [*read_extra_trainings(folder), training]
-    write_json(folder.path / _FILE, {"trainings": [each.to_dict() for each in every]})
+    known = read_extras(folder)
+    _write(folder, known.model_copy(update={"trainings": (*known.trainings, training)}))
+
+
+def add_path(folder: RunFolder, path: PlannedPath) -> None:
+    """Keep a path that was planned."""
+    known = read_extras(folder)
+    _write(folder, known.model_copy(update={"paths": (*known.paths, path)}))
+
+
+def _write(folder: RunFolder, extras: Extras) -> None:
+    write_json(folder.path / _FILE, extras.to_dict())

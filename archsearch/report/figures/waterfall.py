@@ -22,6 +22,7 @@ from archsearch.report.figures.drawing import (
 )
 from archsearch.report.figures.effects import REST, ROW
 from archsearch.report.number_format import factor_text, points_text
+from archsearch.report.path_findings import path_rows, path_sentences
 
 if TYPE_CHECKING:
     from archsearch.run.explanation import Explanation, Split
@@ -172,6 +173,37 @@ def draw_accuracy(found: "Explanation") -> Drawing:
     x = f"percentage points above {found.baseline}"
     figure = plot_waterfall(steps, title, x, colours, 0.0)
     return _drawing("accuracy", title, figure, steps, accuracy_sentence(found.accuracy))
+
+
+def draw_path(found: "Explanation") -> Drawing | None:
+    """Draw the trained networks from the baseline to the explained one; None without a path."""
+    rows, steps, at = path_rows(found), [], 0.0
+    if not rows:
+        return None
+    for row in rows:
+        is_sum = row is rows[-1]
+        start = 0.0 if is_sum else at
+        low, high = row.gain.interval
+        kind = _SUM if is_sum else _OPEN
+        if not is_sum and row.gain.p < LEVEL:
+            kind = "more" if row.gain.value > 0 else "less"
+        words = (
+            f"{points_text(row.gain.value, 1)} ({points_text(low, 1)} to {points_text(high, 1)})"
+        )
+        end, least, most = (100 * (start + each) for each in (row.gain.value, low, high))
+        steps.append(Step(row.name, 100 * start, end, least, most, kind, words))
+        at = start + row.gain.value
+    title = f"Trained: from {found.baseline} to trial {found.target}"
+    colours = {"more": FRONT, "less": BUDGET, _OPEN: FAINT}
+    x = f"percentage points above {found.baseline}"
+    figure = plot_waterfall(steps, title, x, colours, 0.0)
+    note = (
+        "Each bar is the gain of one network over the one above, mean over equal seeds; thin lines "
+        "are 95 % intervals, simultaneous over the steps."
+    )
+    lines = "; ".join(f"{step.name}: {step.text}" for step in steps)
+    words = f"{' '.join(path_sentences(found))} {lines}."
+    return Drawing("path", title, figure, words, note, ROW * len(steps) + REST)
 
 
 def draw_latency(found: "Explanation") -> Drawing | None:
