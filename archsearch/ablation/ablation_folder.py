@@ -11,7 +11,7 @@ from archsearch.errors import InputError, Problem
 from archsearch.files import is_file, read_json, write_json, write_text
 from archsearch.record import Environment, LatencyResult
 from archsearch.run.run_folder import RunFolder, find_run
-from archsearch.yaml_source import dump_yaml
+from archsearch.yaml_source import RECORDED_VALUES, dump_yaml, load_yaml
 
 RECORD = "ablation.json"
 
@@ -31,10 +31,20 @@ class AblationFolder:
         """The record as JSON."""
         return self.folder.path / RECORD
 
+    @property
+    def request(self) -> Path:
+        """What is being run, as YAML."""
+        return self._file("study.yaml")
+
+    def read_request(self) -> dict[str, Any]:
+        """Return what the last session was to run; empty before the first."""
+        found = load_yaml(self.request, RECORDED_VALUES).data if is_file(self.request) else {}
+        return found if isinstance(found, dict) else {}
+
     def write_request(self, request: dict[str, Any]) -> None:
         """Write what is being run; the last session's wins."""
         text = dump_yaml(request)
-        write_text(self._file("study.yaml"), text)
+        write_text(self.request, text)
         keep_sources(request, self.folder.path)
 
     def write_record(self, record: AblationRecord) -> None:

@@ -1,17 +1,19 @@
 """Check everything an ablation needs before it writes anything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from archsearch.ablation.ablation_folder import AblationFolder
 from archsearch.ablation.network_builder import Networks
 from archsearch.ablation.study import Study
 from archsearch.ablation.study_file import FULL
 from archsearch.ablation.study_networks import open_study
 from archsearch.activity import doing
+from archsearch.arch import value_from
 from archsearch.cost.device import choose_device, is_cuda
 from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
@@ -23,15 +25,21 @@ from archsearch.run.run_folder import RunFolder, new_run_folder
 from archsearch.settings import Setting
 from archsearch.train import (
     Recipe,
+    RecipeFit,
     changed_recipe,
-    default_augmentation,
     default_recipe,
+    fit_recipe,
+    most_epochs,
+    set_keys,
     with_settings,
 )
 from archsearch.train.compatibility import fit_problems
 from archsearch.train.precision import half_precision
+from archsearch.yaml_source import YamlSource
 
 _SPLIT_SEED = 0
+#: keys of a study that say which images there are
+_IMAGES = ("data", "data_root", "image_size", "channels", "limit")
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,9 @@ class PreparedAblation:
         study: the study.
         networks: what is trained, with the classes and channels of the data.
         data: the data splits, the same for every seed.
-        recipe: nothing left open.
+        fit: the recipe, nothing left open, and how it was fitted.
+        recipe_keys: keys of the recipe that were set, where the rest is the data set's; None if
+            all of it was given.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         folder: where its results live.
         name: of the study.
@@ -79,13 +89,19 @@ class PreparedAblation:
     study: Study
     networks: Networks
     data: DataSplits
-    recipe: Recipe
+    fit: RecipeFit
+    recipe_keys: frozenset[str] | None
     device: str
     folder: RunFolder
     name: str
     scale: str
     execution: Execution
     left_out: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> Recipe:
+        """How every network is trained, nothing left open."""
+        return self.fit.recipe
 
 
 def _int8_problem(study: Study) -> Problem | None:
@@ -118,8 +134,11 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
     if opened is not None:
         study, every = opened
         with found.gathered():
+            keys = _keys(study, place.settings)
             if place.settings:
-                settled = with_settings(_recipe_of(study), place.settings)
+                shipped = _recipe_of(study)
+                longest = None if keys is None or "epochs" in keys else most_epochs(shipped)
+                settled = with_settings(shipped, place.settings, longest)
                 study = study.model_copy(update={"recipe": settled, "epochs": None})
         with found.gathered():
             networks = every.only(place.only)
@@ -141,12 +160,13 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
             )
     found.check()
     asked = {network.name for network in networks.all}
-    recipe = _settled(study, data, device)
+    fit = _settled(fit_recipe(data, _recipe_of(study), keys), device)
+    fit = _going_on(fit, AblationFolder(folder), study, keys)
     networks = _fitted(networks, data)
     problems = {
         str(problem): problem
         for network in networks.all
-        for problem in fit_problems(network.arch, data, recipe, torch.device(device))
+        for problem in fit_problems(network.arch, data, fit.recipe, torch.device(device))
     }
     if problems:
         raise InputError(list(problems.values()))
@@ -154,7 +174,8 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         study=study,
         networks=networks,
         data=data,
-        recipe=recipe,
+        fit=fit,
+        recipe_keys=keys,
         device=device,
         folder=folder,
         name=Path(place.study).stem,
@@ -187,17 +208,41 @@ def _recipe_of(study: Study) -> Recipe:
     return changed_recipe(recipe, {"epochs": study.epochs})
 
 
-def _settled(study: Study, data: DataSplits, device: str) -> Recipe:
-    """Return the recipe with nothing left open.
+def _keys(study: Study, settings: Sequence[Setting]) -> frozenset[str] | None:
+    """Return which keys of the data set's recipe are set; None for a recipe of the study's own."""
+    if study.recipe is not None:
+        return None
+    return set_keys(settings) | ({"epochs"} if study.epochs is not None else set())
+
+
+def _going_on(
+    fit: RecipeFit, folder: AblationFolder, study: Study, keys: frozenset[str] | None
+) -> RecipeFit:
+    """Return the fit with the recipe of an ablation that goes on, if it may go on with it."""
+    begun = folder.read_request()
+    now = study.model_dump(mode="json")
+    before = begun.get("study") or {}
+    if "recipe" not in begun or any(before.get(key) != now[key] for key in _IMAGES):
+        return fit
+    known = begun.get("recipe_keys")
+    same = keys is not None and known == sorted(keys)
+    same = same and all(before.get(key) == now[key] for key in ("recipe", "epochs"))
+    source = YamlSource(str(folder.request), begun["recipe"])
+    return fit.going_on(value_from(Recipe, source), same)
+
+
+def _settled(fit: RecipeFit, device: str) -> RecipeFit:
+    """Return the fit with nothing left open.
 
     Precision is settled for all networks alike and without a clock: two networks in two
     arithmetics would differ in more than what the study asks about.
     """
-    recipe = _recipe_of(study)
-    changes: dict[str, Any] = {}
-    if recipe.augmentation is None:
-        changes["augmentation"] = default_augmentation(data)
-    if recipe.precision == "auto":
-        on_cuda = is_cuda(device)
-        changes["precision"] = half_precision(torch.device(device)) if on_cuda else "float32"
-    return recipe.model_copy(update=changes)
+    if fit.recipe.precision != "auto":
+        return fit
+    precision = half_precision(torch.device(device)) if is_cuda(device) else "float32"
+    settled = {"precision": precision}
+    return replace(
+        fit,
+        recipe=fit.recipe.model_copy(update=settled),
+        asked=fit.asked.model_copy(update=settled),
+    )

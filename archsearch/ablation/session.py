@@ -59,7 +59,7 @@ def run_ablation(
         RunError: every training failed, or the machinery did; what there is is kept.
     """
     listener = listener or SilentAblationListener()
-    for line in describe_data(prepared.data):
+    for line in (*describe_data(prepared.data), *prepared.fit.lines()):
         listener.line(line)
     folder = AblationFolder(prepared.folder)
     with prepared.folder.lock(), log_to(prepared.folder.log):
@@ -175,7 +175,12 @@ class _Session:
             environment=self._environment,
             protocol=protocol_of(study.latency).model_dump(mode="json"),
             wall_s=self._wall_s,
-            notes=(*self._notes, *_failure_notes(variants), *_left_out(prepared)),
+            notes=(
+                *prepared.fit.warnings(),
+                *self._notes,
+                *_failure_notes(variants),
+                *_left_out(prepared),
+            ),
         )
 
     def _train(self) -> None:
@@ -280,5 +285,7 @@ def _request(prepared: PreparedAblation) -> dict[str, object]:
         "study": prepared.study.model_dump(mode="json"),
         "scale": prepared.scale,
         "recipe": prepared.recipe.model_dump(mode="json"),
+        "recipe_keys": None if prepared.recipe_keys is None else sorted(prepared.recipe_keys),
+        "training": prepared.fit.to_dict(),
         "networks": {each.name: each.arch.digest for each in prepared.networks.all},
     }

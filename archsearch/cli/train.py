@@ -36,15 +36,18 @@ from archsearch.settings import Setting, settings_from
 from archsearch.tracking import Tracker, check_sinks, open_tracker
 from archsearch.train import (
     ModelFile,
-    Recipe,
+    RecipeFit,
     Trainer,
     TrainingFolder,
     TrainingResult,
     changed_recipe,
     default_recipe,
+    fit_recipe,
     load_recipe,
+    most_epochs,
     open_model_file,
     open_ranks,
+    set_keys,
     train_fully,
     with_settings,
 )
@@ -137,13 +140,15 @@ def command(
         )
     found.check()
     network = _fitted(chosen.network, splits)
-    wanted = _recipe(recipe, data, epochs, batch, settings_from(set_ or []))
+    fit = _fit(recipe, splits, epochs, batch, settings_from(set_ or []))
+    if begun := folder.recipe:
+        fit = fit.going_on(begun)
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
     with open_ranks(device) as (ranks, own_device):
         trainer = Trainer(
             network,
             splits,
-            wanted,
+            fit.recipe,
             seed=seed,
             device=own_device,
             threads=threads,
@@ -176,7 +181,7 @@ def command(
                 folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
             else:
                 network.save(folder.arch)
-            for line in describe_data(splits):
+            for line in (*describe_data(splits), *fit.lines()):
                 _say(line)
         ranks.wait()
         own = sinks if ranks.first else ()
@@ -294,19 +299,23 @@ def _identity(network: Arch | ModelFile) -> dict[str, Any]:
     return {"file": network.digest, "function": network.function}
 
 
-def _recipe(
+def _fit(
     name: str | None,
-    data: str,
+    data: DataSplits,
     epochs: int | None,
     batch: int | None,
     settings: Sequence[Setting],
-) -> Recipe:
-    recipe = default_recipe(data) if name is None else load_recipe(find_yaml(name, "recipes"))
+) -> RecipeFit:
+    """Return the named recipe, or that of the data set fitted to its images, with changes."""
+    recipe = default_recipe(data.name) if name is None else load_recipe(find_yaml(name, "recipes"))
     changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if batch is not None:
         rate = recipe.learning_rate * batch / recipe.batch_size
         changes |= {"batch_size": batch, "learning_rate": rate}
-    return with_settings(changed_recipe(recipe, changes), settings)
+    is_shipped = name is None
+    longest = most_epochs(recipe) if is_shipped and epochs is None else None
+    changed = with_settings(changed_recipe(recipe, changes), settings, longest)
+    return fit_recipe(data, changed, {*changes, *set_keys(settings)} if is_shipped else None)
 
 
 def _facts(

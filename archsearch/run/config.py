@@ -78,7 +78,10 @@ class SearchConfig(Spec):
         image_size: side of square images in pixels, or ``(height, width)``; None takes the space's.
         channels: of the images; None for what they have.
         limit: use at most this many images of the data set; None for all.
-        recipe: how candidates are trained; None takes the data set's default.
+        recipe: how candidates are trained, never changed; None takes the data set's, fitted to the
+            number of training images.
+        recipe_keys: keys of ``recipe`` that were set, where the rest of it is the data set's and
+            is fitted; None if all of ``recipe`` was given.
         budgets: upper limits.
         budget_confidence: with which the latency budgets are to be kept, 0.5 to 0.99.
         latency: where and how latency is measured.
@@ -144,6 +147,7 @@ class SearchConfig(Spec):
         ),
         Option("--recipe", "YAML file with the training recipe.", DATA, type=Path),
     ] = None
+    recipe_keys: tuple[str, ...] | None = None
     budgets: Budgets = Budgets()
     budget_confidence: Annotated[
         float,

@@ -14,7 +14,13 @@ from archsearch.run.latency.latency_target import LatencyTarget
 from archsearch.settings import Setting, put
 from archsearch.space import load_space
 from archsearch.space.overrides import SECTIONS
-from archsearch.train import Augmentation, Recipe, changed_recipe, default_recipe
+from archsearch.train import (
+    Augmentation,
+    Recipe,
+    changed_recipe,
+    default_recipe,
+    most_epochs,
+)
 from archsearch.yaml_source import YamlSource, load_yaml
 
 #: parts of a configuration whose keys may be written without the name of the part
@@ -25,6 +31,8 @@ _PARTS: dict[str, type[Spec]] = {
     "latency": LatencyTarget,
     "execution": Execution,
 }
+#: keys of a configuration that follow from other settings
+_DERIVED = frozenset(("space_overrides", "recipe_keys"))
 _SPACE = "space"
 _RECIPE = "recipe"
 
@@ -72,7 +80,9 @@ def configured(data: Mapping[str, Any], settings: Sequence[Setting]) -> SearchCo
     changed = None
     if recipe:
         try:
-            changed = changed_recipe(_recipe_of(data), recipe)
+            before = _recipe_of(data)
+            longest = None if data.get("recipe") else most_epochs(before)
+            changed = changed_recipe(before, recipe, longest)
         except InputError as error:
             problems += error.problems
     if overrides:
@@ -82,7 +92,11 @@ def configured(data: Mapping[str, Any], settings: Sequence[Setting]) -> SearchCo
             problems += error.problems
     if problems or config is None:
         raise InputError([_labelled(problem, given) for problem in problems])
-    return config if changed is None else config.model_copy(update={"recipe": changed})
+    if changed is None:
+        return config
+    keys = config.recipe_keys if config.recipe else ()
+    merged = None if keys is None else tuple(sorted({*keys, *recipe}))
+    return config.model_copy(update={"recipe": changed, "recipe_keys": merged})
 
 
 def _in_full(
@@ -99,7 +113,7 @@ def _in_full(
         }[first]
         problems.append(setting.problem("is no single value", setting.value, remedy))
         return ()
-    if first in SearchConfig.model_fields and first != "space_overrides":
+    if first in SearchConfig.model_fields and first not in _DERIVED:
         return setting.path
     places = known.get(first, ())
     if len(places) == 1:
@@ -108,7 +122,7 @@ def _in_full(
         written = " or ".join(".".join((place, *rest)) for place in places)
         problems.append(setting.problem("stands for more than one value", None, f"write {written}"))
     else:
-        names = {*known, *SearchConfig.model_fields} - {"space_overrides"}
+        names = {*known, *SearchConfig.model_fields} - _DERIVED
         remedy = nearest(first, names)
         if not remedy.startswith("did"):
             remedy = "write recipe.KEY, space.PATH, or a key of a study's search"

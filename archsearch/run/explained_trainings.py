@@ -132,7 +132,7 @@ def prepared_as_begun(folder: RunFolder, execution: Execution) -> Prepared:
         raise InputError(problems)
     # the default recipe of this version may be another than that of the run
     recipe = Recipe.model_validate(begun["recipe"]) if "recipe" in begun else prepared.recipe
-    return replace(prepared, recipe=recipe)
+    return replace(prepared, fit=replace(prepared.fit, recipe=recipe))
 
 
 class _Session:

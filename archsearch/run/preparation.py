@@ -7,6 +7,7 @@ from typing import Any
 
 from archsearch import __version__
 from archsearch.activity import doing
+from archsearch.arch import value_from
 from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import current_environment
 from archsearch.cost.device import choose_device
@@ -19,6 +20,7 @@ from archsearch.record import Environment
 from archsearch.run.config import SearchConfig
 from archsearch.run.final.known_network import Baseline, find_baselines
 from archsearch.run.run_folder import RunFolder, new_run_folder
+from archsearch.run.run_identity import asks_again
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.registry import check_sampler
 from archsearch.search.storage import (
@@ -31,7 +33,8 @@ from archsearch.search.storage import (
 )
 from archsearch.space import SearchSpace, adapted, load_space
 from archsearch.tracking import check_sinks
-from archsearch.train import Recipe, default_augmentation, default_recipe, recipe_problems
+from archsearch.train import Recipe, RecipeFit, fit_recipe, recipe_problems
+from archsearch.yaml_source import YamlSource
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Prepared:
     config: SearchConfig
     space: SearchSpace
     data: DataSplits
-    recipe: Recipe
+    fit: RecipeFit
     device: str
     folder: RunFolder
     storage: Storage
@@ -67,6 +70,11 @@ class Prepared:
     identity: dict[str, Any]
     written: dict[str, Any]
     baselines: tuple[Baseline, ...] = ()
+
+    @property
+    def recipe(self) -> Recipe:
+        """How candidates are trained, nothing left open but the precision."""
+        return self.fit.recipe
 
 
 def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None) -> Prepared:
@@ -89,7 +97,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         space = space or load_space(config.space, config.space_overrides)
         found.add(_flat_problem(space, config))
     with found.gathered():
-        recipe = _recipe(config)
+        _check_recipe(config)
     with found.gathered():
         wanted = "auto" if config.latency.elsewhere else config.latency.device
         device = choose_device(wanted, "--device")
@@ -126,8 +134,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
             )
     found.check()
     assert space is not None, "a space that cannot be read is a problem"
-    if recipe.augmentation is None:
-        recipe = recipe.model_copy(update={"augmentation": default_augmentation(data)})
+    fit = _fit(config, data, folder)
     elsewhere = config.latency.elsewhere
     environment = target_environment(config) if elsewhere else current_environment(device)
     identity = {
@@ -141,7 +148,8 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         "identity": identity,
         "space_name": space.name,
         "space": space.to_dict(),
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": fit.recipe.model_dump(mode="json"),
+        "training": fit.to_dict(),
         "data": {
             "train": len(data.train),
             "val": len(data.val),
@@ -164,7 +172,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         config,
         space,
         data,
-        recipe,
+        fit,
         device,
         folder,
         storage,
@@ -253,17 +261,38 @@ def _flat_problem(space: SearchSpace, config: SearchConfig) -> Problem | None:
     )
 
 
-def _recipe(config: SearchConfig) -> Recipe:
-    """Return the recipe of a run.
+def _check_recipe(config: SearchConfig) -> None:
+    """Check what is known of the recipe before the images are.
 
     Raises:
         InputError: it cannot be followed, or does not go with the rungs.
     """
-    try:
-        recipe = config.recipe or default_recipe(config.data)
-    except InputError:  # an unknown data set, which its loader tells
-        return Recipe()
-    if broken := recipe_problems(recipe):
+    recipe, keys = config.recipe, config.recipe_keys
+    if recipe is None:
+        return
+    if keys is None and (broken := recipe_problems(recipe)):
         raise InputError(broken)
+    if keys is None or "epochs" in keys:
+        _check_rungs(config, recipe)
+
+
+def _check_rungs(config: SearchConfig, recipe: Recipe) -> None:
     epoch_rungs(config.pauses(recipe.epochs), config.promote, recipe.epochs)
-    return recipe
+
+
+def _fit(config: SearchConfig, data: DataSplits, folder: RunFolder) -> RecipeFit:
+    """Return the recipe of a run that begins; of one that goes on, its own if it may go on.
+
+    Raises:
+        InputError: it cannot be followed, or does not go with the rungs.
+    """
+    fit = fit_recipe(data, config.recipe, config.recipe_keys)
+    if folder.exists():
+        begun = folder.read_config()
+        if "recipe" in begun:
+            source = YamlSource(str(folder.config), begun["recipe"])
+            fit = fit.going_on(value_from(Recipe, source), asks_again(begun, config.identity()))
+    if broken := recipe_problems(fit.recipe):
+        raise InputError(broken)
+    _check_rungs(config, fit.recipe)
+    return fit

@@ -5,9 +5,11 @@ from typing import Any
 
 from archsearch.run.config import SearchConfig
 from archsearch.settings import leaves
+from archsearch.train import Recipe
 from archsearch.yaml_source import KeyPath, dotted
 
 _MISSING = "(absent)"
+_KEYS = "recipe_keys"
 _Flat = dict[KeyPath, Any]
 
 
@@ -28,9 +30,11 @@ def differences_from(
         recipe: of now, nothing left open; None compares what was asked for alone.
     """
     begun, asked = dict(config.get("identity", {})), dict(identity)
-    if recipe is not None and "recipe" in config and begun.get("recipe") != asked.get("recipe"):
-        # one of the two may be a default: compare the resolved values
+    if recipe is not None and "recipe" in config and not asks_again(config, identity):
+        # one of the two may be a default, or fitted: compare the resolved values
         begun["recipe"], asked["recipe"] = config["recipe"], recipe
+    for each in (begun, asked):
+        each.pop(_KEYS, None)
     before, now = leaves(begun), leaves(asked)
     # equal spaces may come from different files
     passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
@@ -46,6 +50,23 @@ def differences_from(
         for key in dict.fromkeys([*before, *now])
         if key not in passed and (before.get(key) or None) != (now.get(key) or None)
     ]
+
+
+def asks_again(config: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
+    """Return whether a recipe is asked for in the words that a run was started with.
+
+    Args:
+        config: of the run that was started; earlier versions did not note the keys that were set.
+        identity: what is asked for now.
+    """
+    begun = config.get("identity", {})
+    same = _full(begun.get("recipe")) == _full(identity.get("recipe"))
+    return same and begun.get(_KEYS, identity.get(_KEYS)) == identity.get(_KEYS)
+
+
+def _full(recipe: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a recipe with the defaults of what an earlier version did not know."""
+    return None if recipe is None else {**Recipe().model_dump(mode="json"), **recipe}
 
 
 def _same_images(before: object, now: Mapping[str, Any]) -> bool:

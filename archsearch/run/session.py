@@ -94,7 +94,7 @@ def run_search(
     storage_errors = prepared.storage.explain_errors("cannot be written")
     how = f"the same command goes on from here: {folder.path}"
     with folder.lock(), log_to(folder.log), resumable("run", how), storage_errors:
-        for line in describe_data(prepared.data):
+        for line in (*describe_data(prepared.data), *prepared.fit.lines()):
             listener.line(line)
         if folder.exists():
             _go_on(prepared, listener)
@@ -156,6 +156,8 @@ def _session(
         constraints=tuple(config.limits),
         objectives=config.directions,
     )
+    # printed already
+    add_notes(store, prepared.fit.warnings(), SilentListener())
     before_s = store.attribute("wall_s", 0.0)
     rule = None
     if config.early_stopping and not pauses:

@@ -31,7 +31,7 @@ def read_search(
     if study is not None:
         data = study.search.model_dump(mode="json")
     if recipe is not None:
-        data["recipe"] = recipe.model_dump(mode="json")
+        data |= {"recipe": recipe.model_dump(mode="json"), "recipe_keys": None}
     return configured(data, settings)
 
 

@@ -14,7 +14,8 @@ from archsearch.train.recipe import (
     recipe_problems,
 )
 from archsearch.train.recipe_defaults import default_augmentation, default_recipe
-from archsearch.train.recipe_settings import with_settings
+from archsearch.train.recipe_fit import RecipeFit, fit_recipe, most_epochs
+from archsearch.train.recipe_settings import set_keys, with_settings
 from archsearch.train.seeding import derive_seed
 from archsearch.train.trainer import Trainer
 from archsearch.train.training_folder import TrainingFolder
@@ -27,6 +28,7 @@ __all__ = [
     "PrecisionChoice",
     "Ranks",
     "Recipe",
+    "RecipeFit",
     "Trainer",
     "TrainingFolder",
     "TrainingResult",
@@ -35,13 +37,16 @@ __all__ = [
     "default_augmentation",
     "default_recipe",
     "derive_seed",
+    "fit_recipe",
     "load_recipe",
     "load_weights",
+    "most_epochs",
     "open_model_file",
     "open_ranks",
     "recipe_from",
     "recipe_problems",
     "save_weights",
+    "set_keys",
     "train_fully",
     "with_settings",
 ]

@@ -109,7 +109,9 @@ def recipe_from(source: YamlSource) -> Recipe:
     return recipe
 
 
-def changed_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+def changed_recipe(
+    recipe: Recipe, changes: Mapping[str, Any], longest: int | None = None
+) -> Recipe:
     """Return ``recipe`` with values changed.
 
     A warm-up that is as long as fewer epochs is cut to a quarter of them, unless it is changed too.
@@ -119,6 +121,7 @@ def changed_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     Args:
         recipe: what to change.
         changes: dotted key to value, e.g. ``augmentation.flip``.
+        longest: epochs that the recipe may still get; None if they are settled, or changed here.
 
     Raises:
         InputError: with every key that a recipe does not have, and every rule that is broken.
@@ -131,7 +134,7 @@ def changed_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         data["warmup_epochs"] = min(warmup, epochs / 4)
     try:
         changed = value_from(Recipe, YamlSource("", data))
-        problems = recipe_problems(changed)
+        problems = recipe_problems(changed, None if "epochs" in changes else longest)
     except InputError as error:
         problems = list(error.problems)
     if problems:
@@ -141,16 +144,22 @@ def changed_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     return changed
 
 
-def recipe_problems(recipe: Recipe) -> list[Problem]:
-    """Return every rule between values that ``recipe`` breaks."""
+def recipe_problems(recipe: Recipe, longest: int | None = None) -> list[Problem]:
+    """Return every rule between values that ``recipe`` breaks.
+
+    Args:
+        recipe: to check.
+        longest: epochs that it may still get; None for its own.
+    """
+    epochs = longest or recipe.epochs
     problems = []
     if recipe.optimizer not in COMMON_OPTIMIZERS:
         problems += _optimizer_problems(recipe.optimizer)
-    if recipe.warmup_epochs and recipe.warmup_epochs >= recipe.epochs:
+    if recipe.warmup_epochs and recipe.warmup_epochs >= epochs:
         problems.append(
             Problem(
                 "warmup_epochs",
-                f"must be less than the {recipe.epochs} epochs",
+                f"must be less than the {epochs} epochs",
                 recipe.warmup_epochs,
             )
         )

@@ -9,8 +9,20 @@ from archsearch.train.recipe import Augmentation, Recipe, changed_recipe
 _AUGMENTATION = "augmentation"
 
 
-def with_settings(recipe: Recipe, settings: Sequence[Setting]) -> Recipe:
+def set_keys(settings: Sequence[Setting]) -> frozenset[str]:
+    """Return the keys of a recipe that settings give a value, dotted."""
+    return frozenset(".".join(_names(setting)) for setting in settings)
+
+
+def with_settings(
+    recipe: Recipe, settings: Sequence[Setting], longest: int | None = None
+) -> Recipe:
     """Return ``recipe`` with the values of ``recipe.KEY=VALUE``, ``recipe.`` left out or not.
+
+    Args:
+        recipe: what to change.
+        settings: the changes.
+        longest: epochs that the recipe may still get; see `changed_recipe`.
 
     Raises:
         InputError: with every key that a recipe does not have, and every rule that is broken.
@@ -18,9 +30,7 @@ def with_settings(recipe: Recipe, settings: Sequence[Setting]) -> Recipe:
     problems: list[Problem] = []
     given: dict[str, Setting] = {}
     for setting in settings:
-        names = setting.path[1:] if setting.path[0] == "recipe" else setting.path
-        if names and names[0] in Augmentation.model_fields:
-            names = (_AUGMENTATION, *names)
+        names = _names(setting)
         if not names or names[0] not in Recipe.model_fields:
             known = {*Recipe.model_fields, *Augmentation.model_fields}
             remedy = nearest(names[0], known) if names else "name one, e.g. recipe.epochs=10"
@@ -35,7 +45,7 @@ def with_settings(recipe: Recipe, settings: Sequence[Setting]) -> Recipe:
     changes = {key: setting.value for key, setting in given.items()}
     changed = recipe
     try:
-        changed = changed_recipe(recipe, changes) if changes else recipe
+        changed = changed_recipe(recipe, changes, longest) if changes else recipe
     except InputError as error:
         for problem in error.problems:
             above = next((each for each in given if _is_below(problem.key, f"recipe.{each}")), "")
@@ -44,6 +54,12 @@ def with_settings(recipe: Recipe, settings: Sequence[Setting]) -> Recipe:
     if problems:
         raise InputError(problems)
     return changed
+
+
+def _names(setting: Setting) -> tuple[str, ...]:
+    """Return the path of a setting from the top of a recipe."""
+    names = setting.path[1:] if setting.path[0] == "recipe" else setting.path
+    return (_AUGMENTATION, *names) if names and names[0] in Augmentation.model_fields else names
 
 
 def _is_below(key: str, above: str) -> bool:

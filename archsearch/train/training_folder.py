@@ -9,11 +9,14 @@ from typing import Any
 
 import torch
 
+from archsearch.arch import value_from
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem
 from archsearch.files import folder_problem, is_file, read_json, replacing, write_text
 from archsearch.record import EpochMetrics
+from archsearch.train.recipe import Recipe
 from archsearch.train.trainer import Trainer
+from archsearch.yaml_source import YamlSource
 
 #: a checkpoint at the end of each epoch, and within longer ones after this many seconds
 CHECKPOINT_SECONDS = 600.0
@@ -78,6 +81,18 @@ class TrainingFolder:
         """Name of the function that makes the network, where a Python file was trained."""
         begun = json.loads(self._config.read_text(encoding="utf-8"))
         return str(begun.get("network", {}).get("function", "create_model"))
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """Recipe of the training that was started in this folder; None without one.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        begun = read_json(self._config) if self.exists() else None
+        if not isinstance(begun, dict) or not isinstance(begun.get("recipe"), dict):
+            return None
+        return value_from(Recipe, YamlSource(str(self._config), begun["recipe"]))
 
     def open(self, config: dict[str, Any]) -> None:
         """Begin here, or go on if what is here was started with an equal ``config``.

@@ -92,7 +92,7 @@ def _config_of(study: Study) -> tuple[SearchConfig, SearchSpace | None]:
     written = folder.read_config()
     data = {key: each for key, each in written["identity"].items() if key != "space_digest"}
     # a run without a recipe of its own has the default one of its time
-    data["recipe"] = written["recipe"]
+    data |= {"recipe": written["recipe"], "recipe_keys": None}
     config = value_from(SearchConfig, YamlSource(str(folder.config), data))
     space = space_from(YamlSource(str(folder.config), written["space"]), written["space_name"])
     return config, space
