@@ -1,5 +1,8 @@
-"""Momentum of batch norm for short epochs."""
+"""Batch norm in short epochs and small batches."""
 
+import copy
+
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -20,3 +23,18 @@ def follow_statistics(model: nn.Module, steps_per_epoch: int) -> None:
     for module in model.modules():
         if isinstance(module, _BatchNorm) and module.momentum is not None:
             module.momentum = max(module.momentum, needed)
+
+
+def takes_single_images(model: nn.Module, shape: tuple[int, int, int]) -> bool:
+    """Return whether a training step of one image of ``shape`` (C, H, W) is possible.
+
+    Batch norm refuses to normalise one value, which is what a map of 1 x 1 has of one image.
+    """
+    trial = copy.deepcopy(model).train()
+    device = next(trial.parameters()).device
+    try:
+        with torch.no_grad():
+            trial(torch.zeros(1, *shape, device=device))
+    except ValueError:
+        return False
+    return True

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from archsearch.cost.device import name_problem
 from archsearch.data import DataSplits
 from archsearch.errors import DivergedError, InputError, Problem
+from archsearch.image_size import sides_of
 from archsearch.model import build_model
 from archsearch.record import EpochMetrics
 from archsearch.train.batch_feed import open_feed
+from archsearch.train.batch_norm import takes_single_images
 from archsearch.train.compatibility import TakesImages, fit_problems
 from archsearch.train.distributed import ALONE, Ranks
 from archsearch.train.evaluation import Evaluation, Examination, Tally
@@ -105,6 +107,11 @@ class Trainer:
             model = build(arch, drop_path=recipe.drop_path, seed=derive_seed(seed, "weights"))
             model = ranks.joined(model, self.device)
             model = model.to(self.device).to(memory_format=torch.channels_last)
+            shape = (data.in_channels, *sides_of(data.image_size))
+            if smallest == 1 and not takes_single_images(model, shape):
+                rule = "must leave two images a step to a network with batch norm"
+                value = recipe.batch_size
+                raise InputError(Problem("recipe.batch_size", rule, value, "use 3 or more"))
             mixing = build_mixing(self._augmentation, data.num_classes)
             self._learner = Learner(model, self.recipe, self._steps, mixing, self.device, ranks)
         self._precision_is_set = False

@@ -74,6 +74,41 @@ def test_what_trains_and_what_validates_is_said(
     ) in printed.out + printed.err
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_too_few_steps_are_told(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*COMMANDS[command], *(["--epochs", "1"] if command == "run" else [])]
+    assert ended([*words, "--data", "folder:photos"]) == 0
+    printed = capsys.readouterr()
+    lines = (printed.out + printed.err).splitlines()
+    batch = 8 if command == "ablate" else 32
+    steps = "2 steps" if command == "ablate" else "1 step"
+    assert f"training: 16 images, batch {batch}, {steps} an epoch, 1 epoch: {steps} in all" in lines
+    assert any("validation: 8 images tell two networks near 80 % apart" in line for line in lines)
+    (warning,) = [line for line in lines if "are too few to learn much" in line]
+    assert warning.startswith(f"warning: {steps} in all")
+    assert "say --epochs" in warning
+    fitted = [line for line in lines if line.startswith("fitted to 16 images: batch 32; as")]
+    assert len(fitted) == (command != "ablate"), "a recipe of one's own is not fitted"
+
+
+def test_a_training_of_an_earlier_version_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It fitted no recipe: the same command finds batch and learning rate as they were."""
+    whole = [*COMMANDS["train"][:-2], "--data", "folder:photos", "--epochs", "3", "--output"]
+    as_shipped = ["--set", "recipe.batch_size=128"]
+    assert ended([*whole, "old", *as_shipped]) == 0
+    (folder / "old/result.json").unlink()
+    assert ended([*whole, "old"]) == 0
+    assert json.loads((folder / "old/result.json").read_text())["recipe"]["batch_size"] == 128
+    assert ended([*whole, "new"]) == 0
+    assert json.loads((folder / "new/result.json").read_text())["recipe"]["batch_size"] == 32
+    assert ended([*whole, "new"]) == 0
+    capsys.readouterr()
+    assert ended([*whole, "new", *as_shipped]) == 2
+    assert "must be 32, as in the training in new" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.fixture
 def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the proof of an export, which takes seconds: what its card says is the point."""
