@@ -28,6 +28,8 @@ MOST_EPOCHS = 6
 #: fewer steps in all, or for each class, get a warning
 FEW_STEPS, FEW_STEPS_A_CLASS = 80, 5
 
+#: how a line names what the rule changes, in its order
+_NAMES = {"batch_size": "batch", "epochs": "epochs", "warmup_epochs": "warm-up"}
 _Z = 1.96
 _TYPICAL = 0.8
 
@@ -105,8 +107,8 @@ class RecipeFit:
     @property
     def changes(self) -> dict[str, tuple[Any, Any]]:
         """What was fitted: key to the value that was asked for, and the fitted one."""
-        asked, recipe = _flat(self.asked), _flat(self.recipe)
-        return {key: (asked[key], recipe[key]) for key in recipe if asked[key] != recipe[key]}
+        pairs = {key: (getattr(self.asked, key), getattr(self.recipe, key)) for key in _NAMES}
+        return {key: (asked, now) for key, (asked, now) in pairs.items() if asked != now}
 
     def going_on(self, begun: Recipe, is_asked_again: bool = False) -> "RecipeFit":
         """Return the fit for a training or a run that was begun.
@@ -127,14 +129,25 @@ class RecipeFit:
         ]
         lines += self._fitted_line()
         lines.append(
-            f"validation: {_many(self.val_images, 'image')} tell two networks near "
-            f"{100 * _TYPICAL:.0f} % apart if they differ by about {100 * self.resolution:.2g} "
-            "points or more"
+            f"validation: {_many(self.val_images, 'image')} distinguish two networks near "
+            f"{100 * _TYPICAL:.0f} % if they differ by about {100 * self.resolution:.2g} points "
+            "or more"
         )
         return lines + self.warnings()
 
     def warnings(self) -> list[str]:
-        """Return a warning if the steps are too few to learn from; else nothing."""
+        """Return what keeps networks from learning: too few steps, or a step of one image."""
+        return [*self._few_steps(), *self._single_images()]
+
+    def _single_images(self) -> list[str]:
+        if self.images // self.steps_per_epoch > 1:
+            return []
+        return [
+            "warning: there are steps of a single image, which batch norm on a map of 1 x 1 cannot "
+            "learn from; say --set recipe.batch_size=3 or more"
+        ]
+
+    def _few_steps(self) -> list[str]:
         wanted = max(FEW_STEPS, FEW_STEPS_A_CLASS * self.classes)
         if self.steps >= wanted:
             return []
@@ -173,11 +186,10 @@ class RecipeFit:
         changes = self.changes
         if not changes:
             return
-        now = ", ".join(f"{_name(key)} {_text(each)}" for key, (_, each) in changes.items())
-        # the others follow these
-        leading: list[str] = [key for key in ("batch_size", "epochs") if key in changes]
-        leading += [key for key in changes if key.startswith("augmentation")]
-        shipped = " ".join(f"--set recipe.{key}={_text(changes[key][0])}" for key in leading)
+        now = ", ".join(f"{_NAMES[key]} {new:g}" for key, (_, new) in changes.items())
+        # the warm-up follows the epochs
+        back = {key: old for key, (old, _) in changes.items() if key != "warmup_epochs"}
+        shipped = " ".join(f"--set recipe.{key}={value:g}" for key, value in back.items())
         yield f"fitted to {_many(self.images, 'image')}: {now}; as shipped: {shipped}"
 
 
@@ -209,20 +221,6 @@ def fit_recipe(
 def most_epochs(recipe: Recipe) -> int:
     """Return how many epochs a fitted ``recipe`` has at most."""
     return MOST_EPOCHS * recipe.epochs
-
-
-def _flat(recipe: Recipe) -> dict[str, Any]:
-    data = recipe.model_dump(mode="json")
-    augmentation = data.pop("augmentation") or {}
-    return data | {f"augmentation.{key}": value for key, value in augmentation.items()}
-
-
-def _name(key: str) -> str:
-    return key.rpartition(".")[2].replace("_", " ").removesuffix(" size")
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _many(count: int, noun: str, nouns: str = "") -> str:

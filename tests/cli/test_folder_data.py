@@ -83,7 +83,7 @@ def test_too_few_steps_are_told(command: str, capsys: pytest.CaptureFixture[str]
     batch = 8 if command == "ablate" else 32
     steps = "2 steps" if command == "ablate" else "1 step"
     assert f"training: 16 images, batch {batch}, {steps} an epoch, 1 epoch: {steps} in all" in lines
-    assert any("validation: 8 images tell two networks near 80 % apart" in line for line in lines)
+    assert any("validation: 8 images distinguish two networks near 80 %" in line for line in lines)
     (warning,) = [line for line in lines if "are too few to learn much" in line]
     assert warning.startswith(f"warning: {steps} in all")
     assert "say --epochs" in warning

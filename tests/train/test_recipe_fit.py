@@ -141,8 +141,9 @@ def test_what_is_said_of_few_images() -> None:
         assert f"--set recipe.{key}={getattr(FOLDER, key)}" in change.split("as shipped: ")[1]
     # the normal approximation, written out
     points = 100 * 1.96 * (0.8 * 0.2 / 36 + 0.8 * 0.2 / 36) ** 0.5
-    assert f"36 images tell two networks near 80 % apart if they differ by about {points:.2g} " in (
-        validation
+    assert (
+        f"36 images distinguish two networks near 80 % if they differ by about {points:.2g} "
+        in (validation)
     )
     assert not warnings
     written = fit.to_dict()
@@ -220,3 +221,14 @@ def test_the_table_of_the_documentation_is_the_rule() -> None:
         assert (recipe.batch_size, recipe.epochs) == (int(batch), int(epochs))
         assert (fit.steps_per_epoch, fit.steps) == (int(steps), int(total))
         assert (recipe.warmup_epochs, recipe.learning_rate) == (float(warmup), float(rate))
+
+
+@pytest.mark.parametrize(("images", "batch_size"), [(3, 2), (5, 2), (4, 1), (1, 16)])
+def test_steps_of_a_single_image_are_told(images: int, batch_size: int) -> None:
+    own = Recipe(epochs=200, batch_size=batch_size, warmup_epochs=0)
+    assert any(
+        "steps of a single image" in each for each in fit_recipe(photos(images), own).lines()
+    )
+    for other in (3, 4, 32):
+        own = own.model_copy(update={"batch_size": other})
+        assert not any("single" in each for each in fit_recipe(photos(max(3, images)), own).lines())
