@@ -61,7 +61,7 @@ def test_a_short_training_cuts_the_warm_up() -> None:
         ("recipe.epochs=x", "--set recipe.epochs: must be a whole number, but got 'x'"),
         ("recipe.epochs=0", "--set recipe.epochs: must be at least 1"),
         ("recipe.optimizer=adamv", "--set recipe.optimizer: must be a known optimiser"),
-        ("recipe.warmup_epochs=50", "--set recipe.warmup_epochs: must be less than the 50 epochs"),
+        ("recipe.warmup_epochs=30", "--set recipe.warmup_epochs: must be less than the 30 epochs"),
         ("warmup_epochs=[3]", "--set warmup_epochs: must be a number, but got [3]"),
         (
             "recipe.augmentation.flp=1",
