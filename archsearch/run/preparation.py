@@ -19,6 +19,7 @@ from archsearch.record import Environment
 from archsearch.run.config import SearchConfig
 from archsearch.run.final.known_network import Baseline, find_baselines
 from archsearch.run.run_folder import RunFolder, new_run_folder
+from archsearch.run.teaching.teaching import Teaching, open_teaching
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.registry import check_sampler
 from archsearch.search.storage import (
@@ -67,6 +68,7 @@ class Prepared:
     identity: dict[str, Any]
     written: dict[str, Any]
     baselines: tuple[Baseline, ...] = ()
+    teaching: Teaching | None = None
 
 
 def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None) -> Prepared:
@@ -81,6 +83,10 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         InputError: with everything that is wrong.
     """
     found = ProblemList()
+    data: DataSplits | None = None
+    recipe: Recipe | None = None
+    folder: RunFolder | None = None
+    device = "cpu"
     with found.gathered():
         check_sampler(config.sampler)
     with found.gathered():
@@ -124,8 +130,25 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
                 in_channels=data.in_channels,
                 num_classes=data.num_classes,
             )
+    teaching = None
+    if data is not None and recipe is not None and folder is not None:
+        with found.gathered():
+            teaching = open_teaching(
+                recipe,
+                data,
+                folder.path,
+                runs_dir=place.runs_dir,
+                download=place.download,
+                device=device,
+            )
     found.check()
     assert space is not None, "a space that cannot be read is a problem"
+    assert data is not None, "so are data"
+    assert recipe is not None, "so is a recipe"
+    assert folder is not None, "so is a folder"
+    if teaching is not None:
+        recipe = teaching.recipe
+        config = _with_teacher(config, recipe)
     if recipe.augmentation is None:
         recipe = recipe.model_copy(update={"augmentation": default_augmentation(data)})
     elsewhere = config.latency.elsewhere
@@ -172,6 +195,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         identity,
         written,
         tuple(baselines),
+        teaching,
     )
 
 
@@ -251,6 +275,13 @@ def _flat_problem(space: SearchSpace, config: SearchConfig) -> Problem | None:
     return Problem(
         "space", rule, config.space, "flat spaces are for archsearch.search as a library"
     )
+
+
+def _with_teacher(config: SearchConfig, recipe: Recipe) -> SearchConfig:
+    """Return what is asked for with the teacher that was found: it is part of the identity."""
+    assert config.recipe is not None, "no default recipe has a teacher"
+    asked = config.recipe.model_copy(update={"teacher": recipe.teacher})
+    return config.model_copy(update={"recipe": asked})
 
 
 def _recipe(config: SearchConfig) -> Recipe:

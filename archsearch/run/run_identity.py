@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from archsearch.record.teacher_words import teacher_facts, teacher_words
 from archsearch.run.config import SearchConfig
 from archsearch.settings import leaves
 from archsearch.yaml_source import KeyPath, dotted
@@ -31,7 +32,7 @@ def differences_from(
     if recipe is not None and "recipe" in config and begun.get("recipe") != asked.get("recipe"):
         # one of the two may be a default: compare the resolved values
         begun["recipe"], asked["recipe"] = config["recipe"], recipe
-    before, now = leaves(begun), leaves(asked)
+    before, now = leaves(_with_one_teacher(begun)), leaves(_with_one_teacher(asked))
     # equal spaces may come from different files
     passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
     if space_may_differ:
@@ -46,6 +47,15 @@ def differences_from(
         for key in dict.fromkeys([*before, *now])
         if key not in passed and (before.get(key) or None) != (now.get(key) or None)
     ]
+
+
+def _with_one_teacher(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an identity whose teacher is one value, which one line of a message tells apart."""
+    recipe = identity.get("recipe")
+    if not isinstance(recipe, Mapping) or "teacher" not in recipe:
+        return dict(identity)
+    words = f"{teacher_words(recipe)}: {teacher_facts(recipe)}"
+    return {**identity, "recipe": {**recipe, "teacher": words}}
 
 
 def _same_images(before: object, now: Mapping[str, Any]) -> bool:
