@@ -1,6 +1,6 @@
 """How a recipe uses a teacher: a trained network whose outputs a candidate learns from."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -100,6 +100,11 @@ class Teacher(Spec):
     def is_open(self) -> bool:
         """Whether it is known which network this is."""
         return bool(self.digest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; how it is used is written out, whatever the defaults are."""
+        use = {name: getattr(self, name) for name in USE_OF_TEACHER}
+        return {**super().to_dict(), **use}
 
     @property
     def line(self) -> str:
