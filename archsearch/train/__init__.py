@@ -16,6 +16,7 @@ from archsearch.train.recipe import (
 from archsearch.train.recipe_defaults import default_augmentation, default_recipe
 from archsearch.train.recipe_settings import with_settings
 from archsearch.train.seeding import derive_seed
+from archsearch.train.teacher import Teacher
 from archsearch.train.trainer import Trainer
 from archsearch.train.training_folder import TrainingFolder
 from archsearch.train.weight_files import load_weights, save_weights
@@ -27,6 +28,7 @@ __all__ = [
     "PrecisionChoice",
     "Ranks",
     "Recipe",
+    "Teacher",
     "Trainer",
     "TrainingFolder",
     "TrainingResult",
