@@ -3,16 +3,17 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archsearch.arch import Arch
 from archsearch.cluster.training_store import data_digest
 from archsearch.cost.device import is_out_of_memory
+from archsearch.cost.measured_network import module_of
 from archsearch.data import DataSplits, TeacherOutputs
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.image_size import sides_of
@@ -26,6 +27,7 @@ from archsearch.run.teaching.teacher_source import TeacherAbsentError, find_file
 from archsearch.train import ModelFile, Recipe, default_augmentation
 from archsearch.train.pooled_features import classifier_of
 from archsearch.train.teacher import USE_OF_TEACHER, Teacher, teacher_problems
+from archsearch.user_code import load_function
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +239,7 @@ def _open_files(source: str, runs_dir: str | Path) -> OpenedTeacher:
         check_size(source_label(source), lambda: build_model(network))
         model: nn.Module = build_model(network)
     else:
-        model = network.build(network, seed=0)
+        model = _built(network, state)
     return OpenedTeacher(
         source_label(source),
         loaded(model, state, found.weights).eval(),
@@ -246,6 +248,27 @@ def _open_files(source: str, runs_dir: str | Path) -> OpenedTeacher:
         definition=network.digest,
         files=(*([network.path] if isinstance(network, ModelFile) else ()), found.weights),
     )
+
+
+def _built(network: ModelFile, state: Mapping[str, Tensor]) -> nn.Module:
+    """Return the network of a Python file, for as many classes as its weights have."""
+    make = load_function(f"{network.path}:{network.function}")
+
+    def made(classes: int) -> nn.Module:
+        given = {"num_classes": classes} if make.takes("num_classes") else {}
+        return module_of(make(**given), make)[0]
+
+    model = made(network.num_classes or 2)
+    try:
+        last = classifier_of(model)
+    except InputError:
+        # it may answer all the same
+        return model
+    name = next(name for name, module in model.named_modules() if module is last)
+    weight, own = state.get(f"{name}.weight"), last.weight
+    if weight is None or not isinstance(own, Tensor) or len(weight) == len(own):
+        return model
+    return made(len(weight))
 
 
 def _facts(asked: Teacher, opened: OpenedTeacher) -> Teacher:
