@@ -32,7 +32,7 @@ from archsearch.files import shell_word, valid_name
 from archsearch.image_size import ImageSize, plain_size, read_size, size_text
 from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
-from archsearch.record.teacher_words import teacher_words
+from archsearch.record.teacher_text import teacher_words
 from archsearch.resources import find_yaml
 from archsearch.run import SearchConfig
 from archsearch.run.teaching.teaching import (

@@ -8,7 +8,7 @@ from archsearch.analysis import may_exceed
 from archsearch.arch import Arch, summary
 from archsearch.percent import percent_text
 from archsearch.record import FIRST_TARGET, Aims, LatencyResult, better_known
-from archsearch.record.teacher_words import teacher_words
+from archsearch.record.teacher_text import teacher_words
 from archsearch.report.number_format import count_text, ms_interval_text, ms_text, plural
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")

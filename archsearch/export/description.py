@@ -13,7 +13,7 @@ from archsearch.data.label import data_label
 from archsearch.image_size import size_text
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
-from archsearch.record.teacher_words import teacher_facts, teacher_words
+from archsearch.record.teacher_text import teacher_facts, teacher_words
 from archsearch.train import ModelFile
 
 _WIDTH = 98

@@ -17,7 +17,7 @@ from archsearch.export.int8_text import int8_sentences
 from archsearch.export.onnx_pt2 import FUSED_TOLERANCE, TOLERANCE
 from archsearch.export.output_path import check_shared
 from archsearch.record import Environment
-from archsearch.record.teacher_words import teacher_facts, teacher_words
+from archsearch.record.teacher_text import teacher_facts, teacher_words
 from archsearch.train import ModelFile
 
 _LOADING = {

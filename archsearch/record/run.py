@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from archsearch.arch import Spec
 from archsearch.record.aims import FIRST_TARGET, Aims
 from archsearch.record.environment import Environment
-from archsearch.record.teacher_words import teacher_words
+from archsearch.record.teacher_text import teacher_words
 from archsearch.record.trial import BaselineRecord, TrialRecord
 
 

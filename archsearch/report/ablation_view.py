@@ -6,7 +6,7 @@ from typing import NamedTuple
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, Effects, answers
 from archsearch.image_size import size_text
-from archsearch.record.teacher_words import teacher_words
+from archsearch.record.teacher_text import teacher_words
 from archsearch.report.number_format import duration_text, plural, points_text
 
 VERDICTS = ("better", "worse", "more seeds", "not distinguishable")

@@ -19,7 +19,7 @@ from archsearch.analysis import (
 )
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
-from archsearch.record.teacher_words import teacher_name
+from archsearch.record.teacher_text import teacher_name
 from archsearch.report.number_format import plural
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.run_columns import RUN_COLUMNS, RunRow, estimate_text

@@ -7,7 +7,7 @@ from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, CostChange, Effect
 from archsearch.image_size import size_text
 from archsearch.percent import percent_text
-from archsearch.record.teacher_words import teacher_words
+from archsearch.record.teacher_text import teacher_words
 from archsearch.report.ablation_view import AblationView, published_change
 from archsearch.report.latency_verdicts import verdict_text
 from archsearch.report.number_format import change_text, count_text, ms_text, p_text, points_text

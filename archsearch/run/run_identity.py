@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from archsearch.record.teacher_words import teacher_facts, teacher_words
+from archsearch.record.teacher_text import teacher_facts, teacher_words
 from archsearch.run.config import SearchConfig
 from archsearch.settings import leaves
 from archsearch.yaml_source import KeyPath, dotted

@@ -9,7 +9,7 @@ from archsearch.arch.spec import Ratio, Size
 from archsearch.errors import Problem
 from archsearch.image_size import size_text
 from archsearch.option import DATA, Option
-from archsearch.record.teacher_words import teacher_facts, teacher_words
+from archsearch.record.teacher_text import teacher_facts, teacher_words
 
 #: how a teacher is used, whichever network it is
 USE_OF_TEACHER = ("weight", "temperature", "feature_weight")
