@@ -49,6 +49,7 @@ def describe_ablation_plan(prepared: PreparedAblation) -> list[str]:
         f"recipe: {recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.optimizer}, learning "
         f"rate {recipe.learning_rate:g}",
         *prepared.fit.lines(),
+        *([recipe.teacher.line] if recipe.teacher else []),
         f"trainings: {len(prepared.networks.all)} networks x {len(study.seeds)} seeds",
     ]
     for network in prepared.networks.all:

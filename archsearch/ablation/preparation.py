@@ -17,11 +17,12 @@ from archsearch.arch import value_from
 from archsearch.cost.device import choose_device, is_cuda
 from archsearch.data import DataSplits, load_data
 from archsearch.data.label import data_label
-from archsearch.errors import InputError, Problem, ProblemList
+from archsearch.errors import Problem, ProblemList
 from archsearch.files import valid_name
 from archsearch.run.execution_options import Execution
 from archsearch.run.preparation import place_problem
 from archsearch.run.run_folder import RunFolder, new_run_folder
+from archsearch.run.teaching.teaching import Teaching, open_teaching
 from archsearch.settings import Setting
 from archsearch.train import (
     Recipe,
@@ -84,6 +85,7 @@ class PreparedAblation:
         scale: that is run.
         execution: how the trainings are carried out.
         left_out: variants of the study that were not asked for.
+        teaching: the recipe's teacher; None without one.
     """
 
     study: Study
@@ -97,6 +99,7 @@ class PreparedAblation:
     scale: str
     execution: Execution
     left_out: tuple[str, ...] = ()
+    teaching: Teaching | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -168,8 +171,20 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         for network in networks.all
         for problem in fit_problems(network.arch, data, fit.recipe, torch.device(device))
     }
-    if problems:
-        raise InputError(list(problems.values()))
+    found.add(*problems.values())
+    teaching = None
+    with found.gathered():
+        teaching = open_teaching(
+            fit.recipe,
+            data,
+            folder.path,
+            runs_dir=place.runs_dir,
+            download=place.download,
+            device=device,
+        )
+    found.check()
+    if teaching is not None:
+        fit = replace(fit, recipe=teaching.recipe)
     return PreparedAblation(
         study=study,
         networks=networks,
@@ -182,6 +197,7 @@ def prepare_ablation(place: AblationPlace, execution: Execution) -> PreparedAbla
         scale=place.scale,
         execution=execution,
         left_out=tuple(each.name for each in every.all if each.name not in asked),
+        teaching=teaching,
     )
 
 

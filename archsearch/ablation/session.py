@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from archsearch.ablation.ablation_folder import AblationFolder
 from archsearch.ablation.cost_plan import describe_cost
@@ -26,6 +27,7 @@ from archsearch.data.label import data_label
 from archsearch.errors import RunError
 from archsearch.record import Environment, LatencyResult
 from archsearch.run.execution import log_to, open_driver
+from archsearch.run.teaching.teaching import keep_outputs, with_outputs
 from archsearch.run.time_left import TimeLeft
 from archsearch.tracking import Tracker, open_tracker
 
@@ -61,9 +63,13 @@ def run_ablation(
     listener = listener or SilentAblationListener()
     for line in (*describe_data(prepared.data), *prepared.fit.lines()):
         listener.line(line)
+    # ahead of the first file: a teacher may answer with what is not finite
+    data = with_outputs(prepared.data, prepared.teaching, listener.line)
+    prepared = replace(prepared, data=data)
     folder = AblationFolder(prepared.folder)
     with prepared.folder.lock(), log_to(prepared.folder.log):
         folder.write_request(_request(prepared))
+        keep_outputs(prepared.data, prepared.teaching)
         how = f"the same command goes on from here: {prepared.folder.path}"
         with (
             open_tracker(prepared.folder.path, prepared.execution.log, listener.line) as tracker,

@@ -13,6 +13,12 @@ from archsearch.errors import Problem
 from archsearch.option import DATA, Option
 from archsearch.run import LatencyTarget
 from archsearch.train import Recipe, recipe_problems
+from archsearch.train.teacher import (
+    TEACHER,
+    TEACHER_FEATURES,
+    TEACHER_TEMPERATURE,
+    TEACHER_WEIGHT,
+)
 from archsearch.yaml_source import KeyPath, YamlSource
 
 #: the ways to say what is compared, one of which a study has
@@ -179,6 +185,10 @@ class Study(Spec):
             key="epochs",
             type=int,
         ),
+        TEACHER,
+        TEACHER_WEIGHT,
+        TEACHER_TEMPERATURE,
+        TEACHER_FEATURES,
     ] = None
     epochs: Count | None = None
     seeds: Annotated[

@@ -46,10 +46,14 @@ from archsearch.resources import resource_dir
 from archsearch.run import Execution
 from archsearch.settings import nested, settings_from
 from archsearch.tracking import check_sinks, open_tracker
+from archsearch.train.teacher import TEACHER_KEYS
 from archsearch.yaml_source import YamlSource
 
 
-@options_of(Study, keys=("data", "data_root", "channels", "limit", "recipe.epochs", "seeds"))
+@options_of(
+    Study,
+    keys=("data", "data_root", "channels", "limit", "recipe.epochs", *TEACHER_KEYS, "seeds"),
+)
 @options_of(Study, keys=("latency.device",), default="the study's")
 @options_of(Execution, keys=("time_limit_s",), group=DATA)
 @options_of(Execution, keys=("workers", "executor", "address", "log"))

@@ -1,7 +1,7 @@
 """``archsearch train``: train one network to the end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ import typer
 
 from archsearch.activity import clock, doing, resumable
 from archsearch.arch import Arch
+from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
 from archsearch.cli.shared_options import (
     Channels,
@@ -23,7 +24,7 @@ from archsearch.cli.shared_options import (
 )
 from archsearch.cli.table_output import print_facts
 from archsearch.cost import count_params
-from archsearch.data import DataSplits, describe_data, load_data
+from archsearch.data import DataSplits, TeacherOutputs, describe_data, load_data
 from archsearch.data.label import data_label
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.export import select
@@ -31,11 +32,20 @@ from archsearch.files import shell_word, valid_name
 from archsearch.image_size import ImageSize, plain_size, read_size, size_text
 from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
+from archsearch.record.teacher_text import teacher_words
 from archsearch.resources import find_yaml
+from archsearch.run import SearchConfig
+from archsearch.run.teaching.teaching import (
+    Teaching,
+    keep_outputs,
+    open_teaching,
+    with_outputs,
+)
 from archsearch.settings import Setting, settings_from
 from archsearch.tracking import Tracker, check_sinks, open_tracker
 from archsearch.train import (
     ModelFile,
+    Ranks,
     RecipeFit,
     Trainer,
     TrainingFolder,
@@ -47,14 +57,17 @@ from archsearch.train import (
     most_epochs,
     open_model_file,
     open_ranks,
+    recipe_problems,
     set_keys,
     train_fully,
     with_settings,
 )
+from archsearch.train.teacher import TEACHER_KEYS
 from archsearch.train.tracking_entries import result_entry, running_entry
 from archsearch.zoo.overrides import with_overrides
 
 
+@options_of(SearchConfig, keys=TEACHER_KEYS)
 def command(
     target: Annotated[
         str,
@@ -113,6 +126,7 @@ def command(
         int, typer.Option(min=0, help="Of weights, order, augmentation and splits.")
     ] = 0,
     runs_dir: RunsDir = Path("runs"),
+    **given: Any,
 ) -> None:
     """Train a network to the end; the same command goes on with a training that was stopped.
 
@@ -140,11 +154,20 @@ def command(
         )
     found.check()
     network = _fitted(chosen.network, splits)
-    fit = _fit(recipe, splits, epochs, batch, settings_from(set_ or []))
+    settings = [*given_values(SearchConfig, given), *settings_from(set_ or [])]
+    fit = _fit(recipe, splits, epochs, batch, settings)
     if begun := folder.recipe:
         fit = fit.going_on(begun)
+    if problems := recipe_problems(fit.recipe):
+        raise InputError([replace(each, key=f"recipe.{each.key}") for each in problems])
+    teaching = open_teaching(
+        fit.recipe, splits, folder.path, runs_dir=runs_dir, download=download, device=device
+    )
     build = {"build": network.build} if isinstance(network, ModelFile) else {}
     with open_ranks(device) as (ranks, own_device):
+        if teaching is not None:
+            splits = _taught(splits, teaching, ranks)
+            fit = replace(fit, recipe=teaching.recipe)
         trainer = Trainer(
             network,
             splits,
@@ -183,6 +206,7 @@ def command(
                 network.save(folder.arch)
             for line in (*describe_data(splits), *fit.lines()):
                 _say(line)
+            keep_outputs(splits, teaching)
         ranks.wait()
         own = sinks if ranks.first else ()
         with open_tracker(folder.path, own, err.print) as tracker:
@@ -198,6 +222,13 @@ def check(values: Mapping[str, Any]) -> list[Problem]:
         if values["recipe"] is not None:
             load_recipe(find_yaml(values["recipe"], "recipes"))
     return found.problems
+
+
+def _taught(data: DataSplits, teaching: Teaching, ranks: Ranks) -> DataSplits:
+    """Return the data with the teacher's outputs, which the first process computes for all."""
+    said = ranks.agreed(with_outputs(data, teaching, _say).teacher if ranks.first else None)
+    assert isinstance(said, TeacherOutputs)
+    return replace(data, teacher=said)
 
 
 def _say(line: str) -> None:
@@ -332,6 +363,7 @@ def _facts(
             for name, found in (("val", result.val), ("test", result.test))
         ),
         ("epochs", str(len(result.epochs))),
+        *([("teacher", words)] if (words := teacher_words(trainer.recipe.to_dict())) else []),
         ("params", f"{count_params(trainer.model):,}"),
         ("precision", f"{trainer.precision.precision} ({trainer.precision.reason})"),
         ("time", clock(sum(each.seconds for each in result.epochs))),

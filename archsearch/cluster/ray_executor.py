@@ -409,7 +409,8 @@ class RayWorker(Worker):
 
 def _array_bytes(data: DataSplits) -> int:
     splits: tuple[Split | None, ...] = (data.train, data.val, data.test)
-    return sum(split.pixels.nbytes for split in splits if isinstance(split, ArraySplit))
+    images = sum(split.pixels.nbytes for split in splits if isinstance(split, ArraySplit))
+    return images + (data.teacher.nbytes if data.teacher is not None else 0)
 
 
 def _fetcher(ref: Any, raylet: psutil.Process | None) -> Callable[[], bytes]:

@@ -8,6 +8,7 @@ from archsearch.analysis import may_exceed
 from archsearch.arch import Arch, summary
 from archsearch.percent import percent_text
 from archsearch.record import FIRST_TARGET, Aims, LatencyResult, better_known
+from archsearch.record.teacher_text import teacher_words
 from archsearch.report.number_format import count_text, ms_interval_text, ms_text, plural
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
@@ -35,6 +36,8 @@ def study_note(name: str, config: Mapping[str, Any], *, editable: bool) -> str:
     ]
     budget = f", within {' and '.join(limits)}" if limits else ""
     epochs = config.get("recipe", {}).get("epochs", "?")
+    words = teacher_words(config.get("recipe"))
+    teacher = f", trained with the teacher {plain(words)}" if words else ""
     splits = ", ".join(f"{data[key]:,} {key}" for key in ("train", "val", "test") if data.get(key))
     edit = (
         "These pages may change the study: it was opened with `--allow-edit`."
@@ -44,7 +47,7 @@ def study_note(name: str, config: Mapping[str, Any], *, editable: bool) -> str:
     return f"""# {plain(name)}
 
 A search of the space **{plain(config.get("space_name", ""))}** for the most accurate networks on
-**{plain(identity["data"])}**{budget}.
+**{plain(identity["data"])}**{budget}{teacher}.
 
 ## How to read it
 

@@ -4,6 +4,7 @@ from archsearch.data.data_description import describe_data
 from archsearch.data.data_sets import DATA_NAMES, load_data
 from archsearch.data.request import Progress
 from archsearch.data.splits import ArraySplit, DataSplits, FileSplit, Split
+from archsearch.data.teacher_outputs import TeacherOutputs
 from archsearch.data.value_scale import ValueRange, ValueScale
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "FileSplit",
     "Progress",
     "Split",
+    "TeacherOutputs",
     "ValueRange",
     "ValueScale",
     "describe_data",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsearch.data.image_decoder import decode_image
+from archsearch.data.teacher_outputs import TeacherOutputs
 from archsearch.data.value_scale import NO_SCALE, ValueScale
 from archsearch.errors import InputError, Problem
 from archsearch.image_size import ImageSize, sides_of
@@ -100,6 +101,7 @@ class DataSplits:
         places: where the images of train, val and test come from, in a few words.
         notes: what the reader should know about the images, one line each.
         skipped: paths of image files that are not read here, and so are in no split.
+        teacher: what a teacher says of the training images; None where there is none.
     """
 
     train: Split
@@ -116,6 +118,7 @@ class DataSplits:
     places: tuple[str, str, str] = field(default=("", "", ""))
     notes: tuple[str, ...] = field(default=())
     skipped: tuple[str, ...] = field(default=())
+    teacher: TeacherOutputs | None = None
 
     def split(self, name: str) -> Split:
         """Return ``train``, ``val`` or ``test``.

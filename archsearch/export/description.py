@@ -13,6 +13,7 @@ from archsearch.data.label import data_label
 from archsearch.image_size import size_text
 from archsearch.percent import percent_interval_text, percent_text
 from archsearch.record import LatencyResult, RunRecord, TrialRecord
+from archsearch.record.teacher_text import teacher_facts, teacher_words
 from archsearch.train import ModelFile
 
 _WIDTH = 98
@@ -93,6 +94,9 @@ def facts_of(network: Arch | ModelFile, origin: Origin) -> list[tuple[str, str]]
             if origin.training[split] is not None
         ]
         facts.append(("Accuracy", ", ".join(shown)))
+    recipe = origin.section("recipe")
+    if (trial is not None or origin.training) and (teacher := teacher_words(recipe)):
+        facts.append(("Teacher", f"{teacher}: {teacher_facts(recipe)}"))
     if origin.normalization:
         mean, std = (", ".join(map(str, each)) for each in origin.normalization.values())
         facts.append(

@@ -17,6 +17,7 @@ from archsearch.export.int8_text import int8_sentences
 from archsearch.export.onnx_pt2 import FUSED_TOLERANCE, TOLERANCE
 from archsearch.export.output_path import check_shared
 from archsearch.record import Environment
+from archsearch.record.teacher_text import teacher_facts, teacher_words
 from archsearch.train import ModelFile
 
 _LOADING = {
@@ -227,6 +228,11 @@ def _training(origin: Origin) -> str:
     )
     plural = "" if len(epochs) == 1 else "s"
     text = f"## Training\n\n{len(epochs)} epoch{plural} of {images}, seed {seed}{rest}"
+    if teacher := teacher_words(recipe):
+        text += (
+            f" It learned from a teacher too, {_plain(teacher)}: {_plain(teacher_facts(recipe))}. "
+            "The teacher is not needed to use it; its licence may bind what was learned from it."
+        )
     rows = [(key, str(value)) for key, value in recipe.items() if not isinstance(value, Mapping)]
     rows += [
         (f"{key}.{inner}", str(value))

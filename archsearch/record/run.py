@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from archsearch.arch import Spec
 from archsearch.record.aims import FIRST_TARGET, Aims
 from archsearch.record.environment import Environment
+from archsearch.record.teacher_text import teacher_words
 from archsearch.record.trial import BaselineRecord, TrialRecord
 
 
@@ -47,6 +48,11 @@ class RunRecord(Spec):
             budgets = {FIRST_TARGET: self.budget_ms, **self.aims.budgets_ms}
             object.__setattr__(self, "aims", self.aims.model_copy(update={"budgets_ms": budgets}))
         return self
+
+    @property
+    def teacher(self) -> str:
+        """The teacher that candidates learned from beside the labels; empty for none."""
+        return teacher_words(self.config.get("recipe"))
 
     def frame(self) -> Any:
         """Return the trials as a pandas frame; see `archsearch.report.notebook.run_frame`.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, Effects, answers
 from archsearch.image_size import size_text
+from archsearch.record.teacher_text import teacher_words
 from archsearch.report.number_format import duration_text, plural, points_text
 
 VERDICTS = ("better", "worse", "more seeds", "not distinguishable")
@@ -128,6 +129,8 @@ def ablation_sentences(view: AblationView) -> list[str]:
         f"{record.num_train:,} images of {record.data} at {size_text(record.image_size)} px and "
         f"judged on {record.num_images:,}, in {duration_text(record.wall_s)}."
     )
+    if teacher := teacher_words(record.recipe):
+        lines.append(f"All networks learned from the teacher {teacher}.")
     return [sentence for sentence in lines if sentence]
 
 

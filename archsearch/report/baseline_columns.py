@@ -163,4 +163,7 @@ def baseline_table(run: RunRecord) -> PlainTable | None:
     if not run.baselines:
         return None
     title = "Known networks, trained and measured as the candidates were"
-    return tabulate(title, BASELINE_COLUMNS, baseline_rows(run), (_NOTE,))
+    notes = [_NOTE]
+    if run.teacher:
+        notes.append(f"They learned from the teacher of the candidates too: {run.teacher}.")
+    return tabulate(title, BASELINE_COLUMNS, baseline_rows(run), notes)

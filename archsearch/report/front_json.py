@@ -15,6 +15,8 @@ def front_points(run: RunRecord) -> list[dict[str, Any]]:
     that of the search seed. Intervals of accuracies are pairs and
     cover 95 %, that of ``faster_difference``
     (against the next faster trial, over other seeds) for all trials together. That of a latency is
-    the interval, None where the spread is unknown.
+    the interval, None where the spread is unknown. ``teacher`` is there where candidates learned
+    from one.
     """
-    return list(front_table(run).values)
+    teacher = {"teacher": run.teacher} if run.teacher else {}
+    return [{**row, **teacher} for row in front_table(run).values]

@@ -31,11 +31,13 @@ def write_importance(
 
 def render_importance(found: RunImportance, layout: Layout) -> str:
     """Return the page as text; see `write_importance`."""
-    facts = (
+    facts: tuple[str, ...] = (
         found.environment.device,
         f"{plural(found.num_accuracy, 'trial')} trained to the end",
         f"{found.num_latency:,} measured",
     )
+    if found.teacher:
+        facts += (f"with teacher {found.teacher}",)
     heading = Heading(found.name, importance_headline(found), facts)
     data = {"name": found.name, **NO_TRIALS}
     scripts = ("data.js", "figures.js", "tables.js")

@@ -19,6 +19,7 @@ from archsearch.analysis import (
 )
 from archsearch.errors import InputError, Problem
 from archsearch.record import RunRecord
+from archsearch.record.teacher_text import teacher_name
 from archsearch.report.number_format import plural
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.run_columns import RUN_COLUMNS, RunRow, estimate_text
@@ -97,6 +98,11 @@ def compare_runs(runs: Sequence[RunRecord]) -> ComparisonInfo:
 
 
 def _named_apart(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
+    """Return the runs under names that differ; where teachers do, the names say whose is which."""
+    if len({run.teacher for run in runs}) > 1:
+        runs = [
+            run.model_copy(update={"name": f"{run.name}, {_with_teacher(run)}"}) for run in runs
+        ]
     names = [run.name for run in runs]
     return tuple(
         run.model_copy(update={"name": f"{run.name} ({names[:at].count(run.name) + 1})"})
@@ -104,6 +110,11 @@ def _named_apart(runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
         else run
         for at, run in enumerate(runs)
     )
+
+
+def _with_teacher(run: RunRecord) -> str:
+    name = teacher_name(run.config.get("recipe"))
+    return f"with teacher {name}" if name else "without teacher"
 
 
 def _group(runs: Sequence[RunRecord], places: tuple[int, ...]) -> GroupInfo:
@@ -223,6 +234,11 @@ def scale_note(group: GroupInfo) -> str:
 def comparison_sentences(info: ComparisonInfo) -> list[str]:
     """Return what a comparison says, one sentence a line."""
     lines = [f"{warning}." for warning in info.warnings]
+    if len({run.teacher for run in info.runs}) > 1:
+        lines.append(
+            "The runs had different teachers, or one had none: a difference between them is not "
+            "that of the searches alone."
+        )
     for group in info.groups:
         for each in group.beaten:
             # both directions of a pair are there; the one with more hypervolume speaks

@@ -18,7 +18,12 @@ from archsearch.report.number_format import duration_text, ms_interval_text, ms_
 
 
 def headline(run: RunRecord) -> str:
-    """Return the outcome in one sentence."""
+    """Return the outcome in one sentence, and in another the teacher if there was one."""
+    teacher = f" Candidates learned from the teacher {run.teacher}." if run.teacher else ""
+    return _outcome(run) + teacher
+
+
+def _outcome(run: RunRecord) -> str:
     front = front_trials(run)
     top = best(front, run.aims)
     limit = _limits(run)

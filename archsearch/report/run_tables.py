@@ -27,6 +27,7 @@ def front_table(run: RunRecord, target: str = "") -> PlainTable:
     """
     rows = front_rows(run)
     notes = [
+        *([f"trained with teacher {run.teacher}"] if run.teacher else []),
         *_objective_notes(run),
         *_accuracy_notes(run),
         *([note] if (note := tie_note(run)) else []),

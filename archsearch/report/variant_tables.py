@@ -7,6 +7,7 @@ from archsearch.ablation_record import AblationRecord, VariantRecord
 from archsearch.analysis import Answers, Compared, CostChange, Effect
 from archsearch.image_size import size_text
 from archsearch.percent import percent_text
+from archsearch.record.teacher_text import teacher_words
 from archsearch.report.ablation_view import AblationView, published_change
 from archsearch.report.latency_verdicts import verdict_text
 from archsearch.report.number_format import change_text, count_text, ms_text, p_text, points_text
@@ -60,6 +61,8 @@ def ablation_table(record: AblationRecord, found: Answers | None = None) -> Plai
     ]
     comparison = view.answers.comparison
     notes = [comparison.method] if comparison else []
+    if teacher := teacher_words(record.recipe):
+        notes.append(f"all networks learned from the teacher {teacher}")
     pixels = size_text(record.image_size)
     title = f"{record.name}: {record.data}, {pixels} px, {record.scale} scale"
     return tabulate(title, VARIANT_COLUMNS, rows, (*notes, *view.answers.notes))

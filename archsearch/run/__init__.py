@@ -16,6 +16,7 @@ from archsearch.run.run_reader import load_run
 from archsearch.run.session import run_search
 from archsearch.run.status import Listener, SearchStatus, SilentListener
 from archsearch.run.study_file import read_search
+from archsearch.run.teaching.teaching import taught
 from archsearch.run.trained_path import train_path
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "read_search",
     "run_importance",
     "run_search",
+    "taught",
     "train_for_explanation",
     "train_path",
 ]

@@ -27,6 +27,12 @@ from archsearch.run.latency.latency_target import (
 from archsearch.search.evaluation import Direction
 from archsearch.search.rungs import AUTO, automatic_rungs
 from archsearch.train import Recipe
+from archsearch.train.teacher import (
+    TEACHER,
+    TEACHER_FEATURES,
+    TEACHER_TEMPERATURE,
+    TEACHER_WEIGHT,
+)
 
 #: keys that a further target inherits from the first one
 _SHARED = ("device", "batch_size", "threads", "dtype")
@@ -146,6 +152,10 @@ class SearchConfig(Spec):
             type=int,
         ),
         Option("--recipe", "YAML file with the training recipe.", DATA, type=Path),
+        TEACHER,
+        TEACHER_WEIGHT,
+        TEACHER_TEMPERATURE,
+        TEACHER_FEATURES,
     ] = None
     recipe_keys: tuple[str, ...] | None = None
     budgets: Budgets = Budgets()

@@ -1,5 +1,6 @@
 """The fewest trainings that settle an explanation: chosen, trained, and kept with the run."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +28,10 @@ from archsearch.run.extra_trainings import ExtraTraining, add_extra_training
 from archsearch.run.preparation import Place, Prepared, prepare
 from archsearch.run.run_folder import RunFolder, find_run
 from archsearch.run.status import Listener
+from archsearch.run.teaching.teaching import with_outputs
 from archsearch.train import Recipe
+
+logger = logging.getLogger(__name__)
 
 #: after each of so many parts of the trainings, it is checked whether the order is settled
 _ROUNDS = 4
@@ -106,7 +110,7 @@ def train_for_explanation(
 
 
 def prepared_as_begun(folder: RunFolder, execution: Execution) -> Prepared:
-    """Return recipe and images of a run, as they were.
+    """Return recipe, images and the teacher's answers of a run, as they were.
 
     Raises:
         InputError: the images are others now, or cannot be read.
@@ -132,7 +136,9 @@ def prepared_as_begun(folder: RunFolder, execution: Execution) -> Prepared:
         raise InputError(problems)
     # the default recipe of this version may be another than that of the run
     recipe = Recipe.model_validate(begun["recipe"]) if "recipe" in begun else prepared.recipe
-    return replace(prepared, fit=replace(prepared.fit, recipe=recipe))
+    # the answers of its teacher lie in its folder
+    data = with_outputs(prepared.data, prepared.teaching, logger.info)
+    return replace(prepared, fit=replace(prepared.fit, recipe=recipe), data=data)
 
 
 class _Session:

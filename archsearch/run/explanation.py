@@ -89,6 +89,7 @@ class Explanation(NamedTuple):
         accuracy: of the validation images, 0 to 1; observed over all seeds of a trial.
         latency: natural logarithm of milliseconds; None with fewer than 20 latencies.
         path: the networks between baseline and trial, trained; None where they were not.
+        teacher: that every network learned from; empty for none.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Explanation(NamedTuple):
     accuracy: Split
     latency: Split | None
     path: TrainedPath | None = None
+    teacher: str = ""
 
 
 class Evidence(NamedTuple):
@@ -112,6 +114,7 @@ class Evidence(NamedTuple):
         path: from the baseline to the trial.
         accuracies: of each network, as a configuration, its validation accuracies by seed.
         log_ms: of each network, logarithm of its latency.
+        teacher: that every network learned from; empty for none.
     """
 
     name: str
@@ -121,6 +124,7 @@ class Evidence(NamedTuple):
     path: ConfigurationPath
     accuracies: tuple[tuple[Params, dict[int, float]], ...]
     log_ms: tuple[tuple[Params, float], ...]
+    teacher: str = ""
 
     @property
     def fitted(self) -> FittedPath:
@@ -136,7 +140,14 @@ class Evidence(NamedTuple):
             latency = self._latency(tuple(found.interactions))
         choices = tuple(_choice(self.path, name) for name in self.path.players)
         return Explanation(
-            self.name, self.environment, self.target, self.baseline, choices, accuracy, latency
+            self.name,
+            self.environment,
+            self.target,
+            self.baseline,
+            choices,
+            accuracy,
+            latency,
+            teacher=self.teacher,
         )
 
     @property
@@ -237,6 +248,7 @@ def evidence(folder: RunFolder, trial: str | int, against: str) -> Evidence:
         path,
         tuple(accuracies),
         tuple(log_ms),
+        record.teacher,
     )
 
 

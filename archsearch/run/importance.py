@@ -57,6 +57,7 @@ class RunImportance(NamedTuple):
         num_latency: trials with a latency, those over budget included.
         parameters: the most important for accuracy first.
         marginals: of every value of every parameter that occurs often enough.
+        teacher: that every network learned from; empty for none.
     """
 
     name: str
@@ -65,6 +66,7 @@ class RunImportance(NamedTuple):
     num_latency: int
     parameters: tuple[ParameterImportance, ...]
     marginals: tuple[Marginal, ...]
+    teacher: str = ""
 
 
 class _Seen(NamedTuple):
@@ -111,6 +113,7 @@ def run_importance(run: str | Path, runs_dir: str | Path = "runs") -> RunImporta
             [each.record.accuracy or 0.0 for each in timed],
             [each.record.latency_ms or 1.0 for each in timed],
         ),
+        teacher=record.teacher,
     )
 
 

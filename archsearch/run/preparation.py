@@ -1,7 +1,7 @@
 """Check everything a run needs before it writes anything."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from archsearch.run.config import SearchConfig
 from archsearch.run.final.known_network import Baseline, find_baselines
 from archsearch.run.run_folder import RunFolder, new_run_folder
 from archsearch.run.run_identity import asks_again
+from archsearch.run.teaching.teaching import Teaching, open_teaching
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.registry import check_sampler
 from archsearch.search.storage import (
@@ -70,6 +71,7 @@ class Prepared:
     identity: dict[str, Any]
     written: dict[str, Any]
     baselines: tuple[Baseline, ...] = ()
+    teaching: Teaching | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -89,6 +91,9 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         InputError: with everything that is wrong.
     """
     found = ProblemList()
+    data: DataSplits | None = None
+    folder: RunFolder | None = None
+    device = "cpu"
     with found.gathered():
         check_sampler(config.sampler)
     with found.gathered():
@@ -132,9 +137,26 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
                 in_channels=data.in_channels,
                 num_classes=data.num_classes,
             )
+    teaching = None
+    if data is not None and folder is not None:
+        with found.gathered():
+            teaching = open_teaching(
+                fit_recipe(data, config.recipe, config.recipe_keys).recipe,
+                data,
+                folder.path,
+                runs_dir=place.runs_dir,
+                download=place.download,
+                device=device,
+            )
     found.check()
     assert space is not None, "a space that cannot be read is a problem"
+    assert data is not None, "so are data"
+    assert folder is not None, "so is a folder"
+    if teaching is not None:
+        config = _with_teacher(config, teaching.recipe)
     fit = _fit(config, data, folder)
+    if teaching is not None:
+        teaching = replace(teaching, recipe=fit.recipe)
     elsewhere = config.latency.elsewhere
     environment = target_environment(config) if elsewhere else current_environment(device)
     identity = {
@@ -180,6 +202,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         identity,
         written,
         tuple(baselines),
+        teaching,
     )
 
 
@@ -259,6 +282,13 @@ def _flat_problem(space: SearchSpace, config: SearchConfig) -> Problem | None:
     return Problem(
         "space", rule, config.space, "flat spaces are for archsearch.search as a library"
     )
+
+
+def _with_teacher(config: SearchConfig, recipe: Recipe) -> SearchConfig:
+    """Return what is asked for with the teacher that was found: it is part of the identity."""
+    assert config.recipe is not None, "no default recipe has a teacher"
+    asked = config.recipe.model_copy(update={"teacher": recipe.teacher})
+    return config.model_copy(update={"recipe": asked})
 
 
 def _check_recipe(config: SearchConfig) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from archsearch.record.teacher_text import teacher_facts, teacher_words
 from archsearch.run.config import SearchConfig
 from archsearch.settings import leaves
 from archsearch.train import Recipe
@@ -35,7 +36,7 @@ def differences_from(
         begun["recipe"], asked["recipe"] = config["recipe"], recipe
     for each in (begun, asked):
         each.pop(_KEYS, None)
-    before, now = leaves(begun), leaves(asked)
+    before, now = leaves(_with_one_teacher(begun)), leaves(_with_one_teacher(asked))
     # equal spaces may come from different files
     passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
     if space_may_differ:
@@ -67,6 +68,15 @@ def asks_again(config: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
 def _full(recipe: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return a recipe with the defaults of what an earlier version did not know."""
     return None if recipe is None else {**Recipe().model_dump(mode="json"), **recipe}
+
+
+def _with_one_teacher(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an identity whose teacher is one value, which one line of a message tells apart."""
+    recipe = identity.get("recipe")
+    if not isinstance(recipe, Mapping) or "teacher" not in recipe:
+        return dict(identity)
+    words = f"{teacher_words(recipe)}: {teacher_facts(recipe)}"
+    return {**identity, "recipe": {**recipe, "teacher": words}}
 
 
 def _same_images(before: object, now: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archsearch.activity import doing, resumable
@@ -45,6 +46,7 @@ from archsearch.run.run_reader import run_record, study_name
 from archsearch.run.screening import NetworkScreening
 from archsearch.run.space_widening import widen
 from archsearch.run.status import Listener, LoggedListener, SilentListener
+from archsearch.run.teaching.teaching import keep_outputs, with_outputs
 from archsearch.run.tracking_entries import SearchEntries
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.study_store import StudyStore
@@ -91,6 +93,9 @@ def run_search(
     listener = LoggedListener(listener or SilentListener())
     prepared = prepare(config, place or Place())
     folder = prepared.folder
+    if not folder.exists():
+        # ahead of the first file: a teacher may answer with what is not finite
+        prepared = _taught(prepared, listener)
     storage_errors = prepared.storage.explain_errors("cannot be written")
     how = f"the same command goes on from here: {folder.path}"
     with folder.lock(), log_to(folder.log), resumable("run", how), storage_errors:
@@ -100,6 +105,8 @@ def run_search(
             _go_on(prepared, listener)
         else:
             folder.create(prepared.written)
+        prepared = _taught(prepared, listener)
+        keep_outputs(prepared.data, prepared.teaching)
         with open_tracker(folder.path, config.execution.log, listener.line) as tracker:
             entries = SearchEntries(prepared)
             tracker.log(entries.search())
@@ -111,6 +118,12 @@ def run_search(
             "ended after %s in all; trials on the front: %s", duration(record.wall_s), members
         )
         return record
+
+
+def _taught(prepared: Prepared, listener: Listener) -> Prepared:
+    """Return the run with its teacher's outputs among the data."""
+    data = with_outputs(prepared.data, prepared.teaching, listener.line)
+    return replace(prepared, data=data)
 
 
 def _go_on(prepared: Prepared, listener: Listener) -> None:

@@ -17,6 +17,7 @@ from archsearch.train.recipe_defaults import default_augmentation, default_recip
 from archsearch.train.recipe_fit import RecipeFit, fit_recipe, most_epochs
 from archsearch.train.recipe_settings import set_keys, with_settings
 from archsearch.train.seeding import derive_seed
+from archsearch.train.teacher import Teacher
 from archsearch.train.trainer import Trainer
 from archsearch.train.training_folder import TrainingFolder
 from archsearch.train.weight_files import load_weights, save_weights
@@ -29,6 +30,7 @@ __all__ = [
     "Ranks",
     "Recipe",
     "RecipeFit",
+    "Teacher",
     "Trainer",
     "TrainingFolder",
     "TrainingResult",

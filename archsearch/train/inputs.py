@@ -102,8 +102,13 @@ def augmented(
     return images if draws.erase is None else erase(images, draws.erase)
 
 
-def build_mixing(augmentation: Augmentation, num_classes: int) -> Mixing | None:
-    """Return mixup, cutmix or a coin between them; None without both."""
+def build_mixing(augmentation: Augmentation, num_classes: int | None) -> Mixing | None:
+    """Return mixup, cutmix or a coin between them; None without both.
+
+    Args:
+        augmentation: what is asked for.
+        num_classes: of labels (B,); None for soft labels (B, D) of any width.
+    """
     if not augmentation.mixup and not augmentation.cutmix:
         return None
     from torchvision.transforms.v2 import CutMix, MixUp, RandomChoice, Transform  # slow

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.train.batch_norm import follow_statistics
+from archsearch.train.distillation import Lesson, Pupil, Taught
 from archsearch.train.distributed import ALONE, Ranks
 from archsearch.train.inputs import Mixing
 from archsearch.train.optimization import build_optimizer, build_schedule
@@ -19,12 +20,13 @@ class Learner:
     """Takes optimisation steps on a network.
 
     Args:
-        model: on its device.
+        model: on its device; a `Pupil` where it learns from a teacher's features.
         recipe: how it is trained.
         steps_per_epoch: for the schedule.
         mixing: (images, labels) -> (images, soft labels); None to train on the labels.
         device: of the network.
         ranks: processes that train it together.
+        lesson: how it learns from a teacher; None for labels alone.
     """
 
     def __init__(
@@ -35,17 +37,22 @@ class Learner:
         mixing: Mixing | None,
         device: torch.device,
         ranks: Ranks = ALONE,
+        lesson: Lesson | None = None,
     ) -> None:
+        self._pupil = model
+        if isinstance(model, Pupil):
+            model = model.model
         self.model = model
+        self._lesson = lesson
         self._ranks = ranks
         self.precision = PrecisionChoice(precision="float32", reason="default")
         self._recipe = recipe
         self._mixing = mixing
         self._device = device
         follow_statistics(model, steps_per_epoch)
-        self._parameters = list(model.parameters())
-        self._parallel = ranks.parallel(model, device)
-        self._optimizer = build_optimizer(model, recipe)
+        self._parameters = list(self._pupil.parameters())
+        self._parallel = ranks.parallel(self._pupil, device)
+        self._optimizer = build_optimizer(self._pupil, recipe)
         self._schedule = build_schedule(self._optimizer, recipe, steps_per_epoch)
         self._average = None
         if recipe.ema_decay is not None:
@@ -60,6 +67,10 @@ class Learner:
         return self.model if self._average is None else self._average.module
 
     @property
+    def _adapter(self) -> nn.Module | None:
+        return self._pupil.adapter if isinstance(self._pupil, Pupil) else None
+
+    @property
     def learning_rate(self) -> float:
         """What the next step uses."""
         rate: float = self._optimizer.param_groups[0]["lr"]
@@ -71,7 +82,14 @@ class Learner:
         enabled = choice.precision == "float16"
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=enabled)
 
-    def step(self, images: Tensor, labels: Tensor, updates: int, whole: int) -> Tensor:
+    def step(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        updates: int,
+        whole: int,
+        taught: Taught | None = None,
+    ) -> Tensor:
         """Learn from one batch; return its mean loss, still on the device.
 
         Args:
@@ -79,17 +97,15 @@ class Learner:
             labels: (B,).
             updates: steps taken, this one included.
             whole: images of the batch over all processes.
+            taught: what the teacher says of the images; None without a lesson.
         """
         if not self.model.training:
             self.model.train()
-        targets = labels
-        if self._mixing is not None:
-            images, targets = self._mixing(images, labels)
-        with arithmetic(self.precision.precision, self._device):
-            logits = self._parallel(images)
-        loss = F.cross_entropy(
-            logits.float(), targets, label_smoothing=self._recipe.label_smoothing
-        )
+        if self._lesson is not None:
+            assert taught is not None, "a lesson needs a teacher"
+            loss = self._lesson.loss(self._both, images, labels, taught, self._mixing)
+        else:
+            loss = self._loss(images, labels)
         if self._ranks.world > 1:
             # gradients are averaged over processes, whose parts may differ by an image
             loss = loss * (len(labels) * self._ranks.world / whole)
@@ -105,6 +121,23 @@ class Learner:
             self._average.update(self.model, step=updates)
         return self._ranks.total(loss.detach()) / self._ranks.world
 
+    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        targets = labels
+        if self._mixing is not None:
+            images, targets = self._mixing(images, labels)
+        logits = self._forward(images)
+        smoothing = self._recipe.label_smoothing
+        return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+
+    def _forward(self, images: Tensor) -> Any:
+        with arithmetic(self.precision.precision, self._device):
+            return self._parallel(images)
+
+    def _both(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return logits, and the features that are compared with the teacher's if any are."""
+        found = self._forward(images)
+        return found if isinstance(found, tuple) else (found, None)
+
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of everything a step depends on."""
         return copy.deepcopy(
@@ -114,12 +147,15 @@ class Learner:
                 "optimizer": self._optimizer.state_dict(),
                 "precision": self.precision.model_dump(),
                 "scaler": self._scaler.state_dict(),
+                **({"adapter": self._adapter.state_dict()} if self._adapter else {}),
             }
         )
 
     def load_state_dict(self, state: dict[str, Any], updates: int) -> None:
         """Go on from where ``state`` was taken, after ``updates`` steps."""
         self.model.load_state_dict(state["model"])
+        if self._adapter is not None:
+            self._adapter.load_state_dict(state["adapter"])
         if self._average is not None:
             self._average.module.load_state_dict(state["average"])
         # the optimiser keeps the tensors it is given

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from archsearch.arch import Spec, value_from
 from archsearch.arch.spec import Count, Flag, Ratio
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.settings import put
+from archsearch.train.teacher import USE_OF_TEACHER, Teacher, teacher_problems
 from archsearch.yaml_source import YamlSource, dump_yaml, load_yaml
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -43,6 +44,11 @@ class Augmentation(Spec):
     cutmix: NotNegative = 0.0
 
 
+def _source(value: Any) -> Any:
+    """Read ``teacher: timm:resnet18``."""
+    return {"source": value} if isinstance(value, str) else value
+
+
 class Recipe(Spec):
     """How a candidate is trained.
 
@@ -65,6 +71,7 @@ class Recipe(Spec):
         precision: arithmetic of forward and backward pass; ``auto`` times a step of each where
             the training is long enough to earn it back, and takes float32 elsewhere.
         augmentation: None for what suits the data set (see `default_augmentation`).
+        teacher: a trained network that it learns from too; None for none.
     """
 
     epochs: Count = 20
@@ -82,6 +89,15 @@ class Recipe(Spec):
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     precision: Precision | Literal["auto"] = "auto"
     augmentation: Augmentation | None = None
+    teacher: Annotated[Teacher | None, BeforeValidator(_source)] = None
+
+    @model_serializer(mode="wrap")
+    def _without_no_teacher(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a teacher that there is none of: such a recipe keeps its digest."""
+        data: dict[str, Any] = dump(self)
+        if self.teacher is None:
+            data.pop("teacher", None)
+        return data
 
     def to_yaml(self) -> str:
         """Return YAML that `load_recipe` reads back as an equal value."""
@@ -127,6 +143,9 @@ def changed_recipe(
         InputError: with every key that a recipe does not have, and every rule that is broken.
     """
     data = recipe.model_dump(mode="json")
+    if "teacher.source" in changes and "teacher" in data:
+        # what was known of the teacher before says nothing of this one
+        data["teacher"] = {key: data["teacher"][key] for key in USE_OF_TEACHER}
     for key, value in changes.items():
         put(data, key.split("."), value)
     epochs, warmup = data["epochs"], data["warmup_epochs"]
@@ -163,6 +182,8 @@ def recipe_problems(recipe: Recipe, longest: int | None = None) -> list[Problem]
                 recipe.warmup_epochs,
             )
         )
+    if recipe.teacher is not None:
+        problems += teacher_problems(recipe.teacher)
     if recipe.augmentation is not None:
         low, high = recipe.augmentation.erase_area
         if low > high or low <= 0:

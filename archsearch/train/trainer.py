@@ -19,6 +19,7 @@ from archsearch.record import EpochMetrics
 from archsearch.train.batch_feed import open_feed
 from archsearch.train.batch_norm import takes_single_images
 from archsearch.train.compatibility import TakesImages, fit_problems
+from archsearch.train.distillation import lesson_problems, open_lesson
 from archsearch.train.distributed import ALONE, Ranks
 from archsearch.train.evaluation import Evaluation, Examination, Tally
 from archsearch.train.inputs import Normalization, augmented, build_mixing, plan_epoch
@@ -91,7 +92,8 @@ class Trainer:
         self.device = torch.device(device)
         self.threads = threads
         self._ranks = ranks
-        if problems := fit_problems(arch, data, self.recipe, self.device):
+        problems = fit_problems(arch, data, self.recipe, self.device)
+        if problems := [*problems, *lesson_problems(self.recipe, data)]:
             raise InputError(problems)
         self._data = data
         self._normalize = Normalization(data, self.device)
@@ -112,8 +114,14 @@ class Trainer:
                 rule = "must leave two images a step to a network with batch norm"
                 value = recipe.batch_size
                 raise InputError(Problem("recipe.batch_size", rule, value, "use 3 or more"))
-            mixing = build_mixing(self._augmentation, data.num_classes)
-            self._learner = Learner(model, self.recipe, self._steps, mixing, self.device, ranks)
+            self._lesson = lesson = open_lesson(self.recipe, data, self.device)
+            mixing = build_mixing(self._augmentation, None if lesson else data.num_classes)
+            if lesson is not None:
+                an_image = torch.zeros(1, *shape, device=self.device)
+                model = lesson.pupil(model, an_image, derive_seed(seed, "adapter"))
+            self._learner = Learner(
+                model, self.recipe, self._steps, mixing, self.device, ranks, lesson
+            )
         self._precision_is_set = False
         self.epoch: int = 0
         self._begin_epoch()
@@ -260,7 +268,10 @@ class Trainer:
             epoch=self.epoch,
         )
         self._batch_sizes = [len(batch) for batch in plan.batches]
-        self._plan = plan.shared(self._ranks).to(self.device)
+        own = plan.shared(self._ranks)
+        if self._lesson is not None:
+            self._lesson.feed.begin(own)
+        self._plan = own.to(self.device)
 
     def _advance(self) -> bool:
         """Take one training step or evaluate one batch; return whether that ended the epoch."""
@@ -270,7 +281,8 @@ class Trainer:
         torch.manual_seed(derive_seed(self.seed, "step", self.epoch, self._step, *own))
         images, labels = self._batch(self._step)
         whole = self._batch_sizes[self._step]
-        loss = self._learner.step(images, labels, self._updates + 1, whole)
+        taught = self._lesson.feed.batch(self._step) if self._lesson is not None else None
+        loss = self._learner.step(images, labels, self._updates + 1, whole, taught)
         self._losses.add(0, loss, whole)
         self._step += 1
         last = self._step == self._steps

@@ -1,5 +1,7 @@
 """The study of Ray Tune's trials: space, data, recipe, budgets and latency target."""
 
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +19,12 @@ from archsearch.run import (
     StudyFile,
     prepare,
 )
+from archsearch.run.teaching.teaching import with_outputs
 from archsearch.space import SearchSpace, space_from
 from archsearch.train import Recipe
 from archsearch.yaml_source import YamlSource, load_yaml
+
+logger = logging.getLogger(__name__)
 
 #: a configuration, a study file (its path, or a name in ``studies/``), or the folder of a run
 Study = SearchConfig | RunFolder | str | Path
@@ -58,7 +63,7 @@ def tune_study(study: Study) -> TuneStudy:
     Raises:
         InputError: with what is wrong.
     """
-    config, space = _config_of(study)
+    config, space, place = _config_of(study)
     if config.latency.elsewhere:
         rule = "cannot be measured on another machine from Ray Tune"
         remedy = "leave out latency.elsewhere, or use archsearch run --target"
@@ -67,10 +72,10 @@ def tune_study(study: Study) -> TuneStudy:
         rule = "must be a floating type with Ray Tune, which is told accuracies in float"
         remedy = "archsearch run judges candidates in int8"
         raise InputError(Problem("latency.dtype", rule, "int8", remedy))
-    prepared = prepare(config, Place(name="tune"), space)
+    prepared = prepare(config, place, space)
     return TuneStudy(
         space=prepared.space,
-        data=prepared.data,
+        data=with_outputs(prepared.data, prepared.teaching, logger.info),
         recipe=prepared.recipe,
         budgets=config.budgets,
         budget_confidence=config.budget_confidence,
@@ -81,18 +86,23 @@ def tune_study(study: Study) -> TuneStudy:
     )
 
 
-def _config_of(study: Study) -> tuple[SearchConfig, SearchSpace | None]:
-    """Return the configuration of a study; for a run, its space as the run's folder keeps it."""
+def _config_of(study: Study) -> tuple[SearchConfig, SearchSpace | None, Place]:
+    """Return the configuration of a study; for a run, its space as the run's folder keeps it.
+
+    The place of a run is its own, where the outputs of its teacher lie.
+    """
+    nowhere = Place(name="tune")
     if isinstance(study, SearchConfig):
-        return study, None
+        return study, None, nowhere
     folder = study if isinstance(study, RunFolder) else RunFolder(study)
     if not folder.exists():
         source = load_yaml(find_yaml(str(study), "studies"))
-        return value_from(StudyFile, source).search, None
+        return value_from(StudyFile, source).search, None, nowhere
     written = folder.read_config()
     data = {key: each for key, each in written["identity"].items() if key != "space_digest"}
     # a run without a recipe of its own has the default one of its time
     data |= {"recipe": written["recipe"], "recipe_keys": None}
     config = value_from(SearchConfig, YamlSource(str(folder.config), data))
     space = space_from(YamlSource(str(folder.config), written["space"]), written["space_name"])
-    return config, space
+    parent = Path(os.path.abspath(folder.path)).parent
+    return config, space, Place(name=folder.name, runs_dir=str(parent))

@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import tarfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,9 @@ def _read_file(path: Path) -> Mapping[str, Any]:
 
     if not path.is_file():
         raise refused("there is no such file", "check the path")
+    if path.suffix != ".safetensors" and not _may_be_torch_s(path):
+        rule = "is no whole checkpoint: it does not begin as torch.save begins a file"
+        raise refused(rule, "name a file of torch.save, or .safetensors")
     try:
         if path.suffix == ".safetensors":
             data: Any = load_file(path)
@@ -92,6 +96,17 @@ def _read_file(path: Path) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise refused(f"must hold a state dict, but holds {type(data).__name__}")
     return data
+
+
+def _may_be_torch_s(path: Path) -> bool:
+    """Tell whether a file begins as `torch.save` begins one: a zip file, a pickle, or a tar."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(2)
+        return begin == b"PK" or begin[:1] == b"\x80" or tarfile.is_tarfile(path)
+    except OSError:
+        # said when it is read
+        return True
 
 
 def _first_line(error: BaseException) -> str:
