@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archsearch import __version__
 from archsearch.activity import doing
 from archsearch.cluster.remote_probe import RemoteProbe
@@ -15,10 +17,13 @@ from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import folder_problem, valid_name
 from archsearch.image_size import plain_size, read_size
+from archsearch.model.transfer import Donor
 from archsearch.record import Environment
-from archsearch.run.config import SearchConfig
+from archsearch.run.config import RUN, SearchConfig
 from archsearch.run.final.known_network import Baseline, find_baselines
+from archsearch.run.inheritance import check_fits
 from archsearch.run.run_folder import RunFolder, new_run_folder
+from archsearch.run.weight_source import WeightSource
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.registry import check_sampler
 from archsearch.search.storage import (
@@ -32,6 +37,9 @@ from archsearch.search.storage import (
 from archsearch.space import SearchSpace, adapted, load_space
 from archsearch.tracking import check_sinks
 from archsearch.train import Recipe, default_augmentation, default_recipe, recipe_problems
+
+#: networks of a space of which one at least must take something from given weights
+_LOOKED_AT = 16
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Prepared:
     identity: dict[str, Any]
     written: dict[str, Any]
     baselines: tuple[Baseline, ...] = ()
+    donor: Donor | None = None
 
 
 def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None) -> Prepared:
@@ -103,6 +112,11 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
     if name:
         with found.gathered():
             folder, storage = locate(place, name)
+    donor = None
+    if config.inherits and config.inherit != RUN:
+        with found.gathered():
+            source = WeightSource(config.inherit, "--inherit", Path(place.runs_dir))
+            donor = source.open()
     if space is not None and not space.is_flat:
         with found.gathered():
             image_size = config.image_size or read_size(space.to_dict().get("image_size", 224))
@@ -124,6 +138,10 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
                 in_channels=data.in_channels,
                 num_classes=data.num_classes,
             )
+            if donor is not None:
+                rng = np.random.default_rng(config.seed)
+                some = [space.arch(space.sample(rng)) for _ in range(_LOOKED_AT)]
+                check_fits(donor, "--inherit", some, data.class_names)
     found.check()
     assert space is not None, "a space that cannot be read is a problem"
     if recipe.augmentation is None:
@@ -135,6 +153,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         # where its file lies means nothing elsewhere; what it says follows
         "space": Path(config.space).name,
         "space_digest": space.digest,
+        **({"inherit_digest": donor.digest} if donor is not None else {}),
     }
     written = {
         "archsearch": __version__,
@@ -172,6 +191,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         identity,
         written,
         tuple(baselines),
+        donor,
     )
 
 
