@@ -64,7 +64,7 @@ def train_for_explanation(
             process is at work on it.
     """
     folder = find_run(run, runs_dir)
-    _check_starts(folder)
+    check_starts(folder)
     known = evidence(folder, trial, against)
     prepared = prepared_as_begun(folder, execution)
     began = time.monotonic()
@@ -107,7 +107,7 @@ def train_for_explanation(
         return found
 
 
-def _check_starts(folder: RunFolder) -> None:
+def check_starts(folder: RunFolder) -> None:
     """Refuse a run whose candidates began otherwise than networks that are trained now.
 
     Raises:
@@ -118,7 +118,9 @@ def _check_starts(folder: RunFolder) -> None:
             "trains networks from scratch, and the candidates of this run began with inherited "
             "weights: they cannot be compared"
         )
-        raise InputError(Problem("--trials", rule, None, "leave it out"))
+        raise InputError(
+            Problem("inherit", rule, None, "explain it without training", str(folder.config))
+        )
 
 
 def prepared_as_begun(folder: RunFolder, execution: Execution) -> Prepared:

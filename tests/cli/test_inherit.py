@@ -177,5 +177,6 @@ def test_a_run_begins_with_the_weights_of_a_file(place, capsys):
     (place / "moved" / "d.safetensors").write_bytes(weights_file(build_model(donor, seed=4)))
     run([*words, "--inherit", "moved/d.safetensors"], code=2)
     assert "inherit_digest" in flat(capsys.readouterr().err)
-    run(["explain", "a", "--against", trials[0].number, "--trials", "1"], code=2)
-    assert "began with inherited weights" in flat(capsys.readouterr().err)
+    for words in (("--trials", "1"), ("--path",)):
+        run(["explain", "a", "--against", trials[0].number, *words], code=2)
+        assert "began with inherited weights" in flat(capsys.readouterr().err)
