@@ -34,7 +34,7 @@ from archsearch.model import build_model
 from archsearch.model.transfer import Donor
 from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
-from archsearch.report.transfer_table import transfer_table
+from archsearch.report.taken_tensors import transfer_table
 from archsearch.resources import find_yaml
 from archsearch.run.inheritance import no_part_fits
 from archsearch.run.weight_source import WeightSource

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from torch import nn
 
+from archsearch.arch.block_file import MODULES
 from archsearch.model.transfer.block_layouts import (
     LAYOUTS,
     PLACES,
-    Layouts,
     classifier_layouts,
     stem_layouts,
 )
+from archsearch.model.transfer.layer_layouts import Layouts
 from archsearch.model.transfer.tensor_layout import RULES, Dim, Layout
 
 #: classes that are no parts, but hold some
@@ -163,7 +165,7 @@ def describe(model: nn.Module, class_names: Sequence[str] = ()) -> Description:
         }
         if not own:
             continue
-        if layouts is None or set(own) - set(layouts):
+        if layouts is None or not _says(layouts, own):
             sizes = {name: _sizes(shape) for name, shape in own.items()}
             parts[path] = Part(_kind(module), sizes, own, is_whole=True)
         else:
@@ -172,6 +174,14 @@ def describe(model: nn.Module, class_names: Sequence[str] = ()) -> Description:
     parts = dict(sorted(parts.items(), key=lambda each: _first(each, order)))
     parameters = frozenset(name for name, _ in model.named_parameters())
     return Description(parts, parameters, tuple(class_names))
+
+
+def _says(layouts: Layouts, shapes: Mapping[str, Shape]) -> bool:
+    """Tell whether layouts are those of tensors of these shapes."""
+    return all(
+        name in layouts and prod(each.size for each in layouts[name]) == prod(shape)
+        for name, shape in shapes.items()
+    )
 
 
 def _first(part: tuple[str, Part], order: Mapping[str, int]) -> int:
@@ -193,10 +203,8 @@ def _parts(
     if path in PLACES and name != "Identity":
         yield path, module, PLACES[path](module)
         return
-    layouts = stem_layouts(module) if path == "stem" else None
-    if layouts is None and name in LAYOUTS and path != "stem":
-        layouts = LAYOUTS[name](module)
-    if layouts is None and name not in _HOLDERS:
+    layouts = _known_layouts(module, path)
+    if layouts is None and (name not in _HOLDERS or _is_from_block_file(module)):
         yield path, module, None
         return
     neck = getattr(module, "neck", None)
@@ -210,9 +218,26 @@ def _parts(
         yield path, module, layouts
 
 
+def _known_layouts(module: nn.Module, path: str) -> Layouts | None:
+    """Return the layouts of a module of the block library; None for any other."""
+    if _is_from_block_file(module):
+        return None
+    if path == "stem":
+        return stem_layouts(module)
+    made = LAYOUTS.get(type(module).__name__)
+    return None if made is None else made(module)
+
+
+def _is_from_block_file(module: nn.Module) -> bool:
+    """Tell whether the class comes from a user's file of blocks, whatever its name."""
+    return type(module).__module__.startswith(MODULES)
+
+
 def _is_foreign(module: nn.Module) -> bool:
     """Tell whether a module inside a known part is of a class that neither torch nor we have."""
     home = type(module).__module__
+    if _is_from_block_file(module):
+        return True
     known = (*_HOLDERS, *LAYOUTS, "RelativeBias", "PerformerAttention", "LocalPropagation")
     is_known = type(module).__name__ in (*known, "OneDnnLinear", "OneDnnPointwise", "DropPath")
     return not home.startswith("torch.") and not is_known
@@ -222,6 +247,9 @@ def _kind(module: nn.Module) -> str:
     name = type(module).__name__
     if isinstance(module, nn.Linear):  # whatever computes it
         return "Linear"
+    if _is_from_block_file(module):
+        # the name of the module has a digest of the file
+        return f"{name},{type(module).__module__}"
     if name == "PatchEmbedding":
         made: Any = module
         return f"{name},kernel {made.kernel_size} stride {made.patch_size}"

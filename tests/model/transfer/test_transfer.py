@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 
 from archsearch import zoo
-from archsearch.arch import Arch
+from archsearch.arch import Arch, load_arch
 from archsearch.model import build_model
 from archsearch.model.transfer import Description, Donor, NoDescriptionError, describe, match
 from archsearch.space import load_space
@@ -295,3 +296,48 @@ def test_an_unknown_network_is_taken_whole_or_not_at_all() -> None:
     assert found.taken == 0
     assert not found.fits
     assert {each.how.partition(":")[0] for each in found.tensors} == {"new"}
+
+
+BLOCKS = """
+from torch import nn
+from archsearch.arch import FfnSpec
+
+
+class Mlp(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.only = nn.Linear(width, width)
+
+    def forward(self, x, tokens):
+        return self.only(x), None
+
+
+class Own(FfnSpec):
+    def build(self, context):
+        return Mlp(context.width)
+"""
+
+
+def test_a_block_of_a_file_is_no_block_of_ours_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "blocks.py").write_text(BLOCKS)
+    own = tmp_path / "own.yaml"
+    plain = arch_of("window", "mlp", 16, 2)
+    plain.save(own)
+    own.write_text(
+        re.sub(r"type: mlp\n\s+expansion: 2(\.0)?", "type: blocks.py:Own", own.read_text())
+    )
+    arch = load_arch(own)
+    names = [f"stages.0.blocks.0.ffn.only.{leaf}" for leaf in ("weight", "bias")]
+    same = match(describe(build_model(arch)), describe(build_model(arch)))
+    assert {each.how for each in same.tensors} == {"taken"}
+    mixed = match(describe(build_model(arch)), describe(build_model(plain)))
+    how = {each.name: each.how for each in mixed.tensors}
+    assert all(how[name].startswith("new: another kind of FFN") for name in names)
+    assert how["stages.0.blocks.0.attention.qkv.weight"] == "taken"
+    wide = arch.changed(stages=tuple(s.changed(width=2 * s.width) for s in arch.stages))
+    how = {
+        e.name: e.how
+        for e in match(describe(build_model(wide)), describe(build_model(arch))).tensors
+    }
+    words = "new: a block of a file is taken only where every shape agrees"
+    assert all(how[name] == words for name in names)
