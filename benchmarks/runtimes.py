@@ -38,9 +38,9 @@ from archsearch.cost.runtimes import check_runtime
 from archsearch.data import DataSplits
 from archsearch.deployment import Int8Judge
 from archsearch.errors import InputError, ProbeError, TrialError
+from archsearch.model.transfer import weights_file
 from archsearch.record import MAX_DROP
 from archsearch.space import adapted, load_space
-from archsearch.train.weight_files import weights_bytes
 
 RESULTS = Path(__file__).parent / "results"
 #: runtime and type, the one that others are compared with first
@@ -216,7 +216,7 @@ def train(file: Path, options: argparse.Namespace) -> None:
         trainer = Trainer(arch, data, recipe)
         while not trainer.done:
             trainer.run()
-        weights = weights_bytes(trainer.model)
+        weights = weights_file(trainer.model)
         for runtime in runtimes:
             row: Row = {"network": name, "runtime": runtime, "data": data.name}
             row |= {"epochs": options.epochs, "images": len(data.train), "size": options.size}

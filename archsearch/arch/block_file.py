@@ -25,6 +25,10 @@ FOLDER = "blocks"
 _REFERENCE = re.compile(r"(?P<file>[^:@]+\.py):(?P<name>\w+)(?:@(?P<digest>[0-9a-f]{8}))?")
 
 
+#: beginning of the names of modules that files of blocks become
+MODULES = "archsearch_block_"
+
+
 @dataclass(frozen=True)
 class BlockSource:
     """A user's file of blocks, as it was read.
@@ -52,7 +56,7 @@ class BlockSource:
     @property
     def module_name(self) -> str:
         """Name of the module that it becomes."""
-        return f"archsearch_block_{Path(self.file).stem}_{self.digest}"
+        return f"{MODULES}{Path(self.file).stem}_{self.digest}"
 
 
 @dataclass(frozen=True)

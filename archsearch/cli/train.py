@@ -1,5 +1,6 @@
 """``archsearch train``: train one network to the end."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from archsearch.cli.shared_options import (
     TrialChoice,
     size_problems,
 )
-from archsearch.cli.table_output import print_facts
+from archsearch.cli.table_output import print_facts, print_tables
 from archsearch.cost import count_params
 from archsearch.data import DataSplits, TeacherOutputs, describe_data, load_data
 from archsearch.data.label import data_label
@@ -30,17 +31,22 @@ from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.export import select
 from archsearch.files import shell_word, valid_name
 from archsearch.image_size import ImageSize, plain_size, read_size, size_text
+from archsearch.model import build_model
+from archsearch.model.transfer import Donor
 from archsearch.percent import percent_text
 from archsearch.record import EpochMetrics
 from archsearch.record.teacher_text import teacher_words
+from archsearch.report.taken_tensors import transfer_table
 from archsearch.resources import find_yaml
 from archsearch.run import SearchConfig
+from archsearch.run.inheritance import no_part_fits
 from archsearch.run.teaching.teaching import (
     Teaching,
     keep_outputs,
     open_teaching,
     with_outputs,
 )
+from archsearch.run.weight_source import WeightSource
 from archsearch.settings import Setting, settings_from
 from archsearch.tracking import Tracker, check_sinks, open_tracker
 from archsearch.train import (
@@ -64,6 +70,7 @@ from archsearch.train import (
 )
 from archsearch.train.teacher import TEACHER_KEYS
 from archsearch.train.tracking_entries import result_entry, running_entry
+from archsearch.train.trainer import Build
 from archsearch.zoo.overrides import with_overrides
 
 
@@ -125,6 +132,13 @@ def command(
     seed: Annotated[
         int, typer.Option(min=0, help="Of weights, order, augmentation and splits.")
     ] = 0,
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="Begin with the weights of another network, as far as they fit: a training, a run "
+            "(RUN, RUN:TRIAL), .safetensors, model.py or zoo:NAME:CHECKPOINT. Prints what is taken."
+        ),
+    ] = "",
     runs_dir: RunsDir = Path("runs"),
     **given: Any,
 ) -> None:
@@ -152,6 +166,9 @@ def command(
             progress=activity.progress,
             channels=taken,
         )
+    donor = None
+    with found.gathered():
+        donor = WeightSource(weights, "--weights", runs_dir).open() if weights else None
     found.check()
     network = _fitted(chosen.network, splits)
     settings = [*given_values(SearchConfig, given), *settings_from(set_ or [])]
@@ -163,7 +180,7 @@ def command(
     teaching = open_teaching(
         fit.recipe, splits, folder.path, runs_dir=runs_dir, download=download, device=device
     )
-    build = {"build": network.build} if isinstance(network, ModelFile) else {}
+    build: Build = network.build if isinstance(network, ModelFile) else build_model
     with open_ranks(device) as (ranks, own_device):
         if teaching is not None:
             splits = _taught(splits, teaching, ranks)
@@ -176,9 +193,13 @@ def command(
             device=own_device,
             threads=threads,
             ranks=ranks,
-            **build,
+            build=build,
+            start=donor,
         )
+        if donor is not None:
+            _check_taken(trainer, donor)
         if ranks.first:
+            goes_on = folder.exists()
             folder.open(
                 {
                     "network": _identity(network),
@@ -198,8 +219,12 @@ def command(
                     "recipe": trainer.recipe.to_dict(),
                     "seed": seed,
                     "processes": ranks.world,
+                    # a path means nothing on another machine
+                    **({"weights": donor.digest} if donor is not None else {}),
                 }
             )
+            if donor is not None and not goes_on:
+                _show_taken(trainer, donor, folder)
             if isinstance(network, ModelFile):
                 folder.write(folder.definition, network.path.read_text(encoding="utf-8"))
             else:
@@ -211,6 +236,26 @@ def command(
         own = sinks if ranks.first else ()
         with open_tracker(folder.path, own, err.print) as tracker:
             _finish(trainer, folder, network, tracker)
+
+
+def _check_taken(trainer: Trainer, donor: Donor) -> None:
+    """Check that the network takes something from the weights that were named.
+
+    Raises:
+        InputError: no part fits.
+    """
+    assert trainer.inherited is not None, "it began with them"
+    if not trainer.inherited.fits:
+        raise InputError(no_part_fits(donor, "--weights"))
+
+
+def _show_taken(trainer: Trainer, donor: Donor, folder: TrainingFolder) -> None:
+    """Print what was taken and what was not, and write it into the folder."""
+    transfer = trainer.inherited
+    assert transfer is not None, "it began with them"
+    about = {"source": donor.label, "digest": donor.digest, **transfer.to_dict()}
+    folder.write(folder.inherited, json.dumps(about, indent=2) + "\n")
+    print_tables([transfer_table(transfer, donor.label)], "table")
 
 
 def check(values: Mapping[str, Any]) -> list[Problem]:

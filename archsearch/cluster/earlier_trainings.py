@@ -51,6 +51,8 @@ class EarlierFile:
             return "of a recipe that this version does not know"
         if not self._has_recipe(key):
             return "of another recipe"
+        if str(self.data.get("start") or "") != key.start:
+            return "from other initial weights"
         if self.trains_as != TRAINS_AS:
             version = self.data.get("archsearch")
             return f"by archsearch {version}, which may train differently"

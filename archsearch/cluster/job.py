@@ -8,6 +8,7 @@ from torch import nn
 
 from archsearch.arch import Arch
 from archsearch.model import build_model
+from archsearch.model.transfer import Donor
 from archsearch.record import EpochMetrics
 from archsearch.train import Recipe
 from archsearch.train.compatibility import TakesImages
@@ -58,6 +59,7 @@ class Job:
         seed: of initialisation and data order.
         until: epoch after which it is paused; None trains it to the last.
         paused: where it goes on; None begins.
+        start: network whose weights it begins with, as far as they fit; None for new ones alone.
         label: what messages call it; empty for ``trial N``.
     """
 
@@ -67,6 +69,7 @@ class Job:
     seed: int
     until: int | None = None
     paused: Paused | None = None
+    start: Donor | None = None
     label: str = ""
 
     def __str__(self) -> str:

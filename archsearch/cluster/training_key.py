@@ -22,12 +22,14 @@ class TrainingKey:
         recipe: nothing left open.
         data: digest of the data splits.
         seed: of initialisation and data order.
+        start: digest of the weights that it began with; empty for new ones alone.
     """
 
     arch: str
     recipe: Recipe
     data: str
     seed: int
+    start: str = ""
 
     @property
     def digest(self) -> str:
@@ -47,6 +49,8 @@ class TrainingKey:
             "recipe": dict(recipe),
             "data": self.data,
             "seed": self.seed,
+            # absent without: such a training has the name that it always had
+            **({"start": self.start} if self.start else {}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

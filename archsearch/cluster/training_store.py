@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Training(Spec):
         archsearch: version that trained it.
         trains_as: `TRAINS_AS` of that version; empty where it had none.
         images: digest of the training and validation images; empty where it was not noted.
+        start: digest of the weights that it began with; empty for new ones alone.
         curve: one entry an epoch.
         test_accuracy: of the weights after the last epoch, 0 to 1; None if not evaluated.
         test_data: digest of the test images that it was counted on.
@@ -62,6 +64,7 @@ class Training(Spec):
     archsearch: str = __version__
     trains_as: str = ""
     images: str = ""
+    start: str = ""
     curve: tuple[EpochMetrics, ...]
     test_accuracy: float | None = None
     test_data: str = ""
@@ -152,7 +155,8 @@ class Trainings:
     def key(self, job: Job) -> TrainingKey:
         """Return what identifies the training of ``job``."""
         recipe = resolved(job.recipe, self._data)
-        return TrainingKey(job.arch.digest, recipe, self._data_digest, job.seed)
+        start = "" if job.start is None else job.start.digest
+        return TrainingKey(job.arch.digest, recipe, self._data_digest, job.seed, start)
 
     def find(self, job: Job) -> Training | None:
         """Return the training that ``job`` asks for, None if there is none.
@@ -189,6 +193,7 @@ class Trainings:
             seed=event.job.seed,
             trains_as=TRAINS_AS,
             images=self._data_digest,
+            start="" if event.job.start is None else event.job.start.digest,
             curve=event.curve,
         )
 
@@ -257,7 +262,7 @@ def _settled(key: TrainingKey) -> Iterator[TrainingKey]:
 
 def _with_precision(key: TrainingKey, precision: Precision) -> TrainingKey:
     recipe = key.recipe.model_copy(update={"precision": precision})
-    return TrainingKey(key.arch, recipe, key.data, key.seed)
+    return replace(key, recipe=recipe)
 
 
 def _places(folder: Path) -> tuple[Path, Path]:

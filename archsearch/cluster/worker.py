@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
 from archsearch.cluster.job import EpochReport, Job, build_network
 from archsearch.cluster.quiet_lock import QuietLock
 from archsearch.cost.device import is_out_of_memory, peak_memory_bytes, use_device
 from archsearch.data import DataSplits
 from archsearch.errors import TrialError
+from archsearch.model.transfer import weights_file
 from archsearch.train import Trainer
 
 _SLICE_S = 0.1
@@ -53,6 +53,7 @@ class Worker:
                 device=self._device,
                 threads=self._threads,
                 build=build_network,
+                start=job.start,
             )
             if job.paused is not None:
                 file = io.BytesIO(job.paused.state)
@@ -109,9 +110,7 @@ class Worker:
             file = io.BytesIO()
             torch.save(trainer.state_dict(), file)
             return file.getvalue()
-        state = trainer.model.state_dict()
-        plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-        return bytes(save(plain))
+        return weights_file(trainer.model, class_names=self._data.class_names)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that another worker needs to go on with the candidate."""

@@ -12,7 +12,7 @@ from archsearch.cost import count_arch, count_macs, count_params
 from archsearch.data.label import data_label
 from archsearch.image_size import size_text
 from archsearch.percent import percent_interval_text, percent_text
-from archsearch.record import LatencyResult, RunRecord, TrialRecord
+from archsearch.record import Inherited, LatencyResult, RunRecord, TrialRecord
 from archsearch.record.teacher_text import teacher_facts, teacher_words
 from archsearch.train import ModelFile
 
@@ -105,6 +105,8 @@ def facts_of(network: Arch | ModelFile, origin: Origin) -> list[tuple[str, str]]
                 f"scaled to 0..1, then normalized by mean {mean} and standard deviation {std}",
             )
         )
+    if start := start_words(origin):
+        facts.append(("Start", f"{start}; not trained from scratch"))
     if run is not None and trial is not None:
         epochs = f", {len(trial.curve)} epochs" if trial.curve else ""
         facts.append(("Run", f"{run.name}, trial {trial.number}, seed {trial.seed}{epochs}"))
@@ -112,6 +114,14 @@ def facts_of(network: Arch | ModelFile, origin: Origin) -> list[tuple[str, str]]
             facts.append(("Budget", f"{run.budget_ms:g} ms"))
     facts.append(("Digest", network.digest))
     return facts
+
+
+def start_words(origin: Origin) -> str:
+    """Return the weights of another network that the training began with; empty for none."""
+    found = origin.trial.inherited if origin.trial is not None else None
+    if found is None and origin.training.get("inherited"):
+        found = Inherited.model_validate(origin.training["inherited"])
+    return found.words if found is not None else ""
 
 
 def latency_text(latency: LatencyResult) -> str:

@@ -19,8 +19,8 @@ from archsearch.export.model_card import card_text
 from archsearch.export.output_path import check_target
 from archsearch.export.python_file import python_text
 from archsearch.files import write_bytes
+from archsearch.model.transfer import weights_file
 from archsearch.train import ModelFile
-from archsearch.train.weight_files import weights_bytes
 
 _LOADING = """## Loading
 
@@ -102,7 +102,7 @@ class HubFolder:
         made = not self.path.exists()
         texts: dict[str, str | bytes] = {
             "model.py": self._definition(name),
-            "model.safetensors": weights_bytes(model, {"format": "pt"}),
+            "model.safetensors": weights_file(model, about={"format": "pt"}),
             "config.json": json.dumps(self._config(model, name), indent=2) + "\n",
             "README.md": self._card(name),
         }

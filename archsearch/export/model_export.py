@@ -24,8 +24,8 @@ from archsearch.export.python_file import python_text, yaml_text
 from archsearch.export.selection import identifier
 from archsearch.export.weights_file import trained_model
 from archsearch.files import write_bytes, write_text
+from archsearch.model.transfer import weights_file
 from archsearch.train import ModelFile
-from archsearch.train.weight_files import weights_bytes
 
 _GRAPHS = "onnx, openvino or pt2"
 
@@ -148,7 +148,7 @@ def export_model(
     model = None
     if weights or form.is_graph:
         model = _built(network, weights, origin)
-    state = weights_bytes(model) if model is not None and weights and companions else None
+    state = weights_file(model) if model is not None and weights and companions else None
     name = _name(origin, output, form)
     card = own_card(network, beside.card) or card_text(network, origin, images, output.stem)
     if companions:

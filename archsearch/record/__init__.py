@@ -12,7 +12,14 @@ from archsearch.record.latency import (
 )
 from archsearch.record.quantization import MAX_DROP, Quantization
 from archsearch.record.run import RunRecord
-from archsearch.record.trial import BaselineRecord, EpochMetrics, SeedResult, State, TrialRecord
+from archsearch.record.trial import (
+    BaselineRecord,
+    EpochMetrics,
+    Inherited,
+    SeedResult,
+    State,
+    TrialRecord,
+)
 
 __all__ = [
     "EVEN_CHANCE",
@@ -22,6 +29,7 @@ __all__ = [
     "BaselineRecord",
     "Environment",
     "EpochMetrics",
+    "Inherited",
     "LatencyPrediction",
     "LatencyRatio",
     "LatencyResult",

@@ -54,6 +54,13 @@ class RunRecord(Spec):
         """The teacher that candidates learned from beside the labels; empty for none."""
         return teacher_words(self.config.get("recipe"))
 
+    @property
+    def inherits(self) -> str:
+        """What its candidates began with, as `SearchConfig.inherit`; empty for new weights."""
+        identity = self.config.get("identity")
+        asked = identity.get("inherit") if isinstance(identity, dict) else None
+        return "" if asked in (None, "none") else str(asked)
+
     def frame(self) -> Any:
         """Return the trials as a pandas frame; see `archsearch.report.notebook.run_frame`.
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from archsearch.arch import Arch, Spec
+from archsearch.percent import percent_text
 from archsearch.record.aims import FIRST_TARGET
 from archsearch.record.latency import LatencyPrediction, LatencyRatio, LatencyResult, better_known
 from archsearch.record.quantization import MAX_DROP, Quantization
@@ -51,6 +52,28 @@ class SeedResult(Spec):
     reason: str = ""
 
 
+class Inherited(Spec):
+    """The weights of another network that a training began with, as far as they fitted.
+
+    Attributes:
+        source: in words, as of then: ``trial 12``, or what ``--inherit`` named.
+        trial: number of the candidate of the run, by the last trial of it; None for weights from
+            elsewhere.
+        digest: identity of network and weights.
+        share: share of the parameters that were taken, 0 to 1.
+    """
+
+    source: str
+    trial: int | None = None
+    digest: str
+    share: float
+
+    @property
+    def words(self) -> str:
+        """The same in a few words."""
+        return f"weights of {self.source} for {percent_text(self.share)} % of the parameters"
+
+
 class TrialRecord(Spec):
     """Everything known about one trial of a run.
 
@@ -86,6 +109,7 @@ class TrialRecord(Spec):
             members only.
         choices: values of the space's parameters, as the study has them; empty where unknown.
         other_seeds: trainings after the search, with independent seeds; front members only.
+        inherited: the weights that its training began with, in every seed; None for new ones.
     """
 
     number: int
@@ -114,6 +138,7 @@ class TrialRecord(Spec):
     time_share: dict[str, float] = Field(default_factory=dict)
     choices: dict[str, str | int | float | bool] = Field(default_factory=dict)
     other_seeds: tuple[SeedResult, ...] = ()
+    inherited: Inherited | None = None
 
     @property
     def seed_accuracies(self) -> dict[int, float]:

@@ -163,6 +163,15 @@ def _any_int8(rows: Sequence[FrontRow]) -> bool:
     return any(row.trial.quantization is not None for row in rows)
 
 
+def _any_inherited(rows: Sequence[FrontRow]) -> bool:
+    return any(row.trial.inherited is not None for row in rows)
+
+
+def _inherited(row: FrontRow, name: str) -> Any:
+    found = row.trial.inherited
+    return None if found is None else getattr(found, name)
+
+
 def _int8(row: FrontRow, name: str) -> Any:
     found = row.trial.quantization
     return None if found is None else getattr(found, name)
@@ -297,6 +306,19 @@ FRONT_COLUMNS: tuple[Column[FrontRow], ...] = (
         "is known, where it is not steady",
         tags=True,
     ),
+    Column(
+        "inherited_from",
+        lambda row: row.trial.inherited.source if row.trial.inherited else None,
+        "began with",
+        lambda row: row.trial.inherited.words if row.trial.inherited else "new weights",
+        about="what its training began with, in every seed",
+        words=True,
+        minor=7,
+        shown=_any_inherited,
+    ),
+    Column("inherited_share", lambda row: _inherited(row, "share")),
+    Column("inherited_trial", lambda row: _inherited(row, "trial")),
+    Column("inherited_digest", lambda row: _inherited(row, "digest")),
     Column("seed", lambda row: row.trial.seed),
     Column(
         "seed_accuracies", lambda row: {str(k): v for k, v in row.trial.seed_accuracies.items()}

@@ -20,8 +20,8 @@ def run_frame(run: RunRecord) -> Any:
     that chose), ``test_accuracy``, ``latency_ms`` with ``latency_low_ms`` and ``latency_high_ms``
     (its interval), ``latency_verdict`` and ``latency_confirmed`` (measured again in
     quiet at the end of the run), ``params``, ``macs``, ``epochs``, ``seconds`` in training,
-    ``origin``, ``seed``, ``reason``, ``digest``, ``summary``; then one column for each choice of
-    the space, under its own name.
+    ``origin``, ``inherited_from``, ``seed``, ``reason``, ``digest``, ``summary``; then one column
+    for each choice of the space, under its own name.
 
     Raises:
         InputError: pandas is not installed.
@@ -70,6 +70,7 @@ def _row(trial: TrialRecord, on_front: bool, found: Reported | None) -> dict[str
         "epochs": len(trial.curve),
         "seconds": sum(metrics.seconds for metrics in trial.curve),
         "origin": trial.origin,
+        "inherited_from": trial.inherited.source if trial.inherited else None,
         "seed": trial.seed,
         "reason": trial.reason,
         "digest": trial.digest,

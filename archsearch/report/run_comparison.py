@@ -239,6 +239,8 @@ def comparison_sentences(info: ComparisonInfo) -> list[str]:
             "The runs had different teachers, or one had none: a difference between them is not "
             "that of the searches alone."
         )
+    if len({run.inherits for run in info.runs}) > 1:
+        lines.append(_inherited_sentence(info.runs))
     for group in info.groups:
         for each in group.beaten:
             # both directions of a pair are there; the one with more hypervolume speaks
@@ -246,6 +248,18 @@ def comparison_sentences(info: ComparisonInfo) -> list[str]:
                 lines.append(_gap_sentence(info, each))
             lines += [_beaten_sentence(info, each)] if each.points else []
     return lines
+
+
+def _inherited_sentence(runs: Sequence[RunRecord]) -> str:
+    each = ", ".join(
+        f"{run.name} {'began with inherited weights' if run.inherits else 'trained from scratch'}"
+        + (f" ({run.inherits})" if run.inherits else "")
+        for run in runs
+    )
+    return (
+        f"Their candidates did not begin alike ({each}): a difference in accuracy is that of the "
+        "start too, not of the networks alone."
+    )
 
 
 def _gap_sentence(info: ComparisonInfo, each: Beaten) -> str:

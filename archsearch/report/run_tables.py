@@ -30,6 +30,7 @@ def front_table(run: RunRecord, target: str = "") -> PlainTable:
         *([f"trained with teacher {run.teacher}"] if run.teacher else []),
         *_objective_notes(run),
         *_accuracy_notes(run),
+        *([f"{inherited}"] if (inherited := inherited_note(run)) else []),
         *([note] if (note := tie_note(run)) else []),
         *_latency_notes(run, rows, target),
         *speed_lines(run),
@@ -41,6 +42,18 @@ def front_table(run: RunRecord, target: str = "") -> PlainTable:
         rows,
         notes if rows else (),
         nothing="\n".join(empty_front_lines(run)) if not rows else "",
+    )
+
+
+def inherited_note(run: RunRecord) -> str:
+    """Return how many candidates inherited weights, and what that means; empty for none."""
+    trained = [trial for trial in run.trials if trial.curve]
+    count = sum(trial.inherited is not None for trial in trained)
+    if not count:
+        return ""
+    return (
+        f"{count} of {len(trained)} trained candidates began with inherited weights: these "
+        "accuracies are not those of training from scratch"
     )
 
 

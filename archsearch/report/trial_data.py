@@ -147,7 +147,7 @@ def _row(
     return {
         "number": trial.number,
         "state": words.place(trial.state),
-        "origin": words.place(trial.origin),
+        "origin": words.place(_origin(trial)),
         "reason": words.place(trial.reason),
         "seed": trial.seed,
         "params": trial.params,
@@ -167,6 +167,12 @@ def _row(
         "net": _network(plain, words, blocks),
         "share": _shares(trial, len(plain.stages)),
     }
+
+
+def _origin(trial: TrialRecord) -> str:
+    """Return how it was proposed, and what it began with where that is not new weights."""
+    parts = [trial.origin, trial.inherited.words if trial.inherited else ""]
+    return "; ".join(part for part in parts if part)
 
 
 def _shares(trial: TrialRecord, num_stages: int) -> list[float | None] | None:

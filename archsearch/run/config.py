@@ -34,6 +34,8 @@ from archsearch.train.teacher import (
     TEACHER_WEIGHT,
 )
 
+#: values of ``inherit`` that name no weights
+NONE, RUN = "none", "run"
 #: keys that a further target inherits from the first one
 _SHARED = ("device", "batch_size", "threads", "dtype")
 #: objectives of a run beside the latencies of further targets, with their directions
@@ -102,6 +104,8 @@ class SearchConfig(Spec):
         rungs: epochs after which candidates pause until it is worth it to finish them; ``auto``
             for a fifth of the epochs, where there are 3 or more and the sampler is ``model``; None
             trains each to the end.
+        inherit: what candidates begin with: ``none`` for new weights, ``run`` for those of the
+            trained candidate of the run that gives most, or what `WeightSource` reads.
         promote: share of the candidates at a rung that continue; None leaves it to the model, and
             to other samplers the ratio of the rung's epochs to the next one's.
         seed: of proposals, initialisation and data order.
@@ -223,6 +227,17 @@ class SearchConfig(Spec):
             default="the model chooses",
         ),
     ] = None
+    inherit: Annotated[
+        str,
+        Field(min_length=1),
+        Option(
+            "--inherit",
+            "What candidates begin with: none (new weights), run (weights of the trained "
+            "candidate of this run that gives most), or a training, run, .safetensors, model.py or "
+            "zoo:NAME:CHECKPOINT.",
+            SEARCH,
+        ),
+    ] = NONE
     seed: Annotated[
         int,
         Field(ge=0, strict=True),
@@ -289,6 +304,11 @@ class SearchConfig(Spec):
         limits = {name: ms for name, ms in self.limits.items() if name in self.latency_names}
         names = tuple(self.directions)
         return Aims(objectives=names, budgets_ms=limits, confidence=self.budget_confidence)
+
+    @property
+    def inherits(self) -> bool:
+        """Whether candidates begin with weights of other networks."""
+        return self.inherit != NONE
 
     @property
     def other_seeds(self) -> range:

@@ -20,13 +20,14 @@ from archsearch.cluster import (
     machine_lock,
 )
 from archsearch.errors import InputError, Problem
-from archsearch.run.config import SearchConfig
+from archsearch.run.config import NONE, SearchConfig
 from archsearch.run.execution import log_to, open_driver
 from archsearch.run.execution_options import Execution
 from archsearch.run.explanation import Evidence, Explanation, evidence, space_of
 from archsearch.run.extra_trainings import ExtraTraining, add_extra_training
 from archsearch.run.preparation import Place, Prepared, prepare
 from archsearch.run.run_folder import RunFolder, find_run
+from archsearch.run.run_identity import asked_for
 from archsearch.run.status import Listener
 from archsearch.run.teaching.teaching import with_outputs
 from archsearch.train import Recipe
@@ -67,6 +68,7 @@ def train_for_explanation(
             process is at work on it.
     """
     folder = find_run(run, runs_dir)
+    check_starts(folder)
     known = evidence(folder, trial, against)
     prepared = prepared_as_begun(folder, execution)
     began = time.monotonic()
@@ -109,6 +111,22 @@ def train_for_explanation(
         return found
 
 
+def check_starts(folder: RunFolder) -> None:
+    """Refuse a run whose candidates began otherwise than networks that are trained now.
+
+    Raises:
+        InputError: they inherited weights.
+    """
+    if folder.read_config().get("identity", {}).get("inherit", NONE) != NONE:
+        rule = (
+            "trains networks from scratch, and the candidates of this run began with inherited "
+            "weights: they cannot be compared"
+        )
+        raise InputError(
+            Problem("inherit", rule, None, "explain it without training", str(folder.config))
+        )
+
+
 def prepared_as_begun(folder: RunFolder, execution: Execution) -> Prepared:
     """Return recipe, images and the teacher's answers of a run, as they were.
 
@@ -116,8 +134,7 @@ def prepared_as_begun(folder: RunFolder, execution: Execution) -> Prepared:
         InputError: the images are others now, or cannot be read.
     """
     begun = folder.read_config()
-    identity = {key: each for key, each in begun["identity"].items() if key != "space_digest"}
-    config = SearchConfig.model_validate({**identity, "execution": execution})
+    config = SearchConfig.model_validate({**asked_for(begun["identity"]), "execution": execution})
     place = Place(folder.name, str(Path(os.path.abspath(folder.path)).parent))
     prepared = prepare(config, place, space_of(folder))
     before, now = begun.get("data") or {}, prepared.written["data"]

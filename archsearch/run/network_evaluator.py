@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from archsearch.analysis import pareto_front
 from archsearch.cluster import EpochEvent, Event, Executor, FailedEvent, FinishedEvent, Job, Paused
 from archsearch.errors import TrialError
+from archsearch.model.transfer import Donor
 from archsearch.record import FIRST_TARGET, Quantization, State, TrialRecord
 from archsearch.run.config import SearchConfig
 from archsearch.run.early_stopping import DominanceRule
+from archsearch.run.inheritance import Inheritance, kept_layers
 from archsearch.run.int8_accuracy import Judge
 from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.network_values import evaluation_of, point_of, record_of
@@ -28,8 +29,6 @@ from archsearch.space import SearchSpace
 from archsearch.train import Recipe
 
 logger = logging.getLogger(__name__)
-
-_LAYERS_KEPT = 4
 
 
 class NetworkEvaluator:
@@ -51,6 +50,7 @@ class NetworkEvaluator:
         elapsed_before_s: seconds that earlier sessions of the run took.
         on_record: called with the record of every finished trial.
         judge: what a trained candidate is worth in int8; None where latency is not in int8.
+        inheritance: what candidates begin with; None for new weights.
 
     Attributes:
         epochs: epochs trained, those of earlier sessions included.
@@ -72,6 +72,7 @@ class NetworkEvaluator:
         elapsed_before_s: float = 0.0,
         on_record: Callable[[TrialRecord], None] | None = None,
         judge: Judge | None = None,
+        inheritance: Inheritance | None = None,
     ) -> None:
         self._config, self._recipe, self._space, self._store = config, recipe, space, store
         self._start_executor, self._num_workers = start_executor, num_workers
@@ -79,6 +80,7 @@ class NetworkEvaluator:
         self._rungs = epoch_rungs(config.pauses(recipe.epochs), config.promote, recipe.epochs)
         self._on_record = on_record or (lambda record: None)
         self._judge = judge
+        self._inheritance = inheritance
         # in the order of submission, which is that in which workers begin them
         self._trials: dict[int, Evaluation] = {}
         self._begun: set[int] = set()
@@ -103,7 +105,7 @@ class NetworkEvaluator:
     def begin(self, trial: Evaluation, paused: Evaluation | None) -> None:
         """Submit a candidate for training, up to the epochs of its rung."""
         record = record_of(trial)
-        state = None
+        state, start = None, None
         if paused is not None:
             state = self._folder.read_paused(record.digest)
             # a study is append-only: the trial of the next rung repeats what is known
@@ -111,8 +113,13 @@ class NetworkEvaluator:
                 update={"number": trial.number, "state": "running", "curve": (), "reason": ""}
             )
             trial = replace(trial, detail=record)
+        if self._inheritance is not None:
+            record, start = self._begun_with(self._inheritance, trial, record, paused is not None)
+            trial = replace(trial, detail=record)
+            if paused is not None and record.inherited != record_of(paused).inherited:
+                state = None
         assert record.latency is not None, "what is trained was measured first"
-        if self._rule is not None:
+        if self._rule is not None and self._is_compared(record):
             # a guess stops nobody early
             least = {name: each.claimed_ms for name, each in record.more_latencies.items()}
             self._rule.expect(
@@ -128,9 +135,31 @@ class NetworkEvaluator:
             else None
         )
         self.executor.submit(
-            Job(trial.number, record.arch, self._recipe, self._config.seed, until, going_on)
+            Job(trial.number, record.arch, self._recipe, self._config.seed, until, going_on, start)
         )
         self._mark_begun()
+
+    def _begun_with(
+        self, inheritance: Inheritance, trial: Evaluation, record: TrialRecord, goes_on: bool
+    ) -> tuple[TrialRecord, Donor | None]:
+        """Return the record with what the training begins, or began, with."""
+        if not goes_on:
+            return inheritance.begin(record, trial.notes)
+        start = inheritance.start_of(record.inherited)
+        if record.inherited is not None and start is None:
+            # its key says what it began with: without these weights it is another training
+            self._listener.line(
+                f"trial {trial.number}: the weights that it began with are gone, so it begins again"
+            )
+            return inheritance.begin(record, {})
+        return record, start
+
+    def _is_compared(self, record: TrialRecord) -> bool:
+        """Tell whether a candidate is compared with others while it trains.
+
+        Where candidates inherit, the first have nobody to inherit from: they learn later.
+        """
+        return self._inheritance is None or record.inherited is not None
 
     def _mark_begun(self) -> None:
         """Note in the study what is in training: as many as there are workers."""
@@ -247,6 +276,8 @@ class NetworkEvaluator:
         """Drop weights off the front; the stopping rule learns from whole trainings."""
         record = record_of(evaluation)
         self._learn(record)
+        if self._inheritance is not None:
+            self._inheritance.learn(record)
         self._on_record(record)
         if record.state == "complete":
             self._folder.drop_paused(record.digest)
@@ -254,6 +285,8 @@ class NetworkEvaluator:
 
     def _learn(self, record: TrialRecord) -> None:
         if self._rule is None or record.state != "complete" or record.latency is None:
+            return
+        if not self._is_compared(record):
             return
         high = record.latency.at_most_ms
         if high is not None:
@@ -279,13 +312,12 @@ class NetworkEvaluator:
         Lower layers are kept until the end because the final measurement may drop points of the
         first. So are the weights of a candidate whose end the study does not know yet.
         """
-        left = [record_of(each) for each in log.latest]
+        records = [record_of(each) for each in log.latest]
         kept = {trial.digest for trial in self._trials.values()}
-        for _ in range(_LAYERS_KEPT):
-            front = pareto_front(left, self._config.aims)
-            kept |= {each.digest for each in front}
-            left = [each for each in left if each.digest not in kept]
+        kept |= kept_layers(records, self._config.aims)
         self._folder.drop_weights_but(kept)
+        if self._inheritance is not None:
+            self._inheritance.keep(kept, map(record_of, self._trials.values()))
 
     # -- earlier sessions
 
@@ -304,6 +336,8 @@ class NetworkEvaluator:
             self.epochs += max(0, len(record.curve) - trained.get(candidate, 0))
             trained[candidate] = len(record.curve)
             self._learn(record)
+            if self._inheritance is not None:
+                self._inheritance.learn(record)
             has_failed = record.state == "failed" and record.latency is not None
             like = Evaluation(
                 trial.number,

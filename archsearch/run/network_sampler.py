@@ -2,7 +2,8 @@
 
 import functools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 import optuna
@@ -14,11 +15,13 @@ from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.search.samplers.evolution import Choose
 from archsearch.search.samplers.registry import SAMPLERS, SamplerOptions, check_sampler
 from archsearch.search.samplers.surrogate.objective_prediction import Known
+from archsearch.search.samplers.surrogate.observed_trials import Observe, ObserveCurve
 from archsearch.search.study_store import RECORD
 from archsearch.space import Params, SearchSpace
 
 #: a run trains tens of candidates: NSGA-II breeds from that many
 _POPULATION = 16
+Observed = TypeVar("Observed")
 #: samplers whose proposals depend on the seed and the trial's number alone
 _OURS = ("model", "evolution")
 
@@ -40,15 +43,19 @@ def build_sampler(
     """
     check_sampler(config.sampler)
     names = list(config.directions)
+    observe: Observe = RungObserver(names) if len(rungs) > 1 else CurveObserver(names)
+    observe_curve: ObserveCurve = EpochObserver(names)
+    if config.inherits:
+        observe, observe_curve = InheritedOnly(observe), InheritedOnly(observe_curve)
     options = SamplerOptions(
         known={at: _guessed(guess, name) for at, name in enumerate(names) if name != "accuracy"},
         ideal={names.index("accuracy"): 1.0},
         accept=functools.partial(guess.fits, limits=config.limits),
         worst={at: config.limits[name] for at, name in enumerate(names) if name in config.limits},
         excess=functools.partial(guess.excess, limits=config.limits),
-        observe=RungObserver(names) if len(rungs) > 1 else CurveObserver(names),
+        observe=observe,
         fidelities=tuple(rungs),
-        observe_curve=EpochObserver(names),
+        observe_curve=observe_curve,
         spread=True,
         choose=_spread_over_latency(guess, config.budgets.latency_ms),
         settings={"nsga2": {"population_size": _POPULATION}},
@@ -157,6 +164,30 @@ class CurveObserver:
         gain = statistics.median(gains) if gains else 0.0
         accuracy = min(1.0, stopped.curve[-1].accuracy + max(0.0, gain))
         return _values(stopped, self._names, accuracy)
+
+
+class InheritedOnly(Generic[Observed]):
+    """Reads the trials of a run that inherits: those that began with inherited weights.
+
+    The first ones had nobody to inherit from. Their accuracies, early and late, are those of
+    another procedure: beside them a network would look better by its start alone.
+
+    Args:
+        observe: reads a trial.
+    """
+
+    def __init__(self, observe: Callable[[FrozenTrial], Observed | None]) -> None:
+        self._observe = observe
+        self._is_provisional = getattr(observe, "is_provisional", lambda trial: False)
+
+    def is_provisional(self, trial: FrozenTrial) -> bool:
+        """Tell whether what was observed may change; see `Observe`."""
+        return bool(self._is_provisional(trial))
+
+    def __call__(self, trial: FrozenTrial) -> Observed | None:
+        """Return what was observed; None of a trial that inherited nothing."""
+        record = trial.user_attrs.get(RECORD) or {}
+        return self._observe(trial) if record.get("inherited") else None
 
 
 def _is_trained(trial: FrozenTrial, states: Sequence[TrialState] = (TrialState.PRUNED,)) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archsearch import __version__
 from archsearch.activity import doing
 from archsearch.arch import value_from
@@ -16,12 +18,15 @@ from archsearch.data import DataSplits, load_data
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.files import folder_problem, valid_name
 from archsearch.image_size import plain_size, read_size
+from archsearch.model.transfer import Donor
 from archsearch.record import Environment
-from archsearch.run.config import SearchConfig
+from archsearch.run.config import RUN, SearchConfig
 from archsearch.run.final.known_network import Baseline, find_baselines
+from archsearch.run.inheritance import check_fits
 from archsearch.run.run_folder import RunFolder, new_run_folder
 from archsearch.run.run_identity import asks_again
 from archsearch.run.teaching.teaching import Teaching, open_teaching
+from archsearch.run.weight_source import WeightSource
 from archsearch.search.rungs import epoch_rungs
 from archsearch.search.samplers.registry import check_sampler
 from archsearch.search.storage import (
@@ -36,6 +41,9 @@ from archsearch.space import SearchSpace, adapted, load_space
 from archsearch.tracking import check_sinks
 from archsearch.train import Recipe, RecipeFit, fit_recipe, recipe_problems
 from archsearch.yaml_source import YamlSource
+
+#: networks of a space of which one at least must take something from given weights
+_LOOKED_AT = 16
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class Prepared:
     identity: dict[str, Any]
     written: dict[str, Any]
     baselines: tuple[Baseline, ...] = ()
+    donor: Donor | None = None
     teaching: Teaching | None = None
 
     @property
@@ -116,6 +125,11 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
     if name:
         with found.gathered():
             folder, storage = locate(place, name)
+    donor = None
+    if config.inherits and config.inherit != RUN:
+        with found.gathered():
+            source = WeightSource(config.inherit, "--inherit", Path(place.runs_dir))
+            donor = source.open()
     if space is not None and not space.is_flat:
         with found.gathered():
             image_size = config.image_size or read_size(space.to_dict().get("image_size", 224))
@@ -137,6 +151,10 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
                 in_channels=data.in_channels,
                 num_classes=data.num_classes,
             )
+            if donor is not None:
+                rng = np.random.default_rng(config.seed)
+                some = [space.arch(space.sample(rng)) for _ in range(_LOOKED_AT)]
+                check_fits(donor, "--inherit", some, data.class_names)
     teaching = None
     if data is not None and folder is not None:
         with found.gathered():
@@ -164,6 +182,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         # where its file lies means nothing elsewhere; what it says follows
         "space": Path(config.space).name,
         "space_digest": space.digest,
+        **({"inherit_digest": donor.digest} if donor is not None else {}),
     }
     written = {
         "archsearch": __version__,
@@ -202,6 +221,7 @@ def prepare(config: SearchConfig, place: Place, space: SearchSpace | None = None
         identity,
         written,
         tuple(baselines),
+        donor,
         teaching,
     )
 

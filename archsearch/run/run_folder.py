@@ -133,6 +133,29 @@ class RunFolder:
     def _paused(self, digest: str) -> Path:
         return self.path / "paused" / f"{digest[:16]}.pt"
 
+    def write_donor(self, digest: str, data: bytes) -> None:
+        """Keep weights that a training begins with, once for all that begin with them."""
+        path = self._donor(digest)
+        if not path.is_file():
+            write_bytes(path, data, durable=True)
+
+    def read_donor(self, digest: str) -> bytes | None:
+        """Return weights that a training begins with; None if they are gone."""
+        try:
+            return self._donor(digest).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def drop_donors_but(self, digests: Collection[str]) -> None:
+        """Remove the weights that no training begins with any more."""
+        kept = {self._donor(digest).name for digest in digests}
+        for path in (self.path / "inherited").glob("*.safetensors"):
+            if path.name not in kept:
+                path.unlink()
+
+    def _donor(self, digest: str) -> Path:
+        return self.path / "inherited" / f"{digest[:16]}.safetensors"
+
     def exists(self) -> bool:
         """Tell whether a run was started here."""
         return is_file(self.config)

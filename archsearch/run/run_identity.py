@@ -11,7 +11,14 @@ from archsearch.yaml_source import KeyPath, dotted
 
 _MISSING = "(absent)"
 _KEYS = "recipe_keys"
+#: keys of an identity beside those of a configuration
+_COMPUTED = ("space_digest", "inherit_digest")
 _Flat = dict[KeyPath, Any]
+
+
+def asked_for(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration in an identity, without what was computed from it."""
+    return {key: value for key, value in identity.items() if key not in _COMPUTED}
 
 
 def differences_from(
@@ -41,6 +48,10 @@ def differences_from(
     passed = {("space",)} if _same_space(before, now) or space_may_differ else set()
     if space_may_differ:
         passed.add(("space_digest",))
+    key = ("inherit_digest",)
+    if key in before and before[key] == now.get(key):
+        # the same weights may lie elsewhere
+        passed.add(("inherit",))
     if data and _same_images(config.get("data"), data):
         passed |= {("data",), ("data_root",)}
     # an option that a run of an earlier version did not know had its default

@@ -1,5 +1,6 @@
 """One session of a run: set up, search, confirm the front, test it."""
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ from archsearch.run.final.front_evaluation import break_down, evaluate_front
 from archsearch.run.final.front_seeds import train_front_again
 from archsearch.run.final.front_weights import make_missing_weights
 from archsearch.run.final.latency_confirmation import measure_to_publish
+from archsearch.run.inheritance import Inheritance, kept_start, starts
 from archsearch.run.int8_accuracy import Int8Accuracy, open_int8
 from archsearch.run.latency.front_visits import FrontVisits
 from archsearch.run.latency.further_targets import open_further
@@ -240,6 +242,7 @@ def _session(
                     before_s,
                     recorded,
                     int8,
+                    _inheritance(prepared, store),
                 )
                 screening = NetworkScreening(
                     config, prepared.space, measurer, guess, listener, further
@@ -280,6 +283,7 @@ def _session(
                 listener,
                 config.aims,
                 int8,
+                functools.partial(kept_start, folder),
             )
         finally:
             wall_s = before_s + time.perf_counter() - began
@@ -289,6 +293,14 @@ def _session(
         driver.close()
         # from here on the machine is the probe's alone
         return _finish(prepared, store, measurer, listener, before_s, began, int8)
+
+
+def _inheritance(prepared: Prepared, store: StudyStore) -> Inheritance | None:
+    config = prepared.config
+    if not config.inherits:
+        return None
+    names = prepared.data.class_names
+    return Inheritance(prepared.folder, config.aims, names, prepared.donor, store.note)
 
 
 def _open_probe(prepared: Prepared) -> Probe | RemoteProbe:
@@ -374,6 +386,8 @@ def _finish(
     if all(record.is_confirmed for record in front):
         # the others may leave the front when they are measured later, and new members join it
         prepared.folder.drop_weights_but({record.digest for record in front})
+        paused = [record for record in store.records() if record.is_paused]
+        prepared.folder.drop_donors_but(starts([*front, *paused]))
     keep_finals(store, tested)
     add_notes(store, notes, listener)
     store.set_attribute("wall_s", before_s + time.perf_counter() - began)

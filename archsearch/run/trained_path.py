@@ -14,7 +14,7 @@ from archsearch.cluster.training_store import TrainingStore
 from archsearch.errors import RunError
 from archsearch.run.execution import log_to, open_driver
 from archsearch.run.execution_options import Execution
-from archsearch.run.explained_trainings import prepared_as_begun
+from archsearch.run.explained_trainings import check_starts, prepared_as_begun
 from archsearch.run.explanation import Evidence, Explanation, evidence
 from archsearch.run.extra_trainings import (
     ExtraTraining,
@@ -60,6 +60,7 @@ def train_path(
         RunError: the time was over, or trainings failed, before every step had a pair of seeds.
     """
     folder = find_run(run, runs_dir)
+    check_starts(folder)
     known = evidence(folder, trial, against)
     prepared = prepared_as_begun(folder, execution)
     steps = _kept_path(folder, known, prepared.space)

@@ -20,6 +20,8 @@ LOOKS = "looks"
 PLACE = "place"
 #: its training has begun
 TRAINING = "training"
+#: what its training begins with, see `archsearch.record.Inherited`; None for new weights
+INHERITED = "inherited"
 
 
 @dataclass

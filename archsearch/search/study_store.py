@@ -12,7 +12,14 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from archsearch.record import SeedResult, TrialRecord
 from archsearch.search.evaluation import Direction, Evaluation
-from archsearch.search.interrupted import BATCH, PLACE, TRAINING, Interrupted, last_batch
+from archsearch.search.interrupted import (
+    BATCH,
+    INHERITED,
+    PLACE,
+    TRAINING,
+    Interrupted,
+    last_batch,
+)
 from archsearch.search.samplers.surrogate.model_sampler import ModelSampler
 from archsearch.search.samplers.surrogate.observed_trials import RUNG
 from archsearch.search.storage import Storage, storage_at
@@ -220,7 +227,8 @@ class StudyStore:
             for name in self._constraints:
                 trial.set_constraint(name, proposed.violations.get(name, 0.0))
             self.study.tell(trial, state=TrialState.FAIL)
-            notes = {name: note for name, note in known.items() if name not in (BATCH, PLACE)}
+            gone = (BATCH, PLACE, INHERITED)
+            notes = {name: note for name, note in known.items() if name not in gone}
             attributes = {_ORIGIN: proposed.origin, PROGRESS: notes}
             self.study.enqueue_trial(dict(proposed.params), user_attrs=attributes)
 
@@ -339,7 +347,8 @@ def suggest(trial: Trial, parameter: Parameter) -> Value:
 def read_records(study: optuna.Study) -> list[TrialRecord]:
     """Return the record of every finished trial of ``study``, in order of number.
 
-    Of a candidate that was paused and went on, only the last one.
+    Of a candidate that was paused and went on, only the last one. What inherited from it names
+    that one too.
     """
     attributes = study.user_attrs
     finals, other_seeds = attributes.get(FINALS, {}), attributes.get(OTHER_SEEDS, {})
@@ -353,7 +362,7 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
     return [
         TrialRecord.model_validate(
             {
-                **trial.user_attrs[RECORD],
+                **_naming_last(trial.user_attrs[RECORD], first, last),
                 **finals.get(str(trial.number), {}),
                 "other_seeds": other_seeds.get(str(trial.number), ()),
                 "choices": trial.params,
@@ -362,6 +371,17 @@ def read_records(study: optuna.Study) -> list[TrialRecord]:
         for trial in finished
         if last[first[trial.number]] == trial.number
     ]
+
+
+def _naming_last(
+    record: Mapping[str, Any], first: Mapping[int, int], last: Mapping[int, int]
+) -> dict[str, Any]:
+    """Return a record that names its donor, if any, by the last trial of that candidate."""
+    donor = record.get("inherited") or {}
+    number = donor.get("trial")
+    if not isinstance(number, int) or number not in first:
+        return dict(record)
+    return {**record, "inherited": {**donor, "trial": last[first[number]]}}
 
 
 def first_trials(trials: Iterable[FrozenTrial]) -> dict[int, int]:

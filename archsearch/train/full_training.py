@@ -6,7 +6,8 @@ from typing import Any
 
 from archsearch.arch import Spec
 from archsearch.data.label import data_label
-from archsearch.record import EpochMetrics
+from archsearch.model.transfer import Donor
+from archsearch.record import EpochMetrics, Inherited
 from archsearch.train.evaluation import Evaluation
 from archsearch.train.trainer import Trainer
 from archsearch.train.training_folder import CHECKPOINT_SECONDS, TrainingFolder
@@ -80,4 +81,11 @@ def _about(trainer: Trainer) -> dict[str, Any]:
         },
         "recipe": trainer.recipe.to_dict(),
         "seed": trainer.seed,
+        **({} if trainer.start is None else {"inherited": _inherited(trainer, trainer.start)}),
     }
+
+
+def _inherited(trainer: Trainer, start: Donor) -> dict[str, Any]:
+    assert trainer.inherited is not None, "it began with them"
+    share = trainer.inherited.share
+    return Inherited(source=start.label, digest=start.digest, share=share).to_dict()

@@ -15,6 +15,7 @@ from archsearch.data import DataSplits
 from archsearch.errors import DivergedError, InputError, Problem
 from archsearch.image_size import sides_of
 from archsearch.model import build_model
+from archsearch.model.transfer import Donor, Transfer
 from archsearch.record import EpochMetrics
 from archsearch.train.batch_feed import open_feed
 from archsearch.train.batch_norm import takes_single_images
@@ -54,8 +55,11 @@ class Trainer:
         threads: intra-op threads, and threads that decode files.
         build: makes the network, called as ``build(arch, drop_path=..., seed=...)``.
         ranks: processes that train it together, each on its part of every batch.
+        start: network whose weights it begins with, as far as they fit; None for new ones alone.
 
     Attributes:
+        start: network whose weights it began with; None for none.
+        inherited: what it took from ``start``; None without.
         recipe: with nothing left open but the precision.
         epoch: epochs finished.
 
@@ -84,6 +88,7 @@ class Trainer:
         threads: int = 1,
         build: Build = build_model,
         ranks: Ranks = ALONE,
+        start: Donor | None = None,
     ) -> None:
         self.recipe = resolved(recipe, data)
         self.seed = seed
@@ -105,8 +110,12 @@ class Trainer:
         if smallest < 2 * ranks.world > 2:
             rule = f"must leave two images a step to each of {ranks.world} processes"
             raise InputError(Problem("recipe.batch_size", rule, smallest, "use fewer processes"))
+        self.start = start
         with self._session():
             model = build(arch, drop_path=recipe.drop_path, seed=derive_seed(seed, "weights"))
+            self.inherited: Transfer | None = (
+                None if start is None else start.fill(model, data.class_names)
+            )
             model = ranks.joined(model, self.device)
             model = model.to(self.device).to(memory_format=torch.channels_last)
             shape = (data.in_channels, *sides_of(data.image_size))
@@ -191,7 +200,7 @@ class Trainer:
 
     def save_weights(self, path: str | Path) -> None:
         """Write the evaluated weights as safetensors."""
-        save_weights(self.model, path)
+        save_weights(self.model, path, self._data.class_names)
 
     def weights(self) -> dict[str, Tensor]:
         """Return copies of the evaluated weights, in main memory."""

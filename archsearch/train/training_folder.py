@@ -54,6 +54,11 @@ class TrainingFolder:
         return self.path / "result.json"
 
     @property
+    def inherited(self) -> Path:
+        """What was taken from the weights that it began with, tensor by tensor."""
+        return self.path / "inherited.json"
+
+    @property
     def _config(self) -> Path:
         return self.path / "config.json"
 

@@ -1,12 +1,13 @@
 """Weights on disk, as safetensors."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from archsearch.files import write_bytes
+from archsearch.model.transfer import weights_file
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
@@ -17,15 +18,15 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def weights_bytes(model: nn.Module, about: Mapping[str, str] | None = None) -> bytes:
-    """Return the weights as a safetensors file; ``about`` goes into its header."""
-    data: bytes = save(weights_of(model), metadata=dict(about) if about else None)
-    return data
+def save_weights(model: nn.Module, path: str | Path, class_names: Sequence[str] = ()) -> None:
+    """Write the weights, and what network they are of, as another network's start needs it.
 
-
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write the weights; a file that is there is replaced in one move."""
-    write_bytes(path, weights_bytes(model), durable=True)
+    Args:
+        model: the network.
+        path: a file that is there is replaced in one move.
+        class_names: of its classifier, as far as they are known.
+    """
+    write_bytes(path, weights_file(model, class_names=class_names), durable=True)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:

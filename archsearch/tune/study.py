@@ -19,6 +19,7 @@ from archsearch.run import (
     StudyFile,
     prepare,
 )
+from archsearch.run.run_identity import asked_for
 from archsearch.run.teaching.teaching import with_outputs
 from archsearch.space import SearchSpace, space_from
 from archsearch.train import Recipe
@@ -72,6 +73,9 @@ def tune_study(study: Study) -> TuneStudy:
         rule = "must be a floating type with Ray Tune, which is told accuracies in float"
         remedy = "archsearch run judges candidates in int8"
         raise InputError(Problem("latency.dtype", rule, "int8", remedy))
+    if config.inherits:
+        rule = "must be none with Ray Tune, whose trials know nothing of each other"
+        raise InputError(Problem("inherit", rule, config.inherit, "archsearch run inherits"))
     prepared = prepare(config, place, space)
     return TuneStudy(
         space=prepared.space,
@@ -99,7 +103,7 @@ def _config_of(study: Study) -> tuple[SearchConfig, SearchSpace | None, Place]:
         source = load_yaml(find_yaml(str(study), "studies"))
         return value_from(StudyFile, source).search, None, nowhere
     written = folder.read_config()
-    data = {key: each for key, each in written["identity"].items() if key != "space_digest"}
+    data = asked_for(written["identity"])
     # a run without a recipe of its own has the default one of its time
     data |= {"recipe": written["recipe"], "recipe_keys": None}
     config = value_from(SearchConfig, YamlSource(str(folder.config), data))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +25,7 @@ from archsearch.cluster import (
 )
 from archsearch.cluster.job import build_network
 from archsearch.errors import TrialError
+from archsearch.model.transfer import Donor
 from archsearch.record import EpochMetrics
 from archsearch.run.execution_options import Execution
 from archsearch.train import Recipe, Trainer
@@ -123,15 +124,35 @@ def plain(curve: tuple[EpochMetrics, ...] | list[EpochMetrics]) -> list[tuple[in
     return [(each.epoch, each.accuracy, each.train_loss) for each in curve]
 
 
-def alone(network: Arch | Own, seed: int) -> tuple[Trainer, list[EpochMetrics]]:
+def alone(
+    network: Arch | Own, seed: int, start: Donor | None = None
+) -> tuple[Trainer, list[EpochMetrics]]:
     """Train without an executor; return the trainer and its learning curve."""
-    trainer = Trainer(network, few_digits(), RECIPE, seed=seed, build=build_network)
+    trainer = Trainer(network, few_digits(), RECIPE, seed=seed, build=build_network, start=start)
     curve = []
     while not trainer.done:
         metrics = trainer.run()
         assert metrics is not None
         curve.append(metrics)
     return trainer, curve
+
+
+def test_a_job_begins_with_the_weights_of_another_network(executor: Executor) -> None:
+    start = Donor.of(build_network(ARCHS[1], seed=5), class_names=few_digits().class_names)
+    job = Job(0, ARCHS[0], RECIPE, 3, start=start)
+    until = replace(job, until=1)
+    whole, part = trained(executor, job, until)
+    trainer, curve = alone(ARCHS[0], 3, start)
+    assert trainer.inherited is not None
+    assert 0 < trainer.inherited.share < 1
+    assert plain(whole.finished.curve) == plain(curve) != plain(alone(ARCHS[0], 3)[1])
+    weights = load(whole.finished.saved())
+    assert all(torch.equal(value, weights[name]) for name, value in trainer.weights().items())
+    # paused, it goes on to the same end
+    (rest,) = trained(
+        executor, replace(job, paused=Paused(part.finished.curve, part.finished.saved()))
+    )
+    assert plain(rest.finished.curve) == plain(curve)
 
 
 def test_each_job_is_reported_epoch_by_epoch_and_ends_once(executor: Executor) -> None:

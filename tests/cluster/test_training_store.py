@@ -11,6 +11,8 @@ from archsearch.cluster import FinishedEvent, Job, Training, Trainings, Training
 from archsearch.cluster.training_key import TRAINS_AS
 from archsearch.cluster.training_store import data_digest
 from archsearch.data import DataSplits, FileSplit
+from archsearch.model import build_model
+from archsearch.model.transfer import Donor
 from archsearch.record import EpochMetrics
 from archsearch.space import load_space
 from archsearch.train import Recipe
@@ -56,6 +58,24 @@ def test_a_training_is_found_by_its_run_its_neighbours_and_a_copy_of_its_run(
     shutil.copytree(tmp_path / "runs" / "a", moved)
     shutil.rmtree(tmp_path / "runs")
     assert trainings(moved).find(JOB) == expected
+
+
+def test_what_it_began_with_makes_another_training(tmp_path: Path) -> None:
+    own = trainings(tmp_path / "runs" / "a")
+    own.add(made())
+    began = [Donor.of(build_model(ARCHS[1], seed=seed)) for seed in range(2)]
+    jobs = [replace(JOB, start=start) for start in began]
+    assert [own.find(job) for job in jobs] == [None, None]
+    own.add(made(jobs[0]))
+    found = own.find(jobs[0])
+    assert found is not None
+    assert found.start == began[0].digest
+    assert own.find(jobs[1]) is None
+    plain = own.find(JOB)
+    assert plain is not None
+    assert plain.start == ""
+    # whatever precision the recipe leaves open
+    assert own.find(replace(jobs[0], recipe=Recipe(epochs=1, warmup_epochs=0))) == found
 
 
 def test_a_run_elsewhere_is_looked_into_where_it_is_named(tmp_path: Path) -> None:

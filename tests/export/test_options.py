@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import itertools
+import re
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -10,13 +11,14 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from timm.models import load_checkpoint
 from timm.optim import create_optimizer_v2
 from timm.utils import ModelEmaV3
 
 from archsearch.export.python_source import network_source
 from archsearch.model import build_model
+from archsearch.model.transfer import weights_file
 from archsearch.train import open_model_file
 from tests.export.export_archs import ARCHS, written
 
@@ -288,6 +290,49 @@ def test_weights_that_do_not_fit_are_listed(makers, tmp_path):
         f"stem.proj.bias must have shape [{lost.shape[0]}], but has [{lost.shape[0] + 1}]",
     ):
         assert words in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["own", "plain"])
+def test_weights_of_another_network_give_what_fits(makers, tmp_path, kind):
+    """Of a file of archsearch's the kinds of parts count, of another names and shapes alone."""
+    other = build_model(ARCHS["lightvit"], seed=7)
+    own = makers["mixture", "python"]
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(weights_file(other) if kind == "own" else save(other.state_dict()))
+    with pytest.raises(ValueError, match="holds other weights"):
+        own(pretrained_path=path)
+    torch.manual_seed(0)
+    model = own(pretrained_path=path, strict=False)
+    torch.manual_seed(0)
+    fresh = own().state_dict()
+    state, donor = model.state_dict(), other.state_dict()
+    assert set(model.new_weights) < set(state)
+    other_parts = [
+        f"{path}."
+        for path in dict(other.named_modules())
+        if re.search(r"^stem$|downsample$|attention$|ffn$|norm$", path)
+        and path in dict(model.named_modules())
+        and type(model.get_submodule(path)).__name__ != type(other.get_submodule(path)).__name__
+    ]
+    assert other_parts
+    for name, value in state.items():
+        is_alike = name in donor and donor[name].shape == value.shape
+        if kind == "own":
+            is_alike = is_alike and not any(map(name.startswith, other_parts))
+        assert (name not in model.new_weights) == is_alike, name
+        assert torch.equal(value, donor[name] if is_alike else fresh[name]), name
+    assert any("there" in why for why in model.new_weights.values())
+
+
+def test_its_own_weights_leave_nothing_new(makers, tmp_path):
+    for name in NAMES:
+        ours = build_model(ARCHS[name], seed=7).eval()
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(weights_file(ours))
+        model = makers[name, "python"](pretrained_path=path, strict=False).eval()
+        assert model.new_weights == {}
+        x = images(name)
+        assert torch.equal(model(x), ours(x))
 
 
 @pytest.mark.parametrize("classes", [0, 4])

@@ -16,7 +16,7 @@ from archsearch.run.run_folder import RunFolder
 from archsearch.search.function_search import search
 from archsearch.search.samplers.registry import SAMPLERS
 from archsearch.space import flat_space, load_space
-from tests.run.conftest import Bench, FakeExecutor
+from tests.run.conftest import Bench, FakeExecutor, InheritingExecutor
 
 WRITES = (
     "create_new_trial",
@@ -66,6 +66,8 @@ RUNS = {
     "rungs": {"rungs": (1, 2)},
     "budgets": {"budgets": Budgets(latency_ms=4.2, macs=600_000)},
     "rungs and a budget": {"rungs": (1,), "budgets": Budgets(latency_ms=4.6)},
+    "inherits": {"inherit": "run"},
+    "inherits among rungs": {"inherit": "run", "rungs": (1,)},
     **{f"sampler {name}": {"sampler": name} for name in SAMPLERS if name != "model"},
 }
 
@@ -84,6 +86,7 @@ def told(folder: RunFolder) -> list[tuple[object, ...]]:
             trial.user_attrs.get("origin"),
             trial.user_attrs.get("rung"),
             [each["accuracy"] for each in (trial.user_attrs.get("record") or {}).get("curve", [])],
+            (trial.user_attrs.get("record") or {}).get("inherited"),
         )
         for trial in study.get_trials(deepcopy=False)
     ]
@@ -94,7 +97,8 @@ def run(folder: Path, options: dict[str, object], write: int | None = None) -> t
     run_folder = RunFolder(folder)
     if not run_folder.exists():
         run_folder.create({"identity": {}})
-    session = Bench(run_folder, load_space("tiny")).loop(InOrder(), trials=10, **options)
+    executor = InheritingExecutor() if "inherit" in options else InOrder()
+    session = Bench(run_folder, load_space("tiny")).loop(executor, trials=10, **options)
     with killed_at(write) as count:
         try:
             session.run()
@@ -105,12 +109,16 @@ def run(folder: Path, options: dict[str, object], write: int | None = None) -> t
 
 @pytest.mark.parametrize(
     "case",
-    [case if case == "default" else pytest.param(case, marks=pytest.mark.slow) for case in RUNS],
+    [
+        case if case in ("default", "inherits") else pytest.param(case, marks=pytest.mark.slow)
+        for case in RUNS
+    ],
 )
 def test_a_run_killed_at_any_write_is_the_run_that_was_not(tmp_path: Path, case: str) -> None:
     whole, writes = run(tmp_path / "whole", RUNS[case])
     assert whole
     expected = told(RunFolder(tmp_path / "whole"))
+    assert any(trial[-1] for trial in expected) == ("inherit" in RUNS[case])
     rng = random.Random(case)
     for attempt in range(ATTEMPTS):
         folder = tmp_path / f"killed{attempt}"

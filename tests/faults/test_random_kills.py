@@ -47,6 +47,7 @@ def contents(folder: Path) -> dict[str, Any]:
             None if trial.latency is None else trial.latency.median_ms,
             None if trial.final_latency is None else trial.final_latency.median_ms,
             [(each.seed, each.accuracy) for each in trial.other_seeds],
+            trial.inherited,
         )
         for trial in run.trials
     ]
@@ -59,7 +60,17 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [(), ("--rungs", "1"), ("--budget-macs", "450000")], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--rungs", "1"),
+        ("--budget-macs", "450000"),
+        ("--inherit", "run"),
+        ("--inherit", "run", "--rungs", "none"),
+    ],
+    ids=str,
+)
 def test_killed_and_resumed_it_is_the_run_that_was_not_killed(
     tmp_path: Path, more: tuple[str, ...]
 ) -> None:

@@ -1,12 +1,15 @@
 """A search whose candidates cost nothing: latency and accuracy are functions of the network."""
 
+import io
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from archsearch.arch import Arch
 from archsearch.cluster import (
@@ -21,12 +24,15 @@ from archsearch.cluster import (
 )
 from archsearch.cost import ArchCounts, Comparison, Levels
 from archsearch.errors import TrialError
+from archsearch.model import build_model
+from archsearch.model.transfer import Donor, weights_file
 from archsearch.record import EpochMetrics, LatencyPrediction, LatencyResult
 from archsearch.run.budgets import Budgets
 from archsearch.run.config import SearchConfig
 from archsearch.run.early_stopping import DominanceRule
 from archsearch.run.execution_options import Execution
 from archsearch.run.final import latency_confirmation
+from archsearch.run.inheritance import Inheritance
 from archsearch.run.latency.joint_measurement import JointMeasurement
 from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.latency.latency_target import FurtherTarget
@@ -138,7 +144,7 @@ class FakeExecutor:
         stopped = ""
         self.epochs += (job.until or EPOCHS) - len(curve)
         for epoch in range(len(curve) + 1, (job.until or EPOCHS) + 1):
-            accuracy = accuracy_of(job.arch) * epoch / EPOCHS
+            accuracy = self.accuracy(job) * epoch / EPOCHS
             metrics = EpochMetrics(
                 epoch=epoch,
                 train_loss=1.0,
@@ -152,10 +158,47 @@ class FakeExecutor:
             stopped = "" if epoch == EPOCHS else self._stop_rule(job, curve)
             if stopped:
                 break
-        self._events.append(FinishedEvent(job, curve, stopped, lambda: b"weights"))
+        saved = self.saved(job, curve, stopped)
+        self._events.append(FinishedEvent(job, curve, stopped, lambda: saved))
+
+    def accuracy(self, job: Job) -> float:
+        return accuracy_of(job.arch)
+
+    def saved(self, job: Job, curve: Sequence[EpochMetrics], stopped: str) -> bytes:
+        return b"weights"
 
     def close(self) -> None:
         self._queue.clear()
+
+
+class InheritingExecutor(FakeExecutor):
+    """One at a time; saves weights that are weights, and what a job begins with shows in them."""
+
+    num_workers = 1
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.jobs: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+        super().submit(job)
+
+    def accuracy(self, job: Job) -> float:
+        digest = job.start.digest if job.start is not None else "0"
+        return accuracy_of(job.arch) + int(digest[:2], 16) / 1e4
+
+    def saved(self, job: Job, curve: Sequence[EpochMetrics], stopped: str) -> bytes:
+        model = build_model(job.arch, seed=job.seed)
+        if job.start is not None:
+            job.start.fill(model)
+        with torch.no_grad():
+            next(model.parameters()).add_(len(curve) / 10)
+        if stopped or len(curve) == EPOCHS:
+            return weights_file(model)
+        file = io.BytesIO()
+        torch.save({"learner": {"model": model.state_dict(), "average": None}}, file)
+        return file.getvalue()
 
 
 @dataclass
@@ -197,6 +240,8 @@ class Bench:
         time_limit_s: float | None = None,
         objectives: tuple[str, ...] | None = None,
         targets: dict[str, FurtherTarget] | None = None,
+        inherit: str = "none",
+        given: Donor | None = None,
     ) -> "Session":
         self.executor = executor or FakeExecutor()
         self.listener = listener or Recorder()
@@ -208,6 +253,7 @@ class Bench:
             rungs=rungs,
             objectives=objectives,
             targets=targets or {},
+            inherit=inherit,
             execution=Execution(trials=trials, patience=patience, time_limit_s=time_limit_s),
         )
         self.guess = guess = LatencyRegression(self.space)
@@ -219,17 +265,20 @@ class Bench:
             constraints=tuple(config.limits),
             objectives=config.directions,
         )
+        note = self.opened.note
+        inheritance = Inheritance(self.folder, config.aims, (), given, note)
         evaluator = NetworkEvaluator(
             config,
             Recipe(epochs=EPOCHS),
             self.space,
             self.opened,
             lambda: self.executor,
-            FakeExecutor.num_workers,
+            self.executor.num_workers,
             rule,
             guess,
             self.folder,
             self.listener,
+            inheritance=inheritance if config.inherits else None,
         )
         screening = NetworkScreening(
             config,

@@ -28,7 +28,7 @@ def read_safetensors(path: str | PathLike[str]) -> dict[str, Any]:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = bytearray(file.read())
     header.pop("__metadata__", None)
-    tensors = {}
+    tensors: dict[str, Any] = {}
     for name, entry in header.items():
         flat = torch.frombuffer(data[slice(*entry["data_offsets"])], dtype=DTYPES[entry["dtype"]])
         tensors[name] = flat.reshape(entry["shape"])
@@ -48,6 +48,42 @@ def load_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
     while inner := next((state[key] for key in WRAPPERS if isinstance(state.get(key), dict)), None):
         state = inner
     return {re.sub("^(?:module[.]|_orig_mod[.])+", "", key): state[key] for key in state}
+
+
+def part_classes(path: str | PathLike[str]) -> dict[str, str]:
+    """Read the classes of a network's parts, by path; empty for a file that does not tell."""
+    if not str(path).endswith(".safetensors"):
+        return {}
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    about = json.loads(header.get("__metadata__", {}).get("archsearch", "{}"))
+    return {part: str(entry[0]).partition(",")[0] for part, entry in about.get("parts", {}).items()}
+
+
+def fill_what_fits(model: nn.Module, path: str | PathLike[str]) -> dict[str, str]:
+    """Load the weights that fit by name, shape and kind of their part; return why others do not.
+
+    A file that archsearch wrote tells the kinds: attentions of different kinds have tensors of
+    equal names and shapes. Of other files, names and shapes alone count.
+    """
+    own, state, theirs = model.state_dict(), load_weights(path), part_classes(path)
+    modules = dict(model.named_modules())
+    other = {
+        part: f"{kind} there, {type(modules[part]).__name__} here"
+        for part, kind in theirs.items()
+        if part in modules and type(modules[part]).__name__ != kind
+    }
+    new = {}
+    for key, value in own.items():
+        kinds = [words for part, words in other.items() if key.startswith(f"{part}.")]
+        if key not in state:
+            new[key] = "not in the file"
+        elif kinds:
+            new[key] = kinds[0]
+        elif state[key].shape != value.shape:
+            new[key] = f"shape {list(state[key].shape)} there, {list(value.shape)} here"
+    model.load_state_dict({key: own[key] if key in new else state[key] for key in own})
+    return new
 
 
 def fill(model: nn.Module, path: str | PathLike[str]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from archsearch.analysis import best_guesses
 from archsearch.cluster import Driver, Event, FailedEvent, Job, Trained
 from archsearch.errors import TrialError
-from archsearch.record import Aims, Quantization, SeedResult, TrialRecord
+from archsearch.model.transfer import Donor
+from archsearch.record import Aims, Inherited, Quantization, SeedResult, TrialRecord
 from archsearch.run.cost_plan import duration
 from archsearch.run.int8_accuracy import Int8Accuracy
 from archsearch.run.status import Listener, SearchStatus
@@ -47,6 +48,7 @@ def train_front_again(
     listener: Listener,
     aims: Aims | None = None,
     int8: Int8Accuracy | None = None,
+    start_of: Callable[[Inherited], Donor | None] = lambda inherited: None,
 ) -> None:
     """Train the front with each of ``seeds``; what is known is not trained again.
 
@@ -63,8 +65,21 @@ def train_front_again(
         listener: receives progress.
         aims: what the front trades off; None for accuracy against latency.
         int8: what a training is worth in int8; None where latency is not in int8.
+        start_of: the weights that a member's training began with, which every seed repeats; None
+            where they were lost.
     """
     wanted = missing_trainings(best_guesses(front, aims), seeds)
+    starts = {
+        record.number: start_of(record.inherited)
+        for record, _ in wanted
+        if record.inherited is not None
+    }
+    if lost := [str(number) for number, start in starts.items() if start is None]:
+        listener.line(
+            f"trial {', '.join(lost)}: not trained with other seeds, the inherited weights that "
+            "its training began with are gone"
+        )
+        wanted = [pair for pair in wanted if starts.get(pair[0].number, ...) is not None]
     if not wanted:
         return
     trial_s = {record.number: _seconds(record) for record, _ in wanted}
@@ -113,7 +128,14 @@ def train_front_again(
         listener.status(_status(records, front, len(wanted), ended, driver.running, remaining))
 
     jobs = (
-        Job(record.number, record.arch, recipe, seed, label=f"trial {record.number}, seed {seed}")
+        Job(
+            record.number,
+            record.arch,
+            recipe,
+            seed,
+            start=starts.get(record.number),
+            label=f"trial {record.number}, seed {seed}",
+        )
         for record, seed in wanted
     )
     driver.train(

@@ -7,6 +7,7 @@ from archsearch.cluster import Driver, FailedEvent, Job, Trained
 from archsearch.errors import TrialError
 from archsearch.percent import percent_text
 from archsearch.record import TrialRecord
+from archsearch.run.inheritance import kept_start
 from archsearch.run.run_folder import RunFolder
 from archsearch.run.status import Listener
 from archsearch.train import Recipe
@@ -37,6 +38,19 @@ def make_missing_weights(
     missing = {each.number: each for each in front if not folder.checkpoint(each.digest).is_file()}
     if not missing:
         return
+    starts = {
+        number: kept_start(folder, each.inherited)
+        for number, each in missing.items()
+        if each.inherited is not None
+    }
+    if lost := [number for number, start in starts.items() if start is None]:
+        listener.line(
+            f"the weights of {_trials(lost)} are missing, and so are those that the training "
+            "began with: it cannot be repeated"
+        )
+        missing = {number: each for number, each in missing.items() if number not in lost}
+    if not missing:
+        return
     listener.line(
         f"the weights of {_trials(list(missing))} are missing: "
         f"{'it is' if len(missing) == 1 else 'they are'} trained again"
@@ -62,8 +76,10 @@ def make_missing_weights(
 
     with open_driver() as driver:
         jobs = [
-            _as_before(Job(record.number, record.arch, recipe, seed), driver)
-            for record in missing.values()
+            _as_before(
+                Job(record.number, record.arch, recipe, seed, start=starts.get(number)), driver
+            )
+            for number, record in missing.items()
         ]
         driver.train(jobs, keep, is_enough=lambda training: False)
 
