@@ -1,19 +1,20 @@
-"""Networks in the runtimes that people deploy with: latency, agreement, and accuracy in int8.
+"""Networks in the runtimes that people deploy with: what converts, how exact and fast it is.
 
-    python benchmarks/runtimes.py latency [--networks 40] [--size 64] [--compiled]
-    python benchmarks/runtimes.py accuracy [--data cifar10] [--data-root DIR] [--epochs 15]
+    python benchmarks/runtimes.py check [--networks 40] [--size 64]    # needs no quiet machine
+    python benchmarks/runtimes.py time [--seconds 2]                   # needs one
     python benchmarks/runtimes.py report
 
-``latency`` takes networks of the spaces and the zoo, and measures each in every runtime and type
-that is installed. Printed: how many a runtime converts, what it runs by a fallback, how often int8
-and float32 predict the same class (untrained networks, whose logits lie close together), Spearman's
-rank correlation between the forms, and what choosing by eager float32 costs: of networks with about
-the same multiply-adds (a quarter more or less), the latency of the fastest by eager float32 minus
-that of the fastest, both in the form that ships; the mean over all networks, with a bootstrap
-interval of 95 %.
+``check`` converts networks of the zoo and the spaces for every runtime that is installed, in
+float32 and int8, keeps the files in ``--files``, and compares their logits with those of PyTorch.
+Printed: how many a runtime converts, what it runs by a fallback, how far float32 is off, and how
+often int8 predicts the class of float32 (the networks are untrained: their logits lie close
+together; `int8_accuracy.py` has trained ones).
 
-``accuracy`` trains one network of each paper's family and four of the space ``lightweight``, and
-compares int8 with float32 on the validation and test splits.
+``time`` measures these files, and PyTorch in eager mode. Printed: Spearman's rank correlation
+between the forms, and what choosing by eager float32 costs: of networks with about the same
+multiply-adds (a quarter more or less), the latency of the fastest by eager float32 minus that of
+the fastest, both in the form that ships; the mean over all networks, with a bootstrap interval of
+95 %.
 
 Both go on from what ``benchmarks/results/runtimes-*.jsonl`` has; ``report`` prints it again. How
 well the latency table predicts a form: ``latency_table.py --runtime openvino --dtype int8``.
@@ -23,35 +24,39 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from archsearch import Recipe, Trainer, load_data, zoo
+from archsearch import load_data, zoo
 from archsearch.arch import Arch
 from archsearch.cost import FINAL, Probe, count_arch, current_environment
-from archsearch.cost.runtimes import check_runtime
-from archsearch.data import DataSplits
-from archsearch.deployment import Int8Judge
+from archsearch.cost.runtimes import INT8_RUNTIMES, check_runtime
+from archsearch.cost.runtimes.inference import described
+from archsearch.cost.runtimes.operator_place import block_names
 from archsearch.errors import InputError, ProbeError, TrialError
-from archsearch.model.transfer import weights_file
-from archsearch.record import MAX_DROP
+from archsearch.model import build_model
+from archsearch.resources import cache_dir
 from archsearch.space import adapted, load_space
+from archsearch.train.inputs import Normalization
 
 RESULTS = Path(__file__).parent / "results"
-#: runtime and type, the one that others are compared with first
-FORMS = (
-    ("eager", "float32"),
-    ("onnxruntime", "float32"),
-    ("onnxruntime", "int8"),
-    ("openvino", "float32"),
-    ("openvino", "int8"),
+Form = tuple[str, str]
+EAGER: Form = ("eager", "float32")
+COMPILED: Form = ("compiled", "float32")
+#: runtime and type
+FORMS: tuple[Form, ...] = tuple(
+    (runtime, dtype) for runtime in INT8_RUNTIMES for dtype in ("float32", "int8")
 )
-COMPILED = ("compiled", "float32")
+INT8 = tuple(form for form in FORMS if form[1] == "int8")
 SPACES = ("lightweight", "tiny")
 ZOO = (
     "lightvit_tiny",
@@ -64,38 +69,35 @@ ZOO = (
     "sepvit_lite",
     "sepvit_tiny",
 )
-FAMILIES = ("lightvit_tiny", "edgevit_xxs", "localvit_pvt", "sepvit_lite")
 #: networks with so many times the multiply-adds count as equally large
 _ALIKE = 1.25
 _RESAMPLES = 2000
+#: images that give the ranges of activations, and images whose logits are compared
+_CALIBRATED, _COMPARED = 32, 96
 Row = dict[str, Any]
 Vector = NDArray[np.float64]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("latency", "accuracy", "report"))
+    parser.add_argument("what", choices=("check", "time", "report"))
     parser.add_argument("--networks", type=int, default=40)
     parser.add_argument("--size", type=int, default=64, help="side of the images")
-    parser.add_argument("--compiled", action="store_true", help="torch.compile too")
     parser.add_argument("--seconds", type=float, default=FINAL.time_limit_s, help="per latency")
-    parser.add_argument("--data", default="cifar10")
-    parser.add_argument("--data-root", type=Path)
-    parser.add_argument("--limit", type=int, default=12_000, help="images of the data set")
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--trained", type=int, default=8, help="networks of accuracy")
+    parser.add_argument("--compiled", action="store_true", help="time torch.compile too")
+    parser.add_argument("--files", type=Path, default=cache_dir() / "runtimes")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    latency = options.results / "runtimes-latency.jsonl"
-    accuracy = options.results / "runtimes-accuracy.jsonl"
-    if options.what == "latency":
-        measure(latency, options)
-    elif options.what == "accuracy":
-        train(accuracy, options)
-    if latency.is_file():
-        print_latencies(read(latency))
-    if accuracy.is_file():
-        print_accuracies(read(accuracy))
+    checks = options.results / "runtimes-checks.jsonl"
+    latencies = options.results / "runtimes-latencies.jsonl"
+    if options.what == "check":
+        check(checks, options)
+    elif options.what == "time":
+        measure(latencies, read(checks), options)
+    if rows := read(checks):
+        print_checks(rows)
+    if rows := read(latencies):
+        print_latencies(rows)
 
 
 def read(file: Path) -> list[Row]:
@@ -136,7 +138,7 @@ def networks(count: int, size: int, channels: int, classes: int) -> dict[str, Ar
     return found
 
 
-def installed(forms: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def installed(forms: Sequence[Form]) -> list[Form]:
     usable = []
     for runtime, dtype in forms:
         try:
@@ -147,118 +149,145 @@ def installed(forms: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return usable
 
 
-def measure(file: Path, options: argparse.Namespace) -> None:
-    """Measure what the file does not have yet, network by network."""
-    data = load_data("digits", image_size=options.size, channels=3, limit=320)
-    known = {(row["network"], row["runtime"], row["dtype"]) for row in read(file)}
-    forms = installed((*FORMS, COMPILED) if options.compiled else FORMS)
-    environment = current_environment("cpu").model_dump(mode="json")
-    chosen = networks(options.networks, options.size, 3, 10)
-    with Probe() as probe:
-        for number, (name, arch) in enumerate(chosen.items(), 1):
-            for runtime, dtype in forms:
-                if (name, runtime, dtype) in known:
-                    continue
-                row: Row = {"network": name, "runtime": runtime, "dtype": dtype}
-                row |= {"size": options.size, "macs": count_arch(arch).macs}
-                row |= {"environment": environment, **measured(probe, arch, row, options.seconds)}
-                if dtype == "int8" and "ms" in row:
-                    row |= agreement(arch, runtime, data)
-                append(file, row)
-                shown = f"{row['ms']:.3f} ms" if "ms" in row else row["failure"]
-                print(f"{number}/{len(chosen)} {name} {runtime} {dtype}: {shown}", flush=True)
-
-
-def measured(probe: Probe, arch: Arch, row: Row, seconds: float) -> Row:
-    wanted = {"runtime": row["runtime"], "dtype": row["dtype"], "time_limit_s": seconds}
-    protocol = FINAL.model_copy(update=wanted)
-    began = time.perf_counter()
-    try:
-        probe.prepare(arch, protocol)
-        built_s = time.perf_counter() - began
-        found = probe.measure(arch, protocol)
-    except (TrialError, ProbeError) as error:
-        return {"failure": str(error)[:300]}
-    return {
-        "ms": found.median_ms,
-        "interval_ms": found.interval_ms,
-        "verdict": found.verdict,
-        "fallbacks": found.fallbacks,
-        "build_s": round(built_s, 1),
-    }
-
-
-def agreement(arch: Arch, runtime: str, data: DataSplits) -> Row:
-    try:
-        with Int8Judge(runtime, data) as judge:
-            return {"agreement": judge.judge(arch).result.agreement}
-    except TrialError as error:
-        return {"failure": str(error)[:300]}
-
-
-def train(file: Path, options: argparse.Namespace) -> None:
-    """Train, quantise and compare what the file does not have yet."""
-    data = load_data(
-        options.data, image_size=options.size, root=options.data_root, limit=options.limit
-    )
+def check(file: Path, options: argparse.Namespace) -> None:
+    """Convert and compare what the file does not have yet, each in a process of its own."""
+    runtimes = [runtime for runtime, _ in installed(INT8)]
     known = {(row["network"], row["runtime"]) for row in read(file)}
-    fit = {"image_size": options.size, "in_channels": data.in_channels}
-    fit["num_classes"] = data.num_classes
-    space = adapted(load_space("lightweight"), **fit)
-    rng = np.random.default_rng(11)
-    chosen = {f"zoo:{name}": zoo.arch(name, **fit) for name in FAMILIES}
-    chosen |= {f"lightweight:{n}": space.arch(space.sample(rng)) for n in range(4)}
-    runtimes = [runtime for runtime, dtype in installed(FORMS) if dtype == "int8"]
-    for name, arch in islice(chosen.items(), options.trained):
-        if all((name, runtime) in known for runtime in runtimes):
-            continue
-        recipe = Recipe(epochs=options.epochs, warmup_epochs=min(2, options.epochs - 1))
-        trainer = Trainer(arch, data, recipe)
-        while not trainer.done:
-            trainer.run()
-        weights = weights_file(trainer.model)
+    chosen = networks(options.networks, options.size, 3, 10)
+    options.files.mkdir(parents=True, exist_ok=True)
+    for number, (name, arch) in enumerate(chosen.items(), 1):
         for runtime in runtimes:
-            row: Row = {"network": name, "runtime": runtime, "data": data.name}
-            row |= {"epochs": options.epochs, "images": len(data.train), "size": options.size}
+            if (name, runtime) in known:
+                continue
+            began = time.perf_counter()
+            places = {dtype: place(options.files, name, runtime, dtype) for _, dtype in FORMS}
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+                try:
+                    found = process.submit(compared, arch, runtime, places).result()
+                except BrokenProcessPool as error:
+                    found = {"float32": {"failure": f"the process ended: {error}"}}
+            about: Row = {"network": name, "runtime": runtime, "size": options.size}
+            about |= {"macs": count_arch(arch).macs}
+            for dtype, row in found.items():
+                append(file, {**about, "dtype": dtype, **row})
+                took = time.perf_counter() - began
+                shown = f"{number}/{len(chosen)} {name} {runtime} {dtype}"
+                print(f"{shown}: {sentence(row)}; {took:.0f} s", flush=True)
+
+
+def place(folder: Path, name: str, runtime: str, dtype: str) -> Path:
+    ending = INT8_RUNTIMES[runtime].ending
+    return folder / f"{name.replace(':', '-')}-{runtime}-{dtype}{ending}"
+
+
+def compared(arch: Arch, runtime: str, places: dict[str, Path]) -> dict[str, Row]:
+    """Write a network's files, and compare their logits with PyTorch's; a row for each type."""
+    torch.set_num_threads(1)
+    chosen, model = INT8_RUNTIMES[runtime], build_model(arch, seed=0).eval()
+    data = load_data("digits", image_size=arch.image_size, channels=3, limit=320)
+    pixels = torch.from_numpy(data.train.batch(np.arange(_CALIBRATED + _COMPARED)))
+    images = Normalization(data, torch.device("cpu"))(pixels).contiguous()
+    singles = [each[None].numpy() for each in images]
+    units = block_names(model)
+    found: dict[str, Row] = {}
+    try:
+        with torch.no_grad():
+            ours = model(images[_CALIBRATED:]).numpy()
+            chosen.convert(model, images[:1], places["float32"], any_batch=False)
+        for dtype in ("float32", "int8"):
+            if dtype == "int8":
+                chosen.quantize(places["float32"], singles[:_CALIBRATED], places["int8"])
+            loaded = chosen.load(places[dtype], 1)
+            theirs = np.concatenate([loaded.predict(x).copy() for x in singles[_CALIBRATED:]])
+            found[dtype] = {
+                "error": float(np.abs(theirs - ours).max() / max(1.0, np.abs(ours).max())),
+                "same_class": float(np.mean(theirs.argmax(1) == ours.argmax(1))),
+                "fallbacks": list(described(loaded.fallbacks, units)),
+            }
+    except (TrialError, InputError) as error:
+        return {**found, "float32" if not found else "int8": {"failure": str(error)[:300]}}
+    return found
+
+
+def sentence(row: Row) -> str:
+    if "failure" in row:
+        return str(row["failure"])
+    text = f"logits off by {row['error']:.1e}, same class for {100 * row['same_class']:.0f} %"
+    return text + (f", {len(row['fallbacks'])} kinds of fallback" if row["fallbacks"] else "")
+
+
+def measure(file: Path, checks: Sequence[Row], options: argparse.Namespace) -> None:
+    """Measure what the file does not have yet, network by network."""
+    known = {(row["network"], row["runtime"], row["dtype"]) for row in read(file)}
+    environment = current_environment("cpu").model_dump(mode="json")
+    archs = networks(options.networks, options.size, 3, 10)
+    shape = (3, options.size, options.size)
+    by_torch = (EAGER, COMPILED) if options.compiled else (EAGER,)
+    wanted = [(name, *form) for name in archs for form in by_torch]
+    wanted += [
+        (row["network"], row["runtime"], row["dtype"]) for row in checks if "failure" not in row
+    ]
+    left = [each for each in sorted(wanted) if each not in known and each[0] in archs]
+    with Probe() as probe:
+        for number, (name, runtime, dtype) in enumerate(left, 1):
+            update = {"runtime": runtime, "dtype": dtype, "time_limit_s": options.seconds}
+            protocol = FINAL.model_copy(update=update)
+            row: Row = {"network": name, "runtime": runtime, "dtype": dtype, "size": options.size}
+            row |= {"macs": count_arch(archs[name]).macs, "environment": environment}
             try:
-                with Int8Judge(runtime, data) as judge:
-                    found = judge.judge(arch, weights, is_tested=True).result
-                    row |= found.to_dict()
-                    if found.is_large:
-                        kept = judge.judge(arch, weights, keeps_accuracy=True).result
-                        row |= {"kept": kept.to_dict()}
-            except TrialError as error:
+                if (runtime, dtype) in by_torch:
+                    found = probe.measure(archs[name], protocol)
+                else:
+                    graph = place(options.files, name, runtime, dtype)
+                    found = probe.measure_file(graph, shape, protocol)
+                row |= {"ms": found.median_ms, "interval_ms": found.interval_ms}
+                row |= {"verdict": found.verdict}
+            except (TrialError, ProbeError, InputError) as error:
                 row |= {"failure": str(error)[:300]}
             append(file, row)
-            print(name, runtime, row.get("float_accuracy"), row.get("accuracy"), flush=True)
+            shown = f"{row['ms']:.3f} ms ({row['verdict']})" if "ms" in row else row["failure"]
+            print(f"{number}/{len(left)} {name} {runtime} {dtype}: {shown}", flush=True)
 
 
-def print_latencies(rows: Sequence[Row]) -> None:
-    names = list(dict.fromkeys(row["network"] for row in rows))
-    forms = list(dict.fromkeys((row["runtime"], row["dtype"]) for row in rows))
-    by_form: dict[tuple[str, str], dict[str, Row]] = {form: {} for form in forms}
-    for row in rows:
-        by_form[row["runtime"], row["dtype"]][row["network"]] = row
-    print(f"\n{len(names)} networks on {rows[0]['environment'].get('device', '?')}, batch 1")
-    for form in forms:
-        all_rows = by_form[form].values()
-        done = [row for row in all_rows if "ms" in row]
-        fallen = sum(bool(row.get("fallbacks")) for row in done)
-        same = [row["agreement"] for row in done if "agreement" in row]
-        text = f"{len(done)} of {len(all_rows)} run, {fallen} with fallbacks"
-        if same:
-            text += f", same class as float32 for {100 * np.mean(same):.1f} % (untrained)"
-        print(f"  {' '.join(form):24} {text}")
-        for row in all_rows:
+def print_checks(rows: Sequence[Row]) -> None:
+    names = dict.fromkeys(row["network"] for row in rows)
+    print(f"\n{len(names)} networks at {rows[0]['size']} px, untrained")
+    for form in dict.fromkeys((row["runtime"], row["dtype"]) for row in rows):
+        mine = [row for row in rows if (row["runtime"], row["dtype"]) == form]
+        done = [row for row in mine if "failure" not in row]
+        text = f"{len(done)} of {len(mine)} convert and run"
+        if done:
+            fallen = sum(bool(row["fallbacks"]) for row in done)
+            worst, same = max(row["error"] for row in done), [row["same_class"] for row in done]
+            text += (
+                f", {fallen} with fallbacks, logits off by {worst:.1e} at most, same class for "
+                f"{100 * np.mean(same):.1f} % ({100 * min(same):.0f} at least)"
+            )
+        print(f"  {' '.join(form):20} {text}")
+        for row in mine:
             if "failure" in row:
                 print(f"    {row['network']}: {row['failure']}")
         kinds: dict[str, int] = {}
         for row in done:
-            for each in row.get("fallbacks") or ():
+            for each in row["fallbacks"]:
                 words = each.split(" in ")[0].split()[-1] + ": " + each.partition(": ")[2]
                 kinds[words] = kinds.get(words, 0) + 1
         for words, count in sorted(kinds.items()):
             print(f"    {words}, in {count} blocks")
+
+
+def print_latencies(rows: Sequence[Row]) -> None:
+    names = list(dict.fromkeys(row["network"] for row in rows))
+    forms = [
+        EAGER,
+        *(f for f in (*FORMS, COMPILED) if f in {(r["runtime"], r["dtype"]) for r in rows}),
+    ]
+    by_form: dict[tuple[str, str], dict[str, Row]] = {form: {} for form in forms}
+    for row in rows:
+        by_form[row["runtime"], row["dtype"]][row["network"]] = row
+        if "failure" in row:
+            print(f"{row['network']} {row['runtime']} {row['dtype']}: {row['failure']}")
+    print(f"\n{len(names)} networks on {rows[0]['environment'].get('device', '?')}, batch 1")
     common = [name for name in names if all("ms" in by_form[f].get(name, {}) for f in forms)]
     if len(common) < 3:
         print("too few networks run in every form for a rank correlation")
@@ -296,27 +325,6 @@ def interval(values: Vector) -> str:
     means = rng.choice(values, (_RESAMPLES, len(values))).mean(1)
     low, high = np.quantile(means, (0.025, 0.975))
     return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
-
-
-def print_accuracies(rows: Sequence[Row]) -> None:
-    print(f"\nint8 of trained networks, {rows[0]['data']}; a drop of over 0.5 points is flagged")
-    for row in rows:
-        if "failure" in row:
-            print(f"  {row['network']:20} {row['runtime']:12} {row['failure']}")
-            continue
-        drop = row["float_accuracy"] - row["accuracy"]
-        flag = " FLAGGED" if drop > MAX_DROP + 1e-9 else ""
-        text = (
-            f"validation {100 * row['float_accuracy']:.2f} -> {100 * row['accuracy']:.2f} %, "
-            f"agreement {100 * row['agreement']:.1f} %"
-        )
-        if row.get("test_accuracy") is not None:
-            floats = 100 * row["float_test_accuracy"]
-            text += f", test {floats:.2f} -> {100 * row['test_accuracy']:.2f} %"
-        if kept := row.get("kept"):
-            blocks = ", ".join(kept["float_blocks"])
-            text += f"; {100 * kept['accuracy']:.2f} % with {blocks} in float32"
-        print(f"  {row['network']:20} {row['runtime']:12} {text}{flag}")
 
 
 if __name__ == "__main__":

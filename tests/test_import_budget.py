@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-SURFACE = frozenset(("ray", "optuna", "plotly", "onnx", "onnxruntime", "openvino", "rich", "typer"))
+RUNTIMES = ("onnx", "onnxruntime", "openvino", "ai_edge_litert", "litert_torch")
+SURFACE = frozenset(("ray", "optuna", "plotly", *RUNTIMES, "rich", "typer"))
 # timm and torchvision take as long as torch; scipy.stats and scikit-learn half a second each
 SLOW = frozenset(("timm", "torchvision", "torch._dynamo", "scipy.stats", "sklearn", "pandas"))
 

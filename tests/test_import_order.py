@@ -80,6 +80,9 @@ HOME = {
     "mlflow": {"tracking"},
     "onnxruntime": {"cost", "export"},
     "openvino": {"cost"},
+    "ai_edge_litert": {"cost"},
+    "litert_torch": {"cost"},
+    "ai_edge_quantizer": {"cost"},
     "torchvision": {"data", "train"},
 }
 

@@ -22,7 +22,7 @@ Completer = Callable[[typer.Context, str], list[Offer]]
 
 DATA = ("digits", "cluttered-digits", "fashion-mnist", "cifar10", "cifar100", "folder:")
 DTYPES = ("float32", "bfloat16", "float16", "int8")
-RUNTIMES = ("eager", "compiled", "cuda_graph", "onnxruntime", "openvino")
+RUNTIMES = ("eager", "compiled", "cuda_graph", "onnxruntime", "openvino", "litert")
 SAMPLERS = ("model", "evolution", "random", "nsga2", "tpe", "gp")
 EXECUTORS = ("ray", "inline")
 TABLES = ("table", "md", "latex", "csv", "json")

@@ -15,6 +15,7 @@ from archsearch.cost.int8_instructions import slow_int8_note
 from archsearch.errors import InputError, Problem
 from archsearch.export import Format, Selection, export_model, fuse, python_text, select, yaml_text
 from archsearch.export.calibration_choice import calibration_data
+from archsearch.export.graph_storage import graph_ending
 from archsearch.export.int8_graph import RUNTIME_OF
 from archsearch.export.int8_text import int8_sentences
 from archsearch.model import build_model
@@ -24,7 +25,6 @@ from archsearch.train import ModelFile
 
 #: what ``--output`` names for standard output
 _STDOUT = Path("-")
-_ENDINGS = {Format.OPENVINO: ".xml"}
 
 
 def command(
@@ -41,7 +41,7 @@ def command(
         typer.Option(
             "--format",
             help="What to write. python, timm and yaml are text, printed unless --output names a "
-            "file; onnx, openvino, pt2 and hub are written to files.",
+            "file; onnx, openvino, litert, pt2 and hub are written to files.",
         ),
     ] = Format.PYTHON,
     output: Annotated[
@@ -73,8 +73,8 @@ def command(
     dtype: Annotated[
         str,
         typer.Option(
-            help="float32, or int8 of onnx and openvino: quantised by the runtime's own tool, "
-            "calibrated on training images, with the blocks in float32 that need it."
+            help="float32, or int8 of onnx, openvino and litert: quantised by the runtime's own "
+            "tool, calibrated on training images, with the blocks in float32 that need it."
         ),
     ] = "float32",
     data: Annotated[
@@ -93,8 +93,8 @@ def command(
 ) -> None:
     """Export a model that runs without archsearch; it is checked first.
 
-    Text (python, timm, yaml) is printed unless --output names a file; onnx, openvino, pt2 and hub
-    are written to files, with weights and model card.
+    Text (python, timm, yaml) is printed unless --output names a file; onnx, openvino, litert, pt2
+    and hub are written to files, with weights and model card.
     """
     if dtype not in ("float32", "int8"):
         raise InputError(Problem("--dtype", "must be float32 or int8", dtype))
@@ -157,7 +157,7 @@ def _missing_weights(chosen: Selection, given: Path | None) -> str:
 
 def _default_output(chosen: Selection, form: Format, dtype: str) -> Path:
     """Return the default output of a binary format: in its training's folder, or here."""
-    ending = "-hub" if form is Format.HUB else _ENDINGS.get(form, f".{form.value}")
+    ending = "-hub" if form is Format.HUB else graph_ending(form.value)
     if dtype == "int8":
         ending = f"-int8{ending}"
     if chosen.folder is not None:

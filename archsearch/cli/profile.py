@@ -35,6 +35,7 @@ from archsearch.cluster import machine_lock, quiet_or_not
 from archsearch.cost import COMPARE, FINAL, LatencyProtocol, Probe, Target, profile_target
 from archsearch.cost.measured_network import InputShape, fitted
 from archsearch.cost.profile import UnitProfile
+from archsearch.cost.runtimes import check_runtime
 from archsearch.errors import InputError, Problem
 from archsearch.export import fuse
 from archsearch.image_size import read_size
@@ -102,6 +103,8 @@ def command(
     wanted: dict[str, Any] = {"batch_size": batch_size, "dtype": dtype, "runtime": runtime}
     preset = COMPARE if compare else FINAL
     protocol = value_from(LatencyProtocol, YamlSource("", {**preset.to_dict(), **wanted}))
+    if latency or compare:
+        check_runtime(runtime, device, dtype)
 
     def named(name: str) -> Target:
         found = chosen_target(name, trial, runs_dir)

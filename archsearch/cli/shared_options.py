@@ -26,9 +26,12 @@ Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", callback=_devi
 Threads = Annotated[int, typer.Option(min=1, help="Intra-op threads.")]
 Batch = Annotated[int, typer.Option(min=1, help="Images of one inference.")]
 Dtype = Annotated[
-    str, typer.Option(help="float32, bfloat16, float16, or int8 (of onnxruntime and openvino).")
+    str,
+    typer.Option(help="float32, bfloat16, float16, or int8 (of onnxruntime, openvino and litert)."),
 ]
-Runtime = Annotated[str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime or openvino.")]
+Runtime = Annotated[
+    str, typer.Option(help="eager, compiled, cuda_graph, onnxruntime, openvino or litert.")
+]
 
 
 #: a text that `read_size` reads

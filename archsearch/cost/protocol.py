@@ -8,7 +8,7 @@ from archsearch.arch import Spec
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
-Runtime = Literal["eager", "compiled", "cuda_graph", "onnxruntime", "openvino"]
+Runtime = Literal["eager", "compiled", "cuda_graph", "onnxruntime", "openvino", "litert"]
 
 
 class LatencyProtocol(Spec):

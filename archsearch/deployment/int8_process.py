@@ -61,7 +61,7 @@ def _answer(place: Path, request: dict[str, Any]) -> dict[str, Any]:
     ending = INT8_RUNTIMES[runtime].ending
     # written by our own parent process a moment ago
     data: DataSplits = pickle.loads(Path(request["data"]).read_bytes())
-    any_batch = runtime == "onnxruntime"
+    any_batch = INT8_RUNTIMES[runtime].takes_any_batch
     if "network" in request:
         built = unpack(request["network"])
         weights = place / "weights.safetensors"

@@ -36,11 +36,14 @@ print(json.dumps({
     "built": torch.version.cuda, "threads": torch.get_num_threads(),
 }))
 """
-#: what another process says about an inference runtime
+#: packages of inference runtimes, and what another process says about each
 RUNTIMES = {
     "onnxruntime": "import json, onnxruntime as o; print(json.dumps(o.get_available_providers()))",
     "openvino": "import json, openvino as o; print(json.dumps(o.Core().available_devices))",
+    "ai_edge_litert": "import ai_edge_litert.interpreter; print('[\"CPU\"]')",
 }
+#: runtimes that are not called as their packages are
+_RUNTIME_OF = {"ai_edge_litert": "litert"}
 
 
 def versions() -> list[Finding]:
@@ -102,7 +105,7 @@ def runtime_findings(name: str, answer: Answer) -> list[Finding]:
     if answer.data is not None:
         return [Finding(name, f"{_version(name)}, {', '.join(map(str, answer.data))}")]
     value = "was not imported in time" if answer.is_late else answer.error
-    means = f"--runtime {name} and what is exported for it cannot be used"
+    means = f"--runtime {_RUNTIME_OF.get(name, name)} and what is exported for it cannot be used"
     return [Finding(name, value, "note", means, f"pip install --force-reinstall {name}")]
 
 

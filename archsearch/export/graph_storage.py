@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from archsearch.cost.runtimes.extra import load_extra
+from archsearch.cost.runtimes.litert_graph import note_texts
 from archsearch.files import replacing
+
+#: formats whose files take one image at a time
+ONE_IMAGE = ("openvino", "litert")
+_ENDINGS = {"openvino": ".xml", "litert": ".tflite"}
+
+
+def graph_ending(kind: str) -> str:
+    """Return the ending of a format's file."""
+    return _ENDINGS.get(kind, f".{kind}")
 
 
 def graph_files(kind: str, output: Path) -> tuple[Path, ...]:
@@ -41,3 +51,5 @@ def note_facts(kind: str, file: Path, about: Mapping[str, str]) -> None:
         del network
         for source, target in zip(graph_files(kind, noted), graph_files(kind, file), strict=True):
             shutil.move(source, target)
+    elif kind == "litert":
+        note_texts(file, about)

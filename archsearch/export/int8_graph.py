@@ -26,7 +26,7 @@ from archsearch.percent import percent_text
 from archsearch.train.inputs import Normalization
 
 #: runtime of each format that holds int8
-RUNTIME_OF = {"onnx": "onnxruntime", "openvino": "openvino"}
+RUNTIME_OF = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
 #: validation images on which the file is proved, the first ones
 _PROVED_ON = 1000
 #: share of the predictions that may differ from those of the process that quantised: the same file
@@ -51,7 +51,7 @@ def export_int8(
 
     Args:
         model: trained, in evaluation mode.
-        kind: ``onnx`` or ``openvino``.
+        kind: ``onnx``, ``openvino`` or ``litert``.
         output: file to write.
         data: calibrates (``train``) and judges (``val``), with the network's own mean and
             deviation.
@@ -64,7 +64,7 @@ def export_int8(
             process.
     """
     chosen = INT8_RUNTIMES[RUNTIME_OF[kind]]
-    any_batch = kind == "onnx"
+    any_batch = chosen.takes_any_batch
     with tempfile.TemporaryDirectory(prefix="archsearch-") as folder:
         place = Path(folder)
         plain, file = (place / f"{name}{chosen.ending}" for name in ("float", "model"))
@@ -108,7 +108,9 @@ def _prove(
     Raises:
         ExportError: it fails, or agrees less with the float network than when it was quantised.
     """
-    batches = list(_batches(data, data.val, _BATCH if kind == "onnx" else 1))
+    batches = list(
+        _batches(data, data.val, _BATCH if INT8_RUNTIMES[RUNTIME_OF[kind]].takes_any_batch else 1)
+    )
     (answer,) = run_isolated(place, [{"kind": kind, "file": str(file), "inputs": batches}])
     if "error" in answer:
         raise ExportError(f"the exported file fails: {answer['error']}")

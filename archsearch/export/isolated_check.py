@@ -1,10 +1,10 @@
 """Run exported files where archsearch cannot be imported.
 
 A script of its own: ``python -I isolated_check.py REQUEST.pt ANSWER.pt``. The request is a list of
-cases, each a dict with ``kind`` (``python``, ``timm``, ``onnx``, ``openvino`` or ``pt2``), ``file``
-and ``inputs`` (tensors). Python and timm files also have ``seed`` and ``initial`` (the state dict
-that it must give), ``parameters`` (name to shape and whether it is trained), ``weights`` (a state
-dict) and ``name`` (of the model).
+cases, each a dict with ``kind`` (``python``, ``timm``, ``onnx``, ``openvino``, ``litert`` or
+``pt2``), ``file`` and ``inputs`` (tensors). Python and timm files also have ``seed`` and
+``initial`` (the state dict that it must give), ``parameters`` (name to shape and whether it is
+trained), ``weights`` (a state dict) and ``name`` (of the model).
 
 The answer has for each case ``logits`` (a list of tensors); for Python and timm files its own
 ``parameters`` and, where these are equal, ``other_initial`` (names of differing initial weights);
@@ -71,12 +71,26 @@ def _openvino(case: dict[str, Any]) -> dict[str, Any]:
     return {"logits": [torch.from_numpy(each) for each in logits]}
 
 
+def _litert(case: dict[str, Any]) -> dict[str, Any]:
+    runtime: Any = importlib.import_module("ai_edge_litert.interpreter")
+    run = runtime.Interpreter(model_path=case["file"]).get_signature_runner()
+    logits = [run(images=x.numpy())["logits"] for x in case["inputs"]]
+    return {"logits": [torch.from_numpy(each) for each in logits]}
+
+
 def _pt2(case: dict[str, Any]) -> dict[str, Any]:
     model = torch.export.load(case["file"]).module()
     return {"logits": [model(x) for x in case["inputs"]]}
 
 
-_KINDS = {"python": _python, "timm": _timm, "onnx": _onnx, "openvino": _openvino, "pt2": _pt2}
+_KINDS = {
+    "python": _python,
+    "timm": _timm,
+    "onnx": _onnx,
+    "openvino": _openvino,
+    "litert": _litert,
+    "pt2": _pt2,
+}
 
 
 def _imported(case: dict[str, Any]) -> Any:

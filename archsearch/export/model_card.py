@@ -12,6 +12,7 @@ from archsearch.cost.runtimes.onnx_graph import OPSET
 from archsearch.data.label import data_label
 from archsearch.deployment import QuantizedNetwork
 from archsearch.export.description import Origin, data_name, facts_of
+from archsearch.export.graph_storage import ONE_IMAGE
 from archsearch.export.image_settings import Images
 from archsearch.export.int8_text import int8_sentences
 from archsearch.export.onnx_pt2 import FUSED_TOLERANCE, TOLERANCE
@@ -40,6 +41,10 @@ print(session.get_modelmeta().custom_metadata_map["label_names"])""",
 settings = {{"INFERENCE_PRECISION_HINT": "f32"}}
 network = openvino.Core().compile_model("{file}", "CPU", settings)
 logits = network([images])[0]  # float32 (1, {shape})""",
+    "litert": """from ai_edge_litert.interpreter import Interpreter
+
+run = Interpreter("{file}").get_signature_runner()
+logits = run(images=images)["logits"]  # one image at a time; float32 (1, {shape})""",
     "pt2": """import torch
 
 model = torch.export.load("{file}").module()
@@ -288,7 +293,7 @@ def _checked(kind: str, error: float | None, fused: bool) -> str:
     if error is None:
         return _EXACTNESS[kind]
     opset = f" Operators: opset {OPSET}." if kind == "onnx" else ""
-    number = "One image at a time." if kind == "openvino" else "Any number of images."
+    number = "One image at a time." if kind in ONE_IMAGE else "Any number of images."
     folded = " Batch norms are folded into convolutions." if fused else ""
     return (
         f"Logits of random images in two batch sizes are within {error:.1e} of the "

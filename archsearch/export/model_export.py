@@ -27,7 +27,7 @@ from archsearch.files import write_bytes, write_text
 from archsearch.model.transfer import weights_file
 from archsearch.train import ModelFile
 
-_GRAPHS = "onnx, openvino or pt2"
+_GRAPHS = "onnx, openvino, litert, pt2"
 
 
 class Format(StrEnum):
@@ -38,13 +38,14 @@ class Format(StrEnum):
     YAML = "yaml"
     ONNX = "onnx"
     OPENVINO = "openvino"
+    LITERT = "litert"
     PT2 = "pt2"
     HUB = "hub"
 
     @property
     def is_graph(self) -> bool:
         """Whether graph and weights are one file."""
-        return self in (Format.ONNX, Format.OPENVINO, Format.PT2)
+        return self in (Format.ONNX, Format.OPENVINO, Format.LITERT, Format.PT2)
 
     @property
     def takes_int8(self) -> bool:
@@ -114,9 +115,9 @@ def export_model(
         weights: file of trained weights; None for none.
         initial_weights: let formats that hold weights hold initial ones.
         any_size: of Python and timm files: take images of any size.
-        fused: of onnx, openvino and pt2: fold batch norms and other linear steps into
+        fused: of graphs: fold batch norms and other linear steps into
             convolutions.
-        int8: of onnx and openvino: write int8, calibrated on the training images of these data and
+        int8: of graphs but pt2: write int8, calibrated on the training images of these data and
             judged on their validation images; None writes float32.
         companions: write weights, card and JSON beside the definition.
         force: replace existing files.
@@ -262,7 +263,7 @@ def _problems(
             problems.append(
                 Problem(
                     "--format",
-                    "must be python, a graph (onnx, openvino, pt2) or hub for a Python file",
+                    f"must be python, a graph ({_GRAPHS}) or hub for a Python file",
                     form.value,
                     "for the others export the run, its training, or the architecture (.yaml)",
                 )
@@ -280,7 +281,7 @@ def _int8_problems(network: Arch | ModelFile, form: Format, data: DataSplits) ->
     problems = []
     if not form.takes_int8:
         rule = "must be float32 for this format"
-        problems.append(Problem("--dtype", rule, "int8", "int8 is for onnx and openvino"))
+        problems.append(Problem("--dtype", rule, "int8", f"int8 is for {', '.join(RUNTIME_OF)}"))
     theirs = (data.in_channels, data.image_size, data.num_classes)
     own = (network.in_channels, network.image_size, network.num_classes)
     if theirs != own:

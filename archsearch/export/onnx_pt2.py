@@ -1,4 +1,4 @@
-"""Export weights and graph together: ONNX, OpenVINO, and PyTorch's ExportedProgram (``.pt2``)."""
+"""Export weights and graph together: ONNX, OpenVINO, LiteRT, and PyTorch's ``.pt2``."""
 
 import math
 import tempfile
@@ -11,17 +11,17 @@ from torch import nn
 from archsearch.activity import doing
 from archsearch.arch import Arch
 from archsearch.cost.runtimes import INT8_RUNTIMES
-from archsearch.cost.runtimes.extra import load_extra
+from archsearch.cost.runtimes.extra import check_extra, load_extra
 from archsearch.cost.runtimes.onnx_graph import write_onnx
 from archsearch.cost.runtimes.operator_place import named_operator
 from archsearch.errors import TrialError
-from archsearch.export.graph_storage import move_graph, note_facts
+from archsearch.export.graph_storage import ONE_IMAGE, graph_ending, move_graph, note_facts
 from archsearch.export.isolated_run import ExportError, random_images, run_isolated
 from archsearch.model.fusion import fuse
 from archsearch.train import ModelFile
 
 #: how far logits may be off, as a share of the largest logit or of 1
-TOLERANCE = {"onnx": 1e-4, "openvino": 1e-4, "pt2": 1e-5}
+TOLERANCE = {"onnx": 1e-4, "openvino": 1e-4, "litert": 1e-4, "pt2": 1e-5}
 #: the same for fused networks, whose sums are taken in another order
 FUSED_TOLERANCE = 1e-4
 
@@ -35,36 +35,36 @@ def export_graph(
     fused: bool = False,
     about: Mapping[str, str] | None = None,
 ) -> float:
-    """Write ``model`` as an ONNX, OpenVINO or pt2 file; return its largest error.
+    """Write ``model`` as an ONNX, OpenVINO, LiteRT or pt2 file; return its largest error.
 
     The file is loaded in a fresh process without archsearch and fed random images in two batch
-    sizes; one for OpenVINO takes one image at a time, others any number. It replaces ``output``
-    only if all logits are within `TOLERANCE` of the network's.
+    sizes; one for OpenVINO or LiteRT takes one image at a time, others any number. It replaces
+    ``output`` only if all logits are within `TOLERANCE` of the network's.
 
     Args:
         network: what ``model`` was built from.
         model: in evaluation mode.
-        kind: ``onnx``, ``openvino`` or ``pt2``.
+        kind: ``onnx``, ``openvino``, ``litert`` or ``pt2``.
         output: file to write.
         fused: write it fused, compared with ``model`` as it is.
         about: texts to go into the file: ONNX's metadata, or extra files of pt2 with the ending
             .json.
 
     Raises:
-        InputError: what ONNX needs is not installed.
+        InputError: what the format needs is not installed.
         ExportError: the network has no such graph, naming the operator; or logits are off.
     """
     check_packages(kind)
     with tempfile.TemporaryDirectory(prefix="archsearch-") as place:
-        file = Path(place) / ("model.xml" if kind == "openvino" else f"model.{kind}")
+        file = Path(place) / f"model{graph_ending(kind)}"
         images = random_images(network, seed=0)
         with doing(f"making the {kind} graph"):
             written = fuse(model) if fused else model
             if kind == "onnx":
                 _write_onnx(written, images[-1], file, about or {})
-            elif kind == "openvino":
+            elif kind in ONE_IMAGE:
                 images = [each[:1] for each in images]
-                _write_openvino(written, images[-1], file, about or {})
+                _write_one_image(written, kind, images[-1], file, about or {})
             else:
                 _write_pt2(written, images[-1], file, about or {})
         case = {"kind": kind, "file": str(file), "inputs": images}
@@ -99,6 +99,9 @@ def check_packages(kind: str, dtype: str = "float32") -> None:
         load_extra("openvino", "openvino", "openvino", key="--format")
         if dtype == "int8":
             load_extra("nncf", "openvino", "openvino in int8", key="--dtype")
+    if kind == "litert":
+        for package in ("ai_edge_litert", "litert_torch"):
+            check_extra(package, "litert", "litert", key="--format")
 
 
 def _write_onnx(
@@ -111,15 +114,15 @@ def _write_onnx(
     note_facts("onnx", file, about)
 
 
-def _write_openvino(
-    model: nn.Module, images: torch.Tensor, file: Path, about: Mapping[str, str]
+def _write_one_image(
+    model: nn.Module, kind: str, images: torch.Tensor, file: Path, about: Mapping[str, str]
 ) -> None:
     try:
         with torch.no_grad():
-            INT8_RUNTIMES["openvino"].convert(model, images, file, any_batch=False)
+            INT8_RUNTIMES[kind].convert(model, images, file, any_batch=False)
     except TrialError as error:
         raise ExportError(str(error)) from error
-    note_facts("openvino", file, about)
+    note_facts(kind, file, about)
 
 
 def _write_pt2(

@@ -32,7 +32,8 @@ class LatencyResult(Spec):
         threads: intra-op threads.
         dtype: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
         memory_format: ``channels_last`` or ``contiguous``.
-        runtime: ``eager``, ``compiled``, ``cuda_graph``, ``onnxruntime``, ``openvino``.
+        runtime: ``eager``, ``compiled``, ``cuda_graph``, ``onnxruntime``, ``openvino``,
+            ``litert``.
         device: product name of the device.
         environment: fingerprint of the `Environment`.
         reference_ratio: latency over that of the interleaved reference network.

@@ -124,6 +124,8 @@ def test_what_holds_weights_goes_to_a_file(form: Format, arch: Path, seen: list[
         pytest.importorskip("onnxscript")
     if form.value == "openvino":
         pytest.importorskip("openvino")
+    if form.value == "litert":
+        pytest.importorskip("litert_torch")
     words = ("small.yaml", "--format", form.value, "--initial-weights", "--no-latency")
     said, error = export(*words)
     assert error is None

@@ -13,8 +13,16 @@ from archsearch import load_data, load_run
 from archsearch.cli.app import main
 from archsearch.data import DataSplits
 
-PACKAGES = {"onnxruntime": ("onnxruntime", "onnxscript"), "openvino": ("openvino", "nncf")}
-FILES = {"onnxruntime": ("onnx", "model.onnx"), "openvino": ("openvino", "model.xml")}
+PACKAGES = {
+    "onnxruntime": ("onnxruntime", "onnxscript"),
+    "openvino": ("openvino", "nncf"),
+    "litert": ("litert_torch", "ai_edge_quantizer"),
+}
+FILES = {
+    "onnxruntime": ("onnx", "model.onnx"),
+    "openvino": ("openvino", "model.xml"),
+    "litert": ("litert", "model.tflite"),
+}
 #: predicts the classes of images; knows numpy and the runtime alone
 SCRIPTS = {
     "onnxruntime": """
@@ -28,6 +36,13 @@ import sys, numpy as np, openvino
 network = openvino.Core().compile_model(sys.argv[1], "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 images = np.load(sys.argv[2])
 print([int(network([x[None]])[0].argmax()) for x in images])
+""",
+    "litert": """
+import sys, numpy as np
+from ai_edge_litert.interpreter import Interpreter
+run = Interpreter(sys.argv[1]).get_signature_runner()
+images = np.load(sys.argv[2])
+print([int(run(images=x[None])["logits"].argmax()) for x in images])
 """,
 }
 
@@ -141,13 +156,13 @@ def test_what_int8_cannot_do_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_graphs_of_the_two_runtimes_take_int8(
+def test_only_graphs_of_runtimes_take_int8(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["export", "zoo:edgevit_xxs", "--format", "pt2", "--dtype", "int8"]
     assert run(*words, "--initial-weights", "--data", "digits") == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "int8 is for onnx and openvino" in said
+    assert "int8 is for onnx, openvino, litert" in said
     # both problems at once: digits are grey, and of ten classes
     assert "must have images as the network takes them" in said

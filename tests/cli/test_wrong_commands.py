@@ -63,7 +63,9 @@ COMMANDS: dict[str, list[str]] = {
     # names
     "run tiny --sampler best": ["--sampler: must be a known sampler, but got 'best'; known: evo"],
     "run tiny --device tpu": ["--device: must be auto, cpu, cuda or cuda:N, but got 'tpu'"],
-    "run tiny --dtype int8": ["--runtime: must be a runtime with int8 (onnxruntime or openvino)"],
+    "run tiny --dtype int8": [
+        "--runtime: must be a runtime with int8 (onnxruntime, openvino, litert)"
+    ],
     "run tiny --runtime quick": ["--runtime: must be one of 'eager'"],
     "run tiny --executor slurm": ["--executor: must be one of 'ray' or 'inline', but got 'slurm'"],
     "run tiny --data digit": ["--data: must be a known data set, but got 'digit'; did you mean"],

@@ -14,7 +14,11 @@ from archsearch.cost.runtimes.operator_place import named_operator
 from archsearch.cost.timers import launch_share
 from archsearch.errors import InputError, TrialError
 
-NEEDS = {"onnxruntime": ("onnxruntime", "onnx", "onnxscript"), "openvino": ("openvino",)}
+NEEDS = {
+    "onnxruntime": ("onnxruntime", "onnx", "onnxscript"),
+    "openvino": ("openvino",),
+    "litert": ("ai_edge_litert", "litert_torch"),
+}
 
 
 class Network(nn.Module):
@@ -49,6 +53,8 @@ def _skip_unless_installed(runtime):
 def _output(result):
     if isinstance(result, torch.Tensor):
         return result.detach().numpy()
+    if isinstance(result, np.ndarray):
+        return result
     return np.asarray(result[0])
 
 
@@ -59,6 +65,7 @@ def _output(result):
         "eager",
         "onnxruntime",
         "openvino",
+        "litert",
         pytest.param("compiled", marks=pytest.mark.slow),
     ],
 )
@@ -81,7 +88,9 @@ def test_unknown_runtime(images):
         prepare("eagre", Network(), images)
 
 
-@pytest.mark.parametrize(("runtime", "extra"), [("onnxruntime", "onnx"), ("openvino", "openvino")])
+@pytest.mark.parametrize(
+    ("runtime", "extra"), [("onnxruntime", "onnx"), ("openvino", "openvino"), ("litert", "litert")]
+)
 def test_missing_package_names_the_extra(runtime, extra, images, monkeypatch):
     def missing(name):
         raise ImportError(name)

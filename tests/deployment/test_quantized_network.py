@@ -15,7 +15,11 @@ from archsearch.deployment import Int8Judge, quantize_file
 from archsearch.errors import TrialError
 from archsearch.train.inputs import Normalization
 
-NEEDS = {"onnxruntime": ("onnxruntime", "onnxscript"), "openvino": ("openvino", "nncf")}
+NEEDS = {
+    "onnxruntime": ("onnxruntime", "onnxscript"),
+    "openvino": ("openvino", "nncf"),
+    "litert": ("litert_torch", "ai_edge_quantizer"),
+}
 WIDTH = 16
 
 
@@ -81,7 +85,7 @@ def runtime(request):
 
 @pytest.mark.filterwarnings("ignore")  # of the converters
 def test_the_block_that_hurts_stays_in_float(runtime, model, data, tmp_path):
-    chosen, any_batch = INT8_RUNTIMES[runtime], runtime == "onnxruntime"
+    chosen, any_batch = INT8_RUNTIMES[runtime], INT8_RUNTIMES[runtime].takes_any_batch
     file, output = (tmp_path / f"{name}{chosen.ending}" for name in ("float", "int8"))
     with torch.no_grad():
         images = torch.zeros(2 if any_batch else 1, 3, 8, 8)

@@ -146,7 +146,7 @@ def test_a_file_goes_on_from_its_own_folder(folders, tmp_path):
 @pytest.mark.parametrize("form", ["timm", "yaml"])
 def test_formats_that_need_the_architecture(folders, capsys, form, tmp_path):
     run("export", folders / "py", "--format", form, "-o", tmp_path / "x.py", code=2)
-    assert "must be python, a graph (onnx, openvino, pt2) or hub for" in flat(
+    assert "must be python, a graph (onnx, openvino, litert, pt2) or hub for" in flat(
         capsys.readouterr().err
     )
     assert list(tmp_path.iterdir()) == []

@@ -30,14 +30,14 @@ def load_extra(package: str, extra: str, runtime: str, key: str = "runtime") -> 
         raise _missing(package, extra, runtime, key) from None
 
 
-def check_extra(package: str, extra: str, runtime: str) -> None:
-    """Refuse a runtime without its package, and import nothing.
+def check_extra(package: str, extra: str, runtime: str, key: str = "runtime") -> None:
+    """Refuse a runtime without its package, and import nothing; arguments as in `load_extra`.
 
     Raises:
         InputError: it is not installed.
     """
     if importlib.util.find_spec(package) is None:
-        raise _missing(package, extra, runtime, "runtime")
+        raise _missing(package, extra, runtime, key)
 
 
 def _missing(package: str, extra: str, runtime: str, key: str) -> InputError:

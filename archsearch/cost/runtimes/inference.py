@@ -67,6 +67,8 @@ class GraphRuntime(Protocol):
     ending: str
     #: what its quantiser never quantises
     in_float: str
+    #: whether one file can take any number of images
+    takes_any_batch: bool
 
     @property
     def quantizer(self) -> str:
@@ -81,7 +83,7 @@ class GraphRuntime(Protocol):
             model: in evaluation mode.
             images: an example (B, C, H, W); with ``any_batch`` of at least two images.
             file: to write.
-            any_batch: let the file take any number of images, where the runtime can.
+            any_batch: let the file take any number of images; else as many as the example has.
 
         Raises:
             InputError: a package is not installed.

@@ -31,6 +31,7 @@ class OnnxInt8:
 
     ending = ".onnx"
     in_float = "softmax, norms, activation functions, sums, and products of two activations"
+    takes_any_batch = True
 
     @property
     def quantizer(self) -> str:

@@ -32,6 +32,7 @@ class OpenVinoInt8:
 
     ending = ".xml"
     in_float = "softmax, norms and activation functions"
+    takes_any_batch = False
 
     @property
     def quantizer(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archsearch.cost.network_units import find_units, hooked
@@ -23,7 +24,7 @@ def explained(what: str, error: BaseException, model: nn.Module, images: torch.T
         model: that it was to convert.
         images: an example of its input.
     """
-    return f"{what}{named_operator(error, model, images)}: {_first_line(error)}"
+    return f"{what}{named_operator(error, model, images)}: {_reason(error)}"
 
 
 def named_operator(
@@ -55,12 +56,14 @@ def block_calling(operator: str, model: nn.Module, images: torch.Tensor) -> str:
     units = block_names(model)
     stack: list[str] = []
     calls = _Calls(_plain(operator), stack)
+    functions = _Functions(calls)
     names = [name for name, _ in model.named_modules() if name]
     try:
         with (
             torch.no_grad(),
             hooked(model, names, lambda name, _: stack.append(name), lambda name, _: _pop(stack)),
             calls,
+            functions,
         ):
             model(images)
     except Exception:
@@ -75,7 +78,7 @@ def block_names(model: nn.Module) -> list[str]:
 
 
 class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the module in which an operator is called first."""
+    """Notes the module in which an operator is called first, as it is dispatched."""
 
     def __init__(self, operator: str, stack: list[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -85,8 +88,26 @@ class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None
     ) -> Any:
-        if not self.module and _plain(str(func)) == self._operator and self._stack:
+        self.note(_plain(str(func)))
+        return func(*args, **(kwargs or {}))
+
+    def note(self, operator: str) -> None:
+        """Note where the stack stands, if this is the operator and its first call."""
+        if not self.module and operator == self._operator and self._stack:
             self.module = self._stack[-1]
+
+
+class _Functions(TorchFunctionMode):
+    """Passes on functions as they are called: some are taken apart before they are dispatched."""
+
+    def __init__(self, calls: _Calls) -> None:
+        super().__init__()
+        self._calls = calls
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self._calls.note(getattr(func, "__name__", "").strip("_"))
         return func(*args, **(kwargs or {}))
 
 
@@ -100,9 +121,10 @@ def _pop(stack: list[str]) -> None:
     stack.pop()
 
 
-def _first_line(error: BaseException) -> str:
-    """Return the first line of what an error started from."""
+def _reason(error: BaseException) -> str:
+    """Return of what an error started from the line that names an operator, else the first."""
     while (origin := error.__cause__ or error.__context__) is not None:
         error = origin
     lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    telling = next((line for line in lines if _OPERATOR.search(line)), lines[0] if lines else "")
+    return telling.strip(" -")[:200] or type(error).__name__

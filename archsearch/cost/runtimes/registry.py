@@ -10,6 +10,8 @@ from torch import nn
 from archsearch.cost.runtimes.cuda_graph import prepare_cuda_graph
 from archsearch.cost.runtimes.extra import check_extra
 from archsearch.cost.runtimes.inference import GraphRuntime, Inference
+from archsearch.cost.runtimes.litert import prepare_litert
+from archsearch.cost.runtimes.litert_int8 import LiteRtInt8
 from archsearch.cost.runtimes.onnx import prepare_onnxruntime
 from archsearch.cost.runtimes.onnx_int8 import OnnxInt8
 from archsearch.cost.runtimes.openvino import prepare_openvino
@@ -25,6 +27,7 @@ RUNTIMES: dict[str, Prepare] = {
     "compiled": prepare_compiled,
     "cuda_graph": prepare_cuda_graph,
     "eager": prepare_eager,
+    "litert": prepare_litert,
     "onnxruntime": prepare_onnxruntime,
     "openvino": prepare_openvino,
 }
@@ -33,17 +36,26 @@ RUNTIMES: dict[str, Prepare] = {
 INT8_RUNTIMES: dict[str, GraphRuntime] = {
     "onnxruntime": OnnxInt8(),
     "openvino": OpenVinoInt8(),
+    "litert": LiteRtInt8(),
 }
 
 #: packages of a runtime, with the extra of ours that brings them
 _PACKAGES = {
     "onnxruntime": (("onnxruntime", "onnx"), ("onnx", "onnx"), ("onnxscript", "onnx")),
     "openvino": (("openvino", "openvino"),),
+    "litert": (("ai_edge_litert", "litert"), ("litert_torch", "litert")),
 }
-_INT8_PACKAGES = {"openvino": (("nncf", "openvino"),)}
+_INT8_PACKAGES = {
+    "openvino": (("nncf", "openvino"),),
+    "litert": (("ai_edge_quantizer", "litert"),),
+}
 
 #: runtimes that return only when the result is there, on any device
-WAITING = frozenset({"onnxruntime", "openvino"})
+WAITING = frozenset({"onnxruntime", "openvino", "litert"})
+#: runtimes that compute on the CPU alone
+_CPU_ONLY = frozenset({"openvino", "litert"})
+#: number types that a runtime takes, where it does not take all
+_DTYPES = {"litert": ("float32", "int8")}
 #: random images that give the ranges of activations where only the latency counts
 _RANDOM_BATCHES = 4
 
@@ -55,7 +67,7 @@ def prepare(runtime: str, model: nn.Module, inputs: torch.Tensor, threads: int =
         InputError: there is no such runtime, or it cannot run here.
         TrialError: the runtime cannot take this network.
     """
-    check_runtime(runtime, inputs.device.type)
+    check_runtime(runtime, inputs.device.type, str(inputs.dtype).removeprefix("torch."))
     # exporters trace views, which inference mode forbids; compilers specialise on the mode
     with torch.no_grad() if runtime in WAITING else torch.inference_mode():
         made = RUNTIMES[runtime](model, inputs, threads)
@@ -118,7 +130,7 @@ def check_runtime(runtime: str, device: str, dtype: str = "float32") -> None:
 
     Raises:
         InputError: there is no such runtime, its packages are not installed, it measures on
-            other devices, or it has no int8.
+            other devices, or it has no such type.
     """
     if runtime not in RUNTIMES:
         raise InputError(
@@ -128,11 +140,15 @@ def check_runtime(runtime: str, device: str, dtype: str = "float32") -> None:
     if runtime == "cuda_graph" and not on_cuda:
         rule = f"cuda_graph needs a CUDA device, and the device is {device}"
         raise InputError(Problem("runtime", rule, remedy="use eager"))
-    if runtime == "openvino" and on_cuda:
-        rule = f"openvino measures on cpu only, and the device is {device}"
+    if runtime in _CPU_ONLY and on_cuda:
+        rule = f"{runtime} measures on cpu only, and the device is {device}"
         raise InputError(Problem("runtime", rule, remedy="use --device cpu"))
+    types = _DTYPES.get(runtime, (dtype,))
+    if dtype not in types:
+        rule = f"must be {' or '.join(types)} for {runtime}"
+        raise InputError(Problem("dtype", rule, dtype))
     if dtype == "int8" and runtime not in INT8_RUNTIMES:
-        rule = f"must be a runtime with int8 ({' or '.join(INT8_RUNTIMES)}) for --dtype int8"
+        rule = f"must be a runtime with int8 ({', '.join(INT8_RUNTIMES)}) for --dtype int8"
         raise InputError(Problem("runtime", rule, runtime))
     if dtype == "int8" and on_cuda:
         rule = f"int8 is measured on cpu only, and the device is {device}"

@@ -58,7 +58,7 @@ class LatencyTarget(Spec):
         Option(
             "--dtype",
             "Number type of the measured inference: float32, bfloat16, float16, or int8 (of "
-            "onnxruntime and openvino).",
+            "onnxruntime, openvino and litert).",
             MACHINE,
         ),
     ] = "float32"
@@ -66,8 +66,8 @@ class LatencyTarget(Spec):
         Runtime,
         Option(
             "--runtime",
-            "What runs the measured inference: eager, compiled, cuda_graph, onnxruntime or "
-            "openvino.",
+            "What runs the measured inference: eager, compiled, cuda_graph, onnxruntime, "
+            "openvino or litert.",
             MACHINE,
         ),
     ] = "eager"
