@@ -16,16 +16,16 @@ from archsearch.run.run_folder import RunFolder
 from archsearch.search.interrupted import INHERITED
 
 #: layers of non-dominated candidates whose weights are kept
-_LAYERS_KEPT = 4
+LAYERS_KEPT = 4
 
 #: keeps plain data with a trial in progress
 Note = Callable[[int, Mapping[str, Any]], object]
 
 
-def kept_layers(records: Sequence[TrialRecord], aims: Aims) -> set[str]:
+def kept_layers(records: Sequence[TrialRecord], aims: Aims, layers: int = LAYERS_KEPT) -> set[str]:
     """Return the digests of the first non-dominated layers of ``records``."""
     left, kept = list(records), set[str]()
-    for _ in range(_LAYERS_KEPT):
+    for _ in range(layers):
         kept |= {each.digest for each in pareto_front(left, aims)}
         left = [each for each in left if each.digest not in kept]
     return kept

@@ -13,7 +13,7 @@ from archsearch.model.transfer import Donor
 from archsearch.record import FIRST_TARGET, Quantization, State, TrialRecord
 from archsearch.run.config import SearchConfig
 from archsearch.run.early_stopping import DominanceRule
-from archsearch.run.inheritance import Inheritance, kept_layers
+from archsearch.run.inheritance import LAYERS_KEPT, Inheritance, kept_layers
 from archsearch.run.int8_accuracy import Judge
 from archsearch.run.latency.latency_regression import LatencyRegression
 from archsearch.run.network_values import evaluation_of, point_of, record_of
@@ -29,6 +29,8 @@ from archsearch.space import SearchSpace
 from archsearch.train import Recipe
 
 logger = logging.getLogger(__name__)
+
+_LAYERS_KEPT = LAYERS_KEPT
 
 
 class NetworkEvaluator:
@@ -314,7 +316,7 @@ class NetworkEvaluator:
         """
         records = [record_of(each) for each in log.latest]
         kept = {trial.digest for trial in self._trials.values()}
-        kept |= kept_layers(records, self._config.aims)
+        kept |= kept_layers(records, self._config.aims, _LAYERS_KEPT)
         self._folder.drop_weights_but(kept)
         if self._inheritance is not None:
             self._inheritance.keep(kept, map(record_of, self._trials.values()))

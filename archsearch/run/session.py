@@ -23,7 +23,7 @@ from archsearch.cluster.remote_probe import RemoteProbe
 from archsearch.cost import Probe
 from archsearch.data import describe_data
 from archsearch.record import EpochMetrics, RunRecord, TrialRecord
-from archsearch.run.config import SearchConfig
+from archsearch.run.config import RUN, SearchConfig
 from archsearch.run.cost_plan import describe_cost, duration, kept_epoch_cost
 from archsearch.run.early_stopping import DominanceRule
 from archsearch.run.execution import log_to, num_workers, open_driver
@@ -242,7 +242,7 @@ def _session(
                     before_s,
                     recorded,
                     int8,
-                    _inheritance(prepared, store),
+                    _inheritance(prepared, store, listener),
                 )
                 screening = NetworkScreening(
                     config, prepared.space, measurer, guess, listener, further
@@ -295,10 +295,15 @@ def _session(
         return _finish(prepared, store, measurer, listener, before_s, began, int8)
 
 
-def _inheritance(prepared: Prepared, store: StudyStore) -> Inheritance | None:
+def _inheritance(prepared: Prepared, store: StudyStore, listener: Listener) -> Inheritance | None:
     config = prepared.config
     if not config.inherits:
         return None
+    whose = "a trained candidate of this run" if config.inherit == RUN else config.inherit
+    listener.line(
+        f"candidates begin with weights of {whose}, as far as they fit: their accuracies are not "
+        "those of training from scratch"
+    )
     names = prepared.data.class_names
     return Inheritance(prepared.folder, config.aims, names, prepared.donor, store.note)
 

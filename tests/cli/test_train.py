@@ -12,6 +12,8 @@ import pytest
 from archsearch.arch import Arch, Block, Mlp, SelfAttention, Stage, load_arch
 from archsearch.cli.app import main
 from archsearch.export import export_python
+from archsearch.model import build_model
+from archsearch.train import save_weights
 
 BLOCK = Block(attention=SelfAttention(), ffn=Mlp())
 SMALL = Arch(
@@ -48,7 +50,12 @@ def run(words, code=0):
     assert (ended.value.code or 0) == code
 
 
-def test_killed_and_started_again_equals_uninterrupted(words, tmp_path, capsys):
+@pytest.mark.parametrize("start", [False, True], ids=["new", "inherited"])
+def test_killed_and_started_again_equals_uninterrupted(words, tmp_path, capsys, start):
+    if start:
+        donor = build_model(SMALL.model_copy(update={"num_classes": 5}), seed=9)
+        save_weights(donor, tmp_path / "donor.safetensors")
+        words = [*words[:-1], "--weights", str(tmp_path / "donor.safetensors"), words[-1]]
     root = str(Path(__file__).parents[2])
     process = subprocess.Popen(
         [sys.executable, "-m", "archsearch", *words, str(tmp_path / "killed")],
