@@ -28,7 +28,8 @@ from archsearch.settings import leaves
 from archsearch.yaml_source import dotted
 
 #: parts of a configuration that differ by nature, or that other rows show
-_SKIPPED = ("storage", "environment", "space", "archsearch")
+# the steps of a training follow from recipe and images
+_SKIPPED = ("storage", "environment", "space", "archsearch", "training")
 _MOST_DIFFERENCES = 40
 
 
@@ -172,7 +173,8 @@ def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     identity = config.get("identity")
     asked = dict(identity) if isinstance(identity, Mapping) else {}
     # the recipe that was asked for may be none; the one that was used stands beside it
-    asked.pop("recipe", None)
+    for key in ("recipe", "recipe_keys"):
+        asked.pop(key, None)
     asked["space_digest"] = str(asked.get("space_digest", ""))[:12]
     rest = {key: value for key, value in config.items() if key not in (*_SKIPPED, "identity")}
     sizes = rest.pop("data", None)
