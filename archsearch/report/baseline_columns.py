@@ -163,4 +163,11 @@ def baseline_table(run: RunRecord) -> PlainTable | None:
     if not run.baselines:
         return None
     title = "Known networks, trained and measured as the candidates were"
-    return tabulate(title, BASELINE_COLUMNS, baseline_rows(run), (_NOTE,))
+    notes = [_NOTE]
+    if run.inherits:
+        title = "Known networks, trained from scratch and measured as the candidates were"
+        notes.append(
+            "The candidates began with inherited weights: a difference in accuracy is that of the "
+            "start too."
+        )
+    return tabulate(title, BASELINE_COLUMNS, baseline_rows(run), notes)
