@@ -166,4 +166,10 @@ def baseline_table(run: RunRecord) -> PlainTable | None:
     notes = [_NOTE]
     if run.teacher:
         notes.append(f"They learned from the teacher of the candidates too: {run.teacher}.")
+    if run.inherits:
+        title = "Known networks, trained from scratch and measured as the candidates were"
+        notes.append(
+            "The candidates began with inherited weights: a difference in accuracy is that of the "
+            "start too."
+        )
     return tabulate(title, BASELINE_COLUMNS, baseline_rows(run), notes)

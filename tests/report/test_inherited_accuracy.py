@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from archsearch.record import Inherited, RunRecord
+from archsearch.report.baseline_columns import baseline_table
 from archsearch.report.front_json import front_points
 from archsearch.report.run_comparison import compare_runs, comparison_sentences
 from archsearch.report.run_tables import front_table
@@ -13,7 +14,7 @@ from tests.report.synthetic_run import synthetic_run
 
 
 def run_with(inherit: str = "run") -> RunRecord:
-    run = synthetic_run(30, name="inherits")
+    run = synthetic_run(30, name="inherits", baselines=True)
     donor = Inherited(source="trial 3", trial=3, digest="d" * 64, share=0.625)
     first = run.front[0]
     trials = tuple(
@@ -40,6 +41,17 @@ def test_the_front_says_who_inherited_from_whom() -> None:
     texts = {row[table.headings.index("began with")] for row in table.rows}
     assert texts == {"weights of trial 3 for 62.5 % of the parameters", "new weights"}
     assert any("not those of training from scratch" in note for note in table.notes)
+
+
+def test_baselines_say_that_they_began_otherwise() -> None:
+    table = baseline_table(run_with())
+    assert table is not None
+    assert "from scratch" in table.title
+    assert any("began with inherited weights" in note for note in table.notes)
+    table = baseline_table(run_with("none"))
+    assert table is not None
+    assert "scratch" not in table.title
+    assert not any("inherited" in note for note in table.notes)
 
 
 def test_a_run_from_scratch_says_nothing_of_it() -> None:
