@@ -136,7 +136,7 @@ def command(
         str,
         typer.Option(
             help="Begin with the weights of another network, as far as they fit: a training, a run "
-            "(RUN, RUN:TRIAL), .safetensors, model.py or zoo:NAME:CHECKPOINT. Prints what is taken."
+            "(RUN, RUN#TRIAL), .safetensors, model.py or zoo:NAME@FILE. Prints what is taken."
         ),
     ] = "",
     runs_dir: RunsDir = Path("runs"),

@@ -234,7 +234,7 @@ class SearchConfig(Spec):
             "--inherit",
             "What candidates begin with: none (new weights), run (weights of the trained "
             "candidate of this run that gives most), or a training, run, .safetensors, model.py or "
-            "zoo:NAME:CHECKPOINT.",
+            "zoo:NAME@FILE.",
             SEARCH,
         ),
     ] = NONE

@@ -23,8 +23,8 @@ from archsearch.zoo.checkpoint import read_checkpoint
 #: tensors that an error names
 _NAMED = 4
 _KINDS = (
-    "name the folder of a training, a run (with :TRIAL for another than the best), a "
-    ".safetensors file, an exported model.py, or zoo:NAME:CHECKPOINT"
+    "name the folder of a training, a run (with #TRIAL for another than the best), a "
+    ".safetensors file, an exported model.py, or zoo:NAME@FILE"
 )
 
 
@@ -55,7 +55,7 @@ class WeightSource:
     def _open(self) -> Donor:
         path = Path(self.text)
         if self.text.startswith("zoo:"):
-            return self._of_zoo(*self.text.removeprefix("zoo:").partition(":")[::2])
+            return self._of_zoo(*self.text.removeprefix("zoo:").partition("@")[::2])
         if self.text.startswith("timm:"):
             rule = "is a network of timm, whose parts archsearch does not know"
             raise self._refused(rule, _KINDS)
@@ -79,7 +79,7 @@ class WeightSource:
     def _of_zoo(self, name: str, checkpoint: str) -> Donor:
         if not checkpoint:
             rule = "names no weights: archsearch brings none of the papers' along"
-            raise self._refused(rule, f"zoo:{name}:CHECKPOINT, a file of that model's family")
+            raise self._refused(rule, f"zoo:{name}@FILE, a checkpoint of that model's family")
         return self._donor(load_official(name, checkpoint, kernels="torch"))
 
     def _donor(
@@ -99,7 +99,7 @@ class WeightSource:
         return self._of_file(folder.weights)
 
     def _of_run(self) -> Donor:
-        name, _, trial = self.text.rpartition(":")
+        name, _, trial = self.text.rpartition("#")
         if not name:
             name, trial = self.text, "best"
         found = find_run(name, self.runs_dir)
@@ -168,7 +168,7 @@ class WeightSource:
             raise self._refused(
                 "does not say what network its weights are of",
                 f"put the architecture beside it as {path.with_suffix('.yaml').name}, or use "
-                "zoo:NAME:CHECKPOINT for a file of a paper's code",
+                "zoo:NAME@FILE for a file of a paper's code",
                 path,
             )
         with torch.device("meta"):

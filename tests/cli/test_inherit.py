@@ -90,7 +90,7 @@ def test_sources_of_the_same_weights_are_one(place):
 
 def test_a_papers_checkpoint_gives_what_fits(place, capsys):
     torch.save(official_state("lightvit_tiny"), place / "paper.pth")
-    run(["train", "small.yaml", *BRIEF, "--weights", "zoo:lightvit_tiny:paper.pth", "-o", "t"])
+    run(["train", "small.yaml", *BRIEF, "--weights", "zoo:lightvit_tiny@paper.pth", "-o", "t"])
     found = json.loads((place / "t" / "inherited.json").read_text())
     how = {each["name"]: each["how"] for each in found["tensors"]}
     assert (
@@ -100,7 +100,7 @@ def test_a_papers_checkpoint_gives_what_fits(place, capsys):
     assert how["head.classifier.weight"].startswith("new: ")
     assert 0.5 < found["share"] < 1
     capsys.readouterr()
-    run(["train", "small.yaml", "--weights", "zoo:edgevit_xxs:paper.pth", "-o", "u"], code=2)
+    run(["train", "small.yaml", "--weights", "zoo:edgevit_xxs@paper.pth", "-o", "u"], code=2)
     assert "paper.pth" in capsys.readouterr().err
     assert not (place / "u").exists()
 
@@ -133,7 +133,7 @@ WRONG = {
     "alone.py": "has no weights beside it",
     "timm:resnet18": "network of timm",
     "zoo:lightvit_tiny": "names no weights",
-    "zoo:lightvitt:x.pth": "lightvitt",
+    "zoo:lightvitt@x.pth": "lightvitt",
 }
 
 
