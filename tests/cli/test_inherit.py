@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from archsearch import zoo
 from archsearch.arch import Arch
 from archsearch.cli.app import main
+from archsearch.cli.console import out
 from archsearch.model import build_model
 from archsearch.model.transfer import Donor, weights_file
 from tests.zoo.official_weights import official_state
@@ -36,6 +37,7 @@ def flat(text: str) -> str:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(out, "width", 200)
     SMALL.save("small.yaml")
     WIDER.save("wider.yaml")
     return tmp_path
@@ -45,9 +47,9 @@ def test_train_begins_with_a_training_and_lists_what_it_took(place, capsys):
     run(["train", "small.yaml", *BRIEF, "-o", "first"])
     capsys.readouterr()
     run(["train", "wider.yaml", *BRIEF, "--weights", "first", "-o", "second"])
-    out = capsys.readouterr().out
-    assert "Weights of first" in out
-    assert "32 of 64 channels, the rest new" in flat(out)
+    said = capsys.readouterr().out
+    assert "Weights of first" in said
+    assert "32 of 64 channels, the rest new" in flat(said)
     listed = json.loads((place / "second" / "inherited.json").read_text())
     donor = Donor.read((place / "first" / "model.safetensors").read_bytes())
     assert listed["source"] == "first"
@@ -125,7 +127,7 @@ WRONG = {
     "nothing.pth": "there is no such file",
     "nothing.py": "there is no such file",
     "text.safetensors": "no whole safetensors file",
-    "text.pth": "must hold tensors only",
+    "text.pth": "is no whole checkpoint",
     "list.pth": "must be a tensor",
     "bare.safetensors": "does not say what network its weights are of",
     "small.safetensors": "holds the weights of another network than the one beside it",
