@@ -246,7 +246,7 @@ class Probe:
         *,
         units: Sequence[str] = (),
     ) -> LatencyResult:
-        """Measure a file of the protocol's runtime (``.onnx``, OpenVINO's ``.xml``); see `measure`.
+        """Measure a file of the runtime (``.onnx``, ``.xml``, ``.tflite``); see `measure`.
 
         Args:
             file: as it is shipped.

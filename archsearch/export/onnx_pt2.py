@@ -102,6 +102,8 @@ def check_packages(kind: str, dtype: str = "float32") -> None:
     if kind == "litert":
         for package in ("ai_edge_litert", "litert_torch"):
             check_extra(package, "litert", "litert", key="--format")
+        if dtype == "int8":
+            check_extra("ai_edge_quantizer", "litert", "litert in int8", key="--dtype")
 
 
 def _write_onnx(

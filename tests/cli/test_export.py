@@ -23,7 +23,13 @@ stages:
 """
 TEXTS = [form for form in Format if not form.holds_weights]
 FILES = [form for form in Format if form.holds_weights]
-ENDINGS = {Format.ONNX: "small.onnx", Format.PT2: "small.pt2", Format.HUB: "small-hub"}
+ENDINGS = {
+    Format.ONNX: "small.onnx",
+    Format.OPENVINO: "small.xml",
+    Format.LITERT: "small.tflite",
+    Format.PT2: "small.pt2",
+    Format.HUB: "small-hub",
+}
 
 
 @pytest.fixture
@@ -49,6 +55,8 @@ PHASES = {
     "timm": ("finding", "checking", "comparing", "writing"),
     "yaml": ("finding", "writing"),
     "onnx": ("finding", "building", "making", "comparing", "writing"),
+    "openvino": ("finding", "building", "making", "comparing", "writing"),
+    "litert": ("finding", "building", "making", "comparing", "writing"),
     "pt2": ("finding", "building", "making", "comparing", "writing"),
     "hub": ("finding", "building", "checking", "comparing", "writing"),
 }
