@@ -56,15 +56,15 @@ def part_classes(path: str | PathLike[str]) -> dict[str, str]:
         return {}
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    about = json.loads(header.get("__metadata__", {}).get("archsearch", "{}"))
+    about = json.loads(header.get("__metadata__", {}).get("described_network", "{}"))
     return {part: str(entry[0]).partition(",")[0] for part, entry in about.get("parts", {}).items()}
 
 
 def fill_what_fits(model: nn.Module, path: str | PathLike[str]) -> dict[str, str]:
     """Load the weights that fit by name, shape and kind of their part; return why others do not.
 
-    A file that archsearch wrote tells the kinds: attentions of different kinds have tensors of
-    equal names and shapes. Of other files, names and shapes alone count.
+    A file that describes its network tells the kinds: attentions of different kinds have tensors
+    of equal names and shapes. Of other files, names and shapes alone count.
     """
     own, state, theirs = model.state_dict(), load_weights(path), part_classes(path)
     modules = dict(model.named_modules())

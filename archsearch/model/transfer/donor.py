@@ -15,7 +15,7 @@ from archsearch.model.transfer.description import Description, describe
 from archsearch.model.transfer.matching import Transfer, match, merged_state
 
 #: entry in the header of a safetensors file that holds the description
-HEADER = "archsearch"
+HEADER = "described_network"
 
 
 class NoDescriptionError(ValueError):

@@ -277,7 +277,7 @@ def test_what_is_no_donor_is_refused() -> None:
     with pytest.raises(NoDescriptionError):  # of other weights
         Donor.read(save(tensors, header["__metadata__"]))
     with pytest.raises(NoDescriptionError):
-        Donor.read(save(load(donor.data), {"archsearch": '{"version": 99}'}))
+        Donor.read(save(load(donor.data), {"described_network": '{"version": 99}'}))
 
 
 class Own(torch.nn.Module):
