@@ -23,7 +23,7 @@ from archsearch.ablation.tracking_entries import ablation_entries
 from archsearch.ablation_record import AblationRecord
 from archsearch.activity import clock
 from archsearch.analysis import answers, seeds_wanted
-from archsearch.analysis.seed_plan import seed_plan
+from archsearch.analysis.seed_planning import seed_plan
 from archsearch.arch import value_from
 from archsearch.cli.config_options import given_values, options_of
 from archsearch.cli.console import err, out
@@ -40,7 +40,7 @@ from archsearch.cli.table_output import (
 from archsearch.errors import InputError, Problem, ProblemList
 from archsearch.option import DATA, OUTPUT
 from archsearch.report import PlainTable, ablation_tables, write_ablation
-from archsearch.report.seed_plan_table import seed_plan_table
+from archsearch.report.seed_plan_columns import seed_plan_table
 from archsearch.report.table_column import Column, tabulate
 from archsearch.resources import resource_dir
 from archsearch.run import Execution

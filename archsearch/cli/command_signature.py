@@ -106,11 +106,22 @@ def _tree(module: str) -> ast.Module:
 
 def _config_options(call: ast.Call, module: str) -> list[Parameter]:
     """Read ``@options_of(CONFIGURATION, keys=(...))``."""
-    keys = next(
-        (ast.literal_eval(each.value) for each in call.keywords if each.arg == "keys"), None
-    )
+    keys = next((_keys(each.value, module) for each in call.keywords if each.arg == "keys"), None)
     found = _options_in(ast.unparse(call.args[0]), module)
     return [each for key, each in found if keys is None or key in keys]
+
+
+def _keys(node: ast.expr, module: str) -> tuple[str, ...]:
+    """Return a tuple of strings, parts of which may be tuples that have names."""
+    if isinstance(node, ast.Name):
+        value, module = _definition(node.id, module)
+        assert isinstance(value, ast.expr)
+        return _keys(value, module)
+    if isinstance(node, ast.Tuple):
+        return tuple(key for each in node.elts for key in _keys(each, module))
+    if isinstance(node, ast.Starred):
+        return _keys(node.value, module)
+    return (str(ast.literal_eval(node)),)
 
 
 def _options_in(name: str, module: str, above: str = "") -> Iterator[tuple[str, Parameter]]:
@@ -129,9 +140,17 @@ def _options_in(name: str, module: str, above: str = "") -> Iterator[tuple[str, 
             node.annotation.slice, ast.Tuple
         ):
             kind, *metadata = node.annotation.slice.elts
-            for made in metadata:
+            for each in metadata:
+                made = _made(each, module)
                 if isinstance(made, ast.Call) and ast.unparse(made.func) == "Option":
                     yield _option(key, kind, made, node.value)
+
+
+def _made(node: ast.expr, module: str) -> ast.expr | ast.ClassDef:
+    """Return what stands there, or is assigned to the constant that does."""
+    if isinstance(node, ast.Name) and node.id.isupper():
+        return _definition(node.id, module)[0]
+    return node
 
 
 def _option(

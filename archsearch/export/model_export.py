@@ -22,9 +22,8 @@ from archsearch.export.onnx_pt2 import check_packages, export_graph
 from archsearch.export.output_path import check_shared, check_target
 from archsearch.export.python_file import python_text, yaml_text
 from archsearch.export.selection import identifier
-from archsearch.export.weights_file import trained_model
+from archsearch.export.weights_file import trained_model, weights_beside
 from archsearch.files import write_bytes, write_text
-from archsearch.model.transfer import weights_file
 from archsearch.train import ModelFile
 
 _GRAPHS = "onnx, openvino, litert, pt2"
@@ -149,7 +148,9 @@ def export_model(
     model = None
     if weights or form.is_graph:
         model = _built(network, weights, origin)
-    state = weights_file(model) if model is not None and weights and companions else None
+    state = None
+    if model is not None and weights and companions:
+        state = weights_beside(model, beside.weights)
     name = _name(origin, output, form)
     card = own_card(network, beside.card) or card_text(network, origin, images, output.stem)
     if companions:

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from archsearch import zoo
 from archsearch.arch import Arch
 from archsearch.errors import InputError, Problem
 from archsearch.model import build_model
+from archsearch.model.transfer import weights_file
 from archsearch.train import ModelFile
 from archsearch.zoo.checkpoint import read_checkpoint
 
@@ -49,6 +53,26 @@ def trained_model(network: Arch | ModelFile, weights: Path | None, zoo_name: str
         )
     model.load_state_dict(state)
     return model
+
+
+def weights_beside(model: nn.Module, path: Path | None) -> bytes:
+    """Return the file of weights; one that is there with the same tensors stays as it is.
+
+    A training's file says more of its network than an export knows, such as the names of classes.
+    """
+    data = weights_file(model)
+    if path is None or not path.is_file():
+        return data
+    known = path.read_bytes()
+    try:
+        before, now = load(known), load(data)
+    except SafetensorError:
+        return data
+    same = before.keys() == now.keys() and all(
+        before[name].dtype == now[name].dtype and torch.equal(before[name], now[name])
+        for name in now
+    )
+    return known if same else data
 
 
 def _differences(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:

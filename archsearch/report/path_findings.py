@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from archsearch.analysis import holm
-from archsearch.analysis.path_gains import Gain, PathStep, TrainedPath
+from archsearch.analysis.path_comparison import Gain, PathStep, TrainedPath
 from archsearch.percent import percent_text
 from archsearch.report.explanation_findings import LEVEL
 from archsearch.report.number_format import p_text, plural, points_text

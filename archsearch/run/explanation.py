@@ -15,7 +15,7 @@ from archsearch.analysis.attribution import (
     fit_path,
 )
 from archsearch.analysis.configuration_path import ConfigurationPath
-from archsearch.analysis.path_gains import TrainedPath
+from archsearch.analysis.path_comparison import TrainedPath
 from archsearch.analysis.trial_choice import choose
 from archsearch.errors import InputError, Problem
 from archsearch.record import Environment, TrialRecord

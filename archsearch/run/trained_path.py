@@ -8,7 +8,7 @@ import numpy as np
 
 from archsearch.activity import doing, resumable
 from archsearch.analysis.attribution import FittedPath
-from archsearch.analysis.path_gains import PathStep, TrainedPath, path_gains
+from archsearch.analysis.path_comparison import PathStep, TrainedPath, path_gains
 from archsearch.cluster import EpochEvent, Event, FailedEvent, Job, Trained, machine_lock
 from archsearch.cluster.training_store import TrainingStore
 from archsearch.errors import RunError

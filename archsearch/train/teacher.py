@@ -14,7 +14,6 @@ from archsearch.record.teacher_text import teacher_facts, teacher_words
 #: how a teacher is used, whichever network it is
 USE_OF_TEACHER = ("weight", "temperature", "feature_weight")
 
-_KEY = "teacher"
 #: of every command that trains
 TEACHER = Option(
     "--teacher",
@@ -22,7 +21,7 @@ TEACHER = Option(
     "folder of archsearch train, a run, or a file of weights beside its definition.",
     DATA,
     default="none",
-    key=f"{_KEY}.source",
+    key="teacher.source",
     type=str,
 )
 TEACHER_WEIGHT = Option(
@@ -31,7 +30,7 @@ TEACHER_WEIGHT = Option(
     "classes.",
     DATA,
     default="0.9",
-    key=f"{_KEY}.weight",
+    key="teacher.weight",
     type=float,
 )
 TEACHER_TEMPERATURE = Option(
@@ -39,7 +38,7 @@ TEACHER_TEMPERATURE = Option(
     "Temperature that softens class probabilities.",
     DATA,
     default="4",
-    key=f"{_KEY}.temperature",
+    key="teacher.temperature",
     type=float,
 )
 TEACHER_FEATURES = Option(
@@ -47,13 +46,15 @@ TEACHER_FEATURES = Option(
     "Weight of a loss that compares pooled features with the teacher's, e.g. 0.5.",
     DATA,
     default="0: not used",
-    key=f"{_KEY}.feature_weight",
+    key="teacher.feature_weight",
     type=float,
 )
 #: keys of a configuration with a recipe that these options set
-TEACHER_KEYS = tuple(
-    f"recipe.{each.key}"
-    for each in (TEACHER, TEACHER_WEIGHT, TEACHER_TEMPERATURE, TEACHER_FEATURES)
+TEACHER_KEYS = (
+    "recipe.teacher.source",
+    "recipe.teacher.weight",
+    "recipe.teacher.temperature",
+    "recipe.teacher.feature_weight",
 )
 
 

@@ -2,7 +2,7 @@
 
 from archsearch.zoo.builder import build
 from archsearch.zoo.catalog import arch, names
-from archsearch.zoo.families import families, sizes
+from archsearch.zoo.family_sizes import families, sizes
 from archsearch.zoo.image_resizing import resize
 from archsearch.zoo.official_weights import family_of, load_official, to_official
 

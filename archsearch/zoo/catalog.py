@@ -7,7 +7,7 @@ from typing import Any
 from archsearch.arch import Arch, load_arch
 from archsearch.errors import InputError, Problem, nearest
 from archsearch.image_size import read_size
-from archsearch.zoo.families import families, family_size
+from archsearch.zoo.family_sizes import families, family_size, sizes
 from archsearch.zoo.overrides import with_overrides
 
 _FOLDER = Path(__file__).parent / "archs"
@@ -36,14 +36,18 @@ def arch(name: str, **overrides: Any) -> Arch:
         >>> zoo.arch("edgevit_xxs", image_size=64, num_classes=10).num_classes
         10
     """
-    if name.partition("/")[0] in families():
+    family, is_size, _ = name.partition("/")
+    if is_size and family in families():
         size = family_size(name)
         base = _load(size.model)
         image_size = read_size(overrides.get("image_size", base.image_size))
         return with_overrides(base, {**size.overrides_at(image_size), **overrides})
     known = names()
     if name not in known:
-        raise InputError(Problem("", f"the zoo has no model '{name}'", None, nearest(name, known)))
+        remedy = nearest(name, known)
+        if family in families():
+            remedy = f"{remedy}, or a size of it: {sizes(family)[0]} to {sizes(family)[-1]}"
+        raise InputError(Problem("", f"the zoo has no model '{name}'", None, remedy))
     return with_overrides(_load(name), overrides)
 
 

@@ -128,6 +128,7 @@ TOKEN_FORMS = {
     "separable": lambda t: separable(3),
     "separable_zero": lambda t: separable(3),
     "separable_average": lambda t: separable(3, token=0),
+    "separable_conv": lambda t: separable(3, token=0) + 9 * DIM * (-(-SIDE // 3)) ** 2,
     "separable_bias": lambda t: separable(4),
     "depthwise_only": lambda t: separable(3, pointwise=False),
     "single_group": lambda t: self_attention(0),

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from archsearch.analysis.path_gains import path_gains
+from archsearch.analysis.path_comparison import path_gains
 from archsearch.cli.app import main
 from archsearch.errors import RunError
 from archsearch.report import write_explanation

@@ -26,6 +26,7 @@ from archsearch.cost.runtimes.litert_graph import (
     write_litert,
 )
 from archsearch.errors import TrialError
+from archsearch.files import write_bytes
 
 #: what is quantised, where the second operand is a weight
 _PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -81,7 +82,7 @@ class LiteRtInt8:
                     str(file), recipe.get_quantization_recipe()
                 )
                 done = work.quantize(calibrator.get_model_qsvs())
-                output.write_bytes(done.quantized_model)
+                write_bytes(output, done.quantized_model)
             except Exception as error:
                 raise TrialError(
                     f"AI Edge Quantizer cannot quantise the network: {type(error).__name__}: "

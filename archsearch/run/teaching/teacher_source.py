@@ -192,7 +192,7 @@ def _of_run(run: str, trial: str, runs_dir: str | Path) -> TeacherFiles:
         ) from None
     weights = find_run(run, runs_dir).checkpoint(chosen.digest)
     if not is_file(weights):
-        rule = f"keeps no weights of trial {chosen.number}: a run keeps those of its front"
+        rule = f"has no weights of trial {chosen.number}: a run keeps those of its front"
         remedy = f"train it: archsearch train {run} --trial {chosen.number}"
         raise InputError(Problem(KEY, rule, run, remedy))
     data = record.config.get("data")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from archsearch.analysis.path_gains import path_gains
+from archsearch.analysis.path_comparison import path_gains
 
 
 def test_values_are_mean_differences_over_common_seeds():

@@ -61,7 +61,10 @@ def test_small_images_keep_a_map_and_windows_that_split_it():
         ("edgevit/0", "must be edgevit/1 to"),
         ("edgevit/x", "must be edgevit/1 to"),
         ("edgevit/", "must be edgevit/1 to"),
-        ("edgevit", "must be edgevit/1 to"),
+        (
+            "edgevit",
+            r"no model 'edgevit'; did you mean .*, or a size of it: edgevit/1 to edgevit/6",
+        ),
         ("edgevit_xxs/1", "the zoo has no model"),
     ],
 )

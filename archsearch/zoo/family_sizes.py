@@ -59,7 +59,7 @@ def family_size(name: str) -> FamilySize:
     found = _sizes(family)
     if not number.isdecimal() or not 1 <= int(number) <= len(found):
         rule = f"must be {family}/1 to {family}/{len(found)}"
-        raise InputError(Problem("", rule, name))
+        raise InputError(Problem("zoo", rule, name))
     return found[int(number) - 1]
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from archsearch.analysis import compare
-from archsearch.analysis.seed_plan import MOST_SEEDS, seed_plan, seeds_needed
+from archsearch.analysis.seed_planning import MOST_SEEDS, seed_plan, seeds_needed
 from archsearch.errors import InputError
-from archsearch.report.seed_plan_table import seed_plan_table
+from archsearch.report.seed_plan_columns import seed_plan_table
 from tests.report.synthetic_ablation import synthetic_ablation
 
 IMAGES = 10**6

@@ -1,6 +1,6 @@
 """The seeds that an ablation needs, as a table."""
 
-from archsearch.analysis.seed_plan import MOST_SEEDS, POWER, SURE, PlannedSeeds, SeedPlan
+from archsearch.analysis.seed_planning import MOST_SEEDS, POWER, SURE, PlannedSeeds, SeedPlan
 from archsearch.report.number_format import duration_text, points_text
 from archsearch.report.plain_table import PlainTable
 from archsearch.report.table_column import Column, tabulate
@@ -24,7 +24,7 @@ _COLUMNS: tuple[Column[PlannedSeeds], ...] = (
         lambda row: row.safe_seeds,
         "seeds, to be safe",
         lambda row: _count(row.safe_seeds),
-        about=f"with the spread that the true one is below with {SURE:.0%}",
+        about=f"with the spread that the true one is below with {100 * SURE:.0f} %",
     ),
     Column(
         "hours",
@@ -40,7 +40,7 @@ def seed_plan_table(name: str, plan: SeedPlan) -> PlainTable:
     """Return the plan as a table."""
     half = points_text(plan.image_half, 1).lstrip("+")
     notes = [
-        f"Found with {POWER:.0%} power, by intervals that hold for all {plan.networks} networks.",
+        f"Found with {100 * POWER:.0f} % power, by intervals for all {plan.networks} networks.",
         f"Spread of one accuracy between seeds: {100 * plan.noise:.2f} points ({plan.df:g} degrees "
         "of freedom).",
         f"Other validation images would change a difference by up to {half} points (95 %), which "
