@@ -30,7 +30,10 @@ def found(seeds: int, difference: float, noise: float, networks: int, repeats: i
     return hits / repeats
 
 
-@pytest.mark.parametrize(("difference", "noise", "networks"), [(0.02, 0.01, 4), (0.03, 0.01, 8)])
+@pytest.mark.parametrize(
+    ("difference", "noise", "networks"),
+    [(0.02, 0.01, 4), pytest.param(0.03, 0.01, 8, marks=pytest.mark.slow)],
+)
 def test_the_planned_seeds_find_it_and_fewer_do_not(difference, noise, networks):
     seeds = seeds_needed(difference, noise, networks)
     assert found(seeds, difference, noise, networks, 200) >= 0.71

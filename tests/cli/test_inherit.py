@@ -73,6 +73,7 @@ def test_train_begins_with_a_training_and_lists_what_it_took(place, capsys):
     assert "weights: must be" in flat(capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_sources_of_the_same_weights_are_one(place):
     model = build_model(SMALL, seed=3)
     (place / "own.safetensors").write_bytes(weights_file(model))
@@ -157,6 +158,7 @@ def test_a_run_says_what_is_wrong_with_weights_beside_the_rest(place, capsys):
     assert not (place / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_a_file(place, capsys):
     from archsearch.run import load_run
     from archsearch.space import load_space

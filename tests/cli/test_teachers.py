@@ -145,6 +145,7 @@ def test_an_export_needs_no_teacher_and_names_it(home: Path) -> None:
     assert any(set(weights) == set(own) for own in networks)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_without_the_teacher_s_file_equals_a_whole_one(
     home: Path, tmp_path: Path
 ) -> None:

@@ -50,7 +50,9 @@ def run(words, code=0):
     assert (ended.value.code or 0) == code
 
 
-@pytest.mark.parametrize("start", [False, True], ids=["new", "inherited"])
+@pytest.mark.parametrize(
+    "start", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["new", "inherited"]
+)
 def test_killed_and_started_again_equals_uninterrupted(words, tmp_path, capsys, start):
     if start:
         donor = build_model(SMALL.model_copy(update={"num_classes": 5}), seed=9)

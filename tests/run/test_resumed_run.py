@@ -115,6 +115,7 @@ def test_the_log_has_the_lines_of_the_terminal_with_their_times(tmp_path: Path) 
     assert end.endswith(f"trials on the front: {front}")
 
 
+@pytest.mark.slow
 def test_a_table_is_calibrated_once_and_then_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,7 +125,7 @@ def test_export(name):
     "name",
     [
         "lightvit_tiny",
-        "localvit_swin",
+        pytest.param("localvit_swin", marks=pytest.mark.slow),
         # in small in tests/model
         pytest.param("edgevit_xxs", marks=pytest.mark.slow),
         pytest.param("sepvit_lite", marks=pytest.mark.slow),
