@@ -379,7 +379,7 @@ def run_without_weights(folder: Path) -> str:
         (raising, "does not run on its images (AttributeError"),
         (of_map, "must answer with logits (B, classes)"),
         (four_channels, "takes images of 4 channels, and the data have 1"),
-        (run_without_weights, "keeps no weights of trial"),
+        (run_without_weights, "has no weights of trial"),
     ],
 )
 def test_what_is_no_teacher_is_refused(make, words, tmp_path, digits):
