@@ -61,6 +61,15 @@ class RunRecord(Spec):
         asked = identity.get("inherit") if isinstance(identity, dict) else None
         return "" if asked in (None, "none") else str(asked)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on how its candidates were trained other than from new weights and labels."""
+        teacher, start = self.teacher, self.inherits
+        return (
+            *([f"Every candidate learned from the teacher {teacher}."] if teacher else []),
+            *([f"Candidates began with inherited weights ({start})."] if start else []),
+        )
+
     def frame(self) -> Any:
         """Return the trials as a pandas frame; see `archsearch.report.notebook.run_frame`.
 

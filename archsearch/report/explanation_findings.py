@@ -72,8 +72,7 @@ def _label(meaning: str, names: Sequence[str]) -> str:
 def explanation_sentences(found: "Explanation") -> list[str]:
     """Return what the difference comes from: in accuracy, then in latency."""
     lines = [explanation_headline(found)]
-    if found.teacher:
-        lines.append(f"Every network learned from the teacher {found.teacher}.")
+    lines += found.remarks
     if found.latency is None:
         return [*lines, "Too few trials have a latency to say what makes the difference in it."]
     after, before = (

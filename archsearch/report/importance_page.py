@@ -36,8 +36,7 @@ def render_importance(found: RunImportance, layout: Layout) -> str:
         f"{plural(found.num_accuracy, 'trial')} trained to the end",
         f"{found.num_latency:,} measured",
     )
-    if found.teacher:
-        facts += (f"with teacher {found.teacher}",)
+    facts += tuple(each.rstrip(".") for each in found.remarks)
     heading = Heading(found.name, importance_headline(found), facts)
     data = {"name": found.name, **NO_TRIALS}
     scripts = ("data.js", "figures.js", "tables.js")

@@ -24,7 +24,7 @@ def importance_table(found: "RunImportance") -> PlainTable:
         measure_line("fANOVA"),
         measure_line("PED-ANOVA"),
         "Neither share says how sure it is: the table of choices does.",
-        *([f"Every network learned from the teacher {found.teacher}."] if found.teacher else []),
+        *found.remarks,
     )
     return tabulate(f"{found.name}: importance", PARAMETER_COLUMNS, found.parameters, notes)
 

@@ -156,8 +156,7 @@ def describe_plan(prepared: Prepared) -> list[str]:
         f"recipe: {prepared.recipe.epochs} epochs, batch {prepared.recipe.batch_size}, "
         f"{prepared.recipe.optimizer}, learning rate {prepared.recipe.learning_rate:g}"
         + (f"; rungs: {_rungs(prepared)}" if config.pauses(prepared.recipe.epochs) else ""),
-        *prepared.fit.lines(),
-        *([prepared.recipe.teacher.line] if prepared.recipe.teacher else []),
+        *prepared.training_lines(),
         f"budget: {kept or 'none'}{_confidence(config)}",
         f"search: {config.execution.trials} candidates, sampler {config.sampler}, seed "
         f"{config.seed}, latency on {prepared.device}; other seeds of the front: "

@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,20 +78,7 @@ def train_for_explanation(
     def is_late() -> bool:
         return limit is not None and time.monotonic() - began > limit
 
-    how = f"the same command goes on from here: {folder.path}"
-    with (
-        folder.lock(),
-        log_to(folder.log),
-        resumable("explanation", how),
-        open_driver(
-            execution,
-            prepared.device,
-            prepared.data,
-            machine_lock(),
-            TrainingStore(folder.path),
-            say=listener.line,
-        ) as driver,
-    ):
+    with explaining(prepared, execution, listener, "explanation") as driver:
         session = _Session(folder, prepared, driver, listener)
         left = number
         while True:
@@ -109,6 +97,40 @@ def train_for_explanation(
             left -= count
             known = evidence(folder, trial, against)
         return found
+
+
+def goes_on(folder: RunFolder) -> str:
+    """Return how trainings that were stopped go on."""
+    return f"the same command goes on from here: {folder.path}"
+
+
+@contextmanager
+def explaining(
+    prepared: Prepared, execution: Execution, listener: Listener, what: str
+) -> Iterator[Driver]:
+    """Lock the folder of a run, and open the driver that trains for an explanation of it.
+
+    Args:
+        prepared: the run, as it was begun.
+        execution: workers.
+        listener: receives lines.
+        what: is trained for, in a word.
+    """
+    folder = prepared.folder
+    with (
+        folder.lock(),
+        log_to(folder.log),
+        resumable(what, goes_on(folder)),
+        open_driver(
+            execution,
+            prepared.device,
+            prepared.data,
+            machine_lock(),
+            TrainingStore(folder.path),
+            say=listener.line,
+        ) as driver,
+    ):
+        yield driver
 
 
 def check_starts(folder: RunFolder) -> None:

@@ -89,7 +89,7 @@ class Explanation(NamedTuple):
         accuracy: of the validation images, 0 to 1; observed over all seeds of a trial.
         latency: natural logarithm of milliseconds; None with fewer than 20 latencies.
         path: the networks between baseline and trial, trained; None where they were not.
-        teacher: that every network learned from; empty for none.
+        remarks: sentences on a teacher or inherited weights; none without.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Explanation(NamedTuple):
     accuracy: Split
     latency: Split | None
     path: TrainedPath | None = None
-    teacher: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class Evidence(NamedTuple):
@@ -114,7 +114,7 @@ class Evidence(NamedTuple):
         path: from the baseline to the trial.
         accuracies: of each network, as a configuration, its validation accuracies by seed.
         log_ms: of each network, logarithm of its latency.
-        teacher: that every network learned from; empty for none.
+        remarks: sentences on a teacher or inherited weights; none without.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Evidence(NamedTuple):
     path: ConfigurationPath
     accuracies: tuple[tuple[Params, dict[int, float]], ...]
     log_ms: tuple[tuple[Params, float], ...]
-    teacher: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def fitted(self) -> FittedPath:
@@ -147,7 +147,7 @@ class Evidence(NamedTuple):
             choices,
             accuracy,
             latency,
-            teacher=self.teacher,
+            remarks=self.remarks,
         )
 
     @property
@@ -248,7 +248,7 @@ def evidence(folder: RunFolder, trial: str | int, against: str) -> Evidence:
         path,
         tuple(accuracies),
         tuple(log_ms),
-        record.teacher,
+        record.remarks,
     )
 
 

@@ -57,7 +57,7 @@ class RunImportance(NamedTuple):
         num_latency: trials with a latency, those over budget included.
         parameters: the most important for accuracy first.
         marginals: of every value of every parameter that occurs often enough.
-        teacher: that every network learned from; empty for none.
+        remarks: sentences on a teacher or inherited weights; none without.
     """
 
     name: str
@@ -66,7 +66,7 @@ class RunImportance(NamedTuple):
     num_latency: int
     parameters: tuple[ParameterImportance, ...]
     marginals: tuple[Marginal, ...]
-    teacher: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class _Seen(NamedTuple):
@@ -113,7 +113,7 @@ def run_importance(run: str | Path, runs_dir: str | Path = "runs") -> RunImporta
             [each.record.accuracy or 0.0 for each in timed],
             [each.record.latency_ms or 1.0 for each in timed],
         ),
-        teacher=record.teacher,
+        remarks=record.remarks,
     )
 
 

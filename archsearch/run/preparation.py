@@ -82,6 +82,16 @@ class Prepared:
     donor: Donor | None = None
     teaching: Teaching | None = None
 
+    def training_lines(self) -> list[str]:
+        """Return steps and epochs, and what candidates begin with and learn from beside labels."""
+        lines = self.fit.lines()
+        if self.recipe.teacher is not None:
+            lines.append(self.recipe.teacher.line)
+        if self.config.inherits:
+            start = self.donor.label if self.donor is not None else "trained candidates of the run"
+            lines.append(f"inherit: candidates begin with weights of {start}, as far as they fit")
+        return lines
+
     @property
     def recipe(self) -> Recipe:
         """How candidates are trained, nothing left open but the precision."""

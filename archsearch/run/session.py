@@ -101,7 +101,7 @@ def run_search(
     storage_errors = prepared.storage.explain_errors("cannot be written")
     how = f"the same command goes on from here: {folder.path}"
     with folder.lock(), log_to(folder.log), resumable("run", how), storage_errors:
-        for line in (*describe_data(prepared.data), *prepared.fit.lines()):
+        for line in (*describe_data(prepared.data), *prepared.training_lines()):
             listener.line(line)
         if folder.exists():
             _go_on(prepared, listener)

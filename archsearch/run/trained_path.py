@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from archsearch.activity import doing, resumable
+from archsearch.activity import doing
 from archsearch.analysis.attribution import FittedPath
 from archsearch.analysis.path_comparison import PathStep, TrainedPath, path_gains
-from archsearch.cluster import EpochEvent, Event, FailedEvent, Job, Trained, machine_lock
-from archsearch.cluster.training_store import TrainingStore
+from archsearch.cluster import EpochEvent, Event, FailedEvent, Job, Trained
 from archsearch.errors import RunError
-from archsearch.run.execution import log_to, open_driver
 from archsearch.run.execution_options import Execution
-from archsearch.run.explained_trainings import check_starts, prepared_as_begun
+from archsearch.run.explained_trainings import (
+    check_starts,
+    explaining,
+    goes_on,
+    prepared_as_begun,
+)
 from archsearch.run.explanation import Evidence, Explanation, evidence
 from archsearch.run.extra_trainings import (
     ExtraTraining,
@@ -80,19 +83,8 @@ def train_path(
     ]
     accuracies: list[dict[int, float]] = [{} for _ in networks]
     limit, began = execution.time_limit_s, time.monotonic()
-    how = f"the same command goes on from here: {folder.path}"
     with (
-        folder.lock(),
-        log_to(folder.log),
-        resumable("path", how),
-        open_driver(
-            execution,
-            prepared.device,
-            prepared.data,
-            machine_lock(),
-            TrainingStore(folder.path),
-            say=listener.line,
-        ) as driver,
+        explaining(prepared, execution, listener, "path") as driver,
         doing("training the path", total=len(jobs) * prepared.recipe.epochs) as activity,
     ):
 
@@ -123,7 +115,8 @@ def train_path(
         )
     gains = path_gains(accuracies, len(prepared.data.val))
     if gains is None:
-        raise RunError(f"not every step of the path has two networks with a seed in common; {how}")
+        rule = "not every step of the path has two networks with a seed in common"
+        raise RunError(f"{rule}; {goes_on(folder)}")
     means = tuple(float(np.mean(list(own.values()))) for own in accuracies)
     path = TrainedPath(chosen, means, steps, gains)
     return evidence(folder, trial, against).explained()._replace(path=path)

@@ -184,3 +184,16 @@ def test_a_run_begins_with_the_weights_of_a_file(place, capsys):
     for words in (("--trials", "1"), ("--path",)):
         run(["explain", "a", "--against", trials[0].number, *words], code=2)
         assert "began with inherited weights" in flat(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("run", "inherit: candidates begin with weights of trained candidates of the run"),
+        ("none", ""),
+    ],
+)
+def test_the_plan_says_what_candidates_begin_with(place, capsys, source, said):
+    run(["run", "tiny", "--limit", "100", "--inherit", source, "--dry-run"])
+    printed = flat(capsys.readouterr().out)
+    assert (said in printed) if said else ("inherit:" not in printed)

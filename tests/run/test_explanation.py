@@ -54,6 +54,23 @@ def test_what_was_planted_is_found(found):
     assert logs.of(["stages.1.width"]).value == pytest.approx(0.1, abs=0.03)
 
 
+def test_words_and_page_say_how_candidates_were_trained(folder, found, tmp_path):
+    config = {
+        "recipe": {"teacher": {"source": "big", "weight": 0.5, "temperature": 4}},
+        "identity": {"inherit": "run"},
+    }
+    remarks = load_run(folder).model_copy(update={"config": config}).remarks
+    assert remarks == (
+        "Every candidate learned from the teacher big (soft targets 0.5 at temperature 4).",
+        "Candidates began with inherited weights (run).",
+    )
+    taught = found._replace(remarks=remarks)
+    assert explanation_sentences(taught)[1:3] == list(remarks)
+    page = write_explanation(taught, tmp_path / "taught.html").read_text(encoding="utf-8")
+    assert "learned from the teacher big" in page
+    assert found.remarks == ()
+
+
 def test_the_parts_add_up_to_what_was_observed(found):
     for split in (found.accuracy, found.latency):
         whole = split.attribution.total.value + split.unexplained
