@@ -19,7 +19,7 @@ class FamilyGain(NamedTuple):
         sizes: the sizes that were trained and measured, by increasing latency.
         against: of each size, the front's best that is no slower; None where there is none.
         gain: mean over the sizes that have one, as a share; None without any.
-        interval: 95 % interval of that; None where it cannot be determined.
+        interval: of that, 95 % or more; None where it cannot be determined.
     """
 
     family: str
